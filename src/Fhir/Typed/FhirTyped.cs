@@ -1,0 +1,29 @@
+using System.Text.Json;
+using Hl7.Fhir.Model;
+using Hl7.Fhir.Serialization;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>The one bridge between the raw engine and Hl7.Fhir.R4, for the resources whose meaning code interprets or writes.</summary>
+public static class FhirTyped
+{
+    private static readonly JsonSerializerOptions Options = new JsonSerializerOptions().ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Recoverable);
+
+    /// <summary>A resource of the typed model as JSON, UTF-8.</summary>
+    public static byte[] ToJson(Resource resource) => JsonSerializer.SerializeToUtf8Bytes(resource, Options);
+
+    /// <summary>A validated document as a typed resource.</summary>
+    /// <exception cref="InvalidOperationException">The document is not a <typeparamref name="T"/>: it was not validated first.</exception>
+    public static T Parse<T>(ResourceDocument document)
+        where T : Resource
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(document.Bytes.Span, Options)!;
+        }
+        catch (DeserializationFailedException e)
+        {
+            throw new InvalidOperationException($"the document is no {typeof(T).Name}", e);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+namespace PmrGateway.Fhir;
+
+/// <summary>How bad an issue is, as OperationOutcome says it.</summary>
+public enum IssueSeverity
+{
+    /// <summary>Nothing further could be checked.</summary>
+    Fatal,
+
+    /// <summary>The document is not valid.</summary>
+    Error,
+
+    /// <summary>Valid, but worth a look.</summary>
+    Warning,
+}
+
+/// <summary>What kind of issue it is: the IssueType codes of OperationOutcome that validation uses.</summary>
+public enum IssueCode
+{
+    /// <summary>structure: not the shape that the definition says.</summary>
+    Structure,
+
+    /// <summary>required: something is missing.</summary>
+    Required,
+
+    /// <summary>value: a value is malformed.</summary>
+    Value,
+
+    /// <summary>code-invalid: a code is not in its value set.</summary>
+    CodeInvalid,
+
+    /// <summary>invariant: a rule over several elements is broken.</summary>
+    Invariant,
+
+    /// <summary>not-supported: the gateway has no rule for what is asked.</summary>
+    NotSupported,
+}
+
+/// <summary>One finding.</summary>
+/// <param name="Severity">How bad.</param>
+/// <param name="Code">What kind.</param>
+/// <param name="Expression">FHIRPath of the element, e.g. <c>Patient.name[0].given[1]</c>; "" for the document.</param>
+/// <param name="Text">What is wrong, for a person. Holds names and lengths, never values of the patient's.</param>
+public sealed record ValidationIssue(IssueSeverity Severity, IssueCode Code, string Expression, string Text)
+{
+    /// <summary>The IssueType code.</summary>
+    public string CodeText => Code switch
+    {
+        IssueCode.Structure => "structure",
+        IssueCode.Required => "required",
+        IssueCode.Value => "value",
+        IssueCode.CodeInvalid => "code-invalid",
+        IssueCode.NotSupported => "not-supported",
+        _ => "invariant",
+    };
+}

@@ -1,0 +1,63 @@
+using System.Text;
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Tests.Unit.Fhir;
+
+public class ResourceDocumentTests
+{
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("{\"a\":1", "not JSON")]
+    [InlineData("{\"a\":1}}", "not JSON")]
+    [InlineData("{\"a\":NaN}", "not JSON")]
+    [InlineData("{\"a\":1} // c", "not JSON")]
+    [InlineData("{\"a\":01}", "not JSON")]
+    [InlineData("{\"a\":1,\"a\":2}", "'a' occurs twice")]
+    [InlineData("{\"a\":1,\"\\u0061\":2}", "'a' occurs twice")]
+    [InlineData("{\"a\":\"\\uD800\"}", "lone surrogate")]
+    public void What_is_no_JSON_object_is_refused(string json, string reason)
+    {
+        Assert.False(ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out _, out var issue));
+        Assert.Contains(reason, issue!.Text);
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF8_are_refused()
+    {
+        Assert.False(ResourceDocument.TryParse(new byte[] { 0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d }, out _, out var issue));
+        Assert.Contains("UTF-8", issue!.Text);
+    }
+
+    [Fact]
+    public void Depth_is_bounded()
+    {
+        var deep = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("{\"a\":", 100_000)) + "1" + new string('}', 100_000));
+        Assert.False(ResourceDocument.TryParse(deep, out _, out _));
+    }
+
+    [Fact]
+    public void Id_and_meta_are_spliced_in_and_the_rest_stays_byte_for_byte()
+    {
+        var document = Documents.Parse(
+            "{ \"resourceType\":\"Observation\", \"meta\":{\"versionId\":\"9\",\"profile\":[\"http://p\"]},\"id\":\"old\",\n \"valueQuantity\" : {\"value\":1.0E+2 } , \"x\":-0.0}");
+        var bytes = JsonEdits.WithIdAndMeta(document, "new", "1", DateTimeOffset.UnixEpoch);
+        Assert.Equal(
+            "{\"resourceType\":\"Observation\",\"id\":\"new\",\"meta\":{\"versionId\":\"1\",\"lastUpdated\":\"1970-01-01T00:00:00.000Z\",\"profile\":[\"http://p\"]}," +
+            "\"valueQuantity\" : {\"value\":1.0E+2 },\"x\":-0.0}",
+            Encoding.UTF8.GetString(bytes));
+    }
+
+    [Theory]
+    [InlineData("{\"a\":1,\"b\":2}", "a", "{\"b\":2}")]
+    [InlineData("{\"a\":1,\"b\":2}", "b", "{\"a\":1}")]
+    [InlineData("{ \"a\" : 1 }", "a", "{  }")]
+    [InlineData("{\"a\":1 ,\n \"b\":2, \"c\":3}", "b", "{\"a\":1 ,\n  \"c\":3}")]
+    public void A_property_is_removed_with_its_comma(string json, string name, string expected)
+    {
+        var document = Documents.Parse(json);
+        var edits = new JsonEdits(document);
+        edits.Remove(document.Root[name]!.Value);
+        Assert.Equal(expected, Encoding.UTF8.GetString(edits.Apply()));
+    }
+}

@@ -1,0 +1,47 @@
+namespace PmrGateway.Tests.Unit.Fhir;
+
+public class ValidatorTests
+{
+    [Theory]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"A\",\"given\":[\"B\"]}],\"birthDate\":\"1980-02\",\"multipleBirthInteger\":2}")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"given\":[null,\"B\"],\"_given\":[{\"id\":\"x\"},null]}]}")]
+    [InlineData("{\"resourceType\":\"Patient\",\"_birthDate\":{\"extension\":[{\"url\":\"http://x\",\"valueString\":\"unknown\"}]}}")]
+    [InlineData("{\"resourceType\":\"Patient\",\"contained\":[{\"resourceType\":\"Organization\",\"id\":\"o\",\"name\":\"x\"}],\"managingOrganization\":{\"reference\":\"#o\"}}")]
+    [InlineData("{\"resourceType\":\"Binary\",\"contentType\":\"text/plain\",\"data\":\"aGk=\"}")]
+    public void A_valid_resource_has_no_issue(string json) => Assert.Empty(Documents.Validate(json));
+
+    [Theory]
+    [InlineData("{\"resourceType\":\"Patient\",\"nmae\":[]}", "Patient", "'nmae' is not an element of Patient")]
+    [InlineData("{\"resourceType\":\"Patint\"}", "", "not a resource type")]
+    [InlineData("{\"id\":\"x\"}", "", "resourceType is missing")]
+    [InlineData("{\"resourceType\":\"Patient\",\"id\":\"a_b\"}", "Patient.id", "an id has")]
+    [InlineData("{\"resourceType\":\"Patient\",\"active\":\"true\"}", "Patient.active", "without quotes")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":{\"family\":\"x\"}}", "Patient.name", "an array")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"family\":[\"x\"]}]}", "Patient.name[0].family", "not an array")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[]}", "Patient.name", "not empty")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[{}]}", "Patient.name[0]", "not empty")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[null]}", "Patient.name[0]", "an object")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"given\":[null]}]}", "Patient.name[0].given[0]", "null needs an extension")]
+    [InlineData("{\"resourceType\":\"Patient\",\"gender\":\"mail\"}", "Patient.gender", "not in the required value set")]
+    [InlineData("{\"resourceType\":\"Patient\",\"birthDate\":\"1980-02-30\"}", "Patient.birthDate", "a date is")]
+    [InlineData("{\"resourceType\":\"Patient\",\"deceasedBoolean\":true,\"deceasedDateTime\":\"2020\"}", "Patient.deceased", "one type only")]
+    [InlineData("{\"resourceType\":\"Patient\",\"managingOrganization\":{\"reference\":\"Practitioner/x\"}}", "Patient.managingOrganization", "a reference to Practitioner is not allowed")]
+    [InlineData("{\"resourceType\":\"Patient\",\"communication\":[{\"preferred\":true}]}", "Patient.communication[0].language", "at least 1")]
+    [InlineData("{\"resourceType\":\"Patient\",\"text\":{\"status\":\"generated\",\"div\":\"<div xmlns=\\\"http://www.w3.org/1999/xhtml\\\"><script>x</script></div>\"}}", "Patient.text.div", "txt-1")]
+    [InlineData("{\"resourceType\":\"Binary\",\"contentType\":\"text/plain\",\"data\":\"a*b=\"}", "Binary.data", "base64")]
+    [InlineData("{\"resourceType\":\"DocumentReference\",\"status\":\"current\"}", "DocumentReference.content", "at least 1")]
+    [InlineData("{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":\"1\"}}", "Observation.value.value", "a decimal is a number")]
+    public void An_issue_names_the_element(string json, string expression, string text)
+    {
+        var issue = Assert.Single(Documents.Validate(json));
+        Assert.Equal(expression, issue.Expression);
+        Assert.Contains(text, issue.Text);
+    }
+
+    [Fact]
+    public void Base64_of_a_hostile_shape_is_refused_in_linear_time()
+    {
+        var issue = Assert.Single(Documents.Validate("{\"resourceType\":\"Binary\",\"contentType\":\"x/y\",\"data\":\"" + new string(' ', 500_000) + "!\"}"));
+        Assert.Equal("Binary.data", issue.Expression);
+    }
+}
