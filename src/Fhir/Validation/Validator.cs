@@ -16,7 +16,7 @@ public sealed class Validator(FhirSchema schema)
     public IReadOnlyList<ValidationIssue> Validate(ResourceDocument document, string? profile = null)
     {
         var run = new Run(schema);
-        run.Resource(document.Root, document.ResourceType, isRoot: true);
+        run.Resource(document.Root, "", isRoot: true);
         if (profile is not null && run.Issues.Count == 0)
         {
             if (schema.Profile(profile) is { } type) run.Object(document.Root, type, document.ResourceType, isResource: true);
@@ -94,7 +94,7 @@ public sealed class Validator(FhirSchema schema)
             {
                 var at = $"{path}[{i}]";
                 // A null stands for "no value, see _name": it needs a _name array with an object at its place.
-                if (item.Kind != JsonTokenType.Null) Value(item, property, at);
+                if (item.Kind != JsonTokenType.Null || !char.IsAsciiLetterLower(property.Type.Name[0])) Value(item, property, at);
                 else if (sibling is not { Kind: JsonTokenType.StartArray } s || Item(s, i) is not { Kind: JsonTokenType.StartObject })
                     Add(IssueCode.Structure, at, "null needs an extension at its place in _" + Shown(node.Name!));
                 i++;

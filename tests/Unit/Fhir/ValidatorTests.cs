@@ -20,7 +20,7 @@ public class ValidatorTests
     [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"family\":[\"x\"]}]}", "Patient.name[0].family", "not an array")]
     [InlineData("{\"resourceType\":\"Patient\",\"name\":[]}", "Patient.name", "not empty")]
     [InlineData("{\"resourceType\":\"Patient\",\"name\":[{}]}", "Patient.name[0]", "not empty")]
-    [InlineData("{\"resourceType\":\"Patient\",\"name\":[null]}", "Patient.name[0]", "an object")]
+    [InlineData("{\"resourceType\":\"Patient\",\"name\":[null]}", "Patient.name[0]", "a HumanName is an object")]
     [InlineData("{\"resourceType\":\"Patient\",\"name\":[{\"given\":[null]}]}", "Patient.name[0].given[0]", "null needs an extension")]
     [InlineData("{\"resourceType\":\"Patient\",\"gender\":\"mail\"}", "Patient.gender", "not in the required value set")]
     [InlineData("{\"resourceType\":\"Patient\",\"birthDate\":\"1980-02-30\"}", "Patient.birthDate", "a date is")]

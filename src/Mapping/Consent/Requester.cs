@@ -1,0 +1,21 @@
+namespace PmrGateway.Mapping;
+
+/// <summary>Who asks, as the token and the chain say: never as a request header says.</summary>
+/// <param name="Subject">For the audit: the actor's or patient's reference, <c>Type/id</c>; <c>Operator</c> for the operator.</param>
+/// <param name="Organization">The hospital or insurer asking or employing who asks, <c>Organization/id</c>, or null.</param>
+/// <param name="Practitioner">The practitioner asking, <c>Practitioner/id</c>, or null.</param>
+/// <param name="Patient">The id of the patient asking, or null.</param>
+/// <param name="IsActive">Whether the actor stands active on the chain; of a patient, true.</param>
+/// <param name="Purposes">Purpose-of-use codes of the token.</param>
+public sealed record Requester(string Subject, string? Organization, string? Practitioner, string? Patient, bool IsActive, IReadOnlyList<string> Purposes)
+{
+    /// <summary>The references under which a consent can name the requester.</summary>
+    public IEnumerable<string> ActorReferences
+    {
+        get
+        {
+            if (Practitioner is not null) yield return Practitioner;
+            if (Organization is not null) yield return Organization;
+        }
+    }
+}

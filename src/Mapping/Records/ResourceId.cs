@@ -1,0 +1,17 @@
+using System.Security.Cryptography;
+
+namespace PmrGateway.Mapping;
+
+/// <summary>Logical ids that nobody can guess: 128 random bits from the operating system, written as a version 4 UUID.</summary>
+public static class ResourceId
+{
+    /// <summary>A new id of 36 characters.</summary>
+    public static string New()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        RandomNumberGenerator.Fill(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0f) | 0x40);
+        bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
+        return new Guid(bytes, bigEndian: true).ToString("D");
+    }
+}
