@@ -1,0 +1,45 @@
+namespace PmrGateway.LedgerAdapter;
+
+/// <summary>Section <c>Ledger</c> of the configuration.</summary>
+public sealed class LedgerOptions
+{
+    /// <summary>JSON-RPC URL of an EVM node. Empty (default): the gateway starts a development chain of its own.</summary>
+    public string RpcUrl { get; set; } = "";
+
+    /// <summary>EIP-155 chain id; the gateway refuses a node of another chain. Default 1337.</summary>
+    public long ChainId { get; set; } = 1337;
+
+    /// <summary>Path of the anvil binary for the development chain. Empty (default): contracts/node_modules, then PATH.</summary>
+    public string AnvilPath { get; set; } = "";
+
+    /// <summary>Port of the development chain on 127.0.0.1. 0 (default): a free one.</summary>
+    public int AnvilPort { get; set; }
+
+    /// <summary>Blocks on top of a grant before it counts, and of a transaction before it is confirmed. Default 2; 0 to 100.</summary>
+    public int Confirmations { get; set; } = 2;
+
+    /// <summary>Time without a look at the chain after which reads are refused with 503. Default 30 s; at least 1 s.</summary>
+    public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time between looks at the chain. Default 250 ms.</summary>
+    public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Versions in an anchor batch, at most. Default 1000; 1 to 100000.</summary>
+    public int AnchorBatchSize { get; set; } = 1000;
+
+    /// <summary>Age of the oldest waiting version at which a batch is closed though it is not full. Default 2 s.</summary>
+    public TimeSpan AnchorMaxAge { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
+    public string? Validate()
+    {
+        if (RpcUrl.Length > 0 && !(Uri.TryCreate(RpcUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
+            return $"Ledger:RpcUrl is '{RpcUrl}': an http or https URL, or nothing";
+        if (ChainId <= 0) return $"Ledger:ChainId is {ChainId}: a positive number";
+        if (Confirmations is < 0 or > 100) return $"Ledger:Confirmations is {Confirmations}: 0 to 100";
+        if (MaxStaleness < TimeSpan.FromSeconds(1)) return $"Ledger:MaxStaleness is {MaxStaleness}: at least 00:00:01";
+        if (PollInterval < TimeSpan.FromMilliseconds(10) || PollInterval >= MaxStaleness) return $"Ledger:PollInterval is {PollInterval}: at least 00:00:00.010 and below Ledger:MaxStaleness";
+        if (AnchorBatchSize is < 1 or > 100_000) return $"Ledger:AnchorBatchSize is {AnchorBatchSize}: 1 to 100000";
+        return AnvilPort is < 0 or > 65535 ? $"Ledger:AnvilPort is {AnvilPort}: 0 to 65535" : null;
+    }
+}

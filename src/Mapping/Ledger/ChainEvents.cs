@@ -1,0 +1,59 @@
+namespace PmrGateway.Mapping;
+
+/// <summary>What an actor on the chain is. The numbers are those of IActorRegistry.Kind.</summary>
+public enum ActorKind
+{
+    /// <summary>Not registered.</summary>
+    None = 0,
+
+    /// <summary>A hospital.</summary>
+    Hospital = 1,
+
+    /// <summary>A practitioner of a hospital.</summary>
+    Practitioner = 2,
+
+    /// <summary>An insurer.</summary>
+    Insurer = 3,
+}
+
+/// <summary>Something that happened on the chain, as the consent view needs it. Ids, keys and commitments are lower-case hex without 0x.</summary>
+/// <param name="Block">Number of its block.</param>
+/// <param name="Transaction">Hash of its transaction, hex.</param>
+public abstract record ChainEvent(long Block, string Transaction);
+
+/// <summary>An actor was registered.</summary>
+public sealed record ActorRegisteredEvent(long Block, string Transaction, string Actor, ActorKind Kind, string? Hospital) : ChainEvent(Block, Transaction);
+
+/// <summary>An actor was suspended or reinstated.</summary>
+public sealed record ActorStatusEvent(long Block, string Transaction, string Actor, bool IsActive) : ChainEvent(Block, Transaction);
+
+/// <summary>An OAuth client or user was bound to an actor, or unbound (<paramref name="Actor"/> null).</summary>
+public sealed record ClientBindingEvent(long Block, string Transaction, string Client, string? Actor) : ChainEvent(Block, Transaction);
+
+/// <summary>A patient was registered.</summary>
+public sealed record PatientRegisteredEvent(long Block, string Transaction, string Patient, string Controller, string Custodian) : ChainEvent(Block, Transaction);
+
+/// <summary>A patient's controller changed.</summary>
+public sealed record ControllerChangedEvent(long Block, string Transaction, string Patient, string Controller) : ChainEvent(Block, Transaction);
+
+/// <summary>A grant was made.</summary>
+public sealed record ConsentGrantedEvent(long Block, string Transaction, string Patient, string Commitment, ulong NotBefore, ulong NotAfter, ulong Epoch)
+    : ChainEvent(Block, Transaction);
+
+/// <summary>A grant was revoked.</summary>
+public sealed record ConsentRevokedEvent(long Block, string Transaction, string Patient, string Commitment) : ChainEvent(Block, Transaction);
+
+/// <summary>All grants of earlier epochs were revoked.</summary>
+public sealed record AllConsentsRevokedEvent(long Block, string Transaction, string Patient, ulong Epoch) : ChainEvent(Block, Transaction);
+
+/// <summary>A batch was anchored.</summary>
+public sealed record BatchAnchoredEvent(long Block, string Transaction, string Custodian, long Sequence, string Root) : ChainEvent(Block, Transaction);
+
+/// <summary>How far the consent view has followed the chain.</summary>
+/// <param name="Block">Last block taken in; -1: none.</param>
+/// <param name="Hash">Its hash, hex; "" for none. Another hash at that height is a reorg.</param>
+public readonly record struct ViewCheckpoint(long Block, string Hash)
+{
+    /// <summary>Before the first block.</summary>
+    public static ViewCheckpoint None { get; } = new(-1, "");
+}
