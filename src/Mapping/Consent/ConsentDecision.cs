@@ -1,9 +1,10 @@
 namespace PmrGateway.Mapping;
 
-/// <summary>A consent that stands now: its commitment, and the terms that open it.</summary>
+/// <summary>A consent that is not revoked: its commitment, and the terms that open it.</summary>
 /// <param name="Commitment">On-chain commitment, hex.</param>
 /// <param name="Terms">The terms.</param>
-public sealed record StandingConsent(string Commitment, ConsentTerms Terms);
+/// <param name="IsConfirmed">Whether the chain has it deep enough. Until then it can only deny: a denial counts from first sight.</param>
+public sealed record StandingConsent(string Commitment, ConsentTerms Terms, bool IsConfirmed);
 
 /// <summary>Why a record may be opened.</summary>
 public enum PermitBasis
@@ -81,6 +82,7 @@ public static class ConsentDecision
             if (!Matches(consent.Terms.Root, requester, record, now)) continue;
             var excepted = consent.Terms.Exceptions.Any(e => Matches(e, requester, record, now));
             if (consent.Terms.Permits == excepted) return false;
+            if (!consent.IsConfirmed) continue;
             permitted = true;
             used.Add(consent.Commitment);
         }
