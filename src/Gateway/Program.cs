@@ -1,1 +1,8 @@
-return 0;
+using System.CommandLine;
+using PmrGateway.Gateway.Cli;
+
+var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS and consent on an Ethereum chain")
+{
+    ServeCommand.Create(),
+};
+return await root.Parse(args).InvokeAsync();

@@ -17,9 +17,8 @@ public sealed class UnixFs(IBlockStore store)
         return root;
     }
 
-    /// <summary>Stores blocks that stand alone, each its own root.</summary>
-    public Task PutAsync(IReadOnlyList<Block> blocks, CancellationToken cancellation) =>
-        store.PutAsync(blocks, [.. blocks.Select(b => b.Cid)], cancellation);
+    /// <summary>Stores the blocks of several files at once. When it returns, they are durable and the roots pinned.</summary>
+    public Task PutAsync(IReadOnlyList<Block> blocks, IReadOnlyList<Cid> roots, CancellationToken cancellation) => store.PutAsync(blocks, roots, cancellation);
 
     /// <summary>The leaves of a file in order.</summary>
     /// <exception cref="BlockCorruptException">A block is missing or is not what its CID names.</exception>

@@ -61,7 +61,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
     private static async Task<AnvilNode?> TryStartAsync(LedgerOptions options, string folder, string state, int port, CancellationToken cancellation)
     {
         // anvil does not see its parent die. This shell does: cat ends with the parent's end of the pipe.
-        const string Watch = "\"$@\" </dev/null & pid=$!; echo $pid > \"$PMR_PID_FILE\"; (cat >/dev/null; kill -TERM $pid) & wait $pid";
+        // Its own descriptor, because a shell gives what it puts into the background /dev/null for input.
+        const string Watch = "exec 3<&0; \"$@\" </dev/null 3<&- & pid=$!; echo $pid > \"$PMR_PID_FILE\"; (cat <&3 >/dev/null 2>&1; kill -TERM $pid) >/dev/null 2>&1 & wait $pid";
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         string[] arguments =
         [

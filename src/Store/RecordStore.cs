@@ -92,6 +92,23 @@ public sealed class RecordStore(Database database)
         return Assemble(connection, rows);
     }
 
+    /// <summary>The local targets of a reference parameter of resources that the requester has been given.</summary>
+    public IReadOnlyList<(string Type, string Id)> ReferencesOf(IReadOnlyList<StoredVersion> page, string parameter)
+    {
+        using var connection = database.OpenReader();
+        var targets = new List<(string, string)>();
+        foreach (var facts in page.Select(p => p.Facts))
+        {
+            targets.AddRange(connection.Query<(string, string)>(
+                """
+                SELECT x.target_type, x.target FROM resources r JOIN idx_reference x ON x.rid = r.rid
+                WHERE r.type = @Type AND r.id = @Id AND x.param = @parameter AND x.target_type IS NOT NULL
+                """,
+                new { facts.Type, facts.Id, parameter }));
+        }
+        return targets;
+    }
+
     /// <summary>The standing consents of patients, for <see cref="ConsentDecision"/>.</summary>
     public IReadOnlyList<StandingConsent> ConsentsOf(IReadOnlyCollection<string> patients, long confirmedBlock)
     {

@@ -1,0 +1,124 @@
+using System.Data;
+using System.Numerics;
+using System.Security.Cryptography;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Http;
+using PmrGateway.Gateway.Ledger;
+using PmrGateway.Gateway.Security;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>What writing a Consent or a Patient means to the ledger, as durable intents of the same commit.</summary>
+public sealed class ConsentWrites(DirectoryStore directory, Custody custody, ConsentIntents intents, ContractSet contracts, TimeProvider time)
+{
+    /// <summary>Reference of the hospital that registered a patient, or null where nobody did.</summary>
+    public string? CustodianOf(string patient) => directory.Patient(patient)?.Custodian;
+
+    /// <summary>Registers a new patient on the chain under the hospital's custody.</summary>
+    public Action<IDbConnection> RegisterPatient(string patient, string custodian)
+    {
+        var key = RandomNumberGenerator.GetBytes(32);
+        return connection =>
+        {
+            if (!DirectoryStore.AddPatient(connection, patient, Convert.ToHexStringLower(key), custodian)) return;
+            var hospital = Hex.Bytes(DirectoryStore.Actor(connection, custodian)!.ActorId);
+            var call = ConsentRegistryContract.RegisterPatient(key, custody.AccountOf(custodian).Address, hospital);
+            SqliteLedgerJournal.Enqueue(connection, "patient " + patient, ContractSet.Consents, "registerPatient", call);
+        };
+    }
+
+    /// <summary>Checks who may consent for whom, and prepares the grant and the revocation of what it replaces.</summary>
+    /// <returns>Why not, or null.</returns>
+    public Task<Outcome?> PrepareAsync(Caller caller, WriteRequest request, IReadOnlySet<string> newPatients, List<Action<IDbConnection>> effects)
+    {
+        if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return Refuse(new Outcome(OutcomeCategory.Invalid, issues));
+        var patient = directory.Patient(terms.Patient);
+        var isPatient = caller.Requester.Patient == terms.Patient;
+        var isCustodian = newPatients.Contains(terms.Patient) || (patient is not null && patient.Custodian == caller.Requester.Organization);
+        if (!isPatient && !isCustodian) return Refuse(Outcome.Of(OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record"));
+        if (UnknownActor(terms) is { } unknown) return Refuse(unknown);
+
+        if (request.Current is not null) effects.Add(connection => Revoke(connection, request.Id));
+        var isActive = request.Document!.Root.StringAt("status") == "active";
+        if (!isActive) return Refuse(null);
+
+        var signed = ConsentIntentExtension.Read(request.Document!, out var issue);
+        if (issue is not null) return Refuse(new Outcome(OutcomeCategory.Invalid, [issue]));
+        var controller = patient?.Controller;
+        var inCustody = controller is null || controller == Convert.ToHexStringLower(custody.AccountOf(patient?.Custodian ?? caller.Requester.Organization!).Address);
+        if (!inCustody && signed is null)
+            return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Required, "Consent.extension", "the patient's own wallet controls this record: ask Consent/$intent and send its signature")]));
+        if (!inCustody && !IsSignedBy(controller!, patient!, terms, signed!))
+            return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.extension", "the signature is not the controller's over these terms")]));
+        effects.Add(connection => Grant(connection, request.Id, terms, inCustody ? null : signed));
+        return Refuse(null);
+    }
+
+    /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
+    public void Revoke(IDbConnection connection, string consentId)
+    {
+        foreach (var consent in ConsentStore.Revoke(connection, consentId))
+        {
+            var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
+            var account = custody.AccountOf(patient.Custodian);
+            // A wallet's grant is revoked here at once; on the chain only its own signature can do it.
+            if (patient.Controller is not null && patient.Controller != Convert.ToHexStringLower(account.Address)) continue;
+            if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) continue;
+            var intent = new RevokeIntent(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), ConsentIntents.NewNonce(), Deadline());
+            var call = ConsentRegistryContract.RevokeBySig(intent, account.Sign(intents.Digest(intent)).ToBytes());
+            SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", call);
+        }
+    }
+
+    /// <summary>The intent that a patient's wallet signs for a Consent.</summary>
+    /// <returns>The intent and its salt; null where the patient is not registered.</returns>
+    public (GrantIntent Intent, byte[] Salt)? IntentFor(ConsentTerms terms)
+    {
+        if (directory.Patient(terms.Patient) is not { } patient) return null;
+        var salt = RandomNumberGenerator.GetBytes(32);
+        return (GrantOf(patient, terms, salt, ConsentIntents.NewNonce(), Deadline(TimeSpan.FromDays(1))), salt);
+    }
+
+    private static Task<Outcome?> Refuse(Outcome? outcome) => Task.FromResult(outcome);
+
+    private static GrantIntent GrantOf(PatientRow patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) => new(
+        Hex.Bytes(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()), (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
+
+    private void Grant(IDbConnection connection, string consentId, ConsentTerms terms, SignedIntent? signed)
+    {
+        var patient = DirectoryStore.Patient(connection, terms.Patient)!;
+        var salt = signed?.Salt ?? RandomNumberGenerator.GetBytes(32);
+        var intent = GrantOf(patient, terms, salt, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline());
+        var commitment = Convert.ToHexStringLower(intent.Commitment);
+        ConsentStore.Add(connection, commitment, consentId, salt, terms);
+        // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
+        if (terms.Root.To <= time.GetUtcNow()) return;
+        var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
+        SqliteLedgerJournal.Enqueue(connection, "grant " + commitment, ContractSet.Consents, "grantBySig", ConsentRegistryContract.GrantBySig(intent, signature));
+    }
+
+    private bool IsSignedBy(string controller, PatientRow patient, ConsentTerms terms, SignedIntent signed)
+    {
+        var digest = intents.Digest(GrantOf(patient, terms, signed.Salt, signed.Nonce, signed.Deadline));
+        if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28)) return false;
+        var signature = new RecoverableSignature(signed.Signature[..32], signed.Signature[32..64], signed.Signature[64] - 27);
+        return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == controller;
+    }
+
+    private Outcome? UnknownActor(ConsentTerms terms)
+    {
+        foreach (var actor in terms.Root.Actors.Concat(terms.Exceptions.SelectMany(e => e.Actors)))
+            if (directory.Actor(actor) is null)
+                return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor", $"{actor} is not a registered actor")]);
+        return null;
+    }
+
+    // A custody signature waits in our own store only; a year is longer than any chain is away.
+    private BigInteger Deadline(TimeSpan? from = null) => time.GetUtcNow().Add(from ?? TimeSpan.FromDays(365)).ToUnixTimeSeconds();
+
+    /// <summary>Address of the consent registry, for wallets.</summary>
+    public byte[] ContractAddress => contracts.Addresses[ContractSet.Consents];
+}

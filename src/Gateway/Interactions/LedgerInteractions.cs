@@ -1,0 +1,96 @@
+using Hl7.Fhir.Model;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Http;
+using PmrGateway.Gateway.Ledger;
+using PmrGateway.Gateway.Security;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Interactions;
+
+/// <summary>The operations that show a resource's place on the chain: <c>$anchor-proof</c>, <c>Consent/$ledger-status</c>, <c>Consent/$intent</c>.</summary>
+public sealed class LedgerInteractions(
+    RecordStore records, Database database, ReadFlow flow, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
+{
+    /// <summary>The inclusion proof of a resource's current version. Before its batch is closed: status pending.</summary>
+    public Task<FhirResponse> AnchorProofAsync(Caller caller, string type, string id, CancellationToken cancellation) => flow.RunAsync(
+        caller,
+        new ReadRequest("read", type, ScopeAction.Read, $"{type}/{id}", type == "Patient" ? id : null),
+        access => records.Read(access, type, id, null) is { IsDeleted: false } found ? new Found([found]) : new Found([], Outcome.NotFound),
+        opened => new FhirResponse(200, Proof(opened[0].Version)?.ToJson() ?? Status("pending", null, null)) { Decision = ReadFlow.Receipt(opened) },
+        cancellation);
+
+    /// <summary>Where a Consent's grant stands: recorded (no grant asked for), submitted, granted (in a block), confirmed (it counts), revoked, failed.</summary>
+    public Task<FhirResponse> ConsentStatusAsync(Caller caller, string id, CancellationToken cancellation) => flow.RunAsync(
+        caller,
+        new ReadRequest("read", "Consent", ScopeAction.Read, $"Consent/{id}"),
+        access => records.Read(access, "Consent", id, null) is { } found ? new Found([found]) : new Found([], Outcome.NotFound),
+        opened => new FhirResponse(200, ConsentStatus(id)) { Decision = ReadFlow.Receipt(opened) },
+        cancellation);
+
+    /// <summary>The EIP-712 typed data that a patient's wallet signs so that a Consent can be granted.</summary>
+    public async Task<FhirResponse> ConsentIntentAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
+    {
+        if (caller.Refuse("Consent", ScopeAction.Create) is { } refusal) return FhirResponse.From(refusal);
+        var body = await request.ReadBody(cancellation);
+        if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        var invalid = new Validator(FhirSchema.R4).Validate(body.Value);
+        if (invalid.Count > 0) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, invalid));
+        if (body.Value.ResourceType != "Consent") return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
+        if (ConsentReader.Read(body.Value, out var issues) is not { } terms) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
+        if (terms.Patient != caller.Requester.Patient) return FhirResponse.From(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));
+        if (consents.IntentFor(terms) is not { } made) return FhirResponse.From(Outcome.NotFound);
+        var parameters = new Parameters();
+        parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
+        parameters.Add("salt", new Base64Binary(made.Salt));
+        parameters.Add("nonce", new FhirString(made.Intent.Nonce.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        parameters.Add("deadline", new FhirString(made.Intent.Deadline.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        return new FhirResponse(200, FhirTyped.ToJson(parameters));
+    }
+
+    private AnchorProof? Proof(StoredVersion version)
+    {
+        if (records.Anchor(version.Facts.Type, version.Facts.Id, version.Version) is not { } place) return null;
+        Ipfs.Cid.TryParse(version.Cid, out var cid);
+        return new AnchorProof(
+            $"{version.Facts.Type}/{version.Facts.Id}/_history/{version.Version}",
+            new AnchorLeaf(cid!.Digest.ToArray(), version.KeyCommitment, version.Salt, version.Digest),
+            (uint)place.LeafIndex,
+            (uint)place.Leaves.Count,
+            MerkleTree.Path(place.Leaves, place.LeafIndex),
+            Hex.Bytes(place.Root),
+            Hex.Bytes(directory.Actor(place.Custodian)!.ActorId),
+            place.Sequence,
+            ledger.ChainId,
+            contracts.Addresses[ContractSet.Anchors],
+            place.Transaction,
+            place.Block);
+    }
+
+    private byte[] ConsentStatus(string id)
+    {
+        using var connection = database.OpenReader();
+        if (ConsentStore.Latest(connection, id) is not { } consent) return Status("recorded", null, null);
+        var intent = SqliteLedgerJournal.Find(connection, (consent.Revoked != 0 ? "revoke " : "grant ") + consent.Commitment);
+        var status = consent.Revoked != 0 ? "revoked" : intent?.Status switch
+        {
+            IntentStatus.Failed => "failed",
+            IntentStatus.Confirmed => "confirmed",
+            _ when consent.GrantedBlock is not null => "granted",
+            null => "recorded",
+            _ => "submitted",
+        };
+        return Status(status, intent?.Hash, intent?.Block);
+    }
+
+    private static byte[] Status(string status, string? transaction, long? block)
+    {
+        var parameters = new Parameters();
+        parameters.Add("status", new Code(status));
+        if (transaction is not null) parameters.Add("transaction", new FhirString(transaction));
+        if (block is { } b) parameters.Add("block", new Integer((int)b));
+        return FhirTyped.ToJson(parameters);
+    }
+}

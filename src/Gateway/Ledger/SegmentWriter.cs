@@ -1,0 +1,50 @@
+using System.Text.Json;
+using PmrGateway.Ipfs;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Vault;
+
+namespace PmrGateway.Gateway.Ledger;
+
+/// <summary>
+/// Puts a batch into IPFS: the sealed bodies that are only in the database so far, each under its own CID, and the segment that lists
+/// what the batch holds, sealed for this gateway. From the chain, IPFS and the keyring every record can be found again (docs/formats/anchor.md).
+/// </summary>
+public sealed class SegmentWriter(UnixFs files, RecordVault vault)
+{
+    /// <summary>Stores the batch durably; gives the segment's CID, and the same sealed for the chain.</summary>
+    /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored; the batch is closed in a later round.</exception>
+    public async Task<(string Cid, byte[] SealedCid)> StoreAsync(AnchorBatch batch, CancellationToken cancellation)
+    {
+        var blocks = new List<Block>();
+        var roots = new List<Cid>();
+        void Add(ReadOnlySpan<byte> file)
+        {
+            var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, blocks.Add);
+            builder.Write(file);
+            roots.Add(builder.Complete().Root);
+        }
+        foreach (var leaf in batch.Leaves)
+            if (leaf.Body is not null) Add(leaf.Body);
+        var segment = JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            format = "pmr-segment/1",
+            custodian = batch.Custodian,
+            sequence = batch.Sequence,
+            records = batch.Leaves.Select(l => new
+            {
+                type = l.Type,
+                id = l.Id,
+                version = l.Version,
+                cid = l.Cid,
+                wrappedKey = l.WrappedKey,
+                subject = l.Subject,
+                keyCommitment = l.Leaf.KeyCommitment,
+                salt = l.Leaf.Salt,
+                plaintextDigest = l.Leaf.PlaintextDigest,
+            }),
+        });
+        Add(vault.SealInternal(segment, $"pmr-segment/1|{batch.Custodian}|{batch.Sequence}"));
+        await files.PutAsync(blocks, roots, cancellation);
+        return (roots[^1].ToString(), vault.SealInternal(roots[^1].ToBytes(), $"pmr-segment-cid/1|{batch.Custodian}|{batch.Sequence}"));
+    }
+}

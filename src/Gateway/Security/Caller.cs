@@ -1,0 +1,45 @@
+using PmrGateway.Gateway.Http;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Gateway.Security;
+
+/// <summary>What kind of requester it is.</summary>
+public enum CallerKind
+{
+    /// <summary>The operator of this gateway.</summary>
+    Operator,
+
+    /// <summary>A hospital's or insurer's system.</summary>
+    System,
+
+    /// <summary>A practitioner.</summary>
+    Practitioner,
+
+    /// <summary>A patient.</summary>
+    Patient,
+}
+
+/// <summary>An authenticated requester with what the token lets it do.</summary>
+/// <param name="Kind">What kind.</param>
+/// <param name="ActorKind">What its actor is on the chain.</param>
+/// <param name="Requester">Who it is to the consent decision.</param>
+/// <param name="Client">OAuth client id.</param>
+/// <param name="Scopes">Resource scopes of the token.</param>
+public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requester, string Client, SmartScopes Scopes)
+{
+    /// <summary>Whether it may write clinical records: a hospital's system or practitioner.</summary>
+    public bool IsHospital => Kind is CallerKind.System or CallerKind.Practitioner && ActorKind is ActorKind.Hospital or ActorKind.Practitioner;
+
+    /// <summary>Whether the scopes allow an action on a type; else the refusal.</summary>
+    public Outcome? Refuse(string type, ScopeAction action)
+    {
+        var allowed = Kind switch
+        {
+            CallerKind.System or CallerKind.Operator => Scopes.Allow("system", type, action),
+            CallerKind.Practitioner => Scopes.Allow("user", type, action),
+            _ => Scopes.Allow("patient", type, action) || Scopes.Allow("user", type, action),
+        };
+        if (!allowed) return Outcome.Of(OutcomeCategory.Forbidden, $"the token's scopes do not allow {action.ToString().ToLowerInvariant()} on {type}");
+        return Requester.IsActive ? null : Outcome.Of(OutcomeCategory.Forbidden, "the actor is not active on the chain");
+    }
+}
