@@ -58,6 +58,26 @@ internal static class AuthorizationServer
                     context.Transaction.GetHttpRequest()?.HttpContext.RequestServices.GetRequiredService<TokenCache>().Clear();
                     return default;
                 }));
+                // SMART (client-confidential-asymmetric) fixes the header typ "JWT" and the token endpoint as audience of a client's
+                // assertion; OpenIddict by itself asks for the newer client-authentication+jwt and the issuer. Both are taken.
+                server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
+                    .UseInlineHandler(context =>
+                    {
+                        if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion)) return default;
+                        context.TokenValidationParameters.ValidTypes = [.. context.TokenValidationParameters.ValidTypes ?? [], JsonWebTokenTypes.GenericJsonWebToken];
+                        context.ValidAudiences.Add(publicUrl + "/connect/token");
+                        return default;
+                    })
+                    .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 500));
+                // From there on OpenIddict takes typ "JWT" for an identity token; the signature was checked with the client's own keys.
+                server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
+                    .UseInlineHandler(context =>
+                    {
+                        if (context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion) && context.Principal?.GetTokenType() == TokenTypeIdentifiers.IdentityToken)
+                            context.Principal.SetTokenType(TokenTypeIdentifiers.Private.ClientAssertion);
+                        return default;
+                    })
+                    .SetOrder(OpenIddictServerHandlers.Protection.ValidatePrincipal.Descriptor.Order - 500));
                 // TLS ends in front of the gateway, which listens on the loopback.
                 server.UseAspNetCore().EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough().DisableTransportSecurityRequirement();
             })
