@@ -11,16 +11,18 @@ public sealed class Validator(FhirSchema schema)
     private const int MaxIssues = 100;
 
     /// <summary>The findings, in document order; none: valid. At most 100.</summary>
-    /// <param name="document">The resource.</param>
-    /// <param name="profile">Canonical URL of a profile of the schema to check as well, or null.</param>
+    /// <param name="document">The resource. The profiles of the schema that its <c>meta.profile</c> claims are checked as well.</param>
+    /// <param name="profile">Canonical URL of a further profile to check, or null.</param>
     public IReadOnlyList<ValidationIssue> Validate(ResourceDocument document, string? profile = null)
     {
         var run = new Run(schema);
         run.Resource(document.Root, "", isRoot: true);
-        if (profile is not null && run.Issues.Count == 0)
+        if (run.Issues.Count > 0) return run.Issues;
+        var claimed = document.Root["meta"] is { } meta ? meta.ItemsAt("profile").Select(p => p.Text.Split('|')[0]).Where(p => schema.Profile(p) is not null) : [];
+        foreach (var url in profile is null ? claimed : claimed.Append(profile).Distinct())
         {
-            if (schema.Profile(profile) is { } type) run.Object(document.Root, type, document.ResourceType, isResource: true);
-            else run.Add(IssueCode.NotSupported, "", $"the profile {profile} is not known here");
+            if (schema.Profile(url) is { } type) run.Object(document.Root, type, document.ResourceType, isResource: true);
+            else run.Add(IssueCode.NotSupported, "", $"the profile {url} is not known here");
         }
         return run.Issues;
     }
