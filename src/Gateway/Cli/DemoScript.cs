@@ -81,7 +81,7 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
         Title("9. The patient looks who read what");
         var log = await patientClient.GetAsync($"AuditEvent?patient={patient}&_count=200");
         Check("access log", log, 200);
-        if (log.Status == 200) ShowLog(log.Json, insurer, doctor);
+        if (log.Status == 200) ShowLog(log.Json, $"Patient/{patient}", insurer, doctor);
 
         Title("10. The proof verifies without the gateway");
         var file = Path.Combine(options.DataFolder, "proof.json");
@@ -199,7 +199,7 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
         return created.Id;
     }
 
-    private void ShowLog(JsonElement bundle, string insurer, string doctor)
+    private void ShowLog(JsonElement bundle, string patient, string insurer, string doctor)
     {
         var table = new Table().AddColumns("when", "who", "did", "outcome");
         var seen = new HashSet<string>();
@@ -209,7 +209,8 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
             var name = who.TryGetProperty("reference", out var reference) ? reference.GetString()! : who.GetProperty("display").GetString()!;
             var permitted = entry.GetProperty("outcome").GetString() == "0";
             seen.Add(name + permitted);
-            if (table.Rows.Count < 8)
+            // The patient's own look-ups are in the log too; what others did is what one wants to see here.
+            if (name != patient && table.Rows.Count < 12)
                 table.AddRow(entry.GetProperty("recorded").GetString()![11..19], Markup.Escape(name.Length > 24 ? name[..24] + "…" : name), entry.GetProperty("subtype")[0].GetProperty("code").GetString()!, permitted ? "released" : "[yellow]refused[/]");
         }
         AnsiConsole.Write(table);

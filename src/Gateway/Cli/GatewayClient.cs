@@ -57,27 +57,29 @@ internal sealed partial class GatewayClient(HttpClient http, string baseUrl)
     /// <summary>Gets a token by private_key_jwt (SMART Backend Services).</summary>
     public async Task<Answer> RequestTokenAsync(string clientId, SigningCredentials credentials, string scope, string? purpose = null, string? audience = null)
     {
-        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        var assertion = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
-        {
-            Issuer = clientId,
-            Audience = audience ?? $"{baseUrl}/connect/token",
-            IssuedAt = now,
-            NotBefore = now,
-            Expires = now.AddMinutes(4),
-            Claims = new Dictionary<string, object> { ["sub"] = clientId, ["jti"] = ResourceId.New() },
-            SigningCredentials = credentials,
-        });
         var form = new Dictionary<string, string>
         {
             ["grant_type"] = "client_credentials",
             ["client_id"] = clientId,
             ["client_assertion_type"] = AssertionType,
-            ["client_assertion"] = assertion,
+            ["client_assertion"] = Assertion(clientId, credentials, audience ?? $"{baseUrl}/connect/token"),
             ["scope"] = scope,
         };
         if (purpose is not null) form["purpose_of_use"] = purpose;
         return await SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/connect/token") { Content = new FormUrlEncodedContent(form) });
+    }
+
+    /// <summary>Revokes the token that this client has (RFC 7009).</summary>
+    public Task<Answer> RevokeAsync(string clientId, SigningCredentials credentials)
+    {
+        var form = new Dictionary<string, string>
+        {
+            ["token"] = Token!,
+            ["client_id"] = clientId,
+            ["client_assertion_type"] = AssertionType,
+            ["client_assertion"] = Assertion(clientId, credentials, $"{baseUrl}/connect/token"),
+        };
+        return As(null).SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/connect/revoke") { Content = new FormUrlEncodedContent(form) });
     }
 
     /// <summary>A client with a token, or an exception with the server's answer.</summary>
@@ -151,8 +153,23 @@ internal sealed partial class GatewayClient(HttpClient http, string baseUrl)
         {
             var answer = await ask();
             if (wanted(answer) || TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(seconds)) return answer;
-            await Task.Delay(100);
+            await Task.Delay(200);
         }
+    }
+
+    private static string Assertion(string clientId, SigningCredentials credentials, string audience)
+    {
+        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = clientId,
+            Audience = audience,
+            IssuedAt = now,
+            NotBefore = now,
+            Expires = now.AddMinutes(4),
+            Claims = new Dictionary<string, object> { ["sub"] = clientId, ["jti"] = ResourceId.New() },
+            SigningCredentials = credentials,
+        });
     }
 
     private string Url(string path) => path.StartsWith("http", StringComparison.Ordinal) ? path : path.Length == 0 ? $"{baseUrl}/fhir" : $"{baseUrl}/fhir/{path}";

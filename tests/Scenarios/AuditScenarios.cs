@@ -1,0 +1,48 @@
+using PmrGateway.Fhir;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.Scenarios;
+
+[Collection(GatewayCollection.Name)]
+public class AuditScenarios(RunningGateway gateway)
+{
+    [Fact]
+    public async Task A_patient_sees_who_read_what_and_who_was_refused()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1]);
+        await gateway.Insurer.GetAsync($"Patient/{patient}");
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
+        await gateway.Insurer.GetAsync($"DocumentReference/{document}");
+        await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}");
+
+        var self = await gateway.LoginPatientAsync(patient);
+        var log = await self.GetAsync($"AuditEvent?patient={patient}&_count=100");
+        Assert.True(ResourceDocument.TryParse(log.Body, out var bundle, out _));
+        Assert.Empty(new Validator(FhirSchema.R4).Validate(bundle!));
+        var byInsurer = RunningGateway.Entries(log).Select(e => e.GetProperty("resource"))
+            .Where(e => e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who) && who.GetString() == gateway.InsurerOrganization)
+            .Select(e => (e.GetProperty("subtype")[0].GetProperty("code").GetString(), e.GetProperty("outcome").GetString())).ToList();
+        Assert.Equal([("search-type", "0"), ("read", "0"), ("read", "4")], byInsurer);
+        Assert.Contains($"DocumentReference/{document}", log.Text);
+        Assert.Contains("urn:pmr:consent:", log.Text);
+    }
+
+    [Fact]
+    public async Task Nobody_but_the_patient_sees_the_log()
+    {
+        var (patient, other) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        var stranger = await gateway.LoginPatientAsync(other);
+        foreach (var client in new[] { gateway.Insurer, gateway.OtherEhr, gateway.Ehr, stranger })
+            Assert.Equal(0, (await client.GetAsync($"AuditEvent?patient={patient}")).Json.GetProperty("total").GetInt32());
+        Assert.Equal(405, (await gateway.Ehr.DeleteAsync("AuditEvent/x")).Status);
+        Assert.Equal(405, (await gateway.Ehr.PostAsync("AuditEvent", "{\"resourceType\":\"AuditEvent\"}")).Status);
+    }
+
+    [Fact]
+    public async Task The_log_is_a_chain_without_a_gap()
+    {
+        await gateway.NewPatientAsync();
+        Assert.Null(gateway.Service<AuditLog>().FirstBroken());
+    }
+}

@@ -1,0 +1,233 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using PmrGateway.Gateway.Cli;
+using PmrGateway.Gateway.Ledger;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.Scenarios;
+
+[Collection(GatewayCollection.Name)]
+public class ConsentScenarios(RunningGateway gateway)
+{
+    [Fact]
+    public async Task An_insurer_is_refused_then_granted_then_reads_the_same_bytes_then_is_revoked_and_refused()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var pdf = RandomNumberGenerator.GetBytes(3_000_000);
+        var document = await gateway.NewDocumentAsync(patient, pdf);
+
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(0, (await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}")).Json.GetProperty("total").GetInt32());
+
+        var consent = await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
+        var read = await gateway.Insurer.GetAsync($"DocumentReference/{document}");
+        Assert.Equal(200, read.Status);
+        Assert.Contains("basis=consent", read.Headers.Headers.GetValues("X-Consent-Decision").Single());
+        var url = read.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+        var binary = await gateway.Insurer.GetAsync(url, "application/pdf");
+        Assert.Equal(pdf, binary.Body);
+        Assert.Equal("application/pdf", binary.Headers.Content.Headers.ContentType!.ToString());
+        Assert.Equal(1, (await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}")).Json.GetProperty("total").GetInt32());
+
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Consent/{consent}")).Status);
+        foreach (var path in new[] { $"DocumentReference/{document}", url, $"Patient/{patient}", $"Patient/{patient}/$everything", $"DocumentReference/{document}/_history" })
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(path)).Status);
+        var onChain = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+        Assert.Contains("revoked", onChain.Text);
+        Assert.Contains("\"block\"", onChain.Text);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/_history")]
+    [InlineData("/_history/1")]
+    [InlineData("/$anchor-proof")]
+    public async Task A_denied_read_is_byte_identical_to_a_read_of_an_unknown_id(string suffix)
+    {
+        var document = await gateway.NewDocumentAsync(await gateway.NewPatientAsync(), [1]);
+        var denied = await gateway.Insurer.GetAsync($"DocumentReference/{document}{suffix}");
+        var unknown = await gateway.Insurer.GetAsync($"DocumentReference/{ResourceId.New()}{suffix}");
+        Assert.Equal(404, denied.Status);
+        Assert.Equal(unknown.Body, denied.Body);
+        Assert.Equal(Headers(unknown), Headers(denied));
+
+        static IEnumerable<string> Headers(Answer answer) => answer.Headers.Headers.Concat(answer.Headers.Content.Headers).Where(h => h.Key != "Date").Select(h => $"{h.Key}: {string.Join(',', h.Value)}").Order();
+    }
+
+    [Fact]
+    public async Task An_update_or_delete_of_what_one_may_not_see_is_a_404_too()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var body = $$$"""{"resourceType":"Patient","id":"{{{patient}}}","active":true}""";
+        var unknown = ResourceId.New();
+        var denied = await gateway.OtherEhr.PutAsync($"Patient/{patient}", body);
+        var missing = await gateway.OtherEhr.PutAsync($"Patient/{unknown}", body.Replace(patient, unknown, StringComparison.Ordinal));
+        Assert.Equal((404, 404), (denied.Status, missing.Status));
+        Assert.Equal(missing.Body, denied.Body);
+        Assert.Equal(404, (await gateway.OtherEhr.DeleteAsync($"Patient/{patient}")).Status);
+    }
+
+    [Fact]
+    public async Task A_hospital_cannot_write_about_a_patient_that_it_may_not_see()
+    {
+        var patient = await gateway.NewPatientAsync();
+        string Observation(string p) => $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{p}}}"}}""";
+        var denied = await gateway.OtherEhr.PostAsync("Observation", Observation(patient));
+        var unknown = await gateway.OtherEhr.PostAsync("Observation", Observation(ResourceId.New()));
+        Assert.Equal((422, 422), (denied.Status, unknown.Status));
+        Assert.Equal(unknown.Body, denied.Body);
+    }
+
+    [Fact]
+    public async Task A_grant_for_one_class_and_purpose_shows_nothing_else()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","class":[{"system":"http://hl7.org/fhir/resource-types","code":"DocumentReference"}]""");
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        var everything = await gateway.Insurer.GetAsync($"Patient/{patient}/$everything");
+        Assert.All(RunningGateway.Entries(everything), e => Assert.Contains("DocumentReference", e.GetProperty("fullUrl").GetString()! + "DocumentReference"));
+        Assert.DoesNotContain("\"resourceType\":\"Patient\"", everything.Text);
+
+        var other = await gateway.NewPatientAsync();
+        await RunningGateway.GrantAsync(gateway.Ehr, other, gateway.InsurerOrganization, "HRESCH");
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{other}")).Status);
+    }
+
+    [Fact]
+    public async Task A_nested_deny_takes_its_documents_out_of_reads_searches_and_totals()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var (open, closed) = (await gateway.NewDocumentAsync(patient, [1], "34133-9"), await gateway.NewDocumentAsync(patient, [2], "11488-4"));
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","provision":[{"type":"deny","class":[{"system":"http://loinc.org","code":"11488-4"}]}]""");
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{open}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{closed}")).Status);
+        var search = await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}");
+        Assert.Equal(1, search.Json.GetProperty("total").GetInt32());
+        Assert.DoesNotContain(closed, search.Text);
+    }
+
+    [Fact]
+    public async Task A_deny_overrides_a_permit_from_the_moment_it_is_posted()
+    {
+        var patient = await gateway.NewPatientAsync();
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        var deny = RunningGateway.Consent(patient, gateway.InsurerOrganization).Replace("\"type\":\"permit\"", "\"type\":\"deny\"", StringComparison.Ordinal);
+        Assert.Equal(201, (await gateway.Ehr.PostAsync("Consent", deny)).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    [Fact]
+    public async Task A_record_of_two_patients_needs_the_consent_of_both()
+    {
+        var (a, b) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        var created = await gateway.Ehr.PostAsync("Observation", $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{a}}}"},"performer":[{"reference":"Patient/{{{b}}}"}]}
+            """);
+        await RunningGateway.GrantAsync(gateway.Ehr, a, gateway.InsurerOrganization);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{created.Id}")).Status);
+        await RunningGateway.GrantAsync(gateway.Ehr, b, gateway.InsurerOrganization);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Observation/{created.Id}")).Status);
+    }
+
+    [Fact]
+    public async Task The_patient_grants_and_an_update_to_inactive_revokes()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        Assert.Equal(200, (await self.GetAsync($"Patient/{patient}")).Status);
+        var consent = await RunningGateway.GrantAsync(self, patient, gateway.InsurerOrganization);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        var inactive = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: consent);
+        Assert.Equal(200, (await self.PutAsync($"Consent/{consent}", inactive)).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    [Fact]
+    public async Task A_patient_sees_nobody_else_and_writes_nothing_but_consents()
+    {
+        var (patient, other) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        var self = await gateway.LoginPatientAsync(patient);
+        Assert.Equal(404, (await self.GetAsync($"Patient/{other}")).Status);
+        Assert.Equal(1, (await self.GetAsync("Patient")).Json.GetProperty("total").GetInt32());
+        Assert.Equal(403, (await self.PostAsync("Observation", """{"resourceType":"Observation","status":"final","code":{"text":"x"}}""")).Status);
+        // As for any patient that one may not see: not even that there is one.
+        Assert.Equal(422, (await self.PostAsync("Consent", RunningGateway.Consent(other, gateway.InsurerOrganization))).Status);
+        Assert.Equal(403, (await gateway.Insurer.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
+    }
+
+    [Fact]
+    public async Task A_wallet_that_controls_the_record_signs_its_grants_itself()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var wallet = new EthereumAccount(RandomNumberGenerator.GetBytes(32));
+        await HandOverAsync(patient, wallet);
+
+        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
+        var unsigned = await self.PostAsync("Consent", consent);
+        Assert.Equal(422, unsigned.Status);
+        Assert.Contains("Consent.extension", unsigned.Text);
+
+        var offered = (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter").EnumerateArray().ToDictionary(p => p.GetProperty("name").GetString()!, p => p);
+        var message = JsonDocument.Parse(offered["typedData"].GetProperty("valueString").GetString()!).RootElement.GetProperty("message");
+        var intent = new GrantIntent(
+            Hex.Bytes(message.GetProperty("patient").GetString()!), Hex.Bytes(message.GetProperty("commitment").GetString()!), ulong.Parse(message.GetProperty("notBefore").GetString()!),
+            ulong.Parse(message.GetProperty("notAfter").GetString()!), System.Numerics.BigInteger.Parse(message.GetProperty("nonce").GetString()!), System.Numerics.BigInteger.Parse(message.GetProperty("deadline").GetString()!));
+        string Signed(EthereumAccount signer) => consent.Replace("\"status\"", $$$"""
+            "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-consent-intent","extension":[
+            {"url":"salt","valueBase64Binary":"{{{offered["salt"].GetProperty("valueBase64Binary").GetString()}}}"},{"url":"nonce","valueString":"{{{intent.Nonce}}}"},{"url":"deadline","valueString":"{{{intent.Deadline}}}"},
+            {"url":"signature","valueBase64Binary":"{{{Convert.ToBase64String(signer.Sign(gateway.Service<ConsentIntents>().Digest(intent)).ToBytes())}}}"}]}],"status"
+            """, StringComparison.Ordinal);
+        Assert.Equal(422, (await self.PostAsync("Consent", Signed(new EthereumAccount(RandomNumberGenerator.GetBytes(32))))).Status);
+        var granted = await self.PostAsync("Consent", Signed(wallet));
+        Assert.True(granted.Status == 201, granted.Text);
+        var read = await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200);
+        Assert.Equal(200, read.Status);
+    }
+
+    [Fact]
+    public async Task A_suspended_actor_is_refused_at_once()
+    {
+        var (hospital, client) = await gateway.RegisterAsync("short-lived", "Short Lived Hospital", "prov", "system/*.cruds", "TREAT");
+        var (_, doctor) = await gateway.RegisterDoctorAsync("dr-short", hospital);
+        var current = await gateway.Operator.GetAsync(hospital);
+        var body = current.Text.Replace("\"active\":true", "\"active\":false", StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Operator.PutAsync(hospital, body)).Status);
+        Assert.Equal(403, (await client.GetAsync(hospital)).Status);
+        Assert.Equal(403, (await doctor.GetAsync(hospital)).Status);
+        Assert.Equal(403, (await client.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
+    }
+
+    [Theory]
+    [InlineData("\"dataPeriod\":{\"start\":\"2020\"}", "Consent.provision.dataPeriod")]
+    [InlineData("\"data\":[{\"meaning\":\"instance\",\"reference\":{\"reference\":\"DocumentReference/x\"}}]", "Consent.provision.data")]
+    [InlineData("\"provision\":[{\"type\":\"permit\"}]", "Consent.provision.provision[0].type")]
+    [InlineData("\"provision\":[{\"type\":\"deny\",\"provision\":[{\"type\":\"permit\"}]}]", "Consent.provision.provision[0].provision")]
+    public async Task A_consent_that_cannot_be_kept_is_refused_by_name(string more, string expression)
+    {
+        var patient = await gateway.NewPatientAsync();
+        var refused = await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization, more: "," + more));
+        Assert.Equal(422, refused.Status);
+        Assert.Contains(expression, refused.Text);
+    }
+
+    // The portal will do this; until then the two signatures are made here.
+    private async Task HandOverAsync(string patient, EthereumAccount wallet)
+    {
+        var directory = gateway.Service<DirectoryStore>();
+        await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller is not null);
+        var row = directory.Patient(patient)!;
+        var intent = new HandOverIntent(Hex.Bytes(row.PatientKey), wallet.Address, ConsentIntents.NewNonce(), 4_000_000_000);
+        var structHash = Keccak256.Hash([Keccak256.Hash("HandOver(bytes32 patient,address newController,uint256 nonce,uint256 deadline)"), .. intent.Words()]);
+        var digest = Keccak256.Hash([0x19, 0x01], gateway.Service<ConsentIntents>().DomainSeparator, structHash);
+        var call = ConsentRegistryContract.HandOver(intent, gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes(), wallet.Sign(digest).ToBytes());
+        await gateway.Service<ILedgerJournal>().EnqueueAsync("hand over " + patient, ContractSet.Consents, "handOver", call, default);
+        await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller == Convert.ToHexStringLower(wallet.Address));
+        Assert.Equal(Convert.ToHexStringLower(wallet.Address), directory.Patient(patient)!.Controller);
+    }
+}

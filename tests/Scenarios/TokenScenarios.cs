@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using PmrGateway.Gateway.Cli;
+
+namespace PmrGateway.Tests.Scenarios;
+
+[Collection(GatewayCollection.Name)]
+public class TokenScenarios(RunningGateway gateway)
+{
+    private static readonly ECDsaSecurityKey Stranger = new(ECDsa.Create(ECCurve.NamedCurves.nistP384)) { KeyId = "stranger" };
+
+    [Fact]
+    public async Task Without_a_token_only_the_metadata_is_given()
+    {
+        Assert.Equal(200, (await gateway.Anyone.GetAsync("metadata")).Status);
+        Assert.Equal(200, (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/.well-known/smart-configuration", "*/*")).Status);
+        foreach (var path in new[] { "Patient", "Patient/x", "Binary/x", "AuditEvent", "Patient/x/$everything" }) Assert.Equal(401, (await gateway.Anyone.GetAsync(path)).Status);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("stranger key")]
+    [InlineData("other issuer")]
+    [InlineData("HS256 with a known text")]
+    [InlineData("garbage")]
+    public async Task A_token_of_no_issuer_of_ours_is_a_401(string kind)
+    {
+        var descriptor = new SecurityTokenDescriptor
+        {
+            Issuer = kind == "other issuer" ? "https://evil.example/" : gateway.Options.Url + "/",
+            Claims = new Dictionary<string, object> { ["sub"] = "ehr", ["client_id"] = "ehr", ["scope"] = "system/*.cruds" },
+            TokenType = "at+jwt",
+            SigningCredentials = new SigningCredentials(Stranger, SecurityAlgorithms.EcdsaSha384),
+        };
+        if (kind == "HS256 with a known text") descriptor.SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(new string('k', 64))), "HS256");
+        var token = kind switch
+        {
+            "none" => Base64UrlEncoder.Encode("{\"alg\":\"none\",\"typ\":\"at+jwt\"}") + "." + Base64UrlEncoder.Encode($"{{\"iss\":\"{gateway.Options.Url}/\",\"sub\":\"ehr\",\"client_id\":\"ehr\",\"exp\":4000000000}}") + ".",
+            "garbage" => "a.b.c",
+            _ => new JsonWebTokenHandler().CreateToken(descriptor),
+        };
+        var answer = await gateway.Anyone.As(token).GetAsync("Patient");
+        Assert.Equal(401, answer.Status);
+        Assert.Equal((await gateway.Anyone.GetAsync("Patient")).Body, answer.Body);
+    }
+
+    [Fact]
+    public async Task An_assertion_by_another_key_or_for_another_audience_gets_no_token()
+    {
+        var stranger = await gateway.Anyone.RequestTokenAsync("ehr", new SigningCredentials(Stranger, SecurityAlgorithms.EcdsaSha384), "system/*.cruds");
+        Assert.InRange(stranger.Status, 400, 401);
+        var key = new ClientKey();
+        await gateway.Operator.AdminAsync("clients", new { clientId = "audience-test", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" }, purposes = Array.Empty<string>() });
+        Assert.Equal(200, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs")).Status);
+        Assert.InRange((await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs", audience: "https://other.example/token")).Status, 400, 401);
+        Assert.Equal(400, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.cruds")).Status);
+        Assert.Equal(400, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs", purpose: "TREAT")).Status);
+    }
+
+    [Theory]
+    [InlineData("system/*.cruds", 200, 200, 201)]
+    [InlineData("system/*.rs", 200, 200, 403)]
+    [InlineData("system/Patient.r", 200, 403, 403)]
+    [InlineData("system/*.read", 200, 200, 403)]
+    [InlineData("system/*.write", 403, 403, 201)]
+    [InlineData("system/Observation.cruds", 403, 403, 403)]
+    [InlineData("user/*.cruds", 403, 403, 403)]
+    [InlineData("system/Patient.rs?_id=x", 403, 403, 403)]
+    public async Task A_scope_lets_through_what_it_says(string scope, int read, int search, int create)
+    {
+        var key = new ClientKey();
+        var clientId = "scope-" + Guid.CreateVersion7();
+        await gateway.Operator.AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { scope }, purposes = Array.Empty<string>() });
+        var client = await gateway.Anyone.LoginAsync(clientId, key.Credentials, scope);
+        var patient = await gateway.NewPatientAsync();
+        var answer = await GatewayClient.UntilAsync(() => client.GetAsync($"Patient/{patient}"), a => !a.Text.Contains("not bound", StringComparison.Ordinal));
+        Assert.Equal(read, answer.Status);
+        Assert.Equal(search, (await client.GetAsync("Patient?_count=1")).Status);
+        Assert.Equal(create, (await client.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
+    }
+
+    [Fact]
+    public async Task A_revoked_token_is_refused_though_it_was_cached()
+    {
+        var key = new ClientKey();
+        await gateway.Operator.AdminAsync("clients", new { clientId = "revoked", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" }, purposes = Array.Empty<string>() });
+        var client = await gateway.Anyone.LoginAsync("revoked", key.Credentials, "system/*.rs");
+        Assert.Equal(200, (await GatewayClient.UntilAsync(() => client.GetAsync("Patient"), a => a.Status == 200)).Status);
+        var revoked = await client.RevokeAsync("revoked", key.Credentials);
+        Assert.True(revoked.Status == 200, revoked.Text);
+        Assert.Equal(401, (await client.GetAsync("Patient")).Status);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_logs_nobody_in()
+    {
+        var patient = await gateway.NewPatientAsync();
+        await gateway.LoginPatientAsync(patient);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => gateway.Anyone.LoginUserAsync(RunningGateway.App, RunningGateway.Redirect, "p-" + patient, "wrong wrong wrong", "openid patient/*.rs"));
+    }
+
+    [Fact]
+    public async Task Only_the_operator_registers_clients_and_users()
+    {
+        foreach (var client in new[] { gateway.Ehr, gateway.Insurer, gateway.Anyone })
+            Assert.InRange((await client.AdminAsync("clients", new { clientId = "x", redirectUris = new[] { "http://127.0.0.1/x" } })).Status, 401, 403);
+        Assert.Equal(422, (await gateway.Operator.AdminAsync("users", new { username = "x", password = "short", fhirUser = "Patient/x" })).Status);
+        Assert.Equal(403, (await gateway.Operator.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
+        Assert.Equal(404, (await gateway.Operator.GetAsync("Patient/" + await gateway.NewPatientAsync())).Status);
+    }
+}

@@ -1,0 +1,64 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace PmrGateway.Tests.Unit;
+
+public partial class ArchitectureTests
+{
+    private static readonly Dictionary<string, string[]> Arrows = new()
+    {
+        ["Fhir"] = [],
+        ["Ipfs"] = [],
+        ["Mapping"] = ["Fhir"],
+        ["Vault"] = ["Mapping"],
+        ["LedgerAdapter"] = ["Mapping"],
+        ["Store"] = ["Fhir", "Mapping"],
+        ["Gateway"] = ["Fhir", "Mapping", "Vault", "Ipfs", "LedgerAdapter", "Store"],
+    };
+
+    [Fact]
+    public void The_projects_and_their_arrows_are_those_of_the_design()
+    {
+        var found = Directory.GetFiles(Path.Combine(Vectors.Root, "src"), "*.csproj", SearchOption.AllDirectories)
+            .ToDictionary(f => Path.GetFileNameWithoutExtension(f), f => XDocument.Load(f).Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value)).Order().ToArray());
+        Assert.Equal(Arrows.Keys.Order(), found.Keys.Order());
+        foreach (var (project, references) in Arrows) Assert.Equal(references.Order(), found[project]);
+    }
+
+    [Fact]
+    public void Only_the_consent_decision_makes_a_permit() =>
+        Assert.Equal(["src/Mapping/Consent/ConsentDecision.cs"], FilesWith(@"\bnew Permit\("));
+
+    [Fact]
+    public void Only_the_read_flow_opens_the_vault() =>
+        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.Open\("));
+
+    [Fact]
+    public void Ciphers_are_called_in_two_files() =>
+        Assert.Equal(["src/Vault/Primitives.cs", "src/Vault/StreamingBody.cs"], FilesWith(@"\bnew AesGcm\("));
+
+    [Fact]
+    public void Every_file_that_ARCHITECTURE_names_exists()
+    {
+        var named = PathInBackticks().Matches(File.ReadAllText(Path.Combine(Vectors.Root, "ARCHITECTURE.md"))).Select(m => m.Groups[1].Value).ToList();
+        Assert.True(named.Count > 30, $"{named.Count} paths");
+        Assert.Equal([], named.Where(n => !File.Exists(Path.Combine(Vectors.Root, n)) && !Directory.Exists(Path.Combine(Vectors.Root, n))));
+    }
+
+    [Fact]
+    public void Every_configuration_key_is_in_the_documentation()
+    {
+        var text = File.ReadAllText(Path.Combine(Vectors.Root, "docs", "configuration.md"));
+        Assert.Equal([], Keys(typeof(PmrGateway.Gateway.Hosting.GatewayOptions), "").Where(k => !text.Contains($"`{k}`", StringComparison.Ordinal)));
+
+        static IEnumerable<string> Keys(Type type, string prefix) => type.GetProperties().SelectMany(p =>
+            p.PropertyType.Namespace?.StartsWith("PmrGateway", StringComparison.Ordinal) == true ? Keys(p.PropertyType, prefix + p.Name + ":") : [prefix + p.Name]);
+    }
+
+    private static IEnumerable<string> FilesWith(string pattern) => Directory.GetFiles(Path.Combine(Vectors.Root, "src"), "*.cs", SearchOption.AllDirectories)
+        .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && Regex.IsMatch(File.ReadAllText(f), pattern))
+        .Select(f => Path.GetRelativePath(Vectors.Root, f)).Order();
+
+    [GeneratedRegex("`((?:src|contracts|fhir-profiles|tests|tools|docs|bench)/[A-Za-z0-9_./-]+)`")]
+    private static partial Regex PathInBackticks();
+}

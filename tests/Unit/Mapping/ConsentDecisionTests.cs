@@ -1,0 +1,89 @@
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Tests.Unit.Mapping;
+
+public class ConsentDecisionTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly RecordFacts Record = new("Observation", "o", "Organization/h1", ["p"], [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]);
+    private static readonly Requester Insurer = new("Organization/ins", "Organization/ins", null, null, true, ["HPAYMT"]);
+
+    [Fact]
+    public void Without_consent_the_answer_is_no() => Assert.Null(Decide(Insurer));
+
+    [Fact]
+    public void The_author_the_patient_and_readers_of_the_directory_need_no_consent()
+    {
+        Assert.Equal(PermitBasis.Author, Decide(Insurer with { Organization = "Organization/h1" })!.Basis);
+        Assert.Equal(PermitBasis.OwnRecord, Decide(new Requester("Patient/p", null, null, "p", true, []))!.Basis);
+        Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, [], Now, 1)!.Basis);
+    }
+
+    [Fact]
+    public void An_inactive_actor_gets_nothing_at_all()
+    {
+        Assert.Null(Decide(Insurer with { IsActive = false, Organization = "Organization/h1" }));
+        Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, [], Now, 1));
+    }
+
+    [Fact]
+    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, [Permit(Any)], Now, 1));
+
+    [Fact]
+    public void A_permit_that_matches_permits_and_says_by_which_consent() => Assert.Equal(["c"], Decide(Insurer, Permit(Any))!.Commitments);
+
+    [Fact]
+    public void Every_populated_element_must_match()
+    {
+        Assert.NotNull(Decide(Insurer, Permit(Any with { Actors = ["Organization/ins", "Organization/x"], Purposes = ["TREAT", "HPAYMT"], Classes = [new("sys", "A")] })));
+        Assert.Null(Decide(Insurer, Permit(Any with { Actors = ["Organization/x"] })));
+        Assert.Null(Decide(Insurer, Permit(Any with { Purposes = ["TREAT"] })));
+        Assert.Null(Decide(Insurer, Permit(Any with { Classes = [new("sys", "B")] })));
+        Assert.Null(Decide(Insurer, Permit(Any with { Codes = [new("sys", "A")] })));
+        Assert.Null(Decide(Insurer, Permit(Any with { SecurityLabels = [new("sec", "HIV")] })));
+    }
+
+    [Fact]
+    public void A_permit_counts_inside_its_period_only()
+    {
+        Assert.NotNull(Decide(Insurer, Permit(Any with { From = Now, To = Now.AddTicks(1) })));
+        Assert.Null(Decide(Insurer, Permit(Any with { From = Now.AddTicks(1) })));
+        Assert.Null(Decide(Insurer, Permit(Any with { To = Now })));
+    }
+
+    [Fact]
+    public void An_exception_speaks_before_its_consent()
+    {
+        Assert.Null(Decide(Insurer, Permit(Any, Any with { SecurityLabels = [new("sec", "PSY")] })));
+        Assert.NotNull(Decide(Insurer, Permit(Any, Any with { SecurityLabels = [new("sec", "HIV")] })));
+        Assert.NotNull(Decide(Insurer, Deny(Any, Any with { Purposes = ["HPAYMT"] })));
+    }
+
+    [Fact]
+    public void A_denial_overrides_a_permit_even_before_the_chain_has_it()
+    {
+        Assert.Null(Decide(Insurer, Permit(Any), Deny(Any)));
+        Assert.Null(Decide(Insurer, Permit(Any), Deny(Any) with { IsConfirmed = false }));
+        Assert.NotNull(Decide(Insurer, Permit(Any), Deny(Any with { Actors = ["Organization/x"] })));
+    }
+
+    [Fact]
+    public void A_permit_that_the_chain_has_not_confirmed_permits_nothing() => Assert.Null(Decide(Insurer, Permit(Any) with { IsConfirmed = false }));
+
+    [Fact]
+    public void A_record_of_two_patients_needs_both()
+    {
+        var both = Record with { Patients = ["p", "q"] };
+        Assert.Null(ConsentDecision.Decide(Insurer, both, [Permit(Any)], Now, 1));
+        Assert.NotNull(ConsentDecision.Decide(Insurer, both, [Permit(Any), Permit(Any) with { Terms = new ConsentTerms("q", true, Any, []) }], Now, 1));
+        Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, [], Now, 1));
+    }
+
+    private static Provision Any { get; } = new(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []);
+
+    private static Permit? Decide(Requester requester, params StandingConsent[] consents) => ConsentDecision.Decide(requester, Record, consents, Now, 1);
+
+    private static StandingConsent Permit(Provision root, params Provision[] exceptions) => new("c", new ConsentTerms("p", true, root, exceptions), true);
+
+    private static StandingConsent Deny(Provision root, params Provision[] exceptions) => new("d", new ConsentTerms("p", false, root, exceptions), true);
+}
