@@ -7,5 +7,7 @@ var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS a
     DemoCommand.Create(),
     VerifyCommand.Create(),
     ValidateCommand.Create(),
+    TokenCommands.CreateKeygen(),
+    TokenCommands.CreateToken(),
 };
 return await root.Parse(args).InvokeAsync();

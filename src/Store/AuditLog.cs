@@ -82,7 +82,7 @@ public sealed class AuditLog(Database database)
     public (IReadOnlyList<(long Seq, AuditEntry Entry)> Page, long Total) Of(string patient, string? id, long before, int count)
     {
         using var connection = database.OpenReader();
-        using var transaction = connection.BeginTransaction();
+        using var transaction = Database.BeginSnapshot(connection);
         const string From = "FROM audit WHERE seq IN (SELECT p.seq FROM audit_patients p WHERE p.patient_id = @patient) AND (@id IS NULL OR id = @id)";
         var total = connection.ExecuteScalar<long>($"SELECT COUNT(*) {From}", new { patient, id }, transaction);
         var rows = connection.Query<Row>($"SELECT {Columns} {From} AND seq < @before ORDER BY seq DESC LIMIT @count", new { patient, id, before, count }, transaction).AsList();

@@ -52,6 +52,9 @@ public sealed class Database : IAsyncDisposable
         return connection;
     }
 
+    /// <summary>A snapshot for several reads on one connection. Deferred: the driver's default would take the writer's lock.</summary>
+    internal static IDbTransaction BeginSnapshot(IDbConnection reader) => ((SqliteConnection)reader).BeginTransaction(deferred: true);
+
     /// <summary>Finishes the writes that are queued and closes.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -66,7 +66,7 @@ public sealed class RecordStore(Database database)
     {
         using var connection = database.OpenReader();
         // One transaction, one snapshot: a total that does not fit its page would tell that something was written between.
-        using var transaction = connection.BeginTransaction(IsolationLevel.Serializable);
+        using var transaction = Database.BeginSnapshot(connection);
         var parameters = Parameters(access, new { type = query.Type, cursor = query.Cursor, limit = query.Count + 1 });
         var where = $"r.type = @type AND r.deleted = 0 AND {access.Condition(query.Type)}" + query.Conditions(parameters);
         var total = connection.ExecuteScalar<long>($"SELECT COUNT(*) FROM resources r WHERE {where}", parameters, transaction);

@@ -94,6 +94,8 @@ public sealed partial class ReadFlow(
         var needsConsents = versions.Any(v => v.Facts.Custodian != access.Requester.Organization && !DirectoryTypes.Contains(v.Facts.Type));
         var consents = patients.Count == 0 || !needsConsents ? [] : records.ConsentsOf(patients, access.ConfirmedBlock);
         var opened = new List<OpenedRecord>(versions.Count);
+        // Wrapped keys, each looked up once: a page of one patient's records has one.
+        var keys = new Dictionary<string, byte[]?>(StringComparer.Ordinal);
         try
         {
             foreach (var version in versions)
@@ -104,7 +106,7 @@ public sealed partial class ReadFlow(
                     LogDisagreement(version.Facts.Type, version.Facts.Id);
                     return Outcome.Of(OutcomeCategory.Unavailable, "the consents changed while the request was answered: ask again");
                 }
-                opened.Add(new OpenedRecord(version, await OpenAsync(version, permit, cancellation), permit));
+                opened.Add(new OpenedRecord(version, await OpenAsync(version, permit, keys, cancellation), permit));
             }
             return opened;
         }
@@ -120,11 +122,12 @@ public sealed partial class ReadFlow(
         }
     }
 
-    private async Task<byte[]> OpenAsync(StoredVersion version, Permit permit, CancellationToken cancellation)
+    private async Task<byte[]> OpenAsync(StoredVersion version, Permit permit, Dictionary<string, byte[]?> keys, CancellationToken cancellation)
     {
         if (version.IsDeleted) return [];
         var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
-        var subjectKey = records.SubjectKey(version.Subject) ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
+        if (!keys.TryGetValue(version.Subject, out var subjectKey)) keys[version.Subject] = subjectKey = records.SubjectKey(version.Subject);
+        if (subjectKey is null) throw new SealBrokenException($"the key of {version.Subject} is gone");
         var sealedBody = new SealedBody(body, version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
         return vault.Open(permit, sealedBody, version.Version, version.Subject, subjectKey);
     }

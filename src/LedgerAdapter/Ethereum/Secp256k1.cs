@@ -4,8 +4,8 @@ using Org.BouncyCastle.Asn1.Sec;
 using Org.BouncyCastle.Crypto.Digests;
 using Org.BouncyCastle.Crypto.Parameters;
 using Org.BouncyCastle.Crypto.Signers;
-using ECAlgorithms = Org.BouncyCastle.Math.EC.ECAlgorithms;
 using BigInteger = Org.BouncyCastle.Math.BigInteger;
+using ECAlgorithms = Org.BouncyCastle.Math.EC.ECAlgorithms;
 
 namespace PmrGateway.LedgerAdapter;
 

@@ -1,0 +1,44 @@
+# up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
+# Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
+.PHONY: up demo test check format bench pack profiles generated build
+
+PMR = dotnet run --project src/Gateway -c Release --no-launch-profile --
+DATA ?=
+
+up: contracts/node_modules/.stamp
+	$(PMR) serve $(ARGS)
+
+demo: contracts/node_modules/.stamp
+	$(PMR) demo $(if $(DATA),--data $(DATA))
+
+build: contracts/node_modules/.stamp
+	dotnet build PmrGateway.sln -c Release
+
+test: build
+	scripts/test.sh
+
+check: build format generated test
+
+format:
+	dotnet format PmrGateway.sln --no-restore --verify-no-changes --severity warn
+
+# Everything that is committed and generated is what its source makes.
+generated: build fhir-profiles/node_modules/.stamp
+	cd contracts && node tools/bindings.cjs --check
+	cd fhir-profiles && npm run --silent check
+	dotnet run --project tools/DefinitionPack -c Release --no-build -- fhir-profiles/node_modules/hl7.fhir.r4.examples src/Fhir/Definitions/r4.pack --check
+
+# Regenerate src/Fhir/Definitions/r4.pack from the official definitions.
+pack: build fhir-profiles/node_modules/.stamp
+	dotnet run --project tools/DefinitionPack -c Release --no-build -- fhir-profiles/node_modules/hl7.fhir.r4.examples src/Fhir/Definitions/r4.pack
+
+# Regenerate fhir-profiles/generated from input/fsh.
+profiles: fhir-profiles/node_modules/.stamp
+	cd fhir-profiles && npm run --silent build
+
+bench: build
+	dotnet run --project bench/Load -c Release --no-build -- $(ARGS)
+
+%/node_modules/.stamp: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@

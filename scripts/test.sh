@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs every suite, whatever the others do, and ends with the totals: "N passed, N failed". Suites are found, not listed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+passed=0 failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# add SUITE EXIT_CODE PASSED FAILED: a suite that ended badly, or ran nothing, counts as a failure.
+add() {
+  local p=${3:-0} f=${4:-0}
+  if [ "$f" = 0 ] && { [ "$2" != 0 ] || [ "$p" = 0 ]; }; then f=1; fi
+  echo "--- $1: $p passed, $f failed"
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+scripts/test-prerequisites.sh || exit 1
+
+(cd contracts && node_modules/.bin/forge test) 2>&1 | tee "$log"
+add "contracts (forge)" "${PIPESTATUS[0]}" "$(sed -nE 's/.*: ([0-9]+) tests passed, .*/\1/p' "$log" | tail -1)" "$(sed -nE 's/.* tests passed, ([0-9]+) failed.*/\1/p' "$log" | tail -1)"
+
+(cd contracts && npm test --silent) 2>&1 | tee "$log"
+add "contracts (node)" "${PIPESTATUS[0]}" "$(sed -nE 's/^# pass ([0-9]+).*/\1/p' "$log" | tail -1)" "$(sed -nE 's/^# fail ([0-9]+).*/\1/p' "$log" | tail -1)"
+
+for project in tests/*/*.csproj; do
+  dotnet test "$project" -c Release --no-build 2>&1 | tee "$log"
+  add "$project" "${PIPESTATUS[0]}" "$(sed -nE 's/.*Passed: +([0-9]+),.*/\1/p' "$log" | tail -1)" "$(sed -nE 's/.*Failed: +([0-9]+),.*/\1/p' "$log" | tail -1)"
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
