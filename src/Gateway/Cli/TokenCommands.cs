@@ -20,9 +20,9 @@ internal static class TokenCommands
     public static Command CreateToken()
     {
         var client = new Option<string>("--client") { Description = "OAuth client id", DefaultValueFactory = _ => "operator" };
-        var key = new Option<string>("--key") { Description = "The client's private key", DefaultValueFactory = _ => "data/operator.jwk" };
+        var key = new Option<string>("--key") { Description = "The client's private key", DefaultValueFactory = _ => Path.Combine(Environment.GetEnvironmentVariable("PMR_DataFolder") ?? "data", "operator.jwk") };
         var scope = new Option<string>("--scope") { Description = "Scopes", DefaultValueFactory = _ => "system/*.cruds" };
-        var url = new Option<string>("--url") { Description = "The gateway", DefaultValueFactory = _ => "http://127.0.0.1:8080" };
+        var url = new Option<string>("--url") { Description = "The gateway", DefaultValueFactory = _ => Environment.GetEnvironmentVariable("PMR_Url") ?? "http://127.0.0.1:8080" };
         var command = new Command("token", "Get an access token by private_key_jwt; prints it") { client, key, scope, url };
         command.SetAction((parsed, _) => TokenAsync(parsed.GetValue(client)!, parsed.GetValue(key)!, parsed.GetValue(scope)!, parsed.GetValue(url)!));
         return command;

@@ -38,6 +38,7 @@ internal static class OperatorEndpoints
     {
         var caller = await context.RequestServices.GetRequiredService<CallerResolver>().ResolveAsync(context);
         var outcome = caller.Failure ?? (caller.Value.Kind != CallerKind.Operator ? Outcome.Of(OutcomeCategory.Forbidden, "only the operator may do this") : null);
+        if (outcome is null && !context.Request.HasJsonContentType()) outcome = Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send application/json");
         try
         {
             outcome ??= await register(context);
@@ -45,6 +46,10 @@ internal static class OperatorEndpoints
         catch (JsonException e)
         {
             outcome = Outcome.Of(OutcomeCategory.Malformed, "the body is not the JSON that is asked for: " + e.Path);
+        }
+        catch (UriFormatException)
+        {
+            outcome = Outcome.Of(OutcomeCategory.Invalid, "a redirect URI is not a URI");
         }
         var response = outcome is null ? new FhirResponse(201, Array.Empty<byte>()) : FhirResponse.From(outcome);
         await response.WriteAsync(context, "");
