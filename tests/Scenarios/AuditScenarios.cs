@@ -29,6 +29,18 @@ public class AuditScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_refused_write_is_in_the_log_too()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var body = $"{{\"resourceType\":\"Patient\",\"id\":\"{patient}\"}}";
+        Assert.Equal(404, (await gateway.OtherEhr.PutAsync($"Patient/{patient}", body)).Status);
+        Assert.Equal(404, (await gateway.OtherEhr.DeleteAsync($"Patient/{patient}")).Status);
+        var log = await (await gateway.LoginPatientAsync(patient)).GetAsync("AuditEvent");
+        var refused = RunningGateway.Entries(log).Select(e => e.GetProperty("resource")).Where(e => e.GetProperty("outcome").GetString() == "4");
+        Assert.Equal(["delete", "update"], refused.Select(e => e.GetProperty("subtype")[0].GetProperty("code").GetString()));
+    }
+
+    [Fact]
     public async Task Nobody_but_the_patient_sees_the_log()
     {
         var (patient, other) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());

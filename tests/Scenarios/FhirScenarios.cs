@@ -2,8 +2,10 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Cli;
 using PmrGateway.Gateway.Http;
 using PmrGateway.Mapping;
+using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -121,6 +123,16 @@ public class FhirScenarios(RunningGateway gateway)
         Assert.Equal(422, refused.Status);
         Assert.Contains("Bundle.entry[1].resource.Observation.status", refused.Text);
         Assert.Equal(0, (await gateway.Ehr.GetAsync("Patient?identifier=urn:t|wrong")).Json.GetProperty("total").GetInt32());
+    }
+
+    [Fact]
+    public async Task Writes_at_once_all_reach_the_chain_under_their_own_nonces()
+    {
+        var patients = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => gateway.NewPatientAsync()));
+        var directory = gateway.Service<DirectoryStore>();
+        await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync("Patient?_summary=count"), _ => patients.All(p => directory.Patient(p)!.Controller is not null));
+        Assert.All(patients, p => Assert.NotNull(directory.Patient(p)!.Controller));
+        Assert.Empty(await gateway.Service<ILedgerJournal>().IntentsAsync(IntentStatus.Failed, 10, default));
     }
 
     [Fact]

@@ -44,7 +44,8 @@ public sealed record PreparedWrite(WriteRequest Request, IReadOnlyList<VersionWr
 /// comes later and never holds up a write.
 /// </remarks>
 public sealed class WriteFlow(
-    RecordStore records, RecordVault vault, UnixFs files, Database database, Validator validator, ResourceMapper mapper, ReadFlow readFlow, ConsentWrites consents, ActorWrites actors, TimeProvider time)
+    RecordStore records, RecordVault vault, UnixFs files, Database database, Validator validator, ResourceMapper mapper, ReadFlow readFlow, ConsentWrites consents, ActorWrites actors,
+    AuditLog audit, TimeProvider time)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
@@ -113,12 +114,12 @@ public sealed class WriteFlow(
             if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
 
             // (7)
-            var audit = prepared.Select(p => Entry(caller, p)).ToList();
+            var entries = prepared.Select(p => Entry(caller, p)).ToList();
             await database.WriteAsync(connection =>
             {
                 RecordStore.Commit(connection, [.. prepared.SelectMany(p => p.Writes).Select(WithoutBinaryBody)]);
                 foreach (var effect in prepared.SelectMany(p => p.Effects)) effect(connection);
-                foreach (var entry in audit) AuditLog.Append(connection, entry);
+                foreach (var entry in entries) AuditLog.Append(connection, entry);
                 return true;
             });
             return null;
@@ -131,6 +132,24 @@ public sealed class WriteFlow(
         {
             return Outcome.Of(OutcomeCategory.Unavailable, "the stores cannot be written: nothing was kept");
         }
+    }
+
+    /// <summary>Answers a write that was refused; what was refused for who asks is told to the audit log first.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="interaction">FHIR interaction code.</param>
+    /// <param name="asked">What it was about, <c>Type</c> or <c>Type/id</c>.</param>
+    /// <param name="outcome">Why not.</param>
+    public async Task<FhirResponse> RefuseAsync(Caller caller, string interaction, string asked, Outcome outcome)
+    {
+        if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound)
+        {
+            IReadOnlyList<string> patients = asked.StartsWith("Patient/", StringComparison.Ordinal) ? [asked[8..]] : [];
+            var action = interaction switch { "create" => "C", "update" => "U", "delete" => "D", _ => "E" };
+            await audit.AppendAsync(new AuditEntry(
+                ResourceId.New(), time.GetUtcNow(), action, interaction, "deny", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+                [asked], patients, [], -1));
+        }
+        return FhirResponse.From(outcome);
     }
 
     private static RecordLabel ClassOf(string type) => new(LabelKind.Class, "http://hl7.org/fhir/resource-types", type);

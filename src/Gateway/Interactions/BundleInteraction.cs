@@ -68,7 +68,7 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
         foreach (var entry in entries)
         {
             var planned = await PlanAsync(caller, entry, cancellation);
-            if (planned.Failure is { } failure) return Failed(failure, entry);
+            if (planned.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
             plan[entry.Index] = planned.Value;
             var (type, id, current, exists) = planned.Value;
             if (entry.FullUrl is { } url && entry.Method != "GET" && !links.TryAdd(url, $"{type}/{id}"))
@@ -93,7 +93,7 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
                 request = WriteInteractions.RequestFor(rewritten.Value, type, id, current);
             }
             var write = await flow.PrepareAsync(caller, request, newPatients, cancellation);
-            if (write.Failure is { } refused) return Failed(refused, entry);
+            if (write.Failure is { } refused) return await RefuseAsync(caller, refused, entry);
             prepared[entry.Index] = write.Value;
         }
         if (await flow.CommitAsync(caller, [.. prepared.Values], cancellation) is { } broken) return FhirResponse.From(broken);
@@ -178,6 +178,12 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
         LastModified = found.LastUpdated,
         Location = $"{found.Facts.Type}/{found.Facts.Id}/_history/{found.Version}",
     };
+
+    private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, Entry entry)
+    {
+        await flow.RefuseAsync(caller, "transaction", entry.Url.Split('?')[0], outcome);
+        return Failed(outcome, entry);
+    }
 
     private static FhirResponse Failed(Outcome outcome, Entry entry) => FhirResponse.From(outcome with
     {

@@ -43,14 +43,16 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
         if (body.Value.ResourceType != type) return Mismatch($"the body is a {Shown(body.Value.ResourceType)}, the URL says {type}", "resourceType");
         if (body.Value.Id != id) return Mismatch("the body's id is not the URL's", $"{type}.id");
         var current = await CurrentAsync(caller, type, id, request.IfMatch, cancellation);
-        return current.Failure is { } failure ? FhirResponse.From(failure) : await RunAsync(caller, RequestFor(body.Value, type, id, current.Value), cancellation);
+        return current.Failure is { } failure
+            ? await flow.RefuseAsync(caller, "update", $"{type}/{id}", failure)
+            : await RunAsync(caller, RequestFor(body.Value, type, id, current.Value), cancellation);
     }
 
     /// <summary>Ends a resource; its versions stay for who may see them.</summary>
     public async Task<FhirResponse> DeleteAsync(Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
         var current = await CurrentAsync(caller, type, id, ifMatch, cancellation);
-        if (current.Failure is { } failure) return FhirResponse.From(failure);
+        if (current.Failure is { } failure) return await flow.RefuseAsync(caller, "delete", $"{type}/{id}", failure);
         if (current.Value.IsDeleted) return new FhirResponse(204, Array.Empty<byte>());
         return await RunAsync(caller, new WriteRequest(null, type, id, current.Value), cancellation);
     }
@@ -127,7 +129,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     private async Task<FhirResponse> RunAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
     {
         var prepared = await flow.PrepareAsync(caller, request, NoPatients, cancellation);
-        if (prepared.Failure is { } failure) return FhirResponse.From(failure);
+        if (prepared.Failure is { } failure) return await flow.RefuseAsync(caller, request.Interaction, request.Current is null ? request.Type : $"{request.Type}/{request.Id}", failure);
         return await flow.CommitAsync(caller, [prepared.Value], cancellation) is { } broken ? FhirResponse.From(broken) : Written(prepared.Value);
     }
 }

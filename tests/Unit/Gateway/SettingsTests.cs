@@ -1,0 +1,32 @@
+using PmrGateway.Gateway.Hosting;
+
+namespace PmrGateway.Tests.Unit.Gateway;
+
+public class SettingsTests
+{
+    [Fact]
+    public void Flags_are_read_in_their_sections()
+    {
+        var options = Settings.Read(["--Ledger:ChainId", "7", "--url=http://127.0.0.1:1", "--Ledger:MaxStaleness", "00:00:09"], out var problem);
+        Assert.Null(problem);
+        Assert.Equal((7L, "http://127.0.0.1:1", TimeSpan.FromSeconds(9)), (options!.Ledger.ChainId, options.Url, options.Ledger.MaxStaleness));
+    }
+
+    [Theory]
+    [InlineData("--Ledger:ChainId", "0", "Ledger:ChainId is 0: a positive number")]
+    [InlineData("--Ledger:ChainId", "one", "Ledger:ChainId")]
+    [InlineData("--Ledger:RpcUrl", "node", "Ledger:RpcUrl is 'node': an http or https URL")]
+    [InlineData("--Ledger:Confirmations", "-1", "0 to 100")]
+    [InlineData("--Ledger:MaxStaleness", "00:00:00", "at least 00:00:01")]
+    [InlineData("--Ledger:AnchorBatchSize", "0", "1 to 100000")]
+    [InlineData("--Ipfs:Store", "s3", "Ipfs:Store is 's3': embedded or kubo")]
+    [InlineData("--Limits:MaxBodyBytes", "1", "1024 to 1073741824")]
+    [InlineData("--url", "ftp://x", "Url is 'ftp://x'")]
+    [InlineData("--PublicUrl", "http://x/", "without a slash at its end")]
+    [InlineData("--Ledgr:ChainId", "1", "Ledgr")]
+    public void A_setting_that_is_wrong_is_named_with_its_value_and_what_is_allowed(string flag, string value, string message)
+    {
+        Assert.Null(Settings.Read([flag, value], out var problem));
+        Assert.Contains(message, problem);
+    }
+}
