@@ -34,11 +34,14 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
 
         Title("2. The EHR of General Hospital pushes FHIR bundles");
         var pushed = await PushAsync(ehr);
-        if (pushed.Patient is not { } patient || pushed.Document is not { } document)
+        if (pushed.Patient is not { } patient)
         {
-            Fail("a patient with a document in the bundles", "none was pushed");
+            Fail("a patient in the bundles", "none was pushed");
             return Finish();
         }
+        // Bundles without attachments (older Synthea) get a letter, so that there is a document to ask for.
+        if (pushed.Document is null) pushed = await PushLetterAsync(ehr, patient);
+        if (pushed.Document is not { } document) return Finish();
         await PushDocumentAsync(ehr);
 
         Title("3. The records are sealed in IPFS blocks, their root is on the chain");
@@ -140,7 +143,7 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
                 {
                     var locations = answer.Json.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("response").TryGetProperty("location", out var l) ? l.GetString()! : "").ToList();
                     resources += locations.Count;
-                    if (first.Document is null) first = Remember(bundle.RootElement, locations) ?? first;
+                    if (first.Document is null && Remember(bundle.RootElement, locations) is { } found && (found.Document is not null || first.Patient is null)) first = found;
                 }
                 progress.Increment(1);
             }
@@ -165,13 +168,25 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
 
     private static readonly HashSet<string> Registered = [];
 
-    private static (string?, string?, byte[]?)? Remember(JsonElement bundle, List<string> locations)
+    private static (string? Patient, string? Document, byte[]? Content)? Remember(JsonElement bundle, List<string> locations)
     {
         var entries = bundle.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("resource")).ToList();
         var patient = entries.FindIndex(r => r.GetProperty("resourceType").GetString() == "Patient");
         var document = entries.FindIndex(r => r.GetProperty("resourceType").GetString() == "DocumentReference" && r.GetProperty("content")[0].GetProperty("attachment").TryGetProperty("data", out _));
-        if (patient < 0 || document < 0) return null;
+        if (patient < 0) return null;
+        if (document < 0) return (locations[patient].Split('/')[^3], null, null);
         return (locations[patient].Split('/')[^3], locations[document].Split('/')[^3], entries[document].GetProperty("content")[0].GetProperty("attachment").GetProperty("data").GetBytesFromBase64());
+    }
+
+    private async Task<(string? Patient, string? Document, byte[]? Content)> PushLetterAsync(GatewayClient ehr, string patient)
+    {
+        var letter = "Dear colleague, the record of this patient is attached.\n"u8.ToArray();
+        var created = await ehr.PostAsync("DocumentReference", $$$"""
+            {"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
+            "date":"2026-02-01T10:00:00Z","content":[{"attachment":{"contentType":"text/plain","data":"{{{Convert.ToBase64String(letter)}}}"}}]}
+            """);
+        Check("a letter about the first patient, since the bundles hold no attachment", created, 201);
+        return (patient, created.Status == 201 ? created.Id : null, letter);
     }
 
     private async Task PushDocumentAsync(GatewayClient ehr)
