@@ -8,7 +8,8 @@ namespace PmrGateway.Ipfs;
 /// <summary>
 /// Blocks in append-only pack files of one folder: <c>00000001.pack</c>, ... A record is the 4 bytes "PMRB", the CID (36 bytes), the
 /// payload length (u32 little-endian), the CRC-32 of those 44 bytes (u32 little-endian), then the payload. Nothing is overwritten
-/// or cut off: a torn tail left by a crash is passed over at the next start by looking for the next record header.
+/// or cut off: a torn tail left by a crash is passed over at the next start by looking for the next record header, and new
+/// records go into a new pack.
 /// </summary>
 public sealed class EmbeddedBlockStore : IBlockStore, IDisposable
 {
@@ -38,8 +39,11 @@ public sealed class EmbeddedBlockStore : IBlockStore, IDisposable
     {
         Directory.CreateDirectory(folder);
         var store = new EmbeddedBlockStore(folder);
-        foreach (var file in Directory.GetFiles(folder, "*.pack").Order(StringComparer.Ordinal)) store.Scan(store.AddPack(file));
-        if (store._packs.Count == 0) store.StartPack();
+        var files = Directory.GetFiles(folder, "*.pack").Order(StringComparer.Ordinal).ToList();
+        var isWhole = files.Count > 0;
+        foreach (var file in files) isWhole = store.Scan(store.AddPack(file), isLast: file == files[^1]);
+        // Nothing is appended behind a torn record: its header would claim the bytes of the next one as its payload.
+        if (!isWhole) store.StartPack();
         store._length = RandomAccess.GetLength(store._packs[^1]);
         return store;
     }
@@ -139,23 +143,35 @@ public sealed class EmbeddedBlockStore : IBlockStore, IDisposable
         return pack;
     }
 
-    private void Scan(SafeFileHandle pack)
+    /// <summary>Indexes a pack; whether it ends with a whole record. In the last pack, which a crash may have torn, payloads are hashed too.</summary>
+    private bool Scan(SafeFileHandle pack, bool isLast)
     {
         var length = RandomAccess.GetLength(pack);
         Span<byte> header = stackalloc byte[HeaderSize];
-        for (long at = 0; at + HeaderSize <= length;)
+        var isWhole = true;
+        long at = 0;
+        while (at + HeaderSize <= length)
         {
             RandomAccess.Read(pack, header, at);
-            if (TryReadHeader(header, out var cid, out var size) && at + HeaderSize + size <= length)
+            if (TryReadHeader(header, out var cid, out var size) && at + HeaderSize + size <= length && (!isLast || IsIntact(pack, cid!, at + HeaderSize, size)))
             {
+                // A later record of the same block wins: it was put again because the earlier one was not whole.
                 _index[cid!] = (pack, at + HeaderSize, size);
                 at += HeaderSize + size;
             }
             else
             {
+                isWhole = false;
                 at = NextMagic(pack, at + 1, length);
             }
         }
+        return isWhole && at == length;
+    }
+
+    private static bool IsIntact(SafeFileHandle pack, Cid cid, long offset, int size)
+    {
+        var bytes = new byte[size];
+        return RandomAccess.Read(pack, bytes, offset) == size && cid.Matches(bytes);
     }
 
     private static bool TryReadHeader(ReadOnlySpan<byte> header, out Cid? cid, out int size)

@@ -50,6 +50,17 @@ public sealed class AccessQuery(Requester requester, DateTimeOffset now, long co
         return DirectoryTypes.Contains(type) ? "1 = 1" : $"((r.custodian = @org AND @org <> '') OR ({ByConsent}))";
     }
 
+    /// <summary>
+    /// The condition for a version <c>v</c> of it. Patients and labels are known of the current version only, so what consent shows is the
+    /// current version: an earlier one may have had a label that closed it. Author and patient see all.
+    /// </summary>
+    internal string VersionCondition(string type) => DirectoryTypes.Contains(type)
+        ? Condition(type)
+        : $"""
+           {Condition(type)} AND (v.version = r.version OR (r.custodian = @org AND @org <> '')
+             OR (EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid) AND NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> @patient)))
+           """;
+
     internal void AddTo(DynamicParameters parameters)
     {
         parameters.Add("org", Requester.Organization ?? "");

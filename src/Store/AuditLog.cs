@@ -37,10 +37,10 @@ public sealed class AuditLog(Database database)
         "seq Seq, id Id, recorded Recorded, action Action, interaction Interaction, outcome Outcome, agent Agent, client Client, organization Organization, " +
         "purposes Purposes, entities Entities, commitments Commitments, block Block, hash Hash";
 
-    /// <summary>Appends an entry on its own, durably.</summary>
-    public Task AppendAsync(AuditEntry entry) => database.WriteAsync(connection =>
+    /// <summary>Appends entries on their own, durably, all or none.</summary>
+    public Task AppendAsync(params IReadOnlyList<AuditEntry> entries) => database.WriteAsync(connection =>
     {
-        Append(connection, entry);
+        foreach (var entry in entries) Append(connection, entry);
         return true;
     });
 
@@ -65,9 +65,9 @@ public sealed class AuditLog(Database database)
                 entry.Agent,
                 entry.Client,
                 entry.Organization,
-                purposes = string.Join(' ', entry.Purposes),
-                entities = string.Join(' ', entry.Entities),
-                commitments = string.Join(' ', entry.Commitments),
+                purposes = JsonSerializer.Serialize(entry.Purposes),
+                entities = JsonSerializer.Serialize(entry.Entities),
+                commitments = JsonSerializer.Serialize(entry.Commitments),
                 entry.Block,
                 hash = Hash(last?.Hash ?? [], seq, entry),
             });
@@ -109,7 +109,7 @@ public sealed class AuditLog(Database database)
         r.Id, DateTimeOffset.FromUnixTimeMilliseconds(r.Recorded), r.Action, r.Interaction, r.Outcome, r.Agent, r.Client, r.Organization,
         Words(r.Purposes), Words(r.Entities), patients, Words(r.Commitments), r.Block);
 
-    private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Words(string json) => JsonSerializer.Deserialize<string[]>(json)!;
 
     private static byte[] Hash(byte[] previous, long seq, AuditEntry e)
     {

@@ -18,6 +18,8 @@ public static class ConsentStore
     /// <summary>Keeps a consent with its rules. It can deny from here on; it permits once the chain has it.</summary>
     public static void Add(IDbConnection connection, string commitment, string consentId, byte[] salt, ConsentTerms terms)
     {
+        // A wallet's signed intent comes with its salt: sent twice, it is the same commitment.
+        if (connection.ExecuteScalar<long>("SELECT COUNT(*) FROM consents WHERE commitment = @commitment", new { commitment }) > 0) throw new VersionConflictException("Consent", consentId);
         connection.Execute(
             "INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked) VALUES (@commitment, @consentId, @Patient, @salt, @text, NULL, 0)",
             new { commitment, consentId, terms.Patient, salt, text = JsonSerializer.Serialize(terms) });

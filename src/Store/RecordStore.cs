@@ -40,7 +40,7 @@ public sealed class RecordStore(Database database)
         var row = connection.QueryFirstOrDefault<Row>(
             $"""
             SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = COALESCE(@version, r.version)
-            WHERE r.type = @type AND r.id = @id AND {access.Condition(type)}
+            WHERE r.type = @type AND r.id = @id AND {access.VersionCondition(type)}
             """,
             parameters);
         return row is null ? null : Assemble(connection, [row])[0];
@@ -53,7 +53,7 @@ public sealed class RecordStore(Database database)
         var rows = connection.Query<Row>(
             $"""
             SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid
-            WHERE r.type = @type AND r.id = @id AND {access.Condition(type)} ORDER BY v.version DESC
+            WHERE r.type = @type AND r.id = @id AND {access.VersionCondition(type)} ORDER BY v.version DESC
             """,
             Parameters(access, new { type, id })).AsList();
         return Assemble(connection, rows);
@@ -205,7 +205,8 @@ public sealed class RecordStore(Database database)
         foreach (var table in (ReadOnlySpan<string>)["idx_token", "idx_reference", "idx_date"]) connection.Execute($"DELETE FROM {table} WHERE rid = @rid", new { rid });
         // A deleted resource keeps its patients and labels: its history is still decided by them.
         if (version.IsDeleted) return;
-        connection.Execute("DELETE FROM compartments WHERE rid = @rid; DELETE FROM labels WHERE rid = @rid", new { rid });
+        // A Binary's come from the documents that link to it, and may have come after this version was prepared.
+        if (facts.Type != "Binary") connection.Execute("DELETE FROM compartments WHERE rid = @rid; DELETE FROM labels WHERE rid = @rid", new { rid });
         SetFacts(connection, rid, facts);
         foreach (var entry in write.Index)
         {
@@ -234,20 +235,23 @@ public sealed class RecordStore(Database database)
             connection.Execute("INSERT INTO labels VALUES (@rid, @kind, @System, @Code) ON CONFLICT DO NOTHING", new { rid, kind = KindText(label.Kind), label.System, label.Code });
     }
 
-    // Only a Binary of the same hospital, and only one that no other document has taken: a reference must not widen who may read.
+    // A Binary follows the document that links to it: it gets the document's patients and labels, so that a label that closes the document
+    // closes its attachment. Only a Binary of the same hospital, and never one of other patients: a link must not widen who may read.
     private static void AdoptBinary(IDbConnection connection, string binary, RecordFacts parent)
     {
         var rid = connection.ExecuteScalar<long?>(
             """
             SELECT r.rid FROM resources r WHERE r.type = 'Binary' AND r.id = @binary AND r.custodian = @Custodian
-            AND NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid)
+            AND NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id NOT IN @Patients)
             """,
-            new { binary, parent.Custodian });
+            new { binary, parent.Custodian, parent.Patients });
         if (rid is { } found) SetFacts(connection, found, parent);
     }
 
     private static List<StoredVersion> Assemble(IDbConnection connection, IReadOnlyList<Row> rows)
     {
+        // Far below the number of parameters that a statement may have.
+        if (rows.Count > 5000) return [.. rows.Chunk(5000).SelectMany(part => Assemble(connection, part))];
         if (rows.Count == 0) return [];
         var rids = rows.Select(r => r.Rid).Distinct().ToList();
         var patients = connection.Query<(long Rid, string Patient)>("SELECT rid, patient_id FROM compartments WHERE rid IN @rids", new { rids }).ToLookup(p => p.Rid, p => p.Patient);

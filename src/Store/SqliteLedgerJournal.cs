@@ -12,6 +12,9 @@ public sealed class SqliteLedgerJournal(Database database) : ILedgerJournal
     private sealed record LeafRow(
         long Seq, string Type, string Id, long Version, byte[] KeyCommitment, byte[] Salt, byte[] Digest, string Cid, byte[] WrappedKey, string Subject, byte[]? Body, long LastUpdated);
 
+    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's consent.
+    private const string OfPatient = "patient_id IN (SELECT id FROM patients WHERE patient_key = @Patient)";
+
     /// <summary>Queues a transaction inside a change, unless one with the same key is there.</summary>
     public static void Enqueue(IDbConnection connection, string key, string contract, string action, byte[] data) => connection.Execute(
         "INSERT INTO intents (key, contract, action, data, status) VALUES (@key, @contract, @action, @data, 0) ON CONFLICT (key) DO NOTHING", new { key, contract, action, data });
@@ -136,14 +139,14 @@ public sealed class SqliteLedgerJournal(Database database) : ILedgerJournal
                 c.Execute("UPDATE patients SET controller = @Controller WHERE patient_key = @Patient", e);
                 break;
             case ConsentGrantedEvent e:
-                c.Execute("UPDATE consents SET granted_block = @Block WHERE commitment = @Commitment", e);
+                c.Execute($"UPDATE consents SET granted_block = @Block WHERE commitment = @Commitment AND {OfPatient}", e);
                 break;
             case ConsentRevokedEvent e:
-                c.Execute("UPDATE consents SET revoked = 1 WHERE commitment = @Commitment", e);
+                c.Execute($"UPDATE consents SET revoked = 1 WHERE commitment = @Commitment AND {OfPatient}", e);
                 break;
             case AllConsentsRevokedEvent e:
                 c.Execute(
-                    "UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= @Block AND patient_id IN (SELECT id FROM patients WHERE patient_key = @Patient)", e);
+                    $"UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= @Block AND {OfPatient}", e);
                 break;
             case BatchAnchoredEvent e:
                 c.Execute(

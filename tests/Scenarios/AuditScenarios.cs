@@ -52,9 +52,21 @@ public class AuditScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_search_over_several_patients_tells_each_of_the_own_records_alone()
+    {
+        var (a, b) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        await gateway.Ehr.GetAsync($"Patient?_id={a},{b}");
+        var log = await (await gateway.LoginPatientAsync(a)).GetAsync("AuditEvent");
+        Assert.Contains("search-type", log.Text);
+        Assert.Contains($"Patient/{a}", log.Text);
+        Assert.DoesNotContain(b, log.Text);
+    }
+
+    [Fact]
     public async Task The_log_is_a_chain_without_a_gap()
     {
-        await gateway.NewPatientAsync();
+        await gateway.Ehr.GetAsync("Patient/$a%20b");
+        await gateway.Ehr.PostAsync("", """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a b"}}]}""");
         Assert.Null(gateway.Service<AuditLog>().FirstBroken());
     }
 }

@@ -111,6 +111,37 @@ public class ConsentScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task Consent_shows_the_current_version_and_a_closed_document_closes_its_attachment()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","provision":[{"type":"deny","securityLabel":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}]""");
+        var current = await gateway.Insurer.GetAsync($"DocumentReference/{document}");
+        var url = current.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+        Assert.Equal(200, (await gateway.Insurer.GetAsync(url, "*/*")).Status);
+
+        var labelled = current.Text.Replace("\"lastUpdated\"", "\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActCode\",\"code\":\"PSY\"}],\"lastUpdated\"", StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", labelled)).Status);
+        foreach (var path in new[] { $"DocumentReference/{document}", $"DocumentReference/{document}/_history/1", $"DocumentReference/{document}/_history", url })
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(path, "*/*")).Status);
+
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", current.Text)).Status);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{document}/_history/2")).Status);
+        Assert.Single(RunningGateway.Entries(await gateway.Insurer.GetAsync($"DocumentReference/{document}/_history")));
+        Assert.Equal(3, RunningGateway.Entries(await gateway.Ehr.GetAsync($"DocumentReference/{document}/_history")).Count());
+    }
+
+    [Fact]
+    public async Task A_record_is_not_moved_to_another_patient()
+    {
+        var (a, b) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        var document = await gateway.NewDocumentAsync(a, [1]);
+        var moved = (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Text.Replace(a, b, StringComparison.Ordinal);
+        Assert.Equal(422, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", moved)).Status);
+    }
+
+    [Fact]
     public async Task A_deny_overrides_a_permit_from_the_moment_it_is_posted()
     {
         var patient = await gateway.NewPatientAsync();
@@ -188,6 +219,10 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.True(granted.Status == 201, granted.Text);
         var read = await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200);
         Assert.Equal(200, read.Status);
+        Assert.Equal(409, (await self.PostAsync("Consent", Signed(wallet))).Status);
+        Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{granted.Id}")).Status);
+        Assert.Equal(204, (await self.DeleteAsync($"Consent/{granted.Id}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
     }
 
     [Fact]
@@ -206,6 +241,9 @@ public class ConsentScenarios(RunningGateway gateway)
     [Theory]
     [InlineData("\"dataPeriod\":{\"start\":\"2020\"}", "Consent.provision.dataPeriod")]
     [InlineData("\"data\":[{\"meaning\":\"instance\",\"reference\":{\"reference\":\"DocumentReference/x\"}}]", "Consent.provision.data")]
+    [InlineData("\"code\":[{\"text\":\"laboratory only\"}]", "Consent.provision.code")]
+    [InlineData("\"class\":[{\"display\":\"letters\"}]", "Consent.provision.class")]
+    [InlineData("\"modifierExtension\":[{\"url\":\"http://x.example/not\",\"valueBoolean\":true}]", "Consent.provision.modifierExtension")]
     [InlineData("\"provision\":[{\"type\":\"permit\"}]", "Consent.provision.provision[0].type")]
     [InlineData("\"provision\":[{\"type\":\"deny\",\"provision\":[{\"type\":\"permit\"}]}]", "Consent.provision.provision[0].provision")]
     public async Task A_consent_that_cannot_be_kept_is_refused_by_name(string more, string expression)

@@ -148,6 +148,40 @@ public class FhirScenarios(RunningGateway gateway)
         Assert.Equal(["200", "404", "422", "200"], RunningGateway.Entries(answer).Select(e => e.GetProperty("response").GetProperty("status").GetString()));
     }
 
+    [Theory]
+    [InlineData("""{"resource":5,"request":{"method":"POST","url":"Patient"}}""")]
+    [InlineData("""{"resource":null,"request":{"method":"POST","url":"Patient"}}""")]
+    [InlineData("""{"request":5}""")]
+    [InlineData("5")]
+    public async Task A_batch_with_an_entry_of_no_shape_is_refused_whole(string entry)
+    {
+        var refused = await gateway.Ehr.PostAsync("", $$$"""{"resourceType":"Bundle","type":"batch","entry":[{{{entry}}}]}""");
+        Assert.Equal(400, refused.Status);
+        AssertValid(refused.Body);
+    }
+
+    [Fact]
+    public async Task A_reference_by_the_servers_own_URL_counts_like_any_other()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var created = await gateway.Ehr.PostAsync("Observation", $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{{{gateway.Options.Url}}}/fhir/Patient/{{{patient}}}"}}
+            """);
+        Assert.Equal(201, created.Status);
+        Assert.Equal(1, (await gateway.Ehr.GetAsync($"Observation?patient={patient}")).Json.GetProperty("total").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_consent_before_its_patient_in_a_transaction_is_granted()
+    {
+        var consent = RunningGateway.Consent("p", gateway.InsurerOrganization).Replace("Patient/p", "urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa", StringComparison.Ordinal);
+        var done = await gateway.Ehr.PostAsync("", $$$"""
+            {"resourceType":"Bundle","type":"transaction","entry":[{"resource":{{{consent}}},"request":{"method":"POST","url":"Consent"}},
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa","resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}}]}
+            """);
+        Assert.True(done.Status == 200, done.Text);
+    }
+
     [Fact]
     public async Task If_None_Exist_creates_once()
     {

@@ -48,7 +48,7 @@ public sealed class RunningGateway : IAsyncLifetime
         (Hospital, Ehr) = await RegisterAsync("ehr", "General Hospital", "prov", "system/*.cruds", "TREAT");
         (OtherHospital, OtherEhr) = await RegisterAsync("other-ehr", "Other Hospital", "prov", "system/*.cruds", "TREAT");
         (InsurerOrganization, Insurer) = await RegisterAsync("insurer", "Insurer", "ins", "system/*.rs", "HPAYMT");
-        Assert.Equal(201, (await Operator.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect } })).Status);
+        Assert.Equal(201, (await Operator.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" } })).Status);
     }
 
     internal async Task StartAsync()

@@ -29,7 +29,7 @@ internal sealed class DemoScript(GatewayOptions options, string rpcUrl, string b
         var (hospital, ehr) = await RegisterAsync(operatorClient, anyone, "General Hospital", "prov", "general-ehr", "system/*.cruds", "TREAT");
         var (other, _) = await RegisterAsync(operatorClient, anyone, "Harbour Hospital", "prov", "harbour-ehr", "system/*.cruds", "TREAT");
         var (insurer, claims) = await RegisterAsync(operatorClient, anyone, "Sample Insurance", "ins", "claims-system", "system/*.rs", "HPAYMT");
-        Check("app of patients and doctors", await operatorClient.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect } }), 201);
+        Check("app of patients and doctors", await operatorClient.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" } }), 201);
         var (doctor, doctorClient) = await RegisterDoctorAsync(operatorClient, anyone, other);
 
         Title("2. The EHR of General Hospital pushes FHIR bundles");

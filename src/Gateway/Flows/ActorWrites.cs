@@ -38,6 +38,9 @@ public sealed class ActorWrites(DirectoryStore directory)
             connection, "bind " + bindingKey, ContractSet.Actors, "bindClient", ActorRegistryContract.BindClient(Hex.Bytes(actor.ActorId), Hex.Bytes(bindingKey)));
     }
 
+    /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
+    public void PrepareDeletion(string reference, List<Action<IDbConnection>> effects) => Suspend(reference, active: false, effects);
+
     private Outcome? Organization(WriteRequest request, Organization organization, List<Action<IDbConnection>> effects)
     {
         var reference = $"Organization/{request.Id}";
@@ -69,9 +72,9 @@ public sealed class ActorWrites(DirectoryStore directory)
 
     private Outcome? Suspend(string reference, bool? active, List<Action<IDbConnection>> effects)
     {
-        if (directory.Actor(reference) is not { } actor) return null;
-        var suspended = active == false;
-        if (suspended == (actor.Suspended != 0)) return null;
+        // An entry that says nothing of active neither suspends nor reinstates.
+        if (active is not { } isActive || directory.Actor(reference) is not { } actor || isActive == (actor.Suspended == 0)) return null;
+        var suspended = !isActive;
         effects.Add(connection =>
         {
             DirectoryStore.SetSuspended(connection, reference, suspended);

@@ -57,6 +57,10 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
         return Refuse(null);
     }
 
+    /// <summary>Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.</summary>
+    public bool MayChange(Caller caller, string patient) => caller.Requester.Patient == patient
+        || directory.Patient(patient) is not { Controller: { } controller } row || controller == Convert.ToHexStringLower(custody.AccountOf(row.Custodian).Address);
+
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     public void Revoke(IDbConnection connection, string consentId)
     {

@@ -61,7 +61,7 @@ public sealed partial class ReadFlow(
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
 
         // (5) No byte leaves before the entry that tells of it is durable.
-        await audit.AppendAsync(Entry(caller, request, "permit", opened.Value));
+        await audit.AppendAsync(Entries(caller, request, opened.Value));
 
         // (6)
         return respond(opened.Value);
@@ -84,7 +84,7 @@ public sealed partial class ReadFlow(
 
     private async Task<FhirResponse> DenyAsync(Caller caller, ReadRequest request, Outcome outcome)
     {
-        await audit.AppendAsync(Entry(caller, request, "deny", []));
+        await audit.AppendAsync(Entry(caller, request, "deny", request.PatientAsked, []));
         return FhirResponse.From(outcome);
     }
 
@@ -140,15 +140,21 @@ public sealed partial class ReadFlow(
         return all.ToArray();
     }
 
-    private AuditEntry Entry(Caller caller, ReadRequest request, string outcome, IReadOnlyList<OpenedRecord> opened)
+    // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.
+    private List<AuditEntry> Entries(Caller caller, ReadRequest request, IReadOnlyList<OpenedRecord> opened)
     {
-        var entities = opened.Count == 0 ? [request.Asked] : opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}").ToList();
         var patients = opened.SelectMany(o => o.Version.Facts.Patients).Distinct().ToList();
-        if (request.PatientAsked is { } asked && !patients.Contains(asked)) patients.Add(asked);
-        return new AuditEntry(
-            ResourceId.New(), time.GetUtcNow(), request.Interaction.StartsWith("search", StringComparison.Ordinal) ? "E" : "R", request.Interaction, outcome, caller.Requester.Subject,
-            caller.Client, caller.Requester.Organization, caller.Requester.Purposes, entities, patients, [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);
+        var entries = patients.Select(p => Entry(caller, request, "permit", p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
+        var ofNobody = opened.Where(o => o.Version.Facts.Patients.Count == 0).ToList();
+        if (ofNobody.Count > 0 || entries.Count == 0) entries.Add(Entry(caller, request, "permit", patients.Count == 0 ? request.PatientAsked : null, ofNobody));
+        return entries;
     }
+
+    private AuditEntry Entry(Caller caller, ReadRequest request, string outcome, string? patient, IReadOnlyList<OpenedRecord> opened) => new(
+        ResourceId.New(), time.GetUtcNow(), request.Interaction.StartsWith("search", StringComparison.Ordinal) ? "E" : "R", request.Interaction, outcome, caller.Requester.Subject,
+        caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+        opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
+        patient is null ? [] : [patient], [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The query let {Type}/{Id} through and the decision did not")]
     private partial void LogDisagreement(string type, string id);

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Http;
 using PmrGateway.Gateway.Security;
@@ -45,7 +46,7 @@ public sealed record PreparedWrite(WriteRequest Request, IReadOnlyList<VersionWr
 /// </remarks>
 public sealed class WriteFlow(
     RecordStore records, RecordVault vault, UnixFs files, Database database, Validator validator, ResourceMapper mapper, ReadFlow readFlow, ConsentWrites consents, ActorWrites actors,
-    AuditLog audit, TimeProvider time)
+    AuditLog audit, BaseUrl baseUrl, TimeProvider time)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
@@ -61,6 +62,8 @@ public sealed class WriteFlow(
     {
         // (1)
         if (MayWrite(caller, request) is { } refusal) return refusal;
+        if (request is { Type: "Consent", Current: { } consent } && consent.Facts.Patients.Any(p => !consents.MayChange(caller, p)))
+            return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
         if (request.Interaction == "delete") return PrepareDeletion(request);
 
         // (2)
@@ -80,6 +83,9 @@ public sealed class WriteFlow(
 
         // (4)
         if (await UnknownPatientAsync(caller, request, draft!, newPatients, cancellation) is { } unknown) return unknown;
+        // Earlier versions stay under the current patients: one who was concerned by them must not drop out.
+        if (request.Current is { } before && before.Facts.Patients.Except(draft!.Facts.Patients).Any())
+            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, request.Type, "a record is not moved from one patient to another: delete it and create a new one")]);
         if (await EffectsAsync(caller, request, draft!, newPatients, effects) is { } notAllowed) return notAllowed;
 
         // (5)
@@ -114,11 +120,12 @@ public sealed class WriteFlow(
             if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
 
             // (7)
-            var entries = prepared.Select(p => Entry(caller, p)).ToList();
+            var entries = prepared.SelectMany(p => Entries(caller, p)).ToList();
             await database.WriteAsync(connection =>
             {
                 RecordStore.Commit(connection, [.. prepared.SelectMany(p => p.Writes).Select(WithoutBinaryBody)]);
-                foreach (var effect in prepared.SelectMany(p => p.Effects)) effect(connection);
+                // Patients first: a consent of the same transaction needs its patient registered.
+                foreach (var effect in prepared.OrderBy(p => p.Request.Type == "Patient" ? 0 : 1).SelectMany(p => p.Effects)) effect(connection);
                 foreach (var entry in entries) AuditLog.Append(connection, entry);
                 return true;
             });
@@ -151,6 +158,11 @@ public sealed class WriteFlow(
         }
         return FhirResponse.From(outcome);
     }
+
+    /// <summary>Tells the audit log that a condition matched: the requester learns of the match.</summary>
+    public Task ReportMatchAsync(Caller caller, RecordFacts facts) => audit.AppendAsync(new AuditEntry(
+        ResourceId.New(), time.GetUtcNow(), "E", "search-type", "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+        [$"{facts.Type}/{facts.Id}"], facts.Patients, [], -1));
 
     private static RecordLabel ClassOf(string type) => new(LabelKind.Class, "http://hl7.org/fhir/resource-types", type);
 
@@ -190,6 +202,8 @@ public sealed class WriteFlow(
     {
         var version = StoredVersion.Deletion(request.Current!.Facts, request.Version, time.GetUtcNow());
         List<Action<IDbConnection>> effects = request.Type == "Consent" ? [connection => consents.Revoke(connection, request.Id)] : [];
+        // Only the operator's entries are actors, and only the operator may delete those.
+        actors.PrepareDeletion($"{request.Type}/{request.Id}", effects);
         return new PreparedWrite(request, [new VersionWrite(version, [], [])], [], effects);
     }
 
@@ -202,8 +216,26 @@ public sealed class WriteFlow(
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             return (new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []), null);
         }
-        var draft = mapper.Map(request.Document!, request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
+        var draft = mapper.Map(Local(request.Document!), request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
         return draft is null ? (null, new Outcome(OutcomeCategory.Invalid, issues)) : (draft, null);
+    }
+
+    // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
+    private ResourceDocument Local(ResourceDocument document)
+    {
+        var edits = new JsonEdits(document);
+        Walk(document.Root);
+        return edits.IsEmpty ? document : RequestBody.Parse(edits.Apply()).Value;
+
+        void Walk(ElementNode node)
+        {
+            foreach (var child in node)
+            {
+                if (child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray) Walk(child);
+                else if (child is { Name: "reference", Kind: JsonTokenType.String } && child.Text is var text && text.StartsWith(baseUrl.Fhir + "/", StringComparison.Ordinal))
+                    edits.ReplaceString(child, text[(baseUrl.Fhir.Length + 1)..]);
+            }
+        }
     }
 
     // Unknown and not-yours are one answer, else a hospital could ask for the existence of any patient by writing about them.
@@ -234,11 +266,16 @@ public sealed class WriteFlow(
         return new StoredVersion(facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
     }
 
-    private AuditEntry Entry(Caller caller, PreparedWrite prepared)
+    private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)
     {
         var action = prepared.Request.Interaction switch { "create" => "C", "update" => "U", _ => "D" };
-        return new AuditEntry(
-            ResourceId.New(), time.GetUtcNow(), action, prepared.Request.Interaction, "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-            [.. prepared.Writes.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}")], [.. prepared.Writes.SelectMany(w => w.Version.Facts.Patients).Distinct()], [], -1);
+        var entities = prepared.Writes.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
+        var patients = prepared.Writes.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
+        foreach (var patient in patients.Count == 0 ? [null] : patients.Cast<string?>())
+        {
+            yield return new AuditEntry(
+                ResourceId.New(), time.GetUtcNow(), action, prepared.Request.Interaction, "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+                entities, patient is null ? [] : [patient], [], -1);
+        }
     }
 }

@@ -23,7 +23,7 @@ public sealed class FhirRouter(
         var type = path[0];
         if (!FhirSchema.R4.IsResourceType(type)) return FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "no such resource type"));
         if (NotOffered.Contains(type)) return NotSupported();
-        if (path.Count > 1 && !path[1].StartsWith('$') && path[1] != "_search" && !IsId(path[1])) return FhirResponse.From(Outcome.NotFound);
+        if (path.Count > 1 && path[1] is not ("_search" or "$intent") && !IsId(path[1])) return FhirResponse.From(Outcome.NotFound);
         if (type == "AuditEvent") return await AuditAsync(caller, request);
         if (type == "Bundle" && !(request.Method == "POST" && path.Count == 1)) return NotSupported();
         return (request.Method, path.Count) switch
@@ -32,9 +32,9 @@ public sealed class FhirRouter(
             ("POST", 1) => await writes.CreateAsync(caller, request, type, cancellation),
             ("POST", 2) when path[1] == "_search" => await SearchByFormAsync(caller, request, type, cancellation),
             ("POST", 2) when type == "Consent" && path[1] == "$intent" => await ledger.ConsentIntentAsync(caller, request, cancellation),
-            ("GET", 2) => await read.RunAsync(caller, type, path[1], null, request.Http, cancellation),
-            ("PUT", 2) => await writes.UpdateAsync(caller, request, type, path[1], cancellation),
-            ("DELETE", 2) => await writes.DeleteAsync(caller, type, path[1], request.IfMatch, cancellation),
+            ("GET", 2) when IsId(path[1]) => await read.RunAsync(caller, type, path[1], null, request.Http, cancellation),
+            ("PUT", 2) when IsId(path[1]) => await writes.UpdateAsync(caller, request, type, path[1], cancellation),
+            ("DELETE", 2) when IsId(path[1]) => await writes.DeleteAsync(caller, type, path[1], request.IfMatch, cancellation),
             ("GET", 3) when path[2] == "_history" => await history.RunAsync(caller, type, path[1], cancellation),
             ("GET", 3) when path[2] == "$anchor-proof" => await ledger.AnchorProofAsync(caller, type, path[1], cancellation),
             ("GET", 3) when type == "Consent" && path[2] == "$ledger-status" => await ledger.ConsentStatusAsync(caller, path[1], cancellation),

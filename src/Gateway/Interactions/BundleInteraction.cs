@@ -42,6 +42,8 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
         {
             if (node["request"] is not { } request || request.StringAt("method") is not { } method || request.StringAt("url") is not { } url)
                 return Outcome.Of(OutcomeCategory.Malformed, "an entry needs request.method and request.url", $"Bundle.entry[{entries.Count}].request");
+            if (node["resource"] is { Kind: not System.Text.Json.JsonTokenType.StartObject })
+                return Outcome.Of(OutcomeCategory.Malformed, "a resource is an object", $"Bundle.entry[{entries.Count}].resource");
             entries.Add(new Entry(entries.Count, node.StringAt("fullUrl"), method, url, request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"]));
             if (entries.Count > MaxEntries) return Outcome.Of(OutcomeCategory.TooLarge, $"a Bundle has at most {MaxEntries} entries", "Bundle.entry");
         }
@@ -121,11 +123,14 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
             case "POST" when path.Length == 1 && entry.Resource is { } resource:
                 if (resource.StringAt("resourceType") != type) return Outcome.Of(OutcomeCategory.Malformed, $"the resource is not the {type} that request.url says");
                 if (type == "Bundle") return Outcome.Of(OutcomeCategory.NotSupported, "a document is posted to /Bundle on its own");
+                if (caller.Refuse(type, ScopeAction.Create) is { } noCreate) return noCreate;
                 if (entry.IfNoneExist is null) return (type, ResourceId.New(), null, false);
                 var existing = await writes.ExistingAsync(caller, type, entry.IfNoneExist, cancellation);
                 if (existing.Failure is { } failure) return failure;
                 return existing.Value is { } found ? (type, found.Facts.Id, found, true) : (type, ResourceId.New(), null, false);
-            case "PUT" or "DELETE" when path.Length == 2:
+            case "PUT" or "DELETE" when caller.Refuse(type, entry.Method == "PUT" ? ScopeAction.Update : ScopeAction.Delete) is { } refusal:
+                return refusal;
+            case "PUT" or "DELETE" when path.Length == 2 && FhirReference.TryParse(string.Join('/', path), out _):
                 var current = await writes.CurrentAsync(caller, type, path[1], entry.IfMatch, cancellation);
                 if (current.Failure is { } missing) return missing;
                 if (entry.Method == "PUT" && entry.Resource?.StringAt("id") != path[1]) return Outcome.Of(OutcomeCategory.Malformed, "the resource's id is not the one in request.url");

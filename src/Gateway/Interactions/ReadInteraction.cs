@@ -36,13 +36,17 @@ public sealed class ReadInteraction(RecordStore records, ReadFlow flow)
         var found => new Found([found]),
     };
 
+    // What a sender wrote as contentType goes into a header only if a header can hold it.
+    private static string HeaderSafe(string contentType) =>
+        System.Net.Http.Headers.MediaTypeHeaderValue.TryParse(contentType, out _) && contentType.All(c => c is >= ' ' and <= '~') ? contentType : "application/octet-stream";
+
     private static FhirResponse Respond(OpenedRecord opened, HttpRequest? http, string receipt)
     {
         // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
         var asBytes = opened.Version.Facts.Type == "Binary" && http is not null && !RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]);
         return new FhirResponse(200, asBytes ? opened.Content : AsResource(opened))
         {
-            ContentType = asBytes ? opened.Version.ContentType! : FhirResponse.FhirJson + "; charset=utf-8",
+            ContentType = asBytes ? HeaderSafe(opened.Version.ContentType!) : FhirResponse.FhirJson + "; charset=utf-8",
             Version = opened.Version.Version,
             LastModified = opened.Version.LastUpdated,
             Decision = receipt,

@@ -16,6 +16,7 @@ public sealed class SearchParser(SearchIndexer indexer)
 {
     private const int DefaultCount = 50;
     private const int MaxCount = 500;
+    private const int MaxValues = 200;
     private static readonly string[] Ignored = ["_format", "_pretty", "_total"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
@@ -68,7 +69,7 @@ public sealed class SearchParser(SearchIndexer indexer)
             if (Value(kind, code, modifier, text) is not { } parsed) return null;
             values.Add(parsed);
         }
-        return new SearchCriterion(code, kind, values);
+        return values.Count <= MaxValues ? new SearchCriterion(code, kind, values) : null;
     }
 
     private static SearchValue? Value(string kind, string code, string? modifier, string text)

@@ -16,6 +16,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     public async Task<FhirResponse> CreateAsync(Caller caller, FhirRequest request, string type, CancellationToken cancellation)
     {
         if (type == "Binary" && request.Http is { } http && !RequestBody.IsFhirJson(http.ContentType)) return await CreateBinaryAsync(caller, http, cancellation);
+        if (caller.Refuse(type == "Bundle" ? "DocumentReference" : type, ScopeAction.Create) is { } refusal) return await flow.RefuseAsync(caller, "create", type, refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         var document = body.Value;
@@ -38,6 +39,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     /// <summary>Makes a new version of a resource that there is. An unknown id is not created (CapabilityStatement: updateCreate false).</summary>
     public async Task<FhirResponse> UpdateAsync(Caller caller, FhirRequest request, string type, string id, CancellationToken cancellation)
     {
+        if (caller.Refuse(type, ScopeAction.Update) is { } refusal) return await flow.RefuseAsync(caller, "update", $"{type}/{id}", refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         if (body.Value.ResourceType != type) return Mismatch($"the body is a {Shown(body.Value.ResourceType)}, the URL says {type}", "resourceType");
@@ -51,6 +53,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     /// <summary>Ends a resource; its versions stay for who may see them.</summary>
     public async Task<FhirResponse> DeleteAsync(Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
+        if (caller.Refuse(type, ScopeAction.Delete) is { } refusal) return await flow.RefuseAsync(caller, "delete", $"{type}/{id}", refusal);
         var current = await CurrentAsync(caller, type, id, ifMatch, cancellation);
         if (current.Failure is { } failure) return await flow.RefuseAsync(caller, "delete", $"{type}/{id}", failure);
         if (current.Value.IsDeleted) return new FhirResponse(204, Array.Empty<byte>());
@@ -60,11 +63,16 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     /// <summary>The one resource that a condition names, null for none.</summary>
     internal async Task<Result<StoredVersion?>> ExistingAsync(Caller caller, string type, string condition, CancellationToken cancellation)
     {
+        // A condition is a search: it takes the scope for one, and a match is told to the audit log.
+        if (caller.Refuse(type, ScopeAction.Search) is { } refusal) return refusal;
         var parsed = parser.Parse(type, Microsoft.AspNetCore.WebUtilities.QueryHelpers.ParseQuery(condition));
         if (parsed.Failure is { } failure) return failure;
         if (parsed.Value.Query.Criteria.Count == 0) return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition names nothing to look for");
         var (page, total, _) = records.Search(await readFlow.EyesOfAsync(caller.Requester, cancellation), parsed.Value.Query with { Count = 1 });
-        return total > 1 ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources") : page.FirstOrDefault();
+        if (total > 1) return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources");
+        if (page.FirstOrDefault() is not { } match) return (StoredVersion?)null;
+        await flow.ReportMatchAsync(caller, match.Facts);
+        return match;
     }
 
     /// <summary>The current version under the writer's eyes, for a change of it.</summary>

@@ -41,5 +41,7 @@ internal static class ConsentIntentExtension
     }
 
     private static BigInteger? Number(string? text) =>
-        text is { Length: > 0 and <= 78 } && text.All(char.IsAsciiDigit) ? BigInteger.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : null;
+        text is { Length: > 0 and <= 78 } && text.All(char.IsAsciiDigit) && BigInteger.Parse(text, System.Globalization.CultureInfo.InvariantCulture) is var number && number < BigInteger.One << 256
+            ? number
+            : null;
 }

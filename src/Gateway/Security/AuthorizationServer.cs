@@ -143,7 +143,7 @@ internal static class AuthorizationServer
         return SignIn(new ClaimsPrincipal(identity));
     }
 
-    private static async Task<IResult> AuthorizeAsync(HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher)
+    private static async Task<IResult> AuthorizeAsync(HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications)
     {
         var request = context.GetOpenIddictServerRequest()!;
         var form = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
@@ -157,7 +157,10 @@ internal static class AuthorizationServer
 
         var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
         var level = isPatient ? "patient/" : "user/";
-        var scopes = request.GetScopes().Where(s => !SmartScopes.IsResourceScope(s) || s.StartsWith(level, StringComparison.Ordinal)).ToImmutableArray();
+        var application = await applications.FindByClientIdAsync(request.ClientId!, context.RequestAborted);
+        var allowed = Texts(await applications.GetPropertiesAsync(application!, context.RequestAborted), ScopesProperty);
+        // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
+        var scopes = request.GetScopes().Where(s => !SmartScopes.IsResourceScope(s) || (s.StartsWith(level, StringComparison.Ordinal) && allowed.Contains(s))).ToImmutableArray();
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         identity.SetClaim(Claims.Subject, user.Id).SetClaim("fhirUser", user.FhirUser).SetScopes(scopes).SetClaims("purpose_of_use", [isPatient ? "PATRQT" : "TREAT"]);
         if (isPatient) identity.SetClaim("patient", user.FhirUser[8..]);

@@ -52,10 +52,11 @@ public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, T
             return null;
         }
         if (issuers.SchemeOf(unverified.Issuer) is not { } scheme) return null;
+        var generation = cache.Generation;
         var result = await context.AuthenticateAsync(scheme);
         if (!result.Succeeded || result.Principal is null) return null;
         var expires = new DateTimeOffset(DateTime.SpecifyKind(unverified.ValidTo, DateTimeKind.Utc));
-        if (expires > time.GetUtcNow()) cache.Add(token, result.Principal, expires);
+        if (expires > time.GetUtcNow()) cache.Add(token, result.Principal, expires, generation);
         return result.Principal;
     }
 

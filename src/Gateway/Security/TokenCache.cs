@@ -12,6 +12,7 @@ namespace PmrGateway.Gateway.Security;
 public sealed class TokenCache(TimeProvider time)
 {
     private const int Capacity = 20_000;
+    private int _generation;
     private readonly ConcurrentDictionary<string, (ClaimsPrincipal Principal, DateTimeOffset Expires)> _tokens = new();
 
     /// <summary>The principal of a token validated before and still valid, or null.</summary>
@@ -25,15 +26,28 @@ public sealed class TokenCache(TimeProvider time)
     }
 
     /// <summary>Keeps a validated token.</summary>
-    public void Add(string token, ClaimsPrincipal principal, DateTimeOffset expires)
+    /// <param name="token">The token.</param>
+    /// <param name="principal">Whose it is.</param>
+    /// <param name="expires">Until when.</param>
+    /// <param name="generation"><see cref="Generation"/> as it was before the token was validated.</param>
+    public void Add(string token, ClaimsPrincipal principal, DateTimeOffset expires, int generation)
     {
+        // Something was revoked while this token was validated: perhaps this one.
+        if (generation != Generation) return;
         // Full of tokens that nobody shows any more: starting over costs one verification a client.
         if (_tokens.Count >= Capacity) _tokens.Clear();
         _tokens[Key(token)] = (principal, expires);
     }
 
     /// <summary>Forgets all: a token was revoked, and every token is asked about once more.</summary>
-    public void Clear() => _tokens.Clear();
+    public void Clear()
+    {
+        Interlocked.Increment(ref _generation);
+        _tokens.Clear();
+    }
+
+    /// <summary>Changes with each revocation.</summary>
+    public int Generation => Volatile.Read(ref _generation);
 
     private static string Key(string token) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 }

@@ -10,6 +10,7 @@ namespace PmrGateway.Mapping;
 /// </summary>
 public static class ConsentReader
 {
+    private const string PurposeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
     private const string ScopeSystem = "http://terminology.hl7.org/CodeSystem/consentscope";
 
     /// <summary>The terms of a Consent, or null with what stands against it.</summary>
@@ -26,6 +27,7 @@ public static class ConsentReader
             Add(issues, IssueCode.Required, "Consent.patient", "a privacy consent names its patient as Patient/id");
         if (consent.Policy.Count == 0 && consent.PolicyRule is null)
             Add(issues, IssueCode.Invariant, "Consent", "policy or policyRule is given (ppc-1)");
+        if (consent.ModifierExtension.Count > 0) Add(issues, IssueCode.NotSupported, "Consent.modifierExtension", "a modifier that is not known cannot be kept");
         if (consent.Provision is null)
         {
             Add(issues, IssueCode.Required, "Consent.provision", "a consent without a provision permits nothing: give one");
@@ -51,6 +53,11 @@ public static class ConsentReader
         if (provision.Data.Count > 0) Add(issues, IssueCode.NotSupported, path + ".data", "data cannot be enforced here");
         if (provision.Action.Any(a => !a.Coding.Exists(c => c.Code is "access" or "use")))
             Add(issues, IssueCode.NotSupported, path + ".action", "only the actions access and use are decided here");
+        if (provision.ModifierExtension.Count > 0) Add(issues, IssueCode.NotSupported, path + ".modifierExtension", "a modifier that is not known cannot be kept");
+        foreach (var (name, codings) in new (string, IEnumerable<Coding>)[] { ("purpose", provision.Purpose), ("class", provision.Class), ("securityLabel", provision.SecurityLabel) })
+            if (codings.Any(c => string.IsNullOrEmpty(c.Code))) Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
+        if (provision.Code.Any(c => !c.Coding.Exists(x => !string.IsNullOrEmpty(x.Code)))) Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
+        if (provision.Purpose.Any(p => p.System is not (null or PurposeSystem))) Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {PurposeSystem}");
         var from = Instant(provision.Period?.Start, path + ".period.start", issues)?.From ?? parent?.From ?? DateTimeOffset.UnixEpoch;
         var to = Instant(provision.Period?.End, path + ".period.end", issues)?.To ?? parent?.To ?? DateTimeOffset.MaxValue;
         if (to <= from) Add(issues, IssueCode.Invariant, path + ".period", "the period ends before it begins");

@@ -36,6 +36,24 @@ public sealed class EmbeddedBlockStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_record_torn_behind_its_header_swallows_nothing_that_comes_after_it()
+    {
+        Cid torn, later;
+        using (var store = EmbeddedBlockStore.Open(_folder.Path)) torn = await new UnixFs(store).AddAsync(new byte[4000], default);
+        var pack = Directory.GetFiles(_folder.Path).Single();
+        await File.WriteAllBytesAsync(pack, (await File.ReadAllBytesAsync(pack))[..100]);
+        using (var store = EmbeddedBlockStore.Open(_folder.Path)) later = await new UnixFs(store).AddAsync("later"u8.ToArray(), default);
+        using (var store = EmbeddedBlockStore.Open(_folder.Path))
+        {
+            Assert.Equal("later"u8.ToArray(), await ReadAsync(store, later));
+            await Assert.ThrowsAsync<BlockCorruptException>(() => ReadAsync(store, torn));
+            await new UnixFs(store).AddAsync(new byte[4000], default);
+        }
+        using var again = EmbeddedBlockStore.Open(_folder.Path);
+        Assert.Equal(new byte[4000], await ReadAsync(again, torn));
+    }
+
+    [Fact]
     public async Task A_flipped_byte_is_found_and_refused()
     {
         Cid root;
