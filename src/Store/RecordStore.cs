@@ -203,6 +203,7 @@ public sealed class RecordStore(Database database)
                 row.ContentType,
             });
         foreach (var table in (ReadOnlySpan<string>)["idx_token", "idx_reference", "idx_date"]) connection.Execute($"DELETE FROM {table} WHERE rid = @rid", new { rid });
+        SetLinks(connection, rid, version, write.LinkedBinaries);
         // A deleted resource keeps its patients and labels: its history is still decided by them.
         if (version.IsDeleted) return;
         // A Binary's come from the documents that link to it, and may have come after this version was prepared.
@@ -233,6 +234,24 @@ public sealed class RecordStore(Database database)
             connection.Execute("INSERT INTO compartments VALUES (@rid, @patient) ON CONFLICT DO NOTHING", new { rid, patient });
         foreach (var label in facts.Labels)
             connection.Execute("INSERT INTO labels VALUES (@rid, @kind, @System, @Code) ON CONFLICT DO NOTHING", new { rid, kind = KindText(label.Kind), label.System, label.Code });
+    }
+
+    // A Binary that no resource of its hospital links to any more ends with the last that did.
+    private static void SetLinks(IDbConnection connection, long rid, StoredVersion version, IReadOnlyList<string> binaries)
+    {
+        var before = connection.Query<string>("SELECT binary_id FROM links WHERE rid = @rid", new { rid }).AsList();
+        connection.Execute("DELETE FROM links WHERE rid = @rid", new { rid });
+        foreach (var binary in binaries) connection.Execute("INSERT INTO links VALUES (@rid, @binary) ON CONFLICT DO NOTHING", new { rid, binary });
+        foreach (var binary in before.Except(binaries))
+        {
+            var current = connection.ExecuteScalar<long?>(
+                """
+                SELECT r.version FROM resources r WHERE r.type = 'Binary' AND r.id = @binary AND r.custodian = @Custodian AND r.deleted = 0
+                AND NOT EXISTS (SELECT 1 FROM links k WHERE k.binary_id = r.id)
+                """,
+                new { binary, version.Facts.Custodian });
+            if (current is { } last) Commit(connection, new VersionWrite(StoredVersion.Deletion(version.Facts with { Type = "Binary", Id = binary }, last + 1, version.LastUpdated), [], []));
+        }
     }
 
     // A Binary follows the document that links to it: it gets the document's patients and labels, so that a label that closes the document

@@ -37,7 +37,7 @@ public sealed record StoredVersion(
 /// <summary>One version in a commit, with its search values.</summary>
 /// <param name="Version">The version.</param>
 /// <param name="Index">Its search values; none for a deletion.</param>
-/// <param name="LinkedBinaries">Ids of Binaries of the same custodian that take over its patients and labels.</param>
+/// <param name="LinkedBinaries">Ids of the Binaries that its attachments are: they take over its patients and labels, and end with it.</param>
 public sealed record VersionWrite(StoredVersion Version, IReadOnlyList<IndexEntry> Index, IReadOnlyList<string> LinkedBinaries);
 
 /// <summary>Where a version is anchored.</summary>

@@ -53,6 +53,10 @@ CREATE TABLE IF NOT EXISTS idx_date (rid BIGINT NOT NULL, param TEXT NOT NULL, l
 CREATE INDEX IF NOT EXISTS idx_date_lo ON idx_date (param, lo, rid);
 CREATE INDEX IF NOT EXISTS idx_date_rid ON idx_date (rid);
 
+-- Which Binaries a resource's attachments are: they end with it.
+CREATE TABLE IF NOT EXISTS links (rid BIGINT NOT NULL, binary_id TEXT NOT NULL, PRIMARY KEY (rid, binary_id));
+CREATE INDEX IF NOT EXISTS links_binary ON links (binary_id);
+
 CREATE TABLE IF NOT EXISTS subject_keys (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL);
 
 CREATE TABLE IF NOT EXISTS actors (

@@ -228,6 +228,19 @@ public class FhirScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_Binary_ends_with_the_document_that_it_belongs_to()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        var json = (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Text;
+        var url = JsonDocument.Parse(json).RootElement.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", json)).Status);
+        Assert.Equal(200, (await gateway.Ehr.GetAsync(url, "*/*")).Status);
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(410, (await gateway.Ehr.GetAsync(url, "*/*")).Status);
+    }
+
+    [Fact]
     public async Task An_attachment_elsewhere_is_kept_and_not_fetched()
     {
         var patient = await gateway.NewPatientAsync();

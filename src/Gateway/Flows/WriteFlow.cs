@@ -98,7 +98,7 @@ public sealed class WriteFlow(
             writes.Add(new VersionWrite(Seal(attachment.Content, facts, 1, now, subject, subjectKey, attachment.ContentType), [], []));
         }
         var content = request.Binary?.Content ?? draft.Json;
-        writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subject, subjectKey, request.Binary?.ContentType), draft.Index, draft.LinkedBinaries));
+        writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subject, subjectKey, request.Binary?.ContentType), draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
         return new PreparedWrite(request, writes, request.Binary is null ? draft.Json : [], effects);
     }
 
