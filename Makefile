@@ -1,15 +1,19 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: up demo test check format bench pack profiles generated build
+.PHONY: gateway up demo test check format bench pack profiles generated build
 
-PMR = dotnet run --project src/Gateway -c Release --no-launch-profile --
+# Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
+PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
 DATA ?=
 
-up: contracts/node_modules/.stamp
+up: contracts/node_modules/.stamp gateway
 	$(PMR) serve $(ARGS)
 
-demo: contracts/node_modules/.stamp
+demo: contracts/node_modules/.stamp gateway
 	$(PMR) demo $(if $(DATA),--data $(DATA))
+
+gateway:
+	dotnet build src/Gateway -c Release --verbosity quiet --nologo
 
 build: contracts/node_modules/.stamp
 	dotnet build PmrGateway.sln -c Release
