@@ -10,11 +10,17 @@ public sealed class UnixFs(IBlockStore store)
     public async Task<Cid> AddAsync(ReadOnlyMemory<byte> file, CancellationToken cancellation)
     {
         var blocks = new List<Block>();
-        var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, blocks.Add);
-        builder.Write(file.Span);
-        var (root, _) = builder.Complete();
+        var root = Cut(file.Span, blocks.Add);
         await store.PutAsync(blocks, [root], cancellation);
         return root;
+    }
+
+    /// <summary>Cuts a file into the blocks that it is stored as, gives them to a sink, and returns its root CID. Stores nothing.</summary>
+    public static Cid Cut(ReadOnlySpan<byte> file, Action<Block> sink)
+    {
+        var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, sink);
+        builder.Write(file);
+        return builder.Complete().Root;
     }
 
     /// <summary>Stores the blocks of several files at once. When it returns, they are durable and the roots pinned.</summary>

@@ -12,7 +12,7 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>What writing a Consent or a Patient means to the ledger, as durable intents of the same commit.</summary>
-public sealed class ConsentWrites(DirectoryStore directory, Custody custody, ConsentIntents intents, ContractSet contracts, TimeProvider time)
+public sealed class ConsentWrites(DirectoryStore directory, Custody custody, ConsentIntents intents, TimeProvider time)
 {
     /// <summary>Reference of the hospital that registered a patient, or null where nobody did.</summary>
     public string? CustodianOf(string patient) => directory.Patient(patient)?.Custodian;
@@ -47,11 +47,10 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
 
         var signed = ConsentIntentExtension.Read(request.Document!, out var issue);
         if (issue is not null) return Refuse(new Outcome(OutcomeCategory.Invalid, [issue]));
-        var controller = patient?.Controller;
-        var inCustody = controller is null || controller == Convert.ToHexStringLower(custody.AccountOf(patient?.Custodian ?? caller.Requester.Organization!).Address);
+        var inCustody = patient is null || IsInCustody(patient);
         if (!inCustody && signed is null)
             return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Required, "Consent.extension", "the patient's own wallet controls this record: ask Consent/$intent and send its signature")]));
-        if (!inCustody && !IsSignedBy(controller!, patient!, terms, signed!))
+        if (!inCustody && !IsSignedBy(patient!, terms, signed!))
             return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.extension", "the signature is not the controller's over these terms")]));
         effects.Add(connection => Grant(connection, request.Id, terms, inCustody ? null : signed));
         return Refuse(null);
@@ -59,7 +58,7 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
 
     /// <summary>Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.</summary>
     public bool MayChange(Caller caller, string patient) => caller.Requester.Patient == patient
-        || directory.Patient(patient) is not { Controller: { } controller } row || controller == Convert.ToHexStringLower(custody.AccountOf(row.Custodian).Address);
+        || directory.Patient(patient) is not { } row || IsInCustody(row);
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     public void Revoke(IDbConnection connection, string consentId)
@@ -67,12 +66,11 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
         foreach (var consent in ConsentStore.Revoke(connection, consentId))
         {
             var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
-            var account = custody.AccountOf(patient.Custodian);
             // A wallet's grant is revoked here at once; on the chain only its own signature can do it.
-            if (patient.Controller is not null && patient.Controller != Convert.ToHexStringLower(account.Address)) continue;
+            if (!IsInCustody(patient)) continue;
             if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) continue;
             var intent = new RevokeIntent(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), ConsentIntents.NewNonce(), Deadline());
-            var call = ConsentRegistryContract.RevokeBySig(intent, account.Sign(intents.Digest(intent)).ToBytes());
+            var call = ConsentRegistryContract.RevokeBySig(intent, custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes());
             SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", call);
         }
     }
@@ -104,12 +102,15 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
         SqliteLedgerJournal.Enqueue(connection, "grant " + commitment, ContractSet.Consents, "grantBySig", ConsentRegistryContract.GrantBySig(intent, signature));
     }
 
-    private bool IsSignedBy(string controller, PatientRow patient, ConsentTerms terms, SignedIntent signed)
+    // Until the chain has the patient, custody is what was asked for.
+    private bool IsInCustody(PatientRow patient) => patient.Controller is null || patient.Controller == Convert.ToHexStringLower(custody.AccountOf(patient.Custodian).Address);
+
+    private bool IsSignedBy(PatientRow patient, ConsentTerms terms, SignedIntent signed)
     {
         var digest = intents.Digest(GrantOf(patient, terms, signed.Salt, signed.Nonce, signed.Deadline));
         if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28)) return false;
         var signature = new RecoverableSignature(signed.Signature[..32], signed.Signature[32..64], signed.Signature[64] - 27);
-        return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == controller;
+        return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == patient.Controller;
     }
 
     private Outcome? UnknownActor(ConsentTerms terms)
@@ -122,7 +123,4 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
 
     // A custody signature waits in our own store only; a year is longer than any chain is away.
     private BigInteger Deadline(TimeSpan? from = null) => time.GetUtcNow().Add(from ?? TimeSpan.FromDays(365)).ToUnixTimeSeconds();
-
-    /// <summary>Address of the consent registry, for wallets.</summary>
-    public byte[] ContractAddress => contracts.Addresses[ContractSet.Consents];
 }

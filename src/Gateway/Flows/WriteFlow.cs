@@ -113,9 +113,7 @@ public sealed class WriteFlow(
             foreach (var write in prepared.SelectMany(p => p.Writes))
             {
                 if (write.Version.IsDeleted || write.Version.Facts.Type != "Binary") continue;
-                var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, blocks.Add);
-                builder.Write(write.Version.Body);
-                roots.Add(builder.Complete().Root);
+                roots.Add(UnixFs.Cut(write.Version.Body, blocks.Add));
             }
             if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
 
@@ -260,9 +258,7 @@ public sealed class WriteFlow(
     private StoredVersion Seal(byte[] content, RecordFacts facts, long version, DateTimeOffset now, string subject, byte[] subjectKey, string? contentType)
     {
         var body = vault.Seal(content, facts.Type, facts.Id, version, subject, subjectKey);
-        var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, _ => { });
-        builder.Write(body.Body);
-        var cid = builder.Complete().Root.ToString();
+        var cid = UnixFs.Cut(body.Body, _ => { }).ToString();
         return new StoredVersion(facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
     }
 

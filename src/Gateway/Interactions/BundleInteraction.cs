@@ -105,7 +105,7 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
         {
             var response = prepared.TryGetValue(entry.Index, out var done) ? WriteInteractions.Written(done)
                 : entry.Method == "GET" ? await dispatch(FhirRequest.OfEntry("GET", entry.Url, null))
-                : Existing(plan[entry.Index].Current!);
+                : WriteInteractions.Existing(plan[entry.Index].Current!);
             answer.ResponseEntry(response with { Body = entry.Method == "GET" || response.Status >= 400 ? response.Body : default }, baseUrl.Fhir);
         }
         return new FhirResponse(200, answer.ToJson());
@@ -176,13 +176,6 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
             }
         }
     }
-
-    private static FhirResponse Existing(StoredVersion found) => new(found.IsDeleted ? 204 : 200, default)
-    {
-        Version = found.Version,
-        LastModified = found.LastUpdated,
-        Location = $"{found.Facts.Type}/{found.Facts.Id}/_history/{found.Version}",
-    };
 
     private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, Entry entry)
     {

@@ -31,7 +31,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
         {
             var existing = await ExistingAsync(caller, type, condition, cancellation);
             if (existing.Failure is { } failure) return FhirResponse.From(failure);
-            if (existing.Value is { } found) return new FhirResponse(200, Array.Empty<byte>()) { Location = Versioned(found.Facts, found.Version), Version = found.Version, LastModified = found.LastUpdated };
+            if (existing.Value is { } found) return Existing(found);
         }
         return await RunAsync(caller, RequestFor(document, type, ResourceId.New(), null), cancellation);
     }
@@ -104,6 +104,14 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
             Location = Versioned(version.Facts, version.Version),
         };
     }
+
+    /// <summary>What to answer where nothing had to be written.</summary>
+    internal static FhirResponse Existing(StoredVersion found) => new(found.IsDeleted ? 204 : 200, default)
+    {
+        Version = found.Version,
+        LastModified = found.LastUpdated,
+        Location = Versioned(found.Facts, found.Version),
+    };
 
     private static string Versioned(RecordFacts facts, long version) => $"{facts.Type}/{facts.Id}/_history/{version}";
 

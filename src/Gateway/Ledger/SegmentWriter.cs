@@ -17,12 +17,7 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
     {
         var blocks = new List<Block>();
         var roots = new List<Cid>();
-        void Add(ReadOnlySpan<byte> file)
-        {
-            var builder = new UnixFsBuilder(UnixFsProfile.V1_2025, blocks.Add);
-            builder.Write(file);
-            roots.Add(builder.Complete().Root);
-        }
+        void Add(ReadOnlySpan<byte> file) => roots.Add(UnixFs.Cut(file, blocks.Add));
         foreach (var leaf in batch.Leaves)
             if (leaf.Body is not null) Add(leaf.Body);
         var segment = JsonSerializer.SerializeToUtf8Bytes(new
