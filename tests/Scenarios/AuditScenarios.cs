@@ -1,4 +1,6 @@
+using Dapper;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Cli;
 using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -38,6 +40,39 @@ public class AuditScenarios(RunningGateway gateway)
         var log = await (await gateway.LoginPatientAsync(patient)).GetAsync("AuditEvent");
         var refused = RunningGateway.Entries(log).Select(e => e.GetProperty("resource")).Where(e => e.GetProperty("outcome").GetString() == "4");
         Assert.Equal(["delete", "update"], refused.Select(e => e.GetProperty("subtype")[0].GetProperty("code").GetString()));
+    }
+
+    [Fact]
+    public async Task A_refusal_that_no_record_was_asked_for_is_in_the_log_too()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var key = new ClientKey();
+        var clientId = "audit-" + Guid.CreateVersion7();
+        await gateway.Operator.AdminAsync("clients", new { clientId, jwks = key.Jwks, scopes = new[] { "system/Patient.r" }, purposes = Array.Empty<string>() });
+        var unbound = await gateway.Anyone.LoginAsync(clientId, key.Credentials, "system/Patient.r");
+        Assert.Equal(403, (await unbound.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(403, (await unbound.PostAsync("", "{}")).Status);
+        Assert.Equal(403, (await unbound.AdminAsync("clients", new { clientId = "x" })).Status);
+        Assert.Equal(404, (await self.GetAsync("AuditEvent/unknown")).Status);
+        Assert.Equal(403, (await self.PostAsync("Consent/$intent", RunningGateway.Consent("other", gateway.InsurerOrganization))).Status);
+        var appOnly = await gateway.Anyone.LoginUserAsync(RunningGateway.App, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid patient/Patient.rs");
+        Assert.Equal(403, (await appOnly.GetAsync("AuditEvent")).Status);
+        Assert.Equal(403, (await appOnly.GetAsync("AuditEvent/x")).Status);
+
+        Assert.Equal([("read", $"Patient/{patient}"), ("transaction", ""), ("operation", "admin/clients")], Denied(clientId));
+        Assert.Equal(
+            [("read", "AuditEvent/unknown"), ("operation", "Consent/$intent"), ("search-type", "AuditEvent"), ("read", "AuditEvent/x")],
+            Denied(RunningGateway.App, "Patient/" + patient));
+        // The patient learns of the first: somebody without a name here asked for the record.
+        Assert.Contains(clientId, (await self.GetAsync("AuditEvent")).Text);
+    }
+
+    private List<(string Interaction, string Asked)> Denied(string client, string? agent = null)
+    {
+        using var connection = gateway.Service<Database>().OpenReader();
+        return [.. connection.Query<(string, string)>(
+            "SELECT interaction, json_extract(entities, '$[0]') FROM audit WHERE outcome = 'deny' AND client = @client AND (@agent IS NULL OR agent = @agent) ORDER BY seq", new { client, agent })];
     }
 
     [Fact]

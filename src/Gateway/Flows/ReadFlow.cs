@@ -33,7 +33,7 @@ public sealed record ReadRequest(string Interaction, string Type, ScopeAction Ac
 /// open it with its permit, (5) the audit entry, durable, (6) the answer.
 /// </remarks>
 public sealed partial class ReadFlow(
-    RecordStore records, RecordVault vault, UnixFs files, AuditLog audit, ConsentView view, ILedgerJournal journal, LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
+    RecordStore records, RecordVault vault, UnixFs files, AuditLog audit, Denials denials, ConsentView view, ILedgerJournal journal, LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
     /// <param name="caller">Who.</param>
@@ -45,7 +45,7 @@ public sealed partial class ReadFlow(
         Caller caller, ReadRequest request, Func<AccessQuery, Found> query, Func<IReadOnlyList<OpenedRecord>, FhirResponse> respond, CancellationToken cancellation)
     {
         // (1) What the token may ask for at all.
-        if (caller.Refuse(request.Type, request.Action) is { } refusal) return await DenyAsync(caller, request, refusal);
+        if (caller.Refuse(request.Type, request.Action) is { } refusal) return await denials.AnswerAsync(caller, request.Interaction, request.Asked, refusal, request.PatientAsked, view.Block);
 
         // (2) Without a recent look at the chain nobody knows whether a consent still stands.
         if (view.Staleness > ledger.MaxStaleness)
@@ -54,7 +54,7 @@ public sealed partial class ReadFlow(
         // (3) The database gives only what this requester may see.
         var access = new AccessQuery(caller.Requester, time.GetUtcNow(), view.Block - ledger.Confirmations);
         var found = query(access);
-        if (found.Failure is { } nothing) return await DenyAsync(caller, request, nothing);
+        if (found.Failure is { } nothing) return await denials.AnswerAsync(caller, request.Interaction, request.Asked, nothing, request.PatientAsked, view.Block);
 
         // (4) Each record is decided once more, on its own, and opened with the permit that this gives.
         var opened = await OpenAsync(access, found.Versions, cancellation);
@@ -80,12 +80,6 @@ public sealed partial class ReadFlow(
         var bases = opened.Select(o => o.Permit.Basis.ToString().ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal);
         var commitments = opened.SelectMany(o => o.Permit.Commitments).Distinct().Take(8);
         return $"basis={string.Join('+', bases)}; block={(opened.Count == 0 ? 0 : opened[0].Permit.Block)}; consents={string.Join(',', commitments)}";
-    }
-
-    private async Task<FhirResponse> DenyAsync(Caller caller, ReadRequest request, Outcome outcome)
-    {
-        await audit.AppendAsync(Entry(caller, request, "deny", request.PatientAsked, []));
-        return FhirResponse.From(outcome);
     }
 
     private async Task<Result<IReadOnlyList<OpenedRecord>>> OpenAsync(AccessQuery access, IReadOnlyList<StoredVersion> versions, CancellationToken cancellation)
@@ -144,14 +138,14 @@ public sealed partial class ReadFlow(
     private List<AuditEntry> Entries(Caller caller, ReadRequest request, IReadOnlyList<OpenedRecord> opened)
     {
         var patients = opened.SelectMany(o => o.Version.Facts.Patients).Distinct().ToList();
-        var entries = patients.Select(p => Entry(caller, request, "permit", p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
+        var entries = patients.Select(p => Entry(caller, request, p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
         var ofNobody = opened.Where(o => o.Version.Facts.Patients.Count == 0).ToList();
-        if (ofNobody.Count > 0 || entries.Count == 0) entries.Add(Entry(caller, request, "permit", patients.Count == 0 ? request.PatientAsked : null, ofNobody));
+        if (ofNobody.Count > 0 || entries.Count == 0) entries.Add(Entry(caller, request, patients.Count == 0 ? request.PatientAsked : null, ofNobody));
         return entries;
     }
 
-    private AuditEntry Entry(Caller caller, ReadRequest request, string outcome, string? patient, IReadOnlyList<OpenedRecord> opened) => new(
-        ResourceId.New(), time.GetUtcNow(), request.Interaction.StartsWith("search", StringComparison.Ordinal) ? "E" : "R", request.Interaction, outcome, caller.Requester.Subject,
+    private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => new(
+        ResourceId.New(), time.GetUtcNow(), Denials.ActionOf(request.Interaction), request.Interaction, "permit", caller.Requester.Subject,
         caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
         opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
         patient is null ? [] : [patient], [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);

@@ -139,24 +139,6 @@ public sealed class WriteFlow(
         }
     }
 
-    /// <summary>Answers a write that was refused; what was refused for who asks is told to the audit log first.</summary>
-    /// <param name="caller">Who.</param>
-    /// <param name="interaction">FHIR interaction code.</param>
-    /// <param name="asked">What it was about, <c>Type</c> or <c>Type/id</c>.</param>
-    /// <param name="outcome">Why not.</param>
-    public async Task<FhirResponse> RefuseAsync(Caller caller, string interaction, string asked, Outcome outcome)
-    {
-        if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound)
-        {
-            IReadOnlyList<string> patients = asked.StartsWith("Patient/", StringComparison.Ordinal) ? [asked[8..]] : [];
-            var action = interaction switch { "create" => "C", "update" => "U", "delete" => "D", _ => "E" };
-            await audit.AppendAsync(new AuditEntry(
-                ResourceId.New(), time.GetUtcNow(), action, interaction, "deny", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-                [asked], patients, [], -1));
-        }
-        return FhirResponse.From(outcome);
-    }
-
     /// <summary>Tells the audit log that a condition matched: the requester learns of the match.</summary>
     public Task ReportMatchAsync(Caller caller, RecordFacts facts) => audit.AppendAsync(new AuditEntry(
         ResourceId.New(), time.GetUtcNow(), "E", "search-type", "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
@@ -264,7 +246,7 @@ public sealed class WriteFlow(
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)
     {
-        var action = prepared.Request.Interaction switch { "create" => "C", "update" => "U", _ => "D" };
+        var action = Denials.ActionOf(prepared.Request.Interaction);
         var entities = prepared.Writes.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
         var patients = prepared.Writes.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
         foreach (var patient in patients.Count == 0 ? [null] : patients.Cast<string?>())

@@ -73,7 +73,7 @@ public static class GatewayHost
         services.AddHostedService<LedgerService>();
 
         // The two flows and the interactions
-        services.AddSingleton<ReadFlow>().AddSingleton<WriteFlow>().AddSingleton<ConsentWrites>().AddSingleton<ActorWrites>();
+        services.AddSingleton<Denials>().AddSingleton<ReadFlow>().AddSingleton<WriteFlow>().AddSingleton<ConsentWrites>().AddSingleton<ActorWrites>();
         services.AddSingleton<SearchParser>().AddSingleton<ReadInteraction>().AddSingleton<HistoryInteraction>().AddSingleton<SearchInteraction>().AddSingleton<EverythingInteraction>()
             .AddSingleton<WriteInteractions>().AddSingleton<DocumentReceiver>().AddSingleton<BundleInteraction>().AddSingleton<AuditEventInteraction>().AddSingleton<LedgerInteractions>()
             .AddSingleton<CapabilitiesInteraction>().AddSingleton<FhirRouter>().AddSingleton<FhirEndpoint>();

@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Interactions;
 using PmrGateway.Gateway.Security;
 
@@ -7,7 +8,7 @@ namespace PmrGateway.Gateway.Http;
 /// <summary>From method and path to one interaction: the table of contents of the FHIR API.</summary>
 public sealed class FhirRouter(
     ReadInteraction read, HistoryInteraction history, SearchInteraction search, EverythingInteraction everything, WriteInteractions writes,
-    BundleInteraction bundles, AuditEventInteraction audit, LedgerInteractions ledger)
+    BundleInteraction bundles, AuditEventInteraction audit, LedgerInteractions ledger, Denials denials)
 {
     private static readonly HashSet<string> NotOffered = ["Parameters", "OperationOutcome", "CapabilityStatement", "Subscription", "SearchParameter", "OperationDefinition"];
 
@@ -18,6 +19,7 @@ public sealed class FhirRouter(
     public async Task<FhirResponse> DispatchAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
     {
         var path = request.Segments;
+        if (caller.RefuseAll() is { } refusal) return await denials.AnswerAsync(caller, InteractionOf(request), string.Join('/', path.Take(2)), refusal);
         if (path.Count == 0)
             return request.Method == "POST" ? await bundles.RunAsync(caller, request, inner => DispatchEntryAsync(caller, inner, cancellation), cancellation) : NotSupported();
         var type = path[0];
@@ -45,6 +47,14 @@ public sealed class FhirRouter(
             _ => NotSupported(),
         };
     }
+
+    private static string InteractionOf(FhirRequest request) => request.Method switch
+    {
+        "PUT" => "update",
+        "DELETE" => "delete",
+        "POST" => request.Segments.Count switch { 0 => "transaction", 1 => "create", _ => "operation" },
+        _ => request.Segments.Count < 2 ? "search-type" : "read",
+    };
 
     private static FhirResponse NotSupported() => FhirResponse.From(Outcome.Of(OutcomeCategory.NotSupported, "this interaction is not offered: see metadata"));
 

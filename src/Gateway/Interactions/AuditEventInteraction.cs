@@ -1,6 +1,7 @@
 using Hl7.Fhir.Model;
 using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Http;
 using PmrGateway.Gateway.Security;
 using PmrGateway.Mapping;
@@ -13,14 +14,14 @@ namespace PmrGateway.Gateway.Interactions;
 /// Who read what of a patient: the audit log as AuditEvents in the shape of IHE BALP, for the patient alone. Entries hold references and
 /// codes, nothing sealed, so they do not pass the vault. https://hl7.org/fhir/R4/auditevent.html
 /// </summary>
-public sealed class AuditEventInteraction(AuditLog audit, BaseUrl baseUrl, TimeProvider time)
+public sealed class AuditEventInteraction(AuditLog audit, Denials denials, BaseUrl baseUrl, TimeProvider time)
 {
     private const string RestInteractions = "http://hl7.org/fhir/restful-interaction";
 
     /// <summary>The patient's own entries, newest first; nothing for anybody else.</summary>
     public async Task<FhirResponse> SearchAsync(Caller caller, IEnumerable<KeyValuePair<string, StringValues>> parameters, CancellationToken cancellation)
     {
-        if (caller.Refuse("AuditEvent", ScopeAction.Search) is { } refusal) return FhirResponse.From(refusal);
+        if (caller.Refuse("AuditEvent", ScopeAction.Search) is { } refusal) return await denials.AnswerAsync(caller, "search-type", "AuditEvent", refusal);
         var (count, cursor) = (50, long.MaxValue);
         string? patient = null;
         foreach (var (key, value) in parameters)
@@ -32,7 +33,7 @@ public sealed class AuditEventInteraction(AuditLog audit, BaseUrl baseUrl, TimeP
         }
         var own = caller.Requester.Patient;
         var (page, total) = own is null || (patient is not null && patient != own) ? ([], 0) : audit.Of(own, null, cursor, count);
-        await LogAsync(caller, own);
+        await LogAsync(caller, "search-type", "AuditEvent", own);
         var bundle = new BundleWriter("searchset", total);
         bundle.Link("self", $"{baseUrl.Fhir}/AuditEvent?patient={own}");
         if (page.Count == count) bundle.Link("next", $"{baseUrl.Fhir}/AuditEvent?patient={own}&_count={count}&_cursor={page[^1].Seq}");
@@ -44,15 +45,16 @@ public sealed class AuditEventInteraction(AuditLog audit, BaseUrl baseUrl, TimeP
     /// <summary>One entry of the patient's own.</summary>
     public async Task<FhirResponse> ReadAsync(Caller caller, string id)
     {
-        if (caller.Refuse("AuditEvent", ScopeAction.Read) is { } refusal) return FhirResponse.From(refusal);
+        if (caller.Refuse("AuditEvent", ScopeAction.Read) is { } refusal) return await denials.AnswerAsync(caller, "read", $"AuditEvent/{id}", refusal);
         var found = caller.Requester.Patient is { } own ? audit.Of(own, id, long.MaxValue, 1).Page : [];
-        await LogAsync(caller, caller.Requester.Patient);
-        return found.Count == 0 ? FhirResponse.From(Outcome.NotFound) : new FhirResponse(200, FhirTyped.ToJson(ToResource(found[0].Entry)));
+        if (found.Count == 0) return await denials.AnswerAsync(caller, "read", $"AuditEvent/{id}", Outcome.NotFound, caller.Requester.Patient);
+        await LogAsync(caller, "read", $"AuditEvent/{id}", caller.Requester.Patient);
+        return new FhirResponse(200, FhirTyped.ToJson(ToResource(found[0].Entry)));
     }
 
-    private Task LogAsync(Caller caller, string? patient) => audit.AppendAsync(new AuditEntry(
-        ResourceId.New(), time.GetUtcNow(), "E", "search-type", "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-        ["AuditEvent"], patient is null ? [] : [patient], [], -1));
+    private Task LogAsync(Caller caller, string interaction, string asked, string? patient) => audit.AppendAsync(new AuditEntry(
+        ResourceId.New(), time.GetUtcNow(), Denials.ActionOf(interaction), interaction, "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+        [asked], patient is null ? [] : [patient], [], -1));
 
     private static AuditEvent ToResource(AuditEntry entry)
     {

@@ -8,7 +8,7 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Interactions;
 
 /// <summary>FHIR transaction and batch. https://hl7.org/fhir/R4/http.html#transaction</summary>
-public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, BaseUrl baseUrl)
+public sealed class BundleInteraction(WriteFlow flow, Denials denials, WriteInteractions writes, BaseUrl baseUrl)
 {
     private const int MaxEntries = 10_000;
 
@@ -91,7 +91,7 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
             else
             {
                 var rewritten = await RewriteAsync(caller, entry, links, cancellation);
-                if (rewritten.Failure is { } failure) return Failed(failure, entry);
+                if (rewritten.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
                 request = WriteInteractions.RequestFor(rewritten.Value, type, id, current);
             }
             var write = await flow.PrepareAsync(caller, request, newPatients, cancellation);
@@ -179,7 +179,7 @@ public sealed class BundleInteraction(WriteFlow flow, WriteInteractions writes, 
 
     private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, Entry entry)
     {
-        await flow.RefuseAsync(caller, "transaction", entry.Url.Split('?')[0], outcome);
+        await denials.AnswerAsync(caller, "transaction", entry.Url.Split('?')[0], outcome);
         return Failed(outcome, entry);
     }
 

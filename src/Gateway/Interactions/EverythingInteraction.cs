@@ -11,7 +11,7 @@ public sealed class EverythingInteraction(RecordStore records, ReadFlow flow, Ba
     /// <summary>All that the requester may see of a patient's compartment.</summary>
     public Task<FhirResponse> RunAsync(Caller caller, string patient, CancellationToken cancellation) => flow.RunAsync(
         caller,
-        new ReadRequest("search-compartment", "Patient", ScopeAction.Read, $"Patient/{patient}", patient),
+        new ReadRequest("operation", "Patient", ScopeAction.Read, $"Patient/{patient}", patient),
         access =>
         {
             var versions = records.Everything(access, patient).Where(v => caller.Refuse(v.Facts.Type, ScopeAction.Read) is null).ToList();

@@ -8,7 +8,7 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Interactions;
 
 /// <summary>FHIR create, update and delete. https://hl7.org/fhir/R4/http.html#create</summary>
-public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordStore records, SearchParser parser, DocumentReceiver documents, Hosting.GatewayOptions options)
+public sealed class WriteInteractions(WriteFlow flow, Denials denials, ReadFlow readFlow, RecordStore records, SearchParser parser, DocumentReceiver documents, Hosting.GatewayOptions options)
 {
     private static readonly HashSet<string> NoPatients = [];
 
@@ -16,7 +16,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     public async Task<FhirResponse> CreateAsync(Caller caller, FhirRequest request, string type, CancellationToken cancellation)
     {
         if (type == "Binary" && request.Http is { } http && !RequestBody.IsFhirJson(http.ContentType)) return await CreateBinaryAsync(caller, http, cancellation);
-        if (caller.Refuse(type == "Bundle" ? "DocumentReference" : type, ScopeAction.Create) is { } refusal) return await flow.RefuseAsync(caller, "create", type, refusal);
+        if (caller.Refuse(type == "Bundle" ? "DocumentReference" : type, ScopeAction.Create) is { } refusal) return await denials.AnswerAsync(caller, "create", type, refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         var document = body.Value;
@@ -24,13 +24,13 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
         if (type == "Bundle")
         {
             var received = await documents.ReceiveAsync(caller, document, cancellation);
-            if (received.Failure is { } refused) return FhirResponse.From(refused);
+            if (received.Failure is { } refused) return await denials.AnswerAsync(caller, "create", type, refused);
             (document, type) = (received.Value, "DocumentReference");
         }
         if (request.IfNoneExist is { } condition)
         {
             var existing = await ExistingAsync(caller, type, condition, cancellation);
-            if (existing.Failure is { } failure) return FhirResponse.From(failure);
+            if (existing.Failure is { } failure) return await denials.AnswerAsync(caller, "search-type", type, failure);
             if (existing.Value is { } found) return Existing(found);
         }
         return await RunAsync(caller, RequestFor(document, type, ResourceId.New(), null), cancellation);
@@ -39,23 +39,23 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     /// <summary>Makes a new version of a resource that there is. An unknown id is not created (CapabilityStatement: updateCreate false).</summary>
     public async Task<FhirResponse> UpdateAsync(Caller caller, FhirRequest request, string type, string id, CancellationToken cancellation)
     {
-        if (caller.Refuse(type, ScopeAction.Update) is { } refusal) return await flow.RefuseAsync(caller, "update", $"{type}/{id}", refusal);
+        if (caller.Refuse(type, ScopeAction.Update) is { } refusal) return await denials.AnswerAsync(caller, "update", $"{type}/{id}", refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         if (body.Value.ResourceType != type) return Mismatch($"the body is a {Shown(body.Value.ResourceType)}, the URL says {type}", "resourceType");
         if (body.Value.Id != id) return Mismatch("the body's id is not the URL's", $"{type}.id");
         var current = await CurrentAsync(caller, type, id, request.IfMatch, cancellation);
         return current.Failure is { } failure
-            ? await flow.RefuseAsync(caller, "update", $"{type}/{id}", failure)
+            ? await denials.AnswerAsync(caller, "update", $"{type}/{id}", failure)
             : await RunAsync(caller, RequestFor(body.Value, type, id, current.Value), cancellation);
     }
 
     /// <summary>Ends a resource; its versions stay for who may see them.</summary>
     public async Task<FhirResponse> DeleteAsync(Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
-        if (caller.Refuse(type, ScopeAction.Delete) is { } refusal) return await flow.RefuseAsync(caller, "delete", $"{type}/{id}", refusal);
+        if (caller.Refuse(type, ScopeAction.Delete) is { } refusal) return await denials.AnswerAsync(caller, "delete", $"{type}/{id}", refusal);
         var current = await CurrentAsync(caller, type, id, ifMatch, cancellation);
-        if (current.Failure is { } failure) return await flow.RefuseAsync(caller, "delete", $"{type}/{id}", failure);
+        if (current.Failure is { } failure) return await denials.AnswerAsync(caller, "delete", $"{type}/{id}", failure);
         if (current.Value.IsDeleted) return new FhirResponse(204, Array.Empty<byte>());
         return await RunAsync(caller, new WriteRequest(null, type, id, current.Value), cancellation);
     }
@@ -145,7 +145,7 @@ public sealed class WriteInteractions(WriteFlow flow, ReadFlow readFlow, RecordS
     private async Task<FhirResponse> RunAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
     {
         var prepared = await flow.PrepareAsync(caller, request, NoPatients, cancellation);
-        if (prepared.Failure is { } failure) return await flow.RefuseAsync(caller, request.Interaction, request.Current is null ? request.Type : $"{request.Type}/{request.Id}", failure);
+        if (prepared.Failure is { } failure) return await denials.AnswerAsync(caller, request.Interaction, request.Current is null ? request.Type : $"{request.Type}/{request.Id}", failure);
         return await flow.CommitAsync(caller, [prepared.Value], cancellation) is { } broken ? FhirResponse.From(broken) : Written(prepared.Value);
     }
 }

@@ -17,6 +17,9 @@ public enum CallerKind
 
     /// <summary>A patient.</summary>
     Patient,
+
+    /// <summary>A client with a good token that is bound to no registered actor: known, and refused everything.</summary>
+    Unbound,
 }
 
 /// <summary>An authenticated requester with what the token lets it do.</summary>
@@ -30,16 +33,21 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     /// <summary>Whether it may write clinical records: a hospital's system or practitioner.</summary>
     public bool IsHospital => Kind is CallerKind.System or CallerKind.Practitioner && ActorKind is ActorKind.Hospital or ActorKind.Practitioner;
 
+    /// <summary>Why this requester is refused whatever is asked; null where it depends on what is asked.</summary>
+    public Outcome? RefuseAll() => Kind == CallerKind.Unbound ? Outcome.Of(OutcomeCategory.Forbidden, "this client is not bound to a registered actor")
+        : Requester.IsActive ? null
+        : Outcome.Of(OutcomeCategory.Forbidden, "the actor is not active on the chain");
+
     /// <summary>Whether the scopes allow an action on a type; else the refusal.</summary>
     public Outcome? Refuse(string type, ScopeAction action)
     {
+        if (RefuseAll() is { } nothing) return nothing;
         var allowed = Kind switch
         {
             CallerKind.System or CallerKind.Operator => Scopes.Allow("system", type, action),
             CallerKind.Practitioner => Scopes.Allow("user", type, action),
             _ => Scopes.Allow("patient", type, action) || Scopes.Allow("user", type, action),
         };
-        if (!allowed) return Outcome.Of(OutcomeCategory.Forbidden, $"the token's scopes do not allow {action.ToString().ToLowerInvariant()} on {type}");
-        return Requester.IsActive ? null : Outcome.Of(OutcomeCategory.Forbidden, "the actor is not active on the chain");
+        return allowed ? null : Outcome.Of(OutcomeCategory.Forbidden, $"the token's scopes do not allow {action.ToString().ToLowerInvariant()} on {type}");
     }
 }

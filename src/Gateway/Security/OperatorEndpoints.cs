@@ -37,7 +37,14 @@ internal static class OperatorEndpoints
     private static async Task RunAsync(HttpContext context, Func<HttpContext, Task<Outcome?>> register)
     {
         var caller = await context.RequestServices.GetRequiredService<CallerResolver>().ResolveAsync(context);
-        var outcome = caller.Failure ?? (caller.Value.Kind != CallerKind.Operator ? Outcome.Of(OutcomeCategory.Forbidden, "only the operator may do this") : null);
+        if (caller.Failure is null && caller.Value.Kind != CallerKind.Operator)
+        {
+            var denials = context.RequestServices.GetRequiredService<Denials>();
+            var denied = await denials.AnswerAsync(caller.Value, "operation", context.Request.Path.ToString().TrimStart('/'), Outcome.Of(OutcomeCategory.Forbidden, "only the operator may do this"));
+            await denied.WriteAsync(context, "");
+            return;
+        }
+        var outcome = caller.Failure;
         if (outcome is null && !context.Request.HasJsonContentType()) outcome = Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send application/json");
         try
         {

@@ -1,0 +1,44 @@
+using PmrGateway.Gateway.Http;
+using PmrGateway.Gateway.Security;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>The one way to say no to a known requester: what is refused for who asks is in the audit log before the answer leaves.</summary>
+/// <remarks>
+/// A request without a valid token (401) is nobody's and is not written down: anybody on the network could fill the log with them.
+/// </remarks>
+public sealed class Denials(AuditLog audit, TimeProvider time)
+{
+    /// <summary>Answers with an outcome; one that withholds (forbidden, not found, gone) is told to the audit log first.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="interaction">FHIR interaction code.</param>
+    /// <param name="asked">What it was about: <c>Type</c>, <c>Type/id</c> or a path.</param>
+    /// <param name="outcome">Why not.</param>
+    /// <param name="patient">Id of the patient asked about, where that is not in <paramref name="asked"/>.</param>
+    /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
+    /// <exception cref="StoreUnavailableException">The log cannot be written.</exception>
+    public async Task<FhirResponse> AnswerAsync(Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
+    {
+        if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
+        {
+            patient ??= asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null;
+            await audit.AppendAsync(new AuditEntry(
+                ResourceId.New(), time.GetUtcNow(), ActionOf(interaction), interaction, "deny", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+                [asked], patient is null ? [] : [patient], [], block));
+        }
+        return FhirResponse.From(outcome);
+    }
+
+    /// <summary>Action code of an interaction. https://hl7.org/fhir/R4/valueset-audit-event-action.html</summary>
+    /// <param name="interaction">FHIR interaction code.</param>
+    public static string ActionOf(string interaction) => interaction switch
+    {
+        "create" => "C",
+        "update" => "U",
+        "delete" => "D",
+        "read" or "vread" or "history-instance" => "R",
+        _ => "E",
+    };
+}
