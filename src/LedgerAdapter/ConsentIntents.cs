@@ -1,6 +1,7 @@
+using System.Globalization;
 using System.Numerics;
 using System.Security.Cryptography;
-using System.Text;
+using System.Text.Json.Nodes;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
@@ -8,14 +9,22 @@ namespace PmrGateway.LedgerAdapter;
 /// <summary>EIP-712 digests of consent intents: the bytes that a controller signs. Same as contracts/src/ConsentIntents.sol.</summary>
 public sealed class ConsentIntents(long chainId, byte[] verifyingContract)
 {
-    private static readonly byte[] GrantType = Keccak256.Hash("Grant(bytes32 patient,bytes32 commitment,uint64 notBefore,uint64 notAfter,uint256 nonce,uint256 deadline)");
-    private static readonly byte[] RevokeType = Keccak256.Hash("Revoke(bytes32 patient,bytes32 commitment,uint256 nonce,uint256 deadline)");
+    private const string DomainName = "PmrGateway Consent";
+    private const string DomainVersion = "1";
+    private static readonly (string Type, string Name)[] DomainFields = [("string", "name"), ("string", "version"), ("uint256", "chainId"), ("address", "verifyingContract")];
+    private static readonly (string Type, string Name)[] RevokeFields = [("bytes32", "patient"), ("bytes32", "commitment"), ("uint256", "nonce"), ("uint256", "deadline")];
+
+    private static readonly (string Type, string Name)[] GrantFields =
+        [("bytes32", "patient"), ("bytes32", "commitment"), ("uint64", "notBefore"), ("uint64", "notAfter"), ("uint256", "nonce"), ("uint256", "deadline")];
+
+    private static readonly byte[] GrantType = TypeHash("Grant", GrantFields);
+    private static readonly byte[] RevokeType = TypeHash("Revoke", RevokeFields);
 
     /// <summary>The domain separator.</summary>
     public byte[] DomainSeparator { get; } = Keccak256.Hash([Abi.Encode(
-        Keccak256.Hash("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-        Keccak256.Hash("PmrGateway Consent"),
-        Keccak256.Hash("1"),
+        TypeHash("EIP712Domain", DomainFields),
+        Keccak256.Hash(DomainName),
+        Keccak256.Hash(DomainVersion),
         new BigInteger(chainId),
         verifyingContract)]);
 
@@ -28,17 +37,28 @@ public sealed class ConsentIntents(long chainId, byte[] verifyingContract)
     /// <summary>A nonce that no other intent of any signer has: 256 random bits.</summary>
     public static BigInteger NewNonce() => new(RandomNumberGenerator.GetBytes(32), isUnsigned: true, isBigEndian: true);
 
-    /// <summary>The grant intent as EIP-712 typed data, for <c>eth_signTypedData_v4</c> of a wallet.</summary>
-    public string TypedData(GrantIntent intent)
+    /// <summary>A grant intent as EIP-712 typed data, for <c>eth_signTypedData_v4</c> of a wallet.</summary>
+    public string TypedData(GrantIntent intent) => TypedData(
+        "Grant", GrantFields, [Hex.Data(intent.Patient), Hex.Data(intent.Commitment), Text(intent.NotBefore), Text(intent.NotAfter), Text(intent.Nonce), Text(intent.Deadline)]);
+
+    /// <summary>A revoke intent as EIP-712 typed data, for <c>eth_signTypedData_v4</c> of a wallet.</summary>
+    public string TypedData(RevokeIntent intent) => TypedData(
+        "Revoke", RevokeFields, [Hex.Data(intent.Patient), Hex.Data(intent.Commitment), Text(intent.Nonce), Text(intent.Deadline)]);
+
+    private static string Text(BigInteger number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static byte[] TypeHash(string name, (string Type, string Name)[] fields) => Keccak256.Hash($"{name}({string.Join(',', fields.Select(f => $"{f.Type} {f.Name}"))})");
+
+    private static JsonArray Fields((string Type, string Name)[] fields) => [.. fields.Select(f => new JsonObject { ["name"] = f.Name, ["type"] = f.Type })];
+
+    // Numbers as decimal text: a JSON number of a wallet's JavaScript holds 53 bits.
+    private string TypedData(string type, (string Type, string Name)[] fields, string[] values) => new JsonObject
     {
-        string Hex32(byte[] bytes) => Hex.Data(bytes);
-        var json = new StringBuilder();
-        json.Append("{\"types\":{\"EIP712Domain\":[{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"version\",\"type\":\"string\"},{\"name\":\"chainId\",\"type\":\"uint256\"},{\"name\":\"verifyingContract\",\"type\":\"address\"}],")
-            .Append("\"Grant\":[{\"name\":\"patient\",\"type\":\"bytes32\"},{\"name\":\"commitment\",\"type\":\"bytes32\"},{\"name\":\"notBefore\",\"type\":\"uint64\"},{\"name\":\"notAfter\",\"type\":\"uint64\"},{\"name\":\"nonce\",\"type\":\"uint256\"},{\"name\":\"deadline\",\"type\":\"uint256\"}]},")
-            .Append(System.Globalization.CultureInfo.InvariantCulture, $"\"primaryType\":\"Grant\",\"domain\":{{\"name\":\"PmrGateway Consent\",\"version\":\"1\",\"chainId\":{chainId},\"verifyingContract\":\"{Hex.Data(verifyingContract)}\"}},")
-            .Append(System.Globalization.CultureInfo.InvariantCulture, $"\"message\":{{\"patient\":\"{Hex32(intent.Patient)}\",\"commitment\":\"{Hex32(intent.Commitment)}\",\"notBefore\":\"{intent.NotBefore}\",\"notAfter\":\"{intent.NotAfter}\",\"nonce\":\"{intent.Nonce}\",\"deadline\":\"{intent.Deadline}\"}}}}");
-        return json.ToString();
-    }
+        ["types"] = new JsonObject { ["EIP712Domain"] = Fields(DomainFields), [type] = Fields(fields) },
+        ["primaryType"] = type,
+        ["domain"] = new JsonObject { ["name"] = DomainName, ["version"] = DomainVersion, ["chainId"] = chainId, ["verifyingContract"] = Hex.Data(verifyingContract) },
+        ["message"] = new JsonObject(fields.Zip(values, (field, value) => KeyValuePair.Create(field.Name, (JsonNode?)value))),
+    }.ToJsonString();
 
     private byte[] Digest(byte[][] words) => Keccak256.Hash([0x19, 0x01], DomainSeparator, Keccak256.Hash(words));
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using PmrGateway.Gateway.Cli;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
@@ -192,37 +193,59 @@ public class ConsentScenarios(RunningGateway gateway)
     }
 
     [Fact]
-    public async Task A_wallet_that_controls_the_record_signs_its_grants_itself()
+    public async Task A_wallet_that_controls_the_record_signs_its_grants_and_revocations_itself()
     {
         var patient = await gateway.NewPatientAsync();
         var self = await gateway.LoginPatientAsync(patient);
-        var wallet = new EthereumAccount(RandomNumberGenerator.GetBytes(32));
+        var wallet = new Wallet();
         await HandOverAsync(patient, wallet);
 
-        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
-        var unsigned = await self.PostAsync("Consent", consent);
+        var unsigned = await self.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization));
         Assert.Equal(422, unsigned.Status);
         Assert.Contains("Consent.extension", unsigned.Text);
 
-        var offered = (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter").EnumerateArray().ToDictionary(p => p.GetProperty("name").GetString()!, p => p);
-        var message = JsonDocument.Parse(offered["typedData"].GetProperty("valueString").GetString()!).RootElement.GetProperty("message");
-        var intent = new GrantIntent(
-            Hex.Bytes(message.GetProperty("patient").GetString()!), Hex.Bytes(message.GetProperty("commitment").GetString()!), ulong.Parse(message.GetProperty("notBefore").GetString()!),
-            ulong.Parse(message.GetProperty("notAfter").GetString()!), System.Numerics.BigInteger.Parse(message.GetProperty("nonce").GetString()!), System.Numerics.BigInteger.Parse(message.GetProperty("deadline").GetString()!));
-        string Signed(EthereumAccount signer) => consent.Replace("\"status\"", $$$"""
-            "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-consent-intent","extension":[
-            {"url":"salt","valueBase64Binary":"{{{offered["salt"].GetProperty("valueBase64Binary").GetString()}}}"},{"url":"nonce","valueString":"{{{intent.Nonce}}}"},{"url":"deadline","valueString":"{{{intent.Deadline}}}"},
-            {"url":"signature","valueBase64Binary":"{{{Convert.ToBase64String(signer.Sign(gateway.Service<ConsentIntents>().Digest(intent)).ToBytes())}}}"}]}],"status"
-            """, StringComparison.Ordinal);
-        Assert.Equal(422, (await self.PostAsync("Consent", Signed(new EthereumAccount(RandomNumberGenerator.GetBytes(32))))).Status);
-        var granted = await self.PostAsync("Consent", Signed(wallet));
+        var offer = await self.PostAsync("Consent/$intent", RunningGateway.Consent(patient, gateway.InsurerOrganization));
+        Assert.DoesNotContain("revoke", offer.Text);
+        string Granting(Wallet signer) => Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), offer.Json.GetProperty("parameter"), signer);
+        Assert.Equal(422, (await self.PostAsync("Consent", Granting(new Wallet()))).Status);
+        var granted = await self.PostAsync("Consent", Granting(wallet));
         Assert.True(granted.Status == 201, granted.Text);
-        var read = await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200);
-        Assert.Equal(200, read.Status);
-        Assert.Equal(409, (await self.PostAsync("Consent", Signed(wallet))).Status);
+        Assert.Equal(200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
+        Assert.Equal(409, (await self.PostAsync("Consent", Granting(wallet))).Status);
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{granted.Id}")).Status);
-        Assert.Equal(204, (await self.DeleteAsync($"Consent/{granted.Id}")).Status);
+
+        var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
+        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke").GetProperty("part");
+        Assert.Equal(422, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, new Wallet()))).Status);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        var revoked = await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet));
+        Assert.True(revoked.Status == 200, revoked.Text);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
+        Assert.Contains("\"revoked\"", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
+    }
+
+    [Fact]
+    public async Task A_wallets_consent_that_is_revoked_without_its_signature_ends_here_at_once_and_on_the_chain_when_the_signature_comes()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var wallet = new Wallet();
+        await HandOverAsync(patient, wallet);
+        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
+        var granted = await self.PostAsync("Consent", Signed(consent, (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter"), wallet));
+        Assert.Equal(200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
+
+        var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
+        Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", ended)).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+        Assert.Contains("revoked-unsigned", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
+        Assert.Equal(1, await StatusOnChainAsync(patient, granted.Id, 1));
+
+        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke").GetProperty("part");
+        Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet))).Status);
+        Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
+        Assert.DoesNotContain("revoke", (await self.PostAsync("Consent/$intent", ended)).Text);
     }
 
     [Fact]
@@ -254,8 +277,41 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains(expression, refused.Text);
     }
 
+    private static JsonElement Parameter(JsonElement parameters, string name) => parameters.EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
+
+    // The Consent with the extension that answers what $intent offered.
+    private static string Signed(string consent, JsonElement offered, Wallet signer)
+    {
+        var salt = offered.EnumerateArray().Any(p => p.GetProperty("name").GetString() == "salt")
+            ? $$$"""{"url":"salt","valueBase64Binary":"{{{Parameter(offered, "salt").GetProperty("valueBase64Binary").GetString()}}}"},"""
+            : "";
+        var signature = signer.SignTypedData(Parameter(offered, "typedData").GetProperty("valueString").GetString()!);
+        return consent.Replace("\"status\"", $$$"""
+            "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-consent-intent","extension":[{{{salt}}}
+            {"url":"nonce","valueString":"{{{Parameter(offered, "nonce").GetProperty("valueString").GetString()}}}"},
+            {"url":"deadline","valueString":"{{{Parameter(offered, "deadline").GetProperty("valueString").GetString()}}}"},
+            {"url":"signature","valueBase64Binary":"{{{Convert.ToBase64String(signature)}}}"}]}],"status"
+            """, StringComparison.Ordinal);
+    }
+
+    // What the contract itself says of the latest grant of a Consent (1 active, 2 revoked): not what our view made of it.
+    private async Task<int> StatusOnChainAsync(string patient, string consentId, int wanted)
+    {
+        using var connection = gateway.Service<Database>().OpenReader();
+        var commitment = ConsentStore.Latest(connection, consentId)!.Commitment;
+        var call = Abi.Call("grantOf(bytes32,bytes32)", Hex.Bytes(gateway.Service<DirectoryStore>().Patient(patient)!.PatientKey), Hex.Bytes(commitment));
+        for (var i = 0; ; i++)
+        {
+            var answer = await gateway.Service<JsonRpcClient>().CallAsync(
+                "eth_call", [new JsonObject { ["to"] = Hex.Data(gateway.Service<ContractSet>().Addresses[ContractSet.Consents]), ["data"] = Hex.Data(call) }, "latest"], default);
+            var status = (int)Abi.NumberAt(Hex.Bytes(answer.GetString()!), 0);
+            if (status == wanted || i == 100) return status;
+            await Task.Delay(100);
+        }
+    }
+
     // The portal will do this; until then the two signatures are made here.
-    private async Task HandOverAsync(string patient, EthereumAccount wallet)
+    private async Task HandOverAsync(string patient, Wallet wallet)
     {
         var directory = gateway.Service<DirectoryStore>();
         await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller is not null);
@@ -263,7 +319,7 @@ public class ConsentScenarios(RunningGateway gateway)
         var intent = new HandOverIntent(Hex.Bytes(row.PatientKey), wallet.Address, ConsentIntents.NewNonce(), 4_000_000_000);
         var structHash = Keccak256.Hash([Keccak256.Hash("HandOver(bytes32 patient,address newController,uint256 nonce,uint256 deadline)"), .. intent.Words()]);
         var digest = Keccak256.Hash([0x19, 0x01], gateway.Service<ConsentIntents>().DomainSeparator, structHash);
-        var call = ConsentRegistryContract.HandOver(intent, gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes(), wallet.Sign(digest).ToBytes());
+        var call = ConsentRegistryContract.HandOver(intent, gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes(), wallet.Sign(digest));
         await gateway.Service<ILedgerJournal>().EnqueueAsync("hand over " + patient, ContractSet.Consents, "handOver", call, default);
         await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller == Convert.ToHexStringLower(wallet.Address));
         Assert.Equal(Convert.ToHexStringLower(wallet.Address), directory.Patient(patient)!.Controller);

@@ -73,9 +73,9 @@ Title: "A doctor's place at a hospital: registration number, specialisation, pho
 
 Extension: PmrConsentIntent
 Id: pmr-consent-intent
-Title: "The patient's own EIP-712 signature over the grant that a Consent becomes"
+Title: "The patient's own EIP-712 signature over the grant that a Consent becomes, or (without salt) over the revocation of what it granted before"
 Context: Consent
-* extension contains salt 1..1 and nonce 1..1 and deadline 1..1 and signature 1..1
+* extension contains salt 0..1 and nonce 1..1 and deadline 1..1 and signature 1..1
 * extension[salt].value[x] only base64Binary
 * extension[nonce].value[x] only string
 * extension[deadline].value[x] only string

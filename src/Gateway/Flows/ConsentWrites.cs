@@ -12,7 +12,7 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>What writing a Consent or a Patient means to the ledger, as durable intents of the same commit.</summary>
-public sealed class ConsentWrites(DirectoryStore directory, Custody custody, ConsentIntents intents, TimeProvider time)
+public sealed class ConsentWrites(Database database, DirectoryStore directory, Custody custody, ConsentIntents intents, TimeProvider time)
 {
     /// <summary>Reference of the hospital that registered a patient, or null where nobody did.</summary>
     public string? CustodianOf(string patient) => directory.Patient(patient)?.Custodian;
@@ -41,18 +41,22 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
         if (!isPatient && !isCustodian) return Refuse(Outcome.Of(OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record"));
         if (UnknownActor(terms) is { } unknown) return Refuse(unknown);
 
-        if (request.Current is not null) effects.Add(connection => Revoke(connection, request.Id));
-        var isActive = request.Document!.Root.StringAt("status") == "active";
-        if (!isActive) return Refuse(null);
-
         var signed = ConsentIntentExtension.Read(request.Document!, out var issue);
         if (issue is not null) return Refuse(new Outcome(OutcomeCategory.Invalid, [issue]));
         var inCustody = patient is null || IsInCustody(patient);
-        if (!inCustody && signed is null)
-            return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Required, "Consent.extension", "the patient's own wallet controls this record: ask Consent/$intent and send its signature")]));
-        if (!inCustody && !IsSignedBy(patient!, terms, signed!))
-            return Refuse(new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.extension", "the signature is not the controller's over these terms")]));
-        effects.Add(connection => Grant(connection, request.Id, terms, inCustody ? null : signed));
+        if (request.Current is not null)
+        {
+            if (!inCustody && signed.Revocation is { } revocation && !IsSignedBy(patient!, RevocationOf(patient!, request.Id), revocation))
+                return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the signature is not the controller's over the revocation of what this Consent granted")]));
+            effects.Add(connection => Revoke(connection, request.Id, inCustody ? null : signed.Revocation));
+        }
+        if (request.Document!.Root.StringAt("status") != "active") return Refuse(null);
+
+        if (!inCustody && signed.Grant is null)
+            return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the patient's own wallet controls this record: ask Consent/$intent and send its signature", IssueCode.Required)]));
+        if (!inCustody && !IsSignedBy(patient!, s => intents.Digest(GrantOf(patient!, terms, s.Salt!, s.Nonce, s.Deadline)), signed.Grant!))
+            return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the signature is not the controller's over these terms")]));
+        effects.Add(connection => Grant(connection, request.Id, terms, inCustody ? null : signed.Grant));
         return Refuse(null);
     }
 
@@ -61,18 +65,30 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
         || directory.Patient(patient) is not { } row || IsInCustody(row);
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
-    public void Revoke(IDbConnection connection, string consentId)
+    /// <param name="connection">The commit that ends the Consent.</param>
+    /// <param name="consentId">The Consent.</param>
+    /// <param name="signed">The wallet's signature, checked; null where there is none.</param>
+    public void Revoke(IDbConnection connection, string consentId, SignedIntent? signed = null)
     {
-        foreach (var consent in ConsentStore.Revoke(connection, consentId))
-        {
-            var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
-            // A wallet's grant is revoked here at once; on the chain only its own signature can do it.
-            if (!IsInCustody(patient)) continue;
-            if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) continue;
-            var intent = new RevokeIntent(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), ConsentIntents.NewNonce(), Deadline());
-            var call = ConsentRegistryContract.RevokeBySig(intent, custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes());
-            SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", call);
-        }
+        ConsentStore.Revoke(connection, consentId);
+        // One revoked here earlier without the wallet's signature may get it now.
+        if (ConsentStore.Latest(connection, consentId) is not { } consent || SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) return;
+        var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
+        // Without the wallet's word the chain goes on saying "active". It counts for nothing here, but a patient is told (see $ledger-status).
+        if (signed is null && !IsInCustody(patient)) return;
+        var intent = RevokeOf(patient, consent, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline());
+        var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
+        SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", ConsentRegistryContract.RevokeBySig(intent, signature));
+    }
+
+    /// <summary>The revocation that a patient's wallet signs, of what a Consent granted last.</summary>
+    /// <returns>The intent; null where the Consent has granted nothing of this patient's that the chain does not have as revoked.</returns>
+    public RevokeIntent? RevocationFor(string patientId, string consentId)
+    {
+        using var connection = database.OpenReader();
+        if (directory.Patient(patientId) is not { } patient || ConsentStore.Latest(connection, consentId) is not { } consent || consent.PatientId != patientId) return null;
+        if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null || SqliteLedgerJournal.Find(connection, "revoke " + consent.Commitment) is not null) return null;
+        return RevokeOf(patient, consent, ConsentIntents.NewNonce(), Deadline(TimeSpan.FromDays(1)));
     }
 
     /// <summary>The intent that a patient's wallet signs for a Consent.</summary>
@@ -105,10 +121,18 @@ public sealed class ConsentWrites(DirectoryStore directory, Custody custody, Con
     // Until the chain has the patient, custody is what was asked for.
     private bool IsInCustody(PatientRow patient) => patient.Controller is null || patient.Controller == Convert.ToHexStringLower(custody.AccountOf(patient.Custodian).Address);
 
-    private bool IsSignedBy(PatientRow patient, ConsentTerms terms, SignedIntent signed)
+    private static RevokeIntent RevokeOf(PatientRow patient, ConsentRow consent, BigInteger nonce, BigInteger deadline) =>
+        new(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), nonce, deadline);
+
+    private Func<SignedIntent, byte[]?> RevocationOf(PatientRow patient, string consentId) => signed =>
     {
-        var digest = intents.Digest(GrantOf(patient, terms, signed.Salt, signed.Nonce, signed.Deadline));
-        if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28)) return false;
+        using var connection = database.OpenReader();
+        return ConsentStore.Latest(connection, consentId) is { } consent ? intents.Digest(RevokeOf(patient, consent, signed.Nonce, signed.Deadline)) : null;
+    };
+
+    private static bool IsSignedBy(PatientRow patient, Func<SignedIntent, byte[]?> digestOf, SignedIntent signed)
+    {
+        if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28) || digestOf(signed) is not { } digest) return false;
         var signature = new RecoverableSignature(signed.Signature[..32], signed.Signature[32..64], signed.Signature[64] - 27);
         return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == patient.Controller;
     }

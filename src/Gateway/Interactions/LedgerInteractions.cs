@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Interactions;
 
 /// <summary>The operations that show a resource's place on the chain: <c>$anchor-proof</c>, <c>Consent/$ledger-status</c>, <c>Consent/$intent</c>.</summary>
 public sealed class LedgerInteractions(
-    RecordStore records, Database database, ReadFlow flow, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
+    RecordStore records, Database database, ReadFlow flow, Denials denials, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
 {
     /// <summary>The inclusion proof of a resource's current version. Before its batch is closed: status pending.</summary>
     public Task<FhirResponse> AnchorProofAsync(Caller caller, string type, string id, CancellationToken cancellation) => flow.RunAsync(
@@ -22,7 +22,10 @@ public sealed class LedgerInteractions(
         opened => new FhirResponse(200, Proof(opened[0].Version)?.ToJson() ?? Status("pending", null, null)) { Decision = ReadFlow.Receipt(opened) },
         cancellation);
 
-    /// <summary>Where a Consent's grant stands: recorded (no grant asked for), submitted, granted (in a block), confirmed (it counts), revoked, failed.</summary>
+    /// <summary>
+    /// Where a Consent's grant stands: recorded (no grant asked for), submitted, granted (in a block), confirmed (it counts), revoked, failed; or
+    /// revoked-unsigned: revoked here, while the chain waits for the signature of the wallet that controls the record.
+    /// </summary>
     public Task<FhirResponse> ConsentStatusAsync(Caller caller, string id, CancellationToken cancellation) => flow.RunAsync(
         caller,
         new ReadRequest("read", "Consent", ScopeAction.Read, $"Consent/{id}"),
@@ -30,25 +33,42 @@ public sealed class LedgerInteractions(
         opened => new FhirResponse(200, ConsentStatus(id)) { Decision = ReadFlow.Receipt(opened) },
         cancellation);
 
-    /// <summary>The EIP-712 typed data that a patient's wallet signs so that a Consent can be granted.</summary>
+    /// <summary>
+    /// The EIP-712 typed data that a patient's wallet signs for a Consent: of an active one the grant (typedData, salt, nonce, deadline), of one
+    /// that has granted before, by its id, the revocation of that too (revoke: typedData, nonce, deadline).
+    /// </summary>
     public async Task<FhirResponse> ConsentIntentAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
     {
-        if (caller.Refuse("Consent", ScopeAction.Create) is { } refusal) return FhirResponse.From(refusal);
+        Task<FhirResponse> Refuse(Outcome outcome) => denials.AnswerAsync(caller, "operation", "Consent/$intent", outcome);
+        if (caller.Refuse("Consent", ScopeAction.Create) is { } refusal) return await Refuse(refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         var invalid = new Validator(FhirSchema.R4).Validate(body.Value);
         if (invalid.Count > 0) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, invalid));
         if (body.Value.ResourceType != "Consent") return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
         if (ConsentReader.Read(body.Value, out var issues) is not { } terms) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
-        if (terms.Patient != caller.Requester.Patient) return FhirResponse.From(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));
-        if (consents.IntentFor(terms) is not { } made) return FhirResponse.From(Outcome.NotFound);
+        if (terms.Patient != caller.Requester.Patient) return await Refuse(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));
         var parameters = new Parameters();
-        parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
-        parameters.Add("salt", new Base64Binary(made.Salt));
-        parameters.Add("nonce", new FhirString(made.Intent.Nonce.ToString(System.Globalization.CultureInfo.InvariantCulture)));
-        parameters.Add("deadline", new FhirString(made.Intent.Deadline.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        if (body.Value.Root.StringAt("status") == "active")
+        {
+            if (consents.IntentFor(terms) is not { } made) return await Refuse(Outcome.NotFound);
+            parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
+            parameters.Add("salt", new Base64Binary(made.Salt));
+            parameters.Add("nonce", Text(made.Intent.Nonce));
+            parameters.Add("deadline", Text(made.Intent.Deadline));
+        }
+        if (body.Value.Id is { } id && consents.RevocationFor(terms.Patient, id) is { } revocation)
+        {
+            var revoke = new Parameters.ParameterComponent { Name = "revoke" };
+            revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });
+            revoke.Part.Add(new() { Name = "nonce", Value = Text(revocation.Nonce) });
+            revoke.Part.Add(new() { Name = "deadline", Value = Text(revocation.Deadline) });
+            parameters.Parameter.Add(revoke);
+        }
         return new FhirResponse(200, FhirTyped.ToJson(parameters));
     }
+
+    private static FhirString Text(System.Numerics.BigInteger number) => new(number.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private AnchorProof? Proof(StoredVersion version)
     {
@@ -74,7 +94,8 @@ public sealed class LedgerInteractions(
         using var connection = database.OpenReader();
         if (ConsentStore.Latest(connection, id) is not { } consent) return Status("recorded", null, null);
         var intent = SqliteLedgerJournal.Find(connection, (consent.Revoked != 0 ? "revoke " : "grant ") + consent.Commitment);
-        var status = consent.Revoked != 0 ? "revoked" : intent?.Status switch
+        var isUnsigned = intent is null && SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is not null;
+        var status = consent.Revoked != 0 ? (isUnsigned ? "revoked-unsigned" : "revoked") : intent?.Status switch
         {
             IntentStatus.Failed => "failed",
             IntentStatus.Confirmed => "confirmed",
