@@ -44,6 +44,97 @@ public class IssuerScenarios
         }
     }
 
+    // A stand-in with Entra's discovery, key and token shapes (v2.0 endpoint), since no tenant can be had in a test.
+    [Fact]
+    public async Task Tokens_of_Entra_ID_are_taken_with_its_app_roles_and_dotted_scopes_and_no_others()
+    {
+        const string Tenant = "5f2c1b7e-0c55-4ad1-9f0e-3a1c6a9b7d10";
+        const string Application = "9d2f7a64-1d7b-4a8e-8a0b-6f3f5a1c2e33";
+        await using var entra = await StartEntraAsync(Tenant);
+        var instance = entra.Urls.Single() + "/";
+        var issuer = $"{instance}{Tenant}/v2.0";
+        var gateway = new RunningGateway();
+        gateway.Options.Auth.Entra = new EntraOptions { Instance = instance, TenantId = Tenant, ClientId = Application };
+        await gateway.InitializeAsync();
+        try
+        {
+            async Task BindAsync(string subject) => await gateway.Service<Database>().WriteAsync(connection =>
+            {
+                ActorWrites.Bind(connection, gateway.Hospital, CallerResolver.BindingKey(issuer, subject));
+                return true;
+            });
+            GatewayClient With(string audience, string client, string tokenIssuer, SecurityKey key, params (string Name, object Value)[] claims) => gateway.Anyone.As(EntraToken(tokenIssuer, audience, client, Tenant, key, claims));
+            (string, object) daemon = ("roles", new[] { "system.Patient.read" });
+
+            // An application on its own (client credentials): app roles.
+            Assert.Equal(403, (await With(Application, "ehr-app", issuer, EntraKey, daemon).GetAsync("Patient?_count=1")).Status);
+            await BindAsync("ehr-app");
+            var app = With(Application, "ehr-app", issuer, EntraKey, daemon);
+            var answer = await GatewayClient.UntilAsync(() => app.GetAsync("Patient?_count=1"), a => a.Status == 200);
+            Assert.True(answer.Status == 200, answer.Text);
+            Assert.Equal(403, (await app.GetAsync("Observation")).Status);
+            Assert.Equal(403, (await app.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
+            // An application without a role has no token for us, by the rules of Microsoft.Identity.Web.
+            Assert.Equal(401, (await With(Application, "ehr-app", issuer, EntraKey).GetAsync("Patient?_count=1")).Status);
+            // A person in the application (delegated): scp, and the person is another subject than the application.
+            Assert.Equal(403, (await With(Application, "ehr-app", issuer, EntraKey, ("scp", "user.all.read"), ("sub", "somebody")).GetAsync("Patient?_count=1")).Status);
+
+            Assert.Equal(401, (await With("another application", "ehr-app", issuer, EntraKey, daemon).GetAsync("Patient?_count=1")).Status);
+            Assert.Equal(401, (await With(Application, "ehr-app", $"{instance}another-tenant/v2.0", EntraKey, daemon).GetAsync("Patient?_count=1")).Status);
+            Assert.Equal(401, (await With(Application, "ehr-app", issuer, new RsaSecurityKey(RSA.Create(2048)) { KeyId = EntraKey.KeyId }, daemon).GetAsync("Patient?_count=1")).Status);
+        }
+        finally
+        {
+            await gateway.DisposeAsync();
+        }
+    }
+
+    private static readonly RsaSecurityKey EntraKey = new(RSA.Create(2048)) { KeyId = "entra-1" };
+
+    private static string EntraToken(string issuer, string audience, string client, string tenant, SecurityKey key, (string Name, object Value)[] more)
+    {
+        var claims = new Dictionary<string, object>
+        {
+            ["azp"] = client,
+            ["azpacr"] = "2",
+            ["oid"] = client,
+            ["sub"] = client,
+            ["tid"] = tenant,
+            ["ver"] = "2.0",
+        };
+        foreach (var (name, value) in more) claims[name] = value;
+        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = issuer,
+            Audience = audience,
+            Expires = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(60),
+            Claims = claims,
+            SigningCredentials = new SigningCredentials(key, SecurityAlgorithms.RsaSha256),
+        });
+    }
+
+    private static async Task<WebApplication> StartEntraAsync(string tenant)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        var jwk = JsonWebKeyConverter.ConvertFromRSASecurityKey(EntraKey);
+        app.MapGet($"/{tenant}/v2.0/.well-known/openid-configuration", (HttpRequest r) => Results.Json(new
+        {
+            issuer = $"http://{r.Host}/{tenant}/v2.0",
+            jwks_uri = $"http://{r.Host}/{tenant}/discovery/v2.0/keys",
+            token_endpoint = $"http://{r.Host}/{tenant}/oauth2/v2.0/token",
+            tenant_region_scope = "EU",
+            cloud_instance_name = "microsoftonline.com",
+        }));
+        app.MapGet($"/{tenant}/discovery/v2.0/keys", (HttpRequest r) => Results.Json(new
+        {
+            keys = new[] { new { kty = "RSA", use = "sig", kid = EntraKey.KeyId, n = jwk.N, e = jwk.E, issuer = $"http://{r.Host}/{tenant}/v2.0" } },
+        }));
+        await app.StartAsync();
+        return app;
+    }
+
     private static readonly ECDsaSecurityKey Key = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
 
     private static string Token(string issuer, string audience, string client, params (string Name, object Value)[] more)

@@ -81,6 +81,59 @@ public class TokenScenarios(RunningGateway gateway)
         Assert.Equal(create, (await client.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
     }
 
+    [Theory]
+    [InlineData("user/*.read", 200, 200, 403)]
+    [InlineData("user/*.rs", 200, 200, 403)]
+    [InlineData("user/Patient.r", 200, 403, 403)]
+    [InlineData("user/Patient.*", 200, 200, 201)]
+    [InlineData("user/Patient.write", 403, 403, 201)]
+    [InlineData("user/Observation.read", 403, 403, 403)]
+    [InlineData("patient/*.cruds", 403, 403, 403)]
+    public async Task A_practitioners_scope_lets_through_what_it_says(string scope, int read, int search, int create)
+    {
+        await RegisterAppAsync();
+        var patient = await gateway.NewPatientAsync();
+        var username = "dr-" + Guid.CreateVersion7();
+        await gateway.RegisterDoctorAsync(username, gateway.Hospital);
+        var doctor = await gateway.Anyone.LoginUserAsync(AppOfAllScopes, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scope);
+        Assert.Equal(read, (await doctor.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(search, (await doctor.GetAsync("Patient?_count=1")).Status);
+        Assert.Equal(create, (await doctor.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
+    }
+
+    [Theory]
+    [InlineData("patient/*.read", 200, 200, 403)]
+    [InlineData("patient/*.rs", 200, 200, 403)]
+    [InlineData("patient/Patient.r", 200, 403, 403)]
+    [InlineData("patient/Patient.s", 403, 200, 403)]
+    [InlineData("patient/*.*", 200, 200, 201)]
+    [InlineData("patient/Consent.write", 403, 403, 201)]
+    [InlineData("user/Patient.read user/Consent.c", 200, 200, 201)]
+    [InlineData("system/*.cruds", 403, 403, 403)]
+    public async Task A_patients_scope_lets_through_what_it_says(string scope, int read, int search, int grant)
+    {
+        await RegisterAppAsync();
+        var patient = await gateway.NewPatientAsync();
+        await gateway.LoginPatientAsync(patient);
+        var self = await gateway.Anyone.LoginUserAsync(AppOfAllScopes, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid fhirUser " + scope);
+        Assert.Equal(read, (await self.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(search, (await self.GetAsync("Patient?_count=1")).Status);
+        Assert.Equal(grant, (await self.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
+    }
+
+    // Registered for every scope of the tests, so that it is the gateway and not the issuer that narrows.
+    private const string AppOfAllScopes = "app-of-all-scopes";
+
+    private async Task RegisterAppAsync()
+    {
+        string[] scopes =
+        [
+            "user/*.read", "user/*.rs", "user/Patient.r", "user/Patient.*", "user/Patient.write", "user/Observation.read", "user/Patient.read", "user/Consent.c", "system/*.cruds",
+            "patient/*.cruds", "patient/*.read", "patient/*.rs", "patient/Patient.r", "patient/Patient.s", "patient/*.*", "patient/Consent.write",
+        ];
+        Assert.Contains((await gateway.Operator.AdminAsync("clients", new { clientId = AppOfAllScopes, redirectUris = new[] { RunningGateway.Redirect }, scopes })).Status, new[] { 201, 409 });
+    }
+
     [Fact]
     public async Task A_revoked_token_is_refused_though_it_was_cached()
     {

@@ -37,13 +37,21 @@ public sealed class GatewayOptions
         if (Ipfs.Store is not ("embedded" or "kubo")) return $"Ipfs:Store is '{Ipfs.Store}': embedded or kubo";
         if (Ipfs.Store == "kubo" && !Uri.TryCreate(Ipfs.KuboUrl, UriKind.Absolute, out _)) return $"Ipfs:KuboUrl is '{Ipfs.KuboUrl}': the URL of a Kubo RPC API, e.g. http://127.0.0.1:5001";
         if (Limits.MaxBodyBytes is < 1024 or > 1 << 30) return $"Limits:MaxBodyBytes is {Limits.MaxBodyBytes}: 1024 to 1073741824";
+        if (Auth.Entra is { } entra)
+        {
+            if (!IsHttp(entra.Instance)) return $"Auth:Entra:Instance is '{entra.Instance}': the URL of Entra, e.g. https://login.microsoftonline.com/";
+            if (entra.TenantId.Length == 0) return "Auth:Entra:TenantId is empty: the id of one tenant";
+            if (entra.ClientId.Length == 0) return "Auth:Entra:ClientId is empty: the gateway's application id in the tenant";
+        }
         foreach (var issuer in Auth.Issuers)
         {
-            if (!Uri.TryCreate(issuer.Authority, UriKind.Absolute, out _)) return $"Auth:Issuers:Authority is '{issuer.Authority}': the URL of an OpenID Connect issuer";
+            if (!IsHttp(issuer.Authority)) return $"Auth:Issuers:Authority is '{issuer.Authority}': the URL of an OpenID Connect issuer";
             if (issuer.Audience.Length == 0) return $"Auth:Issuers:Audience of {issuer.Authority} is empty: the audience that its tokens for this gateway name";
         }
         return Ledger.Validate();
     }
+
+    private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https");
 }
 
 /// <summary>Section <c>Ipfs</c>.</summary>

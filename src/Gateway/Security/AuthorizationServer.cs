@@ -24,6 +24,9 @@ namespace PmrGateway.Gateway.Security;
 /// </summary>
 internal static class AuthorizationServer
 {
+    /// <summary>Authentication scheme of Microsoft Entra ID.</summary>
+    public const string EntraScheme = "entra";
+
     /// <summary>Property of a client: the scopes it may ask for.</summary>
     public const string ScopesProperty = "pmr_scopes";
 
@@ -106,8 +109,19 @@ internal static class AuthorizationServer
         }
         if (options.Auth.Entra is { } entra)
         {
-            authentication.AddMicrosoftIdentityWebApi(_ => { }, id => (id.Instance, id.TenantId, id.ClientId) = (entra.Instance, entra.TenantId, entra.ClientId), "entra");
-            schemes[$"{entra.Instance.TrimEnd('/')}/{entra.TenantId}/v2.0"] = "entra";
+            var issuer = $"{entra.Instance.TrimEnd('/')}/{entra.TenantId}/v2.0";
+            authentication.AddMicrosoftIdentityWebApi(
+                bearer =>
+                {
+                    bearer.MapInboundClaims = false;
+                    bearer.RequireHttpsMetadata = new Uri(entra.Instance).Scheme == "https";
+                    // One tenant, one issuer: the library's own check would also take its aliases, to which no actor is ever bound.
+                    bearer.TokenValidationParameters.IssuerValidator = (found, _, _) =>
+                        found == issuer ? found : throw new SecurityTokenInvalidIssuerException($"the issuer is not {issuer}") { InvalidIssuer = found };
+                },
+                id => (id.Instance, id.TenantId, id.ClientId) = (entra.Instance, entra.TenantId, entra.ClientId),
+                EntraScheme);
+            schemes[issuer] = EntraScheme;
         }
         services.AddSingleton(new TokenIssuers(publicUrl, schemes));
         services.AddSingleton<CallerResolver>();
@@ -156,11 +170,12 @@ internal static class AuthorizationServer
         if (user is null || verified == PasswordVerificationResult.Failed) return LoginPage.Show(request, failed: true);
 
         var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
-        var level = isPatient ? "patient/" : "user/";
+        // A patient is a user too; a practitioner is no patient.
+        bool Fits(string scope) => scope.StartsWith("user/", StringComparison.Ordinal) || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
         var application = await applications.FindByClientIdAsync(request.ClientId!, context.RequestAborted);
         var allowed = Texts(await applications.GetPropertiesAsync(application!, context.RequestAborted), ScopesProperty);
         // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
-        var scopes = request.GetScopes().Where(s => !SmartScopes.IsResourceScope(s) || (s.StartsWith(level, StringComparison.Ordinal) && allowed.Contains(s))).ToImmutableArray();
+        var scopes = request.GetScopes().Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && allowed.Contains(s))).ToImmutableArray();
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         identity.SetClaim(Claims.Subject, user.Id).SetClaim("fhirUser", user.FhirUser).SetScopes(scopes).SetClaims("purpose_of_use", [isPatient ? "PATRQT" : "TREAT"]);
         if (isPatient) identity.SetClaim("patient", user.FhirUser[8..]);

@@ -13,7 +13,7 @@ namespace PmrGateway.Gateway.Security;
 /// From a bearer token to a <see cref="Caller"/>: the token says which client or user, the chain says which actor that is and whether it
 /// stands active. A token's own word on who its user is counts only from the gateway's own issuer.
 /// </summary>
-public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, TokenIssuers issuers, TimeProvider time)
+public sealed partial class CallerResolver(DirectoryStore directory, TokenCache cache, TokenIssuers issuers, TimeProvider time, ILogger<CallerResolver> log)
 {
     /// <summary>Client id of the operator.</summary>
     public const string OperatorClient = "operator";
@@ -54,7 +54,12 @@ public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, T
         if (issuers.SchemeOf(unverified.Issuer) is not { } scheme) return null;
         var generation = cache.Generation;
         var result = await context.AuthenticateAsync(scheme);
-        if (!result.Succeeded || result.Principal is null) return null;
+        if (!result.Succeeded || result.Principal is null)
+        {
+            // For the operator alone: who sent it is told nothing.
+            LogRefused(scheme, result.Failure?.Message ?? "no result");
+            return null;
+        }
         var expires = new DateTimeOffset(DateTime.SpecifyKind(unverified.ValidTo, DateTimeKind.Utc));
         if (expires > time.GetUtcNow()) cache.Add(token, result.Principal, expires, generation);
         return result.Principal;
@@ -71,7 +76,7 @@ public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, T
         var issuer = Claim("iss") ?? issuers.Own;
         var client = Claim("client_id", "azp", "appid") ?? "";
         var subject = Claim("sub", ClaimTypes.NameIdentifier) ?? "";
-        var scopes = new SmartScopes(principal.FindAll("scope").Concat(principal.FindAll("scp")).Concat(principal.FindAll("oi_scp")).SelectMany(c => c.Value.Split(' ')).Distinct());
+        var scopes = new SmartScopes(Scopes(principal, issuer));
         var purposes = principal.FindAll("purpose_of_use").SelectMany(c => Texts(c.Value)).Distinct().ToList();
         var isOwn = issuer.TrimEnd('/') == issuers.Own;
 
@@ -81,8 +86,18 @@ public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, T
             return new Caller(CallerKind.Patient, ActorKind.None, new Requester(fhirUser, null, null, fhirUser[8..], true, purposes), client, scopes);
         var isUser = subject.Length > 0 && subject != client;
         var actor = fhirUser is not null ? directory.Actor(fhirUser) : directory.ActorOfClient(BindingKey(issuer, isUser ? "user:" + subject : client));
-        // A token that is good but bound to nobody: it is known who it is not.
-        return actor is null ? Outcome.Of(OutcomeCategory.Forbidden, "this client is not bound to a registered actor") : ForActor(actor, client, purposes, scopes);
+        // A token that is good but bound to nobody: its denials are written down under what it calls itself.
+        return actor is null
+            ? new Caller(CallerKind.Unbound, ActorKind.None, new Requester("unbound client", null, null, null, false, purposes), client.Length > 0 ? client : subject, scopes)
+            : ForActor(actor, client, purposes, scopes);
+    }
+
+    private IEnumerable<string> Scopes(ClaimsPrincipal principal, string issuer)
+    {
+        var scopes = principal.FindAll("scope").Concat(principal.FindAll("scp")).Concat(principal.FindAll("oi_scp")).SelectMany(c => c.Value.Split(' '));
+        // Entra names what an application may do on its own "roles"; elsewhere roles are anything.
+        if (issuers.SchemeOf(issuer) == AuthorizationServer.EntraScheme) scopes = scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra);
+        return scopes.Distinct();
     }
 
     private Caller ForActor(ActorRow actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes)
@@ -96,6 +111,9 @@ public sealed class CallerResolver(DirectoryStore directory, TokenCache cache, T
         isActive &= hospital is { Suspended: 0, ChainActive: 1 };
         return new Caller(CallerKind.Practitioner, kind, new Requester(actor.Reference, hospital?.Reference, actor.Reference, null, isActive, purposes), client, scopes);
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
+    private partial void LogRefused(string scheme, string reason);
 
     private static IEnumerable<string> Texts(string claim)
     {

@@ -38,6 +38,15 @@ public sealed class SmartScopes
             if (Parse(scope) is { } parsed) _scopes.Add(parsed);
     }
 
+    /// <summary>
+    /// A scope or app role of Microsoft Entra ID in the words of SMART. Entra takes no slash and no star in a scope's name: there
+    /// <c>patient/Observation.rs</c> is registered as <c>patient.Observation.rs</c> and <c>system/*.read</c> as <c>system.all.read</c>.
+    /// </summary>
+    /// <param name="scope">One scope or role; one without two dots is given back as it is.</param>
+    public static string FromEntra(string scope) => scope.Split('.') is [var level, var type, var actions]
+        ? $"{level}/{(type == "all" ? "*" : type)}.{(actions == "all" ? "*" : actions)}"
+        : scope;
+
     /// <summary>Whether an action on a type is allowed at one of the levels patient, user, system.</summary>
     public bool Allow(string level, string type, ScopeAction action) =>
         _scopes.Exists(s => s.Level == level && (s.Type == "*" || s.Type == type) && (s.Actions & action) != 0);

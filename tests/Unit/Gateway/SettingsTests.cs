@@ -23,6 +23,9 @@ public class SettingsTests
     [InlineData("--Limits:MaxBodyBytes", "1", "1024 to 1073741824")]
     [InlineData("--url", "ftp://x", "Url is 'ftp://x'")]
     [InlineData("--PublicUrl", "http://x/", "without a slash at its end")]
+    [InlineData("--Auth:Entra:Instance", "login", "Auth:Entra:Instance is 'login'")]
+    [InlineData("--Auth:Entra:Instance", "https://login.example/", "Auth:Entra:TenantId is empty")]
+    [InlineData("--Auth:Issuers:0:Authority", "login", "Auth:Issuers:Authority is 'login'")]
     [InlineData("--Ledgr:ChainId", "1", "Ledgr")]
     public void A_setting_that_is_wrong_is_named_with_its_value_and_what_is_allowed(string flag, string value, string message)
     {
