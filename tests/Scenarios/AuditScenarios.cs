@@ -21,7 +21,7 @@ public class AuditScenarios(RunningGateway gateway)
         var self = await gateway.LoginPatientAsync(patient);
         var log = await self.GetAsync($"AuditEvent?patient={patient}&_count=100");
         Assert.True(ResourceDocument.TryParse(log.Body, out var bundle, out _));
-        Assert.Empty(new Validator(FhirSchema.R4).Validate(bundle!));
+        Assert.Empty(new Validator(FhirSchema.R4).Validate(bundle!).Errors);
         var byInsurer = RunningGateway.Entries(log).Select(e => e.GetProperty("resource"))
             .Where(e => e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who) && who.GetString() == gateway.InsurerOrganization)
             .Select(e => (e.GetProperty("subtype")[0].GetProperty("code").GetString(), e.GetProperty("outcome").GetString())).ToList();

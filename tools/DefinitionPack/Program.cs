@@ -1,9 +1,7 @@
 // Compiles the official R4 definitions (npm hl7.fhir.r4.examples 4.0.1) to src/Fhir/Definitions/r4.pack.
 // usage: definition-pack FOLDER_OF_THE_NPM_PACKAGE OUTPUT [--check]
-using System.Collections.Frozen;
 using System.Text.Json;
 using PmrGateway.Fhir;
-using PmrGateway.Tools.DefinitionPack;
 
 if (args.Length < 2)
 {
@@ -29,26 +27,25 @@ foreach (var resource in Entries("Bundle-types.json").Concat(Entries("Bundle-res
             break;
     }
 }
-// A profiled quantity (Age, MoneyQuantity, ...) is a Quantity in an instance.
 foreach (var resource in Entries("Bundle-searchParams.json"))
 {
-    if (!resource.TryGetProperty("expression", out var expression)) continue;
+    var components = resource.TryGetProperty("component", out var list) ? list.EnumerateArray().ToList() : [];
     searchParameters.Add(new SearchParameterSpec(
         resource.GetProperty("code").GetString()!,
         resource.GetProperty("type").GetString()!,
         [.. resource.GetProperty("base").EnumerateArray().Select(b => b.GetString()!)],
-        expression.GetString()!));
+        resource.TryGetProperty("expression", out var expression) ? expression.GetString()! : "",
+        [.. components.Select(c => (TypeOf(c.GetProperty("definition").GetString()!), c.GetProperty("expression").GetString()!))]));
 }
 searchParameters.Sort((a, b) => string.CompareOrdinal(a.Code + " " + a.Bases[0] + a.Expression, b.Code + " " + b.Bases[0] + b.Expression));
 
-var wanted = types.SelectMany(t => t.Elements).Select(e => e.RequiredValueSet).OfType<string>().ToHashSet();
-var expander = new ValueSetExpander(folder);
-var valueSets = new Dictionary<string, FrozenSet<string>>();
-foreach (var url in wanted.Order(StringComparer.Ordinal))
-    if (expander.Expand(url) is { } codes) valueSets[url] = codes.SelectMany(c => new[] { c.Code, c.System + "|" + c.Code }).ToFrozenSet(StringComparer.Ordinal);
-    else Console.Error.WriteLine($"not listed: {url}");
+var (sets, systems) = (ByUrl("ValueSet"), ByUrl("CodeSystem"));
+var expander = new ValueSetExpander(sets, systems, null);
+var terminology = new Terminology(
+    systems.Select(s => (s.Key, Codes: ValueSetExpander.CodesOf(s.Value))).Where(s => s.Codes is not null).Select(s => KeyValuePair.Create(s.Key, s.Codes!)),
+    sets.Keys.Select(expander.Expand).OfType<ValueSetDefinition>());
 
-var pack = PackFormat.Write(new FhirSchema(types, valueSets, searchParameters, compartment));
+var pack = PackFormat.Write(new FhirSchema(types, searchParameters, compartment, () => terminology));
 if (check)
 {
     if (File.Exists(output) && File.ReadAllBytes(output).AsSpan().SequenceEqual(pack)) return 0;
@@ -56,7 +53,7 @@ if (check)
     return 1;
 }
 File.WriteAllBytes(output, pack);
-Console.Error.WriteLine($"{types.Count} types, {valueSets.Count} value sets, {searchParameters.Count} search parameters, {pack.Length} bytes");
+Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count} code systems, {terminology.ValueSets.Count} value sets, {searchParameters.Count} search parameters, {pack.Length} bytes");
 return 0;
 
 IEnumerable<JsonElement> Entries(string file)
@@ -64,3 +61,18 @@ IEnumerable<JsonElement> Entries(string file)
     using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, file)));
     foreach (var entry in json.RootElement.GetProperty("entry").EnumerateArray()) yield return entry.GetProperty("resource").Clone();
 }
+
+Dictionary<string, JsonElement> ByUrl(string type)
+{
+    var found = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+    foreach (var file in Directory.GetFiles(folder, type + "-*.json").Order(StringComparer.Ordinal))
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(file));
+        var root = json.RootElement;
+        if (root.GetProperty("resourceType").GetString() == type && root.TryGetProperty("url", out var url)) found.TryAdd(url.GetString()!, root.Clone());
+    }
+    return found;
+}
+
+string TypeOf(string searchParameter) =>
+    Entries("Bundle-searchParams.json").First(p => p.GetProperty("url").GetString() == searchParameter).GetProperty("type").GetString()!;

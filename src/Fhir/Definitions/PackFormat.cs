@@ -1,123 +1,249 @@
-using System.Collections.Frozen;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// The compact file that the official definitions are compiled to: a string table, then types, value sets, search parameters and the
-/// Patient compartment as numbers into it, the whole under Brotli. One reader, one writer, one version line.
+/// The compact file that the official definitions are compiled to: a version line and two sections under Brotli, types with search
+/// parameters and compartment, and terminology, each a string table and numbers into it. The second is read when a code is first asked for.
 /// </summary>
-public static class PackFormat
+internal static class PackFormat
 {
-    private const string VersionLine = "pmr-definitions/1";
+    private const string VersionLine = "pmr-definitions/2\n";
     private const string ResourceName = "PmrGateway.Fhir.r4.pack";
 
     /// <summary>Writes a schema. The same schema gives the same bytes.</summary>
-    internal static byte[] Write(FhirSchema schema)
+    public static byte[] Write(FhirSchema schema)
     {
-        var table = new Dictionary<string, int>(StringComparer.Ordinal) { [""] = 0 };
-        using var body = new MemoryStream();
-        using (var writer = new BinaryWriter(body, Encoding.UTF8, leaveOpen: true))
-        {
-            void Text(string? text)
-            {
-                // Index 0 is null; an empty string does not occur in the definitions.
-                if (text is null) text = "";
-                if (!table.TryGetValue(text, out var index)) table[text] = index = table.Count;
-                writer.Write7BitEncodedInt(index);
-            }
-            void List<T>(IReadOnlyCollection<T> items, Action<T> each)
-            {
-                writer.Write7BitEncodedInt(items.Count);
-                foreach (var item in items) each(item);
-            }
-            List([.. schema.Types.OrderBy(t => t.Name, StringComparer.Ordinal)], type =>
-            {
-                Text(type.Name);
-                writer.Write((byte)type.Kind);
-                writer.Write(type.IsAbstract);
-                List(type.Elements, e =>
-                {
-                    Text(e.Name);
-                    writer.Write7BitEncodedInt(e.Min);
-                    writer.Write7BitEncodedInt(e.Max);
-                    writer.Write((byte)((e.IsArray ? 1 : 0) | (e.IsChoice ? 2 : 0)));
-                    Text(e.RequiredValueSet);
-                    List(e.Types, t =>
-                    {
-                        Text(t.Name);
-                        List(t.Targets, Text);
-                    });
-                });
-            });
-            List([.. schema.ValueSets.OrderBy(v => v.Key, StringComparer.Ordinal)], v =>
-            {
-                Text(v.Key);
-                List([.. v.Value.Order(StringComparer.Ordinal)], Text);
-            });
-            List(schema.SearchParameters, p =>
-            {
-                Text(p.Code);
-                Text(p.Type);
-                List(p.Bases, Text);
-                Text(p.Expression);
-            });
-            List([.. schema.PatientCompartment.OrderBy(c => c.Key, StringComparer.Ordinal)], c =>
-            {
-                Text(c.Key);
-                List(c.Value, Text);
-            });
-        }
         using var file = new MemoryStream();
-        using (var brotli = new BrotliStream(file, CompressionLevel.SmallestSize, leaveOpen: true))
-        using (var writer = new BinaryWriter(brotli, Encoding.UTF8))
-        {
-            writer.Write(VersionLine);
-            writer.Write7BitEncodedInt(table.Count);
-            foreach (var (text, _) in table.OrderBy(t => t.Value)) writer.Write(text);
-            writer.Write(body.ToArray());
-        }
+        file.Write(Encoding.ASCII.GetBytes(VersionLine));
+        WriteSection(file, w => WriteTypes(w, schema));
+        WriteSection(file, w => WriteTerminology(w, schema.Terminology));
         return file.ToArray();
     }
 
     /// <summary>Reads a schema.</summary>
-    /// <exception cref="InvalidDataException">The stream is no pack of this version.</exception>
-    internal static FhirSchema Read(Stream stream)
+    /// <exception cref="InvalidDataException">The bytes are no pack of this version.</exception>
+    public static FhirSchema Read(byte[] pack)
     {
-        using var brotli = new BrotliStream(stream, CompressionMode.Decompress);
-        using var reader = new BinaryReader(new BufferedStream(brotli, 1 << 16), Encoding.UTF8);
-        if (reader.ReadString() is var version && version != VersionLine) throw new InvalidDataException($"definitions pack of version '{version}', not '{VersionLine}'");
-        var table = new string[reader.Read7BitEncodedInt()];
-        for (var i = 0; i < table.Length; i++) table[i] = reader.ReadString();
-
-        string Text() => table[reader.Read7BitEncodedInt()];
-        string? TextOrNull() => Text() is { Length: > 0 } text ? text : null;
-        T[] List<T>(Func<T> each)
-        {
-            var items = new T[reader.Read7BitEncodedInt()];
-            for (var i = 0; i < items.Length; i++) items[i] = each();
-            return items;
-        }
-        TypeReference Reference() => new(Text(), List(Text));
-        ElementSpec Element()
-        {
-            var (name, min, max, flags, valueSet) = (Text(), reader.Read7BitEncodedInt(), reader.Read7BitEncodedInt(), reader.ReadByte(), TextOrNull());
-            return new ElementSpec(name, min, max, (flags & 1) != 0, (flags & 2) != 0, List(Reference), valueSet, null, false);
-        }
-        TypeDefinition Type() => new(Text(), (TypeKind)reader.ReadByte(), reader.ReadBoolean(), List(Element));
-
-        var types = List(Type);
-        var valueSets = List(() => KeyValuePair.Create(Text(), List(Text).ToFrozenSet(StringComparer.Ordinal)));
-        var parameters = List(() => new SearchParameterSpec(Text(), Text(), List(Text), Text()));
-        var compartment = List(() => KeyValuePair.Create(Text(), (IReadOnlyList<string>)List(Text)));
-        return new FhirSchema(types, new Dictionary<string, FrozenSet<string>>(valueSets), parameters, new Dictionary<string, IReadOnlyList<string>>(compartment));
+        if (!pack.AsSpan().StartsWith(Encoding.ASCII.GetBytes(VersionLine))) throw new InvalidDataException($"not a definitions pack of version '{VersionLine.Trim()}'");
+        var (types, next) = OpenSection(pack, VersionLine.Length);
+        var definitions = types.List(r => ReadType(r));
+        var parameters = types.List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
+        var compartment = types.List(r => KeyValuePair.Create(r.Text(), (IReadOnlyList<string>)r.List(x => x.Text())));
+        return new FhirSchema(definitions, parameters, new Dictionary<string, IReadOnlyList<string>>(compartment), () => ReadTerminology(OpenSection(pack, next).Reader));
     }
 
-    internal static FhirSchema ReadEmbedded()
+    public static FhirSchema ReadEmbedded()
     {
-        using var stream = typeof(PackFormat).Assembly.GetManifestResourceStream(ResourceName)
-            ?? throw new InvalidDataException("the definitions pack is missing from the assembly");
-        return Read(stream);
+        using var stream = typeof(PackFormat).Assembly.GetManifestResourceStream(ResourceName) ?? throw new InvalidDataException("the definitions pack is missing from the assembly");
+        var pack = new byte[stream.Length];
+        stream.ReadExactly(pack);
+        return Read(pack);
+    }
+
+    private static void WriteTypes(SectionWriter w, FhirSchema schema)
+    {
+        w.List([.. schema.Types.OrderBy(t => t.Name, StringComparer.Ordinal)], type =>
+        {
+            w.Text(type.Name);
+            w.Number((int)type.Kind * 2 + (type.IsAbstract ? 1 : 0));
+            w.Text(type.BaseName ?? "");
+            w.List(type.Elements, e =>
+            {
+                w.Text(e.Name);
+                w.Number(e.Min);
+                w.Number(e.Max);
+                w.Number((e.IsChoice ? 1 : 0) + 2 * (int)(e.Binding?.Strength ?? BindingStrength.None));
+                if (e.Binding is not null) w.Text(e.Binding.ValueSet);
+                w.List(e.Types, t =>
+                {
+                    w.Text(t.Name);
+                    w.List(t.Targets, w.Text);
+                });
+                WriteInvariants(w, e.Invariants);
+            });
+            WriteInvariants(w, type.Invariants);
+        });
+        w.List(schema.SearchParameters, p =>
+        {
+            w.Text(p.Code);
+            w.Text(p.Type);
+            w.List(p.Bases, w.Text);
+            w.Text(p.Expression);
+            w.List(p.Components, c =>
+            {
+                w.Text(c.Type);
+                w.Text(c.Expression);
+            });
+        });
+        w.List([.. schema.PatientCompartment.OrderBy(c => c.Key, StringComparer.Ordinal)], c =>
+        {
+            w.Text(c.Key);
+            w.List(c.Value, w.Text);
+        });
+    }
+
+    private static void WriteInvariants(SectionWriter w, IReadOnlyList<Invariant> invariants) => w.List(invariants, i =>
+    {
+        w.Text(i.Key);
+        w.Number(i.IsWarning ? 1 : 0);
+        w.Text(i.Expression);
+    });
+
+    private static TypeDefinition ReadType(SectionReader r)
+    {
+        var name = r.Text();
+        var kind = r.Number();
+        var baseName = r.Text();
+        return new TypeDefinition(name, (TypeKind)(kind / 2), kind % 2 == 1, baseName.Length == 0 ? null : baseName, r.List(ReadElement), r.List(ReadInvariant));
+    }
+
+    private static ElementSpec ReadElement(SectionReader r)
+    {
+        var (name, min, max, flags) = (r.Text(), r.Number(), r.Number(), r.Number());
+        var binding = flags / 2 == 0 ? null : new Binding((BindingStrength)(flags / 2), r.Text());
+        return new ElementSpec(name, min, max, flags % 2 == 1, r.List(x => new TypeReference(x.Text(), x.List(y => y.Text()))), binding, r.List(ReadInvariant));
+    }
+
+    // An invariant stands on many elements: one object for all of them is compiled once.
+    private static Invariant ReadInvariant(SectionReader r)
+    {
+        var (key, warning, expression) = (r.Text(), r.Number(), r.Text());
+        if (r.Invariants.TryGetValue((key, expression), out var known)) return known;
+        return r.Invariants[(key, expression)] = new Invariant(key, warning == 1, expression);
+    }
+
+    private static void WriteTerminology(SectionWriter w, Terminology terminology)
+    {
+        w.List([.. terminology.Systems.OrderBy(s => s.Key, StringComparer.Ordinal)], s =>
+        {
+            w.Text(s.Key);
+            w.List([.. s.Value.Order(StringComparer.Ordinal)], w.Text);
+        });
+        w.List([.. terminology.ValueSets.Values.OrderBy(v => v.Url, StringComparer.Ordinal)], v =>
+        {
+            w.Text(v.Url);
+            w.Number(v.IsOpen ? 1 : 0);
+            w.List(v.Parts, p =>
+            {
+                w.Text(p.System);
+                w.Number(p.Codes is null ? 0 : 1);
+                if (p.Codes is not null) w.List([.. p.Codes.Order(StringComparer.Ordinal)], w.Text);
+            });
+        });
+    }
+
+    private static Terminology ReadTerminology(SectionReader reader)
+    {
+        var systems = reader.List(r => KeyValuePair.Create(r.Text(), (IReadOnlySet<string>)r.List(x => x.Text()).ToHashSet(StringComparer.Ordinal)));
+        var sets = reader.List(r =>
+        {
+            var (url, open) = (r.Text(), r.Number() == 1);
+            return new ValueSetDefinition(url, r.List(x => new ValueSetPart(x.Text(), x.Number() == 0 ? null : x.List(y => y.Text()).ToHashSet(StringComparer.Ordinal))), open);
+        });
+        return new Terminology(systems, sets);
+    }
+
+    private static void WriteSection(Stream file, Action<SectionWriter> write)
+    {
+        var writer = new SectionWriter();
+        write(writer);
+        using var packed = new MemoryStream();
+        using (var brotli = new BrotliStream(packed, CompressionLevel.SmallestSize, leaveOpen: true)) brotli.Write(writer.ToArray());
+        Span<byte> length = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(length, (int)packed.Length);
+        file.Write(length);
+        file.Write(packed.GetBuffer().AsSpan(0, (int)packed.Length));
+    }
+
+    private static (SectionReader Reader, int Next) OpenSection(byte[] pack, int at)
+    {
+        var length = BinaryPrimitives.ReadInt32BigEndian(pack.AsSpan(at));
+        using var brotli = new BrotliStream(new MemoryStream(pack, at + 4, length), CompressionMode.Decompress);
+        using var bytes = new MemoryStream(length * 8);
+        brotli.CopyTo(bytes);
+        return (new SectionReader(bytes.ToArray()), at + 4 + length);
+    }
+
+    private sealed class SectionWriter
+    {
+        private readonly Dictionary<string, int> _table = new(StringComparer.Ordinal);
+        private readonly MemoryStream _body = new();
+
+        public void Number(int number)
+        {
+            // Zigzag, so that -1 (no limit) is short.
+            var value = (uint)((number << 1) ^ (number >> 31));
+            for (; value >= 0x80; value >>= 7) _body.WriteByte((byte)(value | 0x80));
+            _body.WriteByte((byte)value);
+        }
+
+        public void Text(string text)
+        {
+            if (!_table.TryGetValue(text, out var index)) _table[text] = index = _table.Count;
+            Number(index);
+        }
+
+        public void List<T>(IReadOnlyCollection<T> items, Action<T> each)
+        {
+            Number(items.Count);
+            foreach (var item in items) each(item);
+        }
+
+        public byte[] ToArray()
+        {
+            var head = new SectionWriter();
+            head.Number(_table.Count);
+            foreach (var (text, _) in _table.OrderBy(t => t.Value))
+            {
+                var utf8 = Encoding.UTF8.GetBytes(text);
+                head.Number(utf8.Length);
+                head._body.Write(utf8);
+            }
+            return [.. head._body.ToArray(), .. _body.ToArray()];
+        }
+    }
+
+    private sealed class SectionReader
+    {
+        private readonly byte[] _bytes;
+        private readonly string[] _table;
+        private int _at;
+
+        public SectionReader(byte[] bytes)
+        {
+            _bytes = bytes;
+            _table = new string[Number()];
+            for (var i = 0; i < _table.Length; i++)
+            {
+                var length = Number();
+                _table[i] = Encoding.UTF8.GetString(_bytes, _at, length);
+                _at += length;
+            }
+        }
+
+        public Dictionary<(string, string), Invariant> Invariants { get; } = [];
+
+        public int Number()
+        {
+            uint value = 0;
+            for (var shift = 0; ; shift += 7)
+            {
+                var next = _bytes[_at++];
+                value |= (uint)(next & 0x7F) << shift;
+                if (next < 0x80) return (int)(value >> 1) ^ -(int)(value & 1);
+            }
+        }
+
+        public string Text() => _table[Number()];
+
+        public T[] List<T>(Func<SectionReader, T> each)
+        {
+            var items = new T[Number()];
+            for (var i = 0; i < items.Length; i++) items[i] = each(this);
+            return items;
+        }
     }
 }

@@ -1,125 +1,147 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Compiles the snapshot of a StructureDefinition to types: one for the root, one for each element that has children of its own.
-/// Corrects what the official definitions get wrong: <c>Resource.id</c> is an id (they type it as a string).
+/// Compiles the snapshot of an official StructureDefinition to types: one for the root, one for each element that has children of its own.
+/// Corrects what the official definitions get wrong (<see cref="Corrections"/>; <c>Resource.id</c> is an id, they type it as a string).
 /// </summary>
-public static class SchemaCompiler
+internal static class SchemaCompiler
 {
+    public const string CoreTypes = "http://hl7.org/fhir/StructureDefinition/";
     private const string FhirPathTypes = "http://hl7.org/fhirpath/System.";
-    private const string CoreTypes = "http://hl7.org/fhir/StructureDefinition/";
 
-    /// <summary>The schema with the profile that a StructureDefinition defines.</summary>
-    /// <exception cref="InvalidProfileException">It is no StructureDefinition with a snapshot; the text names it.</exception>
-    public static FhirSchema WithProfile(this FhirSchema schema, ReadOnlyMemory<byte> structureDefinition)
+    /// <summary>
+    /// Invariants of 4.0.1 that are wrong as published. matches() finds a part, so patterns of the whole need anchors; '#' alone is the
+    /// containing resource; a text of a search index is no system. Later versions of FHIR made the same corrections.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string> Corrections { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        try
-        {
-            using var json = JsonDocument.Parse(structureDefinition);
-            return schema.WithProfile(Compile(json.RootElement));
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            throw new InvalidProfileException("not a StructureDefinition with a snapshot: " + e.Message, e);
-        }
-    }
+        ["ref-1"] = "reference.exists().not() or reference = '#' or reference.startsWith('#').not() or (reference.substring(1) in %rootResource.contained.id)",
+        ["eld-11"] = "binding.empty() or type.code.empty() or type.select((code = 'code') or (code = 'Coding') or (code = 'CodeableConcept') or (code = 'Quantity') or (code = 'string') or (code = 'uri') or (code = 'Duration')).exists(true)",
+        ["eld-19"] = @"path.matches('^[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\.[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*$')",
+        ["eld-20"] = @"path.matches('^[A-Za-z][A-Za-z0-9]*(\\.[a-z][A-Za-z0-9]*(\\[x])?)*$')",
+        ["que-7"] = "operator = 'exists' implies (answer is boolean)",
+        ["opd-3"] = "targetProfile.exists() implies (type = 'Reference' or type = 'canonical' or type.memberOf('http://hl7.org/fhir/ValueSet/all-resource-types'))",
+        ["ppc-2"] = Privacy("patient-privacy"),
+        ["ppc-3"] = Privacy("research"),
+        ["ppc-4"] = Privacy("adr"),
+        ["ppc-5"] = Privacy("treatment"),
+    };
 
-    /// <summary>The types that a StructureDefinition defines; a profile's are named by its URL.</summary>
-    internal static List<TypeDefinition> Compile(JsonElement definition)
+    /// <summary>The types that a StructureDefinition of the core defines.</summary>
+    /// <exception cref="InvalidOperationException">It has no snapshot of the expected shape.</exception>
+    public static List<TypeDefinition> Compile(JsonElement definition)
     {
-        var isProfile = definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint";
-        var rootPath = definition.GetProperty("type").GetString()!;
-        var rootName = isProfile ? definition.GetProperty("url").GetString()! : rootPath;
+        var root = definition.GetProperty("type").GetString()!;
+        var url = definition.GetProperty("url").GetString()!;
         var kind = definition.GetProperty("kind").GetString() switch
         {
             "resource" => TypeKind.Resource,
             "primitive-type" => TypeKind.Primitive,
             _ => TypeKind.Complex,
         };
-        var isAbstract = definition.TryGetProperty("abstract", out var a) && a.GetBoolean();
+        var isAbstract = definition.GetProperty("abstract").GetBoolean();
+        var baseType = definition.TryGetProperty("baseDefinition", out var b) ? b.GetString()![(b.GetString()!.LastIndexOf('/') + 1)..] : null;
 
-        // A slice's own rules are not compiled here: elements whose id holds ':' are left out, the unsliced element stands for them.
-        var elements = definition.GetProperty("snapshot").GetProperty("element").EnumerateArray()
-            .Where(e => !e.GetProperty("id").GetString()!.Contains(':'))
-            .ToList();
-        var children = new Dictionary<string, List<JsonElement>>(StringComparer.Ordinal) { [rootPath] = [] };
+        var elements = definition.GetProperty("snapshot").GetProperty("element").EnumerateArray().ToList();
+        var children = new Dictionary<string, List<JsonElement>>(StringComparer.Ordinal) { [root] = [] };
         foreach (var element in elements.Skip(1))
         {
             var path = element.GetProperty("path").GetString()!;
             var parent = path[..path.LastIndexOf('.')];
             if (!children.TryGetValue(parent, out var list)) children[parent] = list = [];
-            list.Add(element);
+            // The value of a primitive is the JSON scalar itself.
+            if (kind != TypeKind.Primitive || !path.EndsWith(".value", StringComparison.Ordinal)) list.Add(element);
         }
-
-        string TypeName(string path) => path == rootPath ? rootName : isProfile ? rootName + "#" + path : path;
+        var ofRoot = Invariants(elements[0], null);
         return [.. children.Select(c => new TypeDefinition(
-            TypeName(c.Key),
-            c.Key == rootPath ? kind : TypeKind.Backbone,
-            isAbstract && c.Key == rootPath,
-            [.. c.Value.Select(e => Element(e, path => children.ContainsKey(path) ? TypeName(path) : null, TypeName))]))];
+            c.Key,
+            c.Key == root ? kind : TypeKind.Backbone,
+            isAbstract && c.Key == root,
+            c.Key == root ? baseType : BackboneBase(elements, c.Key),
+            [.. c.Value.Select(e => Element(e, url, children))],
+            c.Key == root ? ofRoot : []))];
     }
 
-    private static ElementSpec Element(JsonElement element, Func<string, string?> ownType, Func<string, string> typeName)
+    private static string Privacy(string scope) =>
+        $"patient.exists() or scope.coding.where(system='http://terminology.hl7.org/CodeSystem/consentscope' and code='{scope}').exists().not()";
+
+    private static string BackboneBase(List<JsonElement> elements, string path) =>
+        elements.First(e => e.GetProperty("path").GetString() == path).GetProperty("type")[0].GetProperty("code").GetString()!;
+
+    private static ElementSpec Element(JsonElement element, string definition, Dictionary<string, List<JsonElement>> backbones)
     {
         var path = element.GetProperty("path").GetString()!;
         var name = path[(path.LastIndexOf('.') + 1)..];
         var isChoice = name.EndsWith("[x]", StringComparison.Ordinal);
-        var max = Max(element.GetProperty("max"));
-        var (baseMax, basePath) = element.TryGetProperty("base", out var b) ? (Max(b.GetProperty("max")), b.GetProperty("path").GetString()!) : (max, path);
+        var basePath = element.TryGetProperty("base", out var b) ? b.GetProperty("path").GetString()! : path;
 
         List<TypeReference> types;
-        if (ownType(path) is { } own) types = [new TypeReference(own, [])];
-        else if (element.TryGetProperty("contentReference", out var content)) types = [new TypeReference(typeName(content.GetString()!.Split('#')[1]), [])];
-        else types = element.TryGetProperty("type", out var t) ? [.. t.EnumerateArray().Select(x => Type(x, path, basePath))] : [];
+        if (backbones.ContainsKey(path)) types = [new TypeReference(path, [])];
+        else if (element.TryGetProperty("contentReference", out var content)) types = [new TypeReference(content.GetString()!.Split('#')[1], [])];
+        else types = [.. element.GetProperty("type").EnumerateArray().Select(x => Type(x, path, basePath))];
 
-        string? valueSet = null;
-        if (element.TryGetProperty("binding", out var binding)
-            && binding.GetProperty("strength").GetString() == "required"
-            && binding.TryGetProperty("valueSet", out var url)) valueSet = url.GetString()!.Split('|')[0];
-
-        var (pattern, isFixed) = Pattern(element);
+        Binding? bound = null;
+        if (element.TryGetProperty("binding", out var binding) && binding.TryGetProperty("valueSet", out var url))
+        {
+            var strength = binding.GetProperty("strength").GetString() switch { "required" => BindingStrength.Required, "extensible" => BindingStrength.Extensible, _ => BindingStrength.None };
+            if (strength != BindingStrength.None) bound = new Binding(strength, url.GetString()!.Split('|')[0]);
+        }
         return new ElementSpec(
             isChoice ? name[..^3] : name,
             element.GetProperty("min").GetInt32(),
-            max,
-            baseMax is -1 or > 1,
+            Max(element.GetProperty("max")),
             isChoice,
             types,
-            valueSet,
-            pattern,
-            isFixed);
+            bound,
+            Invariants(element, definition));
     }
 
-    private static (string? Json, bool IsFixed) Pattern(JsonElement element)
+    /// <summary>The invariants that a definition gives an element, without those it repeats of the element's type.</summary>
+    /// <param name="element">The ElementDefinition.</param>
+    /// <param name="source">The definition; null: all of the element's are its own.</param>
+    private static List<Invariant> Invariants(JsonElement element, string? source)
     {
-        foreach (var property in element.EnumerateObject())
+        var invariants = new List<Invariant>();
+        if (element.TryGetProperty("constraint", out var constraints))
         {
-            if (property.Name.StartsWith("fixed", StringComparison.Ordinal)) return (property.Value.GetRawText(), true);
-            if (property.Name.StartsWith("pattern", StringComparison.Ordinal)) return (property.Value.GetRawText(), false);
+            foreach (var constraint in constraints.EnumerateArray())
+            {
+                var key = constraint.GetProperty("key").GetString()!;
+                // ele-1 is how JSON is read: an object or value that is empty is an error of its own.
+                if (key == "ele-1" || !constraint.TryGetProperty("expression", out var expression)) continue;
+                if (source is not null && constraint.TryGetProperty("source", out var from) && from.GetString() != source) continue;
+                invariants.Add(new Invariant(key, constraint.GetProperty("severity").GetString() == "warning", Correct(key, expression.GetString()!)));
+            }
         }
-        return (null, false);
+        // A SimpleQuantity is a Quantity by its type code; the profile's one rule goes with the element.
+        if (source is not null && element.TryGetProperty("type", out var types)
+            && types.EnumerateArray().Any(t => t.TryGetProperty("profile", out var p) && p[0].GetString() == CoreTypes + "SimpleQuantity"))
+            invariants.Add(new Invariant("sqty-1", false, "comparator.empty()"));
+        return invariants;
     }
 
-    private static int Max(JsonElement max) => max.GetString() == "*" ? -1 : int.Parse(max.GetString()!, System.Globalization.CultureInfo.InvariantCulture);
+    /// <summary>An invariant's expression as it was meant.</summary>
+    internal static string Correct(string key, string expression) =>
+        Corrections.TryGetValue(key, out var corrected) ? corrected
+        : expression == "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')" ? "name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')"
+        : expression;
+
+    internal static int Max(JsonElement max) => max.GetString() == "*" ? -1 : int.Parse(max.GetString()!, CultureInfo.InvariantCulture);
 
     private static TypeReference Type(JsonElement type, string path, string basePath)
     {
         var code = type.GetProperty("code").GetString()!;
         if (code.StartsWith(FhirPathTypes, StringComparison.Ordinal))
         {
-            // Element.id and the value of a primitive are strings; the id of a resource has the id regex, the url of an extension is a uri.
+            // Element.id is a string; the id of a resource has the id regex, the url of an extension is a uri.
             code = basePath == "Resource.id" ? "id" : path == "Extension.url" ? "uri" : "string";
         }
-        var targets = type.TryGetProperty("targetProfile", out var profiles)
-            ? profiles.EnumerateArray().Select(p => p.GetString()!).Where(p => p.StartsWith(CoreTypes, StringComparison.Ordinal)).Select(p => p[CoreTypes.Length..]).ToList()
-            : [];
-        // A target outside the core definitions is a profile that this schema may not know: any type is let through then.
-        if (profiles.ValueKind == JsonValueKind.Array && targets.Count != profiles.GetArrayLength()) targets = [];
+        var targets = new List<string>();
+        if (type.TryGetProperty("targetProfile", out var profiles))
+            targets.AddRange(profiles.EnumerateArray().Select(p => p.GetString()!).Where(p => p.StartsWith(CoreTypes, StringComparison.Ordinal)).Select(p => p[CoreTypes.Length..]));
         return new TypeReference(code.StartsWith(CoreTypes, StringComparison.Ordinal) ? code[CoreTypes.Length..] : code, targets.Contains("Resource") ? [] : targets);
     }
 }
-
-/// <summary>A StructureDefinition that cannot be compiled.</summary>
-public sealed class InvalidProfileException(string message, Exception cause) : Exception(message, cause);

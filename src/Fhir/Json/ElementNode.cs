@@ -17,7 +17,13 @@ public readonly struct ElementNode
     public JsonTokenType Kind => Row.Kind;
 
     /// <summary>The property name under which the value stands; null in an array and at the root.</summary>
-    public string? Name => Row.Name;
+    public string? Name => Row.NameStart < 0 ? null : Row.NameId != NameTable.Unknown ? Document.Schema.Names[Row.NameId] : NameFrom(Document.Bytes.Span, Row.NameStart);
+
+    /// <summary>What the value is as the definitions have it; null for <c>resourceType</c> and for names that its type does not have.</summary>
+    public PropertySpec? Property => Row.Property;
+
+    /// <summary>The value's type; null where it is not known.</summary>
+    public TypeDefinition? Type => Row.Property?.Type.Definition;
 
     /// <summary>Offset of the value's first byte.</summary>
     public int Start => Row.Start;
@@ -26,13 +32,19 @@ public readonly struct ElementNode
     public int End => Row.End;
 
     /// <summary>Offset of the opening quote of the property name; the value's start where there is none.</summary>
-    public int PropertyStart => Row.PropertyStart;
+    public int PropertyStart => Row.NameStart < 0 ? Row.Start : Row.NameStart;
 
     /// <summary>The value's bytes as they came.</summary>
     public ReadOnlySpan<byte> RawBytes => Document.Bytes.Span[Row.Start..Row.End];
 
     /// <summary>Number of array items or object properties.</summary>
     public int ChildCount => Row.ChildCount;
+
+    internal int Index => _index;
+
+    internal int NameId => Row.NameId;
+
+    internal bool IsEscaped => Row.Escaped;
 
     private ref readonly NodeRow Row => ref Document.Rows[_index];
 
@@ -64,10 +76,28 @@ public readonly struct ElementNode
         get
         {
             if (Kind != JsonTokenType.StartObject) return null;
+            if (Document.Schema.Names.TryGetId(name, out var id)) return Child(id);
             foreach (var child in this)
                 if (child.Name == name) return child;
             return null;
         }
+    }
+
+    internal ElementNode? Child(int nameId)
+    {
+        if (Row.ChildCount == 0) return null;
+        var rows = Document.Rows;
+        for (var i = _index + 1; i >= 0; i = rows[i].Next)
+            if (rows[i].NameId == nameId) return new ElementNode(Document, i);
+        return null;
+    }
+
+    internal static string NameFrom(ReadOnlySpan<byte> bytes, int start)
+    {
+        // A bare string is a JSON text of its own; the reader ends where the string does.
+        var reader = new Utf8JsonReader(bytes[start..], isFinalBlock: false, default);
+        reader.Read();
+        return reader.GetString()!;
     }
 
     /// <summary>The text of a string property, or null where it is missing or not a string.</summary>
@@ -101,21 +131,8 @@ public readonly struct ElementNode
         {
             if (_next < 0) return false;
             Current = new ElementNode(_document, _next);
-            _next = _document.Rows[_next].NextSibling;
+            _next = _document.Rows[_next].Next;
             return true;
         }
     }
-}
-
-/// <summary>A row of the node table: document order, so the first child of row i is row i + 1.</summary>
-internal struct NodeRow
-{
-    public JsonTokenType Kind;
-    public bool Escaped;
-    public string? Name;
-    public int PropertyStart;
-    public int Start;
-    public int End;
-    public int NextSibling;
-    public int ChildCount;
 }

@@ -4,23 +4,23 @@ namespace PmrGateway.Fhir;
 
 /// <summary>
 /// Which patients' compartments a resource is in, by every parameter of the CompartmentDefinition. Consent is asked of each of them.
-/// Source: R4 compartmentdefinition-patient.html.
+/// Source: R4 compartmentdefinition-patient.html. Thread-safe.
 /// </summary>
 public sealed class CompartmentResolver
 {
-    private readonly FhirSchema _schema;
-    private readonly FrozenDictionary<string, IReadOnlyList<PathExpression>> _paths;
+    private readonly FrozenDictionary<string, Expr[]> _paths;
+    private readonly ThreadLocal<FhirPathContext> _contexts;
 
     /// <summary>A resolver for a schema.</summary>
-    /// <exception cref="InvalidOperationException">A parameter of the compartment does not compile: it must not be passed over.</exception>
+    /// <exception cref="InvalidOperationException">The compartment names a parameter that is not defined: it must not be passed over.</exception>
     public CompartmentResolver(FhirSchema schema)
     {
-        _schema = schema;
-        _paths = schema.ResourceTypes.ToFrozenDictionary(t => t, t => (IReadOnlyList<PathExpression>)[.. Paths(t)], StringComparer.Ordinal);
+        _contexts = new ThreadLocal<FhirPathContext>(() => new FhirPathContext(schema, schema.Terminology) { ResolvesToStubs = true });
+        _paths = schema.ResourceTypes.ToFrozenDictionary(t => t, t => Paths(schema, t).ToArray(), StringComparer.Ordinal);
     }
 
     /// <summary>Whether resources of a type belong to patients.</summary>
-    public bool IsInPatientCompartment(string type) => type == "Patient" || _paths.GetValueOrDefault(type)?.Count > 0;
+    public bool IsInPatientCompartment(string type) => type == "Patient" || _paths.GetValueOrDefault(type)?.Length > 0;
 
     /// <summary>The ids of the patients whose compartments the resource is in, each once; a Patient is in its own.</summary>
     /// <param name="document">A resource; of a Patient, with its id.</param>
@@ -32,21 +32,26 @@ public sealed class CompartmentResolver
             if (document.Id is { } id) patients.Add(id);
             return patients;
         }
+        var context = _contexts.Value!;
+        var root = Item.OfNode(document.Root);
         foreach (var path in _paths.GetValueOrDefault(document.ResourceType) ?? [])
-            foreach (var found in path.Select(document, _schema))
-                if (FhirReference.TryParse(found.Node.StringAt("reference"), out var reference) && reference.Type == "Patient" && !patients.Contains(reference.Id))
+        {
+            context.Begin(root, root, root);
+            path.Eval(context, root);
+            for (var i = 0; i < context.Count; i++)
+                if (context[i].Row >= 0 && FhirReference.TryParse(context[i].Node.StringAt("reference"), out var reference) && reference.Type == "Patient" && !patients.Contains(reference.Id))
                     patients.Add(reference.Id);
+        }
         return patients;
     }
 
-    private IEnumerable<PathExpression> Paths(string type)
+    private static IEnumerable<Expr> Paths(FhirSchema schema, string type)
     {
-        foreach (var code in _schema.PatientCompartmentParameters(type))
+        foreach (var code in schema.PatientCompartmentParameters(type))
         {
-            var spec = _schema.SearchParameters.FirstOrDefault(p => p.Code == code && p.Bases.Contains(type))
+            var spec = schema.SearchParameters.FirstOrDefault(p => p.Code == code && p.Bases.Contains(type))
                 ?? throw new InvalidOperationException($"the Patient compartment names {type}:{code}, which is not defined");
-            if (!PathExpression.TryCompile(spec.Expression, out var path)) throw new InvalidOperationException($"cannot compile {type}:{code}: {spec.Expression}");
-            yield return path!;
+            yield return SearchIndexer.CompileFor(schema, spec.Expression, type) ?? throw new InvalidOperationException($"{type}:{code} begins at no {type}: {spec.Expression}");
         }
     }
 }

@@ -27,6 +27,19 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
         return node.StringAt("type");
     }
 
+    /// <summary>The resource type that a literal reference names, relative or absolute, with or without a version; null where it names none.</summary>
+    public static string? TypeNamed(string reference)
+    {
+        if (reference.StartsWith('#') || reference.StartsWith("urn:", StringComparison.Ordinal)) return null;
+        var query = reference.IndexOf('?');
+        // A conditional reference: Patient?identifier=...
+        if (query >= 0) return reference[..query] is var type && FhirSchema.R4.IsResourceType(type) ? type : null;
+        var parts = reference.Split('/');
+        var history = Array.LastIndexOf(parts, "_history");
+        var end = history > 0 ? history : parts.Length;
+        return end >= 2 && FhirSchema.R4.IsResourceType(parts[end - 2]) ? parts[end - 2] : null;
+    }
+
     /// <summary><c>Type/id</c>.</summary>
     public override string ToString() => $"{Type}/{Id}";
 }

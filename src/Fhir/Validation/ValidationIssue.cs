@@ -42,6 +42,12 @@ public enum IssueCode
 /// <param name="Text">What is wrong, for a person. Holds names and lengths, never values of the patient's.</param>
 public sealed record ValidationIssue(IssueSeverity Severity, IssueCode Code, string Expression, string Text)
 {
+    /// <summary>Line of the element in the document, from 1; 0: not known.</summary>
+    public int Line { get; init; }
+
+    /// <summary>Column of the element, in bytes from 1; 0: not known.</summary>
+    public int Column { get; init; }
+
     /// <summary>The IssueType code.</summary>
     public string CodeText => Code switch
     {

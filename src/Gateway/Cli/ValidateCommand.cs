@@ -21,7 +21,7 @@ internal static class ValidateCommand
 
     private static int Run(string[] files, string? profile)
     {
-        var validator = new Validator(Profiles.Schema);
+        var validator = new Validator(FhirSchema.R4, Profiles.Own);
         var failed = false;
         foreach (var file in files)
         {
@@ -39,7 +39,7 @@ internal static class ValidateCommand
     }
 
     private static IReadOnlyList<ValidationIssue> Check(Validator validator, byte[] bytes, string? profile) =>
-        ResourceDocument.TryParse(bytes, out var document, out var issue) ? validator.Validate(document!, profile) : [issue!];
+        ResourceDocument.TryParse(bytes, out var document, out var issue) ? validator.Validate(document!, profile).Issues : [issue!];
 
     private static string Line(string file, IReadOnlyList<ValidationIssue> issues)
     {

@@ -69,8 +69,8 @@ public sealed class WriteFlow(
         // (2)
         if (request.Document is { } resource)
         {
-            var issues = validator.Validate(resource);
-            if (issues.Count > 0) return new Outcome(OutcomeCategory.Invalid, issues);
+            var report = validator.Validate(resource);
+            if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         }
 
         // (3)

@@ -2,25 +2,23 @@ using PmrGateway.Fhir;
 
 namespace PmrGateway.Gateway.Hosting;
 
-/// <summary>R4 with the profiles of fhir-profiles/generated.</summary>
+/// <summary>The profiles of fhir-profiles/generated, which the assembly carries.</summary>
 internal static class Profiles
 {
-    private static readonly Lazy<FhirSchema> Loaded = new(Load);
+    private static readonly Lazy<ProfileSet> Loaded = new(() => ProfileSet.Core(FhirSchema.R4).With(Embedded()));
 
-    /// <summary>The schema. Read once, on first use.</summary>
-    public static FhirSchema Schema => Loaded.Value;
+    /// <summary>The profiles over R4. Read once, on first use.</summary>
+    public static ProfileSet Own => Loaded.Value;
 
-    private static FhirSchema Load()
+    private static IEnumerable<ReadOnlyMemory<byte>> Embedded()
     {
         var assembly = typeof(Profiles).Assembly;
-        var schema = FhirSchema.R4;
         foreach (var name in assembly.GetManifestResourceNames().Where(n => n.StartsWith("PmrGateway.Profiles.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             using var stream = assembly.GetManifestResourceStream(name)!;
             using var bytes = new MemoryStream();
             stream.CopyTo(bytes);
-            schema = schema.WithProfile(bytes.ToArray());
+            yield return bytes.ToArray();
         }
-        return schema;
     }
 }

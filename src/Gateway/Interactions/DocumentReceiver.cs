@@ -17,8 +17,8 @@ public sealed class DocumentReceiver(Validator validator, ReadFlow readFlow, Rec
     /// <summary>The DocumentReference that carries the document, or why it is refused.</summary>
     public async Task<Result<ResourceDocument>> ReceiveAsync(Caller caller, ResourceDocument bundle, CancellationToken cancellation)
     {
-        var issues = validator.Validate(bundle);
-        if (issues.Count > 0) return new Outcome(OutcomeCategory.Invalid, issues);
+        var report = validator.Validate(bundle);
+        if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         if (bundle.Root.StringAt("type") != "document") return Refuse("Bundle.type", "only a Bundle of type document is kept at /Bundle; send a transaction or batch to the base");
         if (bundle.Root.ItemsAt("entry").Select(e => e["resource"]).FirstOrDefault() is not { } composition || composition.StringAt("resourceType") != "Composition")
             return Refuse("Bundle.entry[0].resource", "the first entry of a document is its Composition");

@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Interactions;
 
 /// <summary>The operations that show a resource's place on the chain: <c>$anchor-proof</c>, <c>Consent/$ledger-status</c>, <c>Consent/$intent</c>.</summary>
 public sealed class LedgerInteractions(
-    RecordStore records, Database database, ReadFlow flow, Denials denials, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
+    RecordStore records, Database database, ReadFlow flow, Denials denials, Validator validator, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
 {
     /// <summary>The inclusion proof of a resource's current version. Before its batch is closed: status pending.</summary>
     public Task<FhirResponse> AnchorProofAsync(Caller caller, string type, string id, CancellationToken cancellation) => flow.RunAsync(
@@ -43,8 +43,8 @@ public sealed class LedgerInteractions(
         if (caller.Refuse("Consent", ScopeAction.Create) is { } refusal) return await Refuse(refusal);
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        var invalid = new Validator(FhirSchema.R4).Validate(body.Value);
-        if (invalid.Count > 0) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, invalid));
+        var report = validator.Validate(body.Value);
+        if (!report.IsValid) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, report.Errors));
         if (body.Value.ResourceType != "Consent") return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
         if (ConsentReader.Read(body.Value, out var issues) is not { } terms) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
         if (terms.Patient != caller.Requester.Patient) return await Refuse(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));

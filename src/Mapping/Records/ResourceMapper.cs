@@ -24,7 +24,9 @@ public sealed record ResourceDraft(
 public sealed class ResourceMapper(FhirSchema schema)
 {
     private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
-    private readonly SearchIndexer _indexer = new(schema);
+    private static readonly HashSet<string> Offered = ["identifier", "patient", "subject", "type", "category", "date", "status", "code"];
+
+    private readonly SearchIndexer _indexer = new(schema, p => p.Type is "token" or "reference" or "date" && Offered.Contains(p.Code));
     private readonly CompartmentResolver _compartments = new(schema);
 
     /// <summary>The search values that resources have.</summary>

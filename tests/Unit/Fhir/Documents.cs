@@ -12,5 +12,5 @@ internal static class Documents
         return document!;
     }
 
-    public static IReadOnlyList<ValidationIssue> Validate(string json) => new Validator(FhirSchema.R4).Validate(Parse(json));
+    public static IReadOnlyList<ValidationIssue> Validate(string json) => new Validator(FhirSchema.R4).Validate(Parse(json)).Errors;
 }

@@ -1,0 +1,138 @@
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// One evaluation: a stack of items that every part of an expression reads from and pushes to, and what the environment variables mean.
+/// Used by one thread; reused from expression to expression so that evaluation allocates next to nothing.
+/// </summary>
+internal sealed class FhirPathContext
+{
+    private const int MaxSteps = 20_000_000;
+    private Item[] _stack = new Item[64];
+    private int _steps;
+
+    public FhirPathContext(FhirSchema schema, Terminology terminology) => (Schema, Terminology) = (schema, terminology);
+
+    public FhirSchema Schema { get; }
+
+    public Terminology Terminology { get; }
+
+    /// <summary>%resource: the resource that holds the focus.</summary>
+    public Item Resource { get; set; }
+
+    /// <summary>%rootResource: the outermost one.</summary>
+    public Item RootResource { get; set; }
+
+    /// <summary>%context: what the expression was asked of.</summary>
+    public Item Origin { get; set; }
+
+    public int Index { get; set; }
+
+    public Item[] Total { get; set; } = [];
+
+    /// <summary>Whether resolve() answers with the type alone where the resource is not in the document.</summary>
+    public bool ResolvesToStubs { get; init; }
+
+    /// <summary>Whether names that the type does not have are an error.</summary>
+    public bool IsStrict { get; init; }
+
+    /// <summary>Decides conformsTo() for profiles; null: only the core types are known.</summary>
+    public Func<Item, string, bool?>? ConformsTo { get; init; }
+
+    /// <summary>Hears trace().</summary>
+    public Action<string, IReadOnlyList<Item>>? Traced { get; init; }
+
+    /// <summary>The time that now() gives, throughout an evaluation.</summary>
+    public DateTimeOffset Now { get; set; }
+
+    public Dictionary<string, Item[]>? Variables { get; set; }
+
+    public int Count { get; private set; }
+
+    public ref readonly Item this[int at] => ref _stack[at];
+
+    public void Begin(in Item origin, in Item resource, in Item root)
+    {
+        (Count, _steps) = (0, 0);
+        (Origin, Resource, RootResource) = (origin, resource, root);
+    }
+
+    public void Push(in Item item)
+    {
+        // An expression over a hostile document, or a hostile expression, must end.
+        if (++_steps > MaxSteps) throw FhirPathException.Execution("the expression takes too many steps");
+        if (Count == _stack.Length) Array.Resize(ref _stack, Count * 2);
+        _stack[Count++] = item;
+    }
+
+    public void Push(bool value) => Push(value ? Item.True : Item.False);
+
+    public void Push(object? value)
+    {
+        if (value is not null) Push(value is bool b ? Item.Of(b) : Item.Of(value));
+    }
+
+    /// <summary>Drops everything from a place on.</summary>
+    public void Truncate(int at) => Count = at;
+
+    /// <summary>Drops the items from one place up to another; what was pushed after them moves down.</summary>
+    public void Remove(int from, int to)
+    {
+        if (from == to) return;
+        Array.Copy(_stack, to, _stack, from, Count - to);
+        Count -= to - from;
+    }
+
+    public void Set(int at, in Item item) => _stack[at] = item;
+
+    public Item[] Slice(int from) => _stack.AsSpan(from, Count - from).ToArray();
+
+    public Span<Item> Span(int from) => _stack.AsSpan(from, Count - from);
+
+    /// <summary>Pushes the children of an element: those of one element name, or all.</summary>
+    /// <param name="of">The element.</param>
+    /// <param name="nameId">Number of the element name; -1 for all.</param>
+    public void PushChildren(in Item of, int nameId)
+    {
+        if (!of.IsNode) return;
+        var document = of.Document!;
+        // A primitive's children are those of its _name.
+        var parent = of.Row >= 0 && document.Rows[of.Row].Kind == JsonTokenType.StartObject ? of.Row : of.Sibling;
+        if (parent < 0 || document.Rows[parent].ChildCount == 0) return;
+        for (var child = parent + 1; child >= 0; child = document.Rows[child].Next)
+        {
+            if (document.Rows[child].Property is not { } property || (nameId >= 0 && property.Element.NameId != nameId)) continue;
+            if (property.IsSibling)
+            {
+                if (new ElementNode(document, parent).Child(property.PairId) is null) PushSiblings(document, child, property);
+                continue;
+            }
+            var sibling = property.PairId < 0 ? null : new ElementNode(document, parent).Child(property.PairId);
+            if (document.Rows[child].Kind != JsonTokenType.StartArray)
+            {
+                if (document.Rows[child].Kind != JsonTokenType.Null || sibling is not null) Push(Item.OfNode(document, child, sibling?.Index ?? -1, document.Rows[child].Property!.Type.Definition));
+                continue;
+            }
+            var beside = sibling is { Kind: JsonTokenType.StartArray, ChildCount: > 0 } s ? s.Index + 1 : -1;
+            for (var item = document.Rows[child].ChildCount == 0 ? -1 : child + 1; item >= 0; item = document.Rows[item].Next)
+            {
+                var withObject = beside >= 0 && document.Rows[beside].Kind == JsonTokenType.StartObject;
+                if (document.Rows[item].Kind != JsonTokenType.Null || withObject)
+                    Push(Item.OfNode(document, document.Rows[item].Kind == JsonTokenType.Null ? -1 : item, withObject ? beside : -1, document.Rows[item].Property?.Type.Definition));
+                if (beside >= 0) beside = document.Rows[beside].Next;
+            }
+        }
+    }
+
+    private void PushSiblings(ResourceDocument document, int row, PropertySpec property)
+    {
+        if (document.Rows[row].Kind == JsonTokenType.StartObject)
+        {
+            Push(Item.OfNode(document, -1, row, property.Type.Definition));
+            return;
+        }
+        for (var item = document.Rows[row].ChildCount == 0 ? -1 : row + 1; item >= 0; item = document.Rows[item].Next)
+            if (document.Rows[item].Kind == JsonTokenType.StartObject) Push(Item.OfNode(document, -1, item, property.Type.Definition));
+    }
+}

@@ -1,0 +1,25 @@
+namespace PmrGateway.Fhir;
+
+/// <summary>What is wrong with an expression.</summary>
+public enum FhirPathFault
+{
+    /// <summary>It does not parse, or uses a function that this engine does not have.</summary>
+    Syntax,
+
+    /// <summary>It parses and cannot be right on any input of its type.</summary>
+    Semantic,
+
+    /// <summary>It could not be evaluated on this input, e.g. single() of two items.</summary>
+    Execution,
+}
+
+/// <summary>An expression that cannot be compiled or evaluated.</summary>
+public sealed class FhirPathException(FhirPathFault fault, string message) : Exception(message)
+{
+    /// <summary>What kind of fault it is.</summary>
+    public FhirPathFault Fault => fault;
+
+    internal static FhirPathException Execution(string message) => new(FhirPathFault.Execution, message);
+
+    internal static FhirPathException Semantic(string message) => new(FhirPathFault.Semantic, message);
+}

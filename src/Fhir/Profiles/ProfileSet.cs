@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// Profiles, extensions, value sets and code systems beyond the core, as packages of implementation guides hold them. Immutable; a profile is
+/// compiled when it is first asked for. Thread-safe.
+/// </summary>
+public sealed class ProfileSet
+{
+    private static readonly ConcurrentDictionary<FhirSchema, ProfileSet> Cores = new();
+    private readonly FhirSchema _schema;
+    private readonly Dictionary<string, JsonElement> _definitions;
+    private readonly Dictionary<string, JsonElement> _valueSets;
+    private readonly Dictionary<string, JsonElement> _codeSystems;
+    private readonly ConcurrentDictionary<string, Profile?> _compiled = new(StringComparer.Ordinal);
+    private readonly Lazy<Terminology> _terminology;
+
+    private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems)
+    {
+        (_schema, _definitions, _valueSets, _codeSystems) = (schema, definitions, valueSets, codeSystems);
+        _terminology = new Lazy<Terminology>(MakeTerminology);
+    }
+
+    /// <summary>The set that adds nothing to the core.</summary>
+    public static ProfileSet Core(FhirSchema schema) => Cores.GetOrAdd(schema, s => new ProfileSet(s, [], [], []));
+
+    /// <summary>The core's terminology and this set's.</summary>
+    public Terminology Terminology => _terminology.Value;
+
+    /// <summary>Canonical URLs of the profiles and extensions.</summary>
+    public IEnumerable<string> Urls => _definitions.Keys;
+
+    /// <summary>This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems; others are passed over. Later ones replace earlier ones of the same URL.</summary>
+    /// <param name="resources">JSON resources, UTF-8.</param>
+    /// <exception cref="InvalidProfileException">One is not JSON.</exception>
+    public ProfileSet With(IEnumerable<ReadOnlyMemory<byte>> resources)
+    {
+        var (definitions, valueSets, codeSystems) = (Copy(_definitions), Copy(_valueSets), Copy(_codeSystems));
+        foreach (var bytes in resources)
+        {
+            JsonElement resource;
+            try
+            {
+                using var json = JsonDocument.Parse(bytes);
+                resource = json.RootElement.Clone();
+            }
+            catch (JsonException e)
+            {
+                throw new InvalidProfileException("a resource of the package is not JSON: " + e.Message, e);
+            }
+            if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || !resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String) continue;
+            switch (type.GetString())
+            {
+                case "StructureDefinition" when resource.TryGetProperty("derivation", out var d) && d.GetString() == "constraint":
+                    definitions[url.GetString()!] = resource;
+                    break;
+                case "ValueSet":
+                    valueSets[url.GetString()!] = resource;
+                    break;
+                case "CodeSystem":
+                    codeSystems[url.GetString()!] = resource;
+                    break;
+            }
+        }
+        return new ProfileSet(_schema, definitions, valueSets, codeSystems);
+    }
+
+    /// <summary>A profile by canonical URL, with or without a version; null: it is not known.</summary>
+    /// <exception cref="InvalidProfileException">It is known and cannot be compiled.</exception>
+    internal Profile? Find(string canonical)
+    {
+        var url = canonical.Split('|')[0].Split('#')[0];
+        return _compiled.GetOrAdd(url, u => _definitions.TryGetValue(u, out var definition) ? ProfileCompiler.Compile(_schema, definition) : null);
+    }
+
+    /// <summary>Compiles every profile, and tells of those that cannot be.</summary>
+    public IReadOnlyList<string> Problems()
+    {
+        var problems = new List<string>();
+        foreach (var url in _definitions.Keys)
+        {
+            try
+            {
+                Find(url);
+            }
+            catch (InvalidProfileException e)
+            {
+                problems.Add(e.Message);
+            }
+        }
+        return problems;
+    }
+
+    private static Dictionary<string, JsonElement> Copy(Dictionary<string, JsonElement> from) => new(from, StringComparer.Ordinal);
+
+    private Terminology MakeTerminology()
+    {
+        if (_valueSets.Count == 0 && _codeSystems.Count == 0) return _schema.Terminology;
+        var expander = new ValueSetExpander(_valueSets, _codeSystems, _schema.Terminology);
+        return new Terminology(
+            _codeSystems.Select(s => (s.Key, Codes: ValueSetExpander.CodesOf(s.Value))).Where(s => s.Codes is not null).Select(s => KeyValuePair.Create(s.Key, s.Codes!)),
+            _valueSets.Keys.Select(expander.Expand).OfType<ValueSetDefinition>(),
+            _schema.Terminology);
+    }
+}

@@ -1,0 +1,58 @@
+namespace PmrGateway.Fhir;
+
+/// <summary>The codes of a value set from one system.</summary>
+/// <param name="System">The code system.</param>
+/// <param name="Codes">The codes; null: all of the system's.</param>
+public sealed record ValueSetPart(string System, IReadOnlySet<string>? Codes);
+
+/// <summary>A value set as parts. Sets that are defined by filters over systems which are not here hold those systems whole.</summary>
+/// <param name="Url">Canonical URL.</param>
+/// <param name="Parts">Its parts.</param>
+/// <param name="IsOpen">Whether a part of it cannot be told at all.</param>
+public sealed record ValueSetDefinition(string Url, IReadOnlyList<ValueSetPart> Parts, bool IsOpen);
+
+/// <summary>
+/// Code systems and value sets, without displays. Answers are three-valued: null where the gateway does not have what it takes to tell
+/// (SNOMED CT, LOINC, a value set of another guide), and then nothing is claimed.
+/// </summary>
+public sealed class Terminology
+{
+    private readonly Dictionary<string, IReadOnlySet<string>> _systems;
+    private readonly Dictionary<string, ValueSetDefinition> _valueSets;
+    private readonly Terminology? _base;
+
+    internal Terminology(IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> systems, IEnumerable<ValueSetDefinition> valueSets, Terminology? below = null)
+    {
+        _systems = new Dictionary<string, IReadOnlySet<string>>(systems, StringComparer.Ordinal);
+        _valueSets = valueSets.ToDictionary(v => v.Url, StringComparer.Ordinal);
+        _base = below;
+    }
+
+    internal IReadOnlyDictionary<string, IReadOnlySet<string>> Systems => _systems;
+
+    internal IReadOnlyDictionary<string, ValueSetDefinition> ValueSets => _valueSets;
+
+    /// <summary>All codes of a system; null for a system that is not here in full.</summary>
+    public IReadOnlySet<string>? System(string url) => _systems.GetValueOrDefault(url) ?? _base?.System(url);
+
+    /// <summary>A value set by canonical URL without version, or null.</summary>
+    public ValueSetDefinition? ValueSet(string url) => _valueSets.GetValueOrDefault(url) ?? _base?.ValueSet(url);
+
+    /// <summary>Whether a code is in a value set; null: it cannot be told here.</summary>
+    /// <param name="valueSet">Canonical URL, without version.</param>
+    /// <param name="system">The code's system, or null for a bare code, which any system of the set may hold.</param>
+    /// <param name="code">The code.</param>
+    public bool? Contains(string valueSet, string? system, string code)
+    {
+        if (ValueSet(valueSet) is not { } set) return null;
+        var unknown = set.IsOpen;
+        foreach (var part in set.Parts)
+        {
+            if (system is not null && part.System != system) continue;
+            var codes = part.Codes ?? System(part.System);
+            if (codes is null) unknown = true;
+            else if (codes.Contains(code)) return true;
+        }
+        return unknown ? null : false;
+    }
+}

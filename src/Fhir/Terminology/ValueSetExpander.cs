@@ -1,0 +1,169 @@
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// Makes <see cref="ValueSetDefinition"/>s of ValueSet resources, with the code systems among them. Source: R4 valueset.html, "Value Set Expansion".
+/// </summary>
+internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> valueSets, IReadOnlyDictionary<string, JsonElement> codeSystems, Terminology? below)
+{
+    private readonly Dictionary<string, ValueSetDefinition?> _done = new(StringComparer.Ordinal);
+
+    /// <summary>All codes of a complete code system; null for one that is a fragment or elsewhere.</summary>
+    public static IReadOnlySet<string>? CodesOf(JsonElement codeSystem) =>
+        codeSystem.TryGetProperty("content", out var content) && content.GetString() == "complete" && codeSystem.TryGetProperty("concept", out _)
+            ? All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal)
+            : null;
+
+    /// <summary>The definition of a value set; null where it is not here.</summary>
+    public ValueSetDefinition? Expand(string canonical)
+    {
+        var url = canonical.Split('|')[0];
+        if (_done.TryGetValue(url, out var done)) return done;
+        // A set that includes itself is told by what else it includes.
+        _done[url] = new ValueSetDefinition(url, [], true);
+        return _done[url] = valueSets.TryGetValue(url, out var resource) ? Read(url, resource) : below?.ValueSet(url);
+    }
+
+    private ValueSetDefinition Read(string url, JsonElement resource)
+    {
+        if (!resource.TryGetProperty("compose", out var compose))
+        {
+            return resource.TryGetProperty("expansion", out var expansion) && expansion.TryGetProperty("contains", out var contains)
+                ? new ValueSetDefinition(url, [.. Listed(contains).GroupBy(c => c.System).Select(g => new ValueSetPart(g.Key, g.Select(c => c.Code).ToHashSet(StringComparer.Ordinal)))], false)
+                : new ValueSetDefinition(url, [], true);
+        }
+        var parts = new List<ValueSetPart>();
+        var open = false;
+        if (compose.TryGetProperty("include", out var includes))
+            foreach (var include in includes.EnumerateArray()) open |= !Include(include, parts);
+        if (compose.TryGetProperty("exclude", out var excludes))
+        {
+            foreach (var exclude in excludes.EnumerateArray())
+            {
+                var taken = new List<ValueSetPart>();
+                // What is taken out and cannot be listed makes those systems untold.
+                if (!Include(exclude, taken)) open = true;
+                parts = [.. parts.Select(p => Without(p, taken))];
+            }
+        }
+        return new ValueSetDefinition(url, parts, open);
+    }
+
+    // False where what is included cannot be told, not even by system.
+    private bool Include(JsonElement include, List<ValueSetPart> parts)
+    {
+        List<ValueSetPart>? own = null;
+        if (include.TryGetProperty("system", out var systemElement))
+        {
+            var system = systemElement.GetString()!;
+            IReadOnlySet<string>? codes = null;
+            if (include.TryGetProperty("concept", out var concepts)) codes = concepts.EnumerateArray().Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal);
+            else if (include.TryGetProperty("filter", out var filters)) codes = codeSystems.TryGetValue(system, out var codeSystem) && CodesOf(codeSystem) is not null ? Filter(codeSystem, filters) : null;
+            own = [new ValueSetPart(system, codes)];
+        }
+        if (include.TryGetProperty("valueSet", out var sets))
+        {
+            // Several sets of one include, and a system beside them, are intersected.
+            foreach (var set in sets.EnumerateArray())
+            {
+                if (Expand(set.GetString()!) is not { } definition || definition.IsOpen) return false;
+                own = own is null ? [.. definition.Parts] : [.. own.Select(p => Intersect(p, definition)).OfType<ValueSetPart>()];
+            }
+        }
+        if (own is null) return false;
+        parts.AddRange(own);
+        return true;
+    }
+
+    private ValueSetPart? Intersect(ValueSetPart part, ValueSetDefinition with)
+    {
+        HashSet<string>? codes = null;
+        foreach (var other in with.Parts.Where(p => p.System == part.System))
+        {
+            var (mine, theirs) = (part.Codes ?? Whole(part.System), other.Codes ?? Whole(part.System));
+            if (mine is null && theirs is null) return part;
+            codes ??= new HashSet<string>(StringComparer.Ordinal);
+            codes.UnionWith(mine is null ? theirs! : theirs is null ? mine : mine.Intersect(theirs));
+        }
+        return codes is null ? null : new ValueSetPart(part.System, codes);
+    }
+
+    private ValueSetPart Without(ValueSetPart part, List<ValueSetPart> taken)
+    {
+        foreach (var other in taken.Where(t => t.System == part.System))
+        {
+            if ((part.Codes ?? Whole(part.System)) is not { } mine || (other.Codes ?? Whole(part.System)) is not { } theirs) continue;
+            part = part with { Codes = mine.Except(theirs).ToHashSet(StringComparer.Ordinal) };
+        }
+        return part;
+    }
+
+    private IReadOnlySet<string>? Whole(string system) => codeSystems.TryGetValue(system, out var codeSystem) ? CodesOf(codeSystem) : below?.System(system);
+
+    private static IEnumerable<(string System, string Code)> Listed(JsonElement contains)
+    {
+        foreach (var item in contains.EnumerateArray())
+        {
+            if (item.TryGetProperty("code", out var code)) yield return (item.TryGetProperty("system", out var system) ? system.GetString()! : "", code.GetString()!);
+            if (!item.TryGetProperty("contains", out var inner)) continue;
+            foreach (var child in Listed(inner)) yield return child;
+        }
+    }
+
+    private static HashSet<string>? Filter(JsonElement codeSystem, JsonElement filters)
+    {
+        var codes = All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal);
+        foreach (var filter in filters.EnumerateArray())
+        {
+            var (property, op, value) = (filter.GetProperty("property").GetString(), filter.GetProperty("op").GetString(), filter.GetProperty("value").GetString()!);
+            if (property is not ("concept" or "code") || op is not ("is-a" or "descendent-of" or "is-not-a" or "in" or "=")) return null;
+            if (op is "in" or "=")
+            {
+                codes.IntersectWith(value.Split(',').Select(v => v.Trim()));
+                continue;
+            }
+            var below = Below(codeSystem, value);
+            if (op == "descendent-of") below.Remove(value);
+            if (op == "is-not-a") codes.ExceptWith(below);
+            else codes.IntersectWith(below);
+        }
+        return codes;
+    }
+
+    /// <summary>A concept and all below it: by nesting, and by the subsumedBy property of the v3 code systems.</summary>
+    private static HashSet<string> Below(JsonElement codeSystem, string root)
+    {
+        var parents = new List<(string Child, string Parent)>();
+        void Walk(JsonElement concepts, string? parent)
+        {
+            foreach (var concept in concepts.EnumerateArray())
+            {
+                var code = concept.GetProperty("code").GetString()!;
+                if (parent is not null) parents.Add((code, parent));
+                if (concept.TryGetProperty("property", out var properties))
+                    foreach (var p in properties.EnumerateArray())
+                        if (p.GetProperty("code").GetString() is "subsumedBy" or "parent" && p.TryGetProperty("valueCode", out var up)) parents.Add((code, up.GetString()!));
+                if (concept.TryGetProperty("concept", out var children)) Walk(children, code);
+            }
+        }
+        Walk(codeSystem.GetProperty("concept"), null);
+        var below = new HashSet<string> { root };
+        for (var grew = true; grew;)
+        {
+            grew = false;
+            foreach (var (child, parent) in parents) grew |= below.Contains(parent) && below.Add(child);
+        }
+        return below;
+    }
+
+    private static IEnumerable<JsonElement> All(JsonElement element)
+    {
+        if (!element.TryGetProperty("concept", out var concepts)) yield break;
+        foreach (var concept in concepts.EnumerateArray())
+        {
+            yield return concept;
+            foreach (var child in All(concept)) yield return child;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>Where a validation stands in the document, and what it found. A path is written out only when there is something to say.</summary>
+internal sealed class IssueSink(ResourceDocument document, int maxIssues)
+{
+    private readonly List<(string Name, int Index)> _path = [];
+
+    public List<ValidationIssue> Issues { get; } = [];
+
+    public int Errors { get; private set; }
+
+    /// <summary>FHIRPath of the place.</summary>
+    public string Path
+    {
+        get
+        {
+            var text = new StringBuilder();
+            foreach (var (name, index) in _path)
+            {
+                if (text.Length > 0) text.Append('.');
+                text.Append(name);
+                if (index >= 0) text.Append('[').Append(index).Append(']');
+            }
+            return text.ToString();
+        }
+    }
+
+    public void Push(string name, int index = -1) => _path.Add((name, index));
+
+    public void Pop() => _path.RemoveAt(_path.Count - 1);
+
+    /// <summary>The path as a mark, to come back to.</summary>
+    public int Depth => _path.Count;
+
+    public void Error(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Error, code, at, text, below);
+
+    public void Warning(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Warning, code, at, text, below);
+
+    private void Add(IssueSeverity severity, IssueCode code, ElementNode at, string text, string? below)
+    {
+        if (severity != IssueSeverity.Warning) Errors++;
+        if (Issues.Count >= maxIssues)
+        {
+            // The list is full; an error still takes the place of a warning, so that the verdict has its reason.
+            if (severity == IssueSeverity.Warning || Issues.FindLastIndex(i => i.Severity == IssueSeverity.Warning) is not (>= 0 and var last)) return;
+            Issues.RemoveAt(last);
+        }
+        var (line, column) = document.LineAt(at.PropertyStart);
+        var path = below is null ? Path : Path + "." + below;
+        Issues.Add(new ValidationIssue(severity, code, path, text) { Line = line, Column = column });
+    }
+
+    /// <summary>A name of the sender's, fit for a message: cut, and without control characters, which must not reach a log or a terminal.</summary>
+    public static string Shown(string name)
+    {
+        var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(64)]);
+        return clean.Length < name.Length ? clean + "..." : clean;
+    }
+}

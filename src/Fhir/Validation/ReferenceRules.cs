@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>What a Reference points to, as far as the document tells. Nothing is fetched. https://hl7.org/fhir/R4/references.html</summary>
+internal sealed class ReferenceRules(ValidationRun run)
+{
+    private Dictionary<string, ElementNode>? _entries;
+
+    public void Check(ElementNode node, TypeReference type)
+    {
+        if (node["reference"] is not { Kind: JsonTokenType.String } text) return;
+        var reference = text.Text;
+        var target = Resolve(reference)?.Type?.Name ?? FhirReference.TypeNamed(reference);
+        if (target is null) return;
+        if (type.Targets.Count > 0 && !type.Targets.Contains(target))
+            run.Sink.Error(IssueCode.Structure, text, $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}", "reference");
+        if (node["type"] is { Kind: JsonTokenType.String } stated && !stated.Text.Contains('/') && stated.Text != target)
+            run.Sink.Error(IssueCode.Structure, stated, $"the reference points to {target}, its type says otherwise", "type");
+    }
+
+    /// <summary>The resource of this document that a reference names, or null.</summary>
+    public ElementNode? Resolve(string reference)
+    {
+        if (reference.StartsWith('#')) return ReferenceResolver.Find(run.Document, run.Resource, reference);
+        if (run.Document.ResourceType != "Bundle") return null;
+        return (_entries ??= Entries()).TryGetValue(reference.Split("/_history/")[0], out var found) ? found : null;
+    }
+
+    // By fullUrl, and by Type/id where the fullUrl ends so.
+    private Dictionary<string, ElementNode> Entries()
+    {
+        var entries = new Dictionary<string, ElementNode>(StringComparer.Ordinal);
+        foreach (var entry in run.Document.Root.ItemsAt("entry"))
+        {
+            if (entry.StringAt("fullUrl") is not { } url || entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
+            entries.TryAdd(url, resource);
+            var parts = url.Split('/');
+            if (parts.Length > 2) entries.TryAdd($"{parts[^2]}/{parts[^1]}", resource);
+        }
+        return entries;
+    }
+}

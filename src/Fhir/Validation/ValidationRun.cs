@@ -1,0 +1,315 @@
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// One walk over one document by the types of R4. The rules that look at more than one element (<see cref="BundleRules"/>,
+/// <see cref="ReferenceRules"/>, <see cref="ExtensionRules"/>, profiles) are called from here, each where it applies.
+/// </summary>
+internal sealed class ValidationRun
+{
+    private readonly FhirSchema _schema;
+    private readonly FhirPathContext _context;
+    private readonly TypeDefinition _element;
+    private readonly ReferenceRules _references;
+    private Item _resource;
+    private Item _root;
+
+    public ValidationRun(ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
+    {
+        (Document, _schema, Profiles, Options, _context) = (document, schema, profiles, options, context);
+        Sink = new IssueSink(document, options.MaxIssues);
+        _element = schema.Type("Element")!;
+        _references = new ReferenceRules(this);
+    }
+
+    public ResourceDocument Document { get; }
+
+    public ProfileSet Profiles { get; }
+
+    public ValidationOptions Options { get; }
+
+    public IssueSink Sink { get; }
+
+    /// <summary>The resource that holds what is being looked at, and that contains it where that is contained: %rootResource.</summary>
+    public Item Resource => _root;
+
+    public ReferenceRules References => _references;
+
+    public ValidationReport Validate(string? profile)
+    {
+        if (profile is not null && Profiles.Find(profile) is null && !IsCore(profile))
+        {
+            Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
+            return new ValidationReport(Sink.Issues, Sink.Errors);
+        }
+        Resource_(Document.Root, null);
+        if (profile is not null && Profiles.Find(profile) is { } found && Document.Root.Type is not null) InResource(Document.Root, () => new ProfileRun(this, found).Check(Document.Root));
+        return new ValidationReport(Sink.Issues, Sink.Errors);
+    }
+
+    /// <summary>Whether an element conforms to a profile; findings are not kept.</summary>
+    public bool Conforms(ElementNode node, Profile profile)
+    {
+        _resource = _root = Item.OfNode(node);
+        Sink.Push(node.Type?.Name ?? "");
+        new ProfileRun(this, profile).Check(node);
+        return Sink.Errors == 0;
+    }
+
+    /// <summary>Whether an invariant holds; null where it could not be evaluated.</summary>
+    public bool? Holds(Invariant invariant, in Item item)
+    {
+        _context.Begin(item, _resource, _root);
+        try
+        {
+            return invariant.Compiled.Body.Test(_context, item) ?? false;
+        }
+        catch (FhirPathException)
+        {
+            return null;
+        }
+    }
+
+    public void Check(Invariant invariant, in Item item, ElementNode at)
+    {
+        var holds = Holds(invariant, item);
+        if (holds == true) return;
+        var text = holds is null ? $"the rule {invariant.Key} cannot be evaluated: {invariant.Expression}" : $"the rule {invariant.Key} does not hold: {invariant.Expression}";
+        if (holds is null || invariant.IsWarning) Sink.Warning(IssueCode.Invariant, at, text);
+        else Sink.Error(IssueCode.Invariant, at, text);
+    }
+
+    private bool IsCore(string url) => url.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && _schema.Type(url[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) is not null;
+
+    private void InResource(ElementNode node, Action check)
+    {
+        _resource = _root = Item.OfNode(node);
+        Sink.Push(node.Type!.Name);
+        check();
+        Sink.Pop();
+    }
+
+    private void Resource_(ElementNode node, ElementNode? holder)
+    {
+        var isRoot = holder is null;
+        if (node.Kind != JsonTokenType.StartObject)
+        {
+            Sink.Error(IssueCode.Structure, node, "a resource is an object");
+            return;
+        }
+        if (node.Type is not { Kind: TypeKind.Resource, IsAbstract: false } type)
+        {
+            var name = node["resourceType"];
+            Sink.Error(IssueCode.Structure, name ?? node, name is null ? "resourceType is missing" : name.Value.Kind != JsonTokenType.String ? "resourceType is a string" : $"'{IssueSink.Shown(name.Value.Text)}' is not a resource type of R4");
+            return;
+        }
+        var outer = _resource;
+        var outerRoot = _root;
+        _resource = Item.OfNode(node);
+        // Of a contained resource %rootResource is what contains it; an entry's is its own. https://hl7.org/fhir/R4/fhirpath.html#variables
+        if (isRoot || holder!.Value.NameId != Document.Schema.Names.IdOf("contained")) _root = _resource;
+        if (isRoot) Sink.Push(type.Name);
+        Object(node, type, isResource: true);
+        if (node["contained"] is not null) ContainedRules.Check(this, node);
+        if (type.Name == "Bundle") new BundleRules(this, node).Check();
+        Invariants(type, Item.OfNode(node), node);
+        Claims(node);
+        if (isRoot) Sink.Pop();
+        (_resource, _root) = (outer, outerRoot);
+    }
+
+    private void Claims(ElementNode node)
+    {
+        if (node["meta"] is not { Kind: JsonTokenType.StartObject } meta) return;
+        foreach (var claim in meta.ItemsAt("profile"))
+        {
+            if (claim.Kind != JsonTokenType.String) continue;
+            var url = claim.Text;
+            if (Profiles.Find(url) is { } profile)
+            {
+                if (profile.Type == node.Type!.Name) new ProfileRun(this, profile).Check(node);
+                else Sink.Error(IssueCode.Structure, claim, $"the profile {IssueSink.Shown(url)} is one of {profile.Type}", "meta.profile");
+            }
+            else if (IsCore(url))
+            {
+                if (!node.Type!.Is(_schema.Type(url[SchemaCompiler.CoreTypes.Length..].Split('|')[0])!)) Sink.Error(IssueCode.Structure, claim, $"it is no {IssueSink.Shown(url)}", "meta.profile");
+            }
+            else
+            {
+                Sink.Warning(IssueCode.NotSupported, claim, $"the profile {IssueSink.Shown(url)} is not known here and was not checked", "meta.profile");
+            }
+        }
+    }
+
+    private void Object(ElementNode node, TypeDefinition type, bool isResource)
+    {
+        if (node.ChildCount == (isResource ? 1 : 0)) Sink.Error(IssueCode.Structure, node, "an object is not empty");
+        Span<int> counts = stackalloc int[type.Elements.Count];
+        Span<int> names = stackalloc int[type.Elements.Count];
+        foreach (var child in node)
+        {
+            if (isResource && child.NameId == _schema.Names.ResourceType) continue;
+            if (child.Property is not { } property)
+            {
+                Sink.Error(IssueCode.Structure, child, $"'{IssueSink.Shown(child.Name!)}' is not an element of {type.Name}");
+                continue;
+            }
+            var value = property.IsSibling ? property.PairId : property.NameId;
+            var ordinal = property.Element.Ordinal;
+            if (counts[ordinal] > 0 && names[ordinal] != value) Sink.Error(IssueCode.Structure, child, "a choice element has one type only", property.Element.Name);
+            names[ordinal] = value;
+            if (property.IsSibling) counts[ordinal] = Math.Max(counts[ordinal], Sibling(node, child, property));
+            else counts[ordinal] = Math.Max(counts[ordinal], Values(node, child, property));
+        }
+        for (var i = 0; i < type.Elements.Count; i++)
+        {
+            var element = type.Elements[i];
+            if (counts[i] < element.Min) Sink.Error(IssueCode.Required, node, $"at least {element.Min} of {element.Name} is required, {counts[i]} given", element.Name);
+            if (element.Max >= 0 && counts[i] > element.Max) Sink.Error(IssueCode.Structure, node, $"at most {element.Max} of {element.Name} is allowed, {counts[i]} given", element.Name);
+        }
+    }
+
+    private int Values(ElementNode parent, ElementNode node, PropertySpec property)
+    {
+        var sibling = property.PairId < 0 ? null : parent.Child(property.PairId);
+        if (!property.Element.IsArray)
+        {
+            Sink.Push(property.Element.Name);
+            if (node.Kind == JsonTokenType.StartArray) Sink.Error(IssueCode.Structure, node, "one value, not an array");
+            else if (node.Kind == JsonTokenType.Null) Sink.Error(IssueCode.Structure, node, "null is no value");
+            else Value(parent, node, sibling, property);
+            Sink.Pop();
+            return 1;
+        }
+        if (node.Kind != JsonTokenType.StartArray)
+        {
+            Sink.Error(IssueCode.Structure, node, "an array, even for one value", property.Element.Name);
+            return 1;
+        }
+        if (node.ChildCount == 0) Sink.Error(IssueCode.Structure, node, "an array is not empty", property.Element.Name);
+        var beside = sibling is { Kind: JsonTokenType.StartArray, ChildCount: > 0 } s ? s.Index + 1 : -1;
+        var i = 0;
+        foreach (var item in node)
+        {
+            Sink.Push(property.Element.Name, i++);
+            ElementNode? other = beside >= 0 && Document.Rows[beside].Kind == JsonTokenType.StartObject ? new ElementNode(Document, beside) : null;
+            // A null stands for "no value, see _name": it needs a _name array with an object at its place.
+            if (item.Kind != JsonTokenType.Null) Value(node, item, other, property);
+            else if (other is null) Sink.Error(IssueCode.Structure, item, "null needs an extension at its place in _" + property.Name);
+            if (beside >= 0) beside = Document.Rows[beside].Next;
+            Sink.Pop();
+        }
+        return i;
+    }
+
+    private int Sibling(ElementNode parent, ElementNode node, PropertySpec property)
+    {
+        var value = parent.Child(property.PairId);
+        if (!property.Element.IsArray)
+        {
+            Sink.Push(property.Element.Name);
+            if (node.Kind != JsonTokenType.StartObject) Sink.Error(IssueCode.Structure, node, $"{property.Name} is an object");
+            else Primitive(node, property, value);
+            Sink.Pop();
+            return 1;
+        }
+        if (node.Kind != JsonTokenType.StartArray || node.ChildCount == 0)
+        {
+            Sink.Error(IssueCode.Structure, node, $"{property.Name} is an array with items", property.Element.Name);
+            return 1;
+        }
+        if (value is { } values && values.ChildCount != node.ChildCount)
+            Sink.Error(IssueCode.Structure, node, $"{property.Name} has as many items as its values", property.Element.Name);
+        var i = 0;
+        foreach (var item in node)
+        {
+            Sink.Push(property.Element.Name, i++);
+            if (item.Kind == JsonTokenType.StartObject) Primitive(item, property, value);
+            else if (item.Kind != JsonTokenType.Null) Sink.Error(IssueCode.Structure, item, "an object or null");
+            else if (value is null) Sink.Error(IssueCode.Structure, item, "null needs a value at its place");
+            Sink.Pop();
+        }
+        return i;
+    }
+
+    // Id and extensions of a primitive.
+    private void Primitive(ElementNode node, PropertySpec property, ElementNode? value)
+    {
+        Object(node, _element, isResource: false);
+        if (value is null && node["extension"] is null) Sink.Error(IssueCode.Structure, node, "an element without a value has an extension");
+        if (value is null && property.Type.Definition is { } type) Invariants(property.Element.Invariants, Item.OfNode(Document, -1, node.Index, type), node);
+    }
+
+    private void Value(ElementNode parent, ElementNode node, ElementNode? sibling, PropertySpec property)
+    {
+        var type = node.Property?.Type.Definition;
+        if (type is { Kind: TypeKind.Resource })
+        {
+            Resource_(node, parent);
+            return;
+        }
+        if (type is null)
+        {
+            Sink.Error(IssueCode.NotSupported, node, $"the type {property.Type.Name} is not known here");
+            return;
+        }
+        var element = property.Element;
+        if (type.Kind == TypeKind.Primitive)
+        {
+            if (Primitives.Check(type.Name, node) is { } problem) Sink.Error(IssueCode.Value, node, problem);
+            else if (element.Binding is { } binding) BindingRules.Check(this, binding, node);
+        }
+        else if (node.Kind != JsonTokenType.StartObject)
+        {
+            Sink.Error(IssueCode.Structure, node, $"a {type.Name} is an object");
+            return;
+        }
+        else
+        {
+            Object(node, type, isResource: false);
+            switch (type.Name)
+            {
+                case "Reference":
+                    _references.Check(node, property.Type);
+                    break;
+                case "Extension":
+                    ExtensionRules.Check(this, parent.Kind == JsonTokenType.StartArray ? parent : node, node);
+                    break;
+                case "Attachment":
+                    AttachmentRules.Check(this, node);
+                    break;
+            }
+            if (element.Binding is { } binding) BindingRules.Check(this, binding, node);
+        }
+        var item = Item.OfNode(Document, node.Index, sibling?.Index ?? -1, type);
+        Invariants(element.Invariants, item, node);
+        Invariants(type, item, node);
+    }
+
+    private void Invariants(TypeDefinition type, in Item item, ElementNode node)
+    {
+        for (var t = type; t is not null; t = t.Base)
+        {
+            Invariants(t.Invariants, item, node);
+            // The snapshot of a resource or datatype repeats what it inherits.
+            if (t.Kind != TypeKind.Backbone) break;
+        }
+    }
+
+    private void Invariants(IReadOnlyList<Invariant> invariants, in Item item, ElementNode node)
+    {
+        for (var i = 0; i < invariants.Count; i++)
+        {
+            var invariant = invariants[i];
+            if (NativeInvariants.Find(invariant.Key) is { } native)
+            {
+                if (!native(this, node)) Check(invariant, item, node);
+            }
+            else
+            {
+                Check(invariant, item, node);
+            }
+        }
+    }
+}

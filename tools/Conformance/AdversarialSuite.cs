@@ -1,0 +1,42 @@
+using System.Diagnostics;
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Tools.Conformance;
+
+/// <summary>Hostile and edge-case files with the verdict that each must get, in under a second: expected.tsv.</summary>
+internal static class AdversarialSuite
+{
+    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(1);
+
+    public static IEnumerable<SuiteResult> Run(SuiteData data)
+    {
+        if (data.Folder("adversarial") is not { } folder || !File.Exists(Path.Combine(folder, "expected.tsv"))) yield break;
+        var validator = new Validator(FhirSchema.R4);
+        var (passed, total, either, failures) = (0, 0, 0, new List<string>());
+        var warm = false;
+        foreach (var line in File.ReadLines(Path.Combine(folder, "expected.tsv")).Skip(1))
+        {
+            var columns = line.Split('\t');
+            var (file, expect) = (columns[0], columns[1]);
+            var bytes = File.ReadAllBytes(Path.Combine(folder, file));
+            if (!warm) Validate(validator, "{\"resourceType\":\"Patient\"}"u8.ToArray());
+            warm = true;
+            var start = Stopwatch.GetTimestamp();
+            var (valid, text) = Validate(validator, bytes);
+            var took = Stopwatch.GetElapsedTime(start);
+            var ok = expect switch { "ACCEPT" => valid, "REJECT" => !valid, _ => true } && took < MaxTime;
+            if (expect is not ("ACCEPT" or "REJECT")) either++;
+            total++;
+            if (ok) passed++;
+            else failures.Add($"{file}: {expect}, was {(valid ? "accepted" : "rejected")} in {took.TotalMilliseconds:F0} ms; {columns[4]}; {text}");
+        }
+        yield return new SuiteResult("adversarial", passed, total, 1, $"{either} of them may get either verdict", failures);
+    }
+
+    public static (bool Valid, string Text) Validate(Validator validator, byte[] bytes)
+    {
+        if (!ResourceDocument.TryParse(bytes, out var document, out var issue)) return (false, issue!.Text);
+        var report = validator.Validate(document!);
+        return (report.IsValid, string.Join("; ", report.Errors.Take(3).Select(e => $"{e.Expression}: {e.Text}")));
+    }
+}

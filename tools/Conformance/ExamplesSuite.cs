@@ -1,0 +1,27 @@
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Tools.Conformance;
+
+/// <summary>Resources of others that are meant to be valid: what is flagged is listed; each must come back byte for byte.</summary>
+internal static class ExamplesSuite
+{
+    public static IEnumerable<SuiteResult> Run(SuiteData data) => RunArchive(data, "examples", 0.98);
+
+    public static IEnumerable<SuiteResult> RunArchive(SuiteData data, string suite) => RunArchive(data, suite, 0);
+
+    private static IEnumerable<SuiteResult> RunArchive(SuiteData data, string suite, double threshold)
+    {
+        var validator = new Validator(FhirSchema.R4);
+        var (passed, total, bytesRead, failures) = (0, 0, 0L, new List<string>());
+        foreach (var (name, bytes) in data.Files(suite))
+        {
+            if (!bytes.AsSpan().Contains((byte)'{') || bytes.AsSpan().IndexOf("resourceType"u8) < 0) continue;
+            total++;
+            bytesRead += bytes.Length;
+            var (valid, text) = AdversarialSuite.Validate(validator, bytes);
+            if (valid) passed++;
+            else failures.Add($"{name}: {text}");
+        }
+        if (total > 0) yield return new SuiteResult(suite, passed, total, threshold, $"{bytesRead / 1e6:F1} MB; a count below the total is of files that are flagged invalid", failures);
+    }
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Tools.Conformance;
+
+/// <summary>Cases of the HL7 validator with the verdict that the reference validator recorded: agreement on valid or invalid.</summary>
+internal static class ValidatorSuite
+{
+    public static IEnumerable<SuiteResult> Run(SuiteData data)
+    {
+        if (data.Folder("validator") is not { } folder || !File.Exists(Path.Combine(folder, "manifest-r4.json"))) yield break;
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "manifest-r4.json")));
+        foreach (var (tier, threshold) in new[] { ("base", 0.88), ("profile", 0.75) })
+        {
+            if (!manifest.RootElement.TryGetProperty(tier, out var cases)) continue;
+            var (passed, total, failures) = (0, 0, new List<string>());
+            foreach (var test in cases.EnumerateArray())
+            {
+                total++;
+                var expected = test.GetProperty("kind").GetString();
+                var (valid, text) = Validate(folder, test);
+                if ((expected == "VALID") == valid) passed++;
+                else failures.Add($"{test.GetProperty("name").GetString()}: {expected}: {(valid ? Reference(test) : text)}");
+            }
+            yield return new SuiteResult("validator-" + tier, passed, total, threshold, "agreement with the recorded verdict of the reference validator", failures);
+        }
+    }
+
+    private static string Reference(JsonElement test) => "we accept; the reference says: " + string.Join(" | ", (Verdict(test).ValueKind == JsonValueKind.Object && Verdict(test).TryGetProperty("msgs", out var messages) ? messages.EnumerateArray().ToList() : []).Select(m => m.GetString()!.ReplaceLineEndings(" ")).Take(2));
+
+    private static JsonElement Verdict(JsonElement test) => test.TryGetProperty("profile", out var profile) ? (profile.GetProperty("java") is { ValueKind: JsonValueKind.Object } own ? own : test.GetProperty("java")) : test.GetProperty("java");
+
+    private static (bool Valid, string Text) Validate(string folder, JsonElement test)
+    {
+        var supporting = new List<ReadOnlyMemory<byte>>();
+        void Load(string name, JsonElement of)
+        {
+            if (of.TryGetProperty(name, out var files) && files.ValueKind == JsonValueKind.Array)
+                foreach (var file in files.EnumerateArray()) Add(file.GetString()!);
+        }
+        void Add(string file)
+        {
+            var path = Find(folder, file);
+            if (path is not null && Json(File.ReadAllBytes(path), out _) is { } json) supporting.Add(json);
+        }
+        Load("supporting", test);
+        Load("profiles", test);
+        string? url = null;
+        if (test.TryGetProperty("profile", out var profile))
+        {
+            Load("supporting", profile);
+            if (profile.TryGetProperty("source", out var source) && source.ValueKind == JsonValueKind.String)
+            {
+                if (Find(folder, source.GetString()!) is { } path && Json(File.ReadAllBytes(path), out _) is { } json)
+                {
+                    supporting.Add(json);
+                    using var parsed = JsonDocument.Parse(json);
+                    url = parsed.RootElement.TryGetProperty("url", out var u) ? u.GetString() : null;
+                }
+                else if (source.GetString()!.Contains(':'))
+                {
+                    url = source.GetString();
+                }
+            }
+        }
+        var file = Find(folder, test.GetProperty("file").GetString()!);
+        if (file is null) return (false, "the file is not here");
+        var body = Json(File.ReadAllBytes(file), out var issues);
+        if (issues.Count > 0 || body is null) return (false, string.Join("; ", issues.Select(i => i.Text)));
+        if (!ResourceDocument.TryParse(body, out var document, out var issue)) return (false, issue!.Text);
+        try
+        {
+            var validator = new Validator(FhirSchema.R4, ProfileSet.Core(FhirSchema.R4).With(supporting));
+            var report = validator.Validate(document!, url);
+            return (report.IsValid, string.Join("; ", report.Errors.Take(3).Select(e => $"{e.Expression}: {e.Text}")));
+        }
+        catch (InvalidProfileException e)
+        {
+            return (false, "profile: " + e.Message);
+        }
+    }
+
+    private static string? Find(string folder, string file) =>
+        new[] { Path.Combine(folder, "files", file), Path.Combine(folder, file) }.FirstOrDefault(File.Exists)
+        ?? Directory.EnumerateFiles(folder, Path.GetFileName(file), SearchOption.AllDirectories).FirstOrDefault(f => f.EndsWith(file, StringComparison.Ordinal));
+
+    private static byte[]? Json(byte[] bytes, out IReadOnlyList<ValidationIssue> issues)
+    {
+        issues = [];
+        return FhirXml.IsXml(bytes) ? FhirXml.ToJson(bytes, out issues) : bytes;
+    }
+}
