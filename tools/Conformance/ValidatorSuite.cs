@@ -16,8 +16,10 @@ internal static class ValidatorSuite
             var (passed, total, failures) = (0, 0, new List<string>());
             foreach (var test in cases.EnumerateArray())
             {
-                total++;
                 var expected = test.GetProperty("kind").GetString();
+                // Of some cases no verdict is recorded.
+                if (expected == "nojava") continue;
+                total++;
                 var (valid, text) = Validate(folder, test);
                 if ((expected == "VALID") == valid) passed++;
                 else failures.Add($"{test.GetProperty("name").GetString()}: {expected}: {(valid ? Reference(test) : text)}");
@@ -70,7 +72,12 @@ internal static class ValidatorSuite
         if (!ResourceDocument.TryParse(body, out var document, out var issue)) return (false, issue!.Text);
         try
         {
-            var validator = new Validator(FhirSchema.R4, ProfileSet.Core(FhirSchema.R4).With(supporting));
+            var validator = new Validator(FhirSchema.R4, ProfileSet.Core(FhirSchema.R4).With(supporting), new ValidationOptions
+            {
+                // As the reference ran them.
+                UnknownExtensions = UnknownExtensions.Refuse,
+                RefusesTagsInTexts = test.TryGetProperty("security-checks", out var checks) && checks.ValueKind == JsonValueKind.True,
+            });
             var report = validator.Validate(document!, url);
             return (report.IsValid, string.Join("; ", report.Errors.Take(3).Select(e => $"{e.Expression}: {e.Text}")));
         }

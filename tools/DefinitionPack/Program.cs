@@ -2,6 +2,7 @@
 // usage: definition-pack FOLDER_OF_THE_NPM_PACKAGE OUTPUT [--check]
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Tools.DefinitionPack;
 
 if (args.Length < 2)
 {
@@ -45,7 +46,9 @@ var terminology = new Terminology(
     systems.Select(s => (s.Key, Codes: ValueSetExpander.CodesOf(s.Value))).Where(s => s.Codes is not null).Select(s => KeyValuePair.Create(s.Key, s.Codes!)),
     sets.Keys.Select(expander.Expand).OfType<ValueSetDefinition>());
 
-var pack = PackFormat.Write(new FhirSchema(types, searchParameters, compartment, () => terminology));
+var profiles = ByUrl("StructureDefinition").Where(d => d.Value.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && d.Value.TryGetProperty("snapshot", out _)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));
+
+var pack = PackFormat.Write(new FhirSchema(types, searchParameters, compartment, () => terminology, () => profiles));
 if (check)
 {
     if (File.Exists(output) && File.ReadAllBytes(output).AsSpan().SequenceEqual(pack)) return 0;
@@ -53,7 +56,7 @@ if (check)
     return 1;
 }
 File.WriteAllBytes(output, pack);
-Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count} code systems, {terminology.ValueSets.Count} value sets, {searchParameters.Count} search parameters, {pack.Length} bytes");
+Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count} code systems, {terminology.ValueSets.Count} value sets, {profiles.Count} profiles, {searchParameters.Count} search parameters, {pack.Length} bytes");
 return 0;
 
 IEnumerable<JsonElement> Entries(string file)

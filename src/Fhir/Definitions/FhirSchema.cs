@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace PmrGateway.Fhir;
 
 /// <summary>
@@ -15,8 +17,10 @@ public sealed class FhirSchema
         IReadOnlyList<TypeDefinition> types,
         IReadOnlyList<SearchParameterSpec> searchParameters,
         IReadOnlyDictionary<string, IReadOnlyList<string>> patientCompartment,
-        Func<Terminology> terminology)
+        Func<Terminology> terminology,
+        Func<Dictionary<string, JsonElement>> coreProfiles)
     {
+        CoreProfiles = coreProfiles;
         _types = new Dictionary<string, TypeDefinition>(types.Count, StringComparer.Ordinal);
         foreach (var type in types) _types.Add(type.Name, type);
         _patientCompartment = new Dictionary<string, IReadOnlyList<string>>(patientCompartment, StringComparer.Ordinal);
@@ -45,6 +49,9 @@ public sealed class FhirSchema
         _types.Values.Where(t => t is { Kind: TypeKind.Resource, IsAbstract: false }).Select(t => t.Name).Order(StringComparer.Ordinal);
 
     internal NameTable Names { get; }
+
+    /// <summary>Reads the profiles and extensions of the core, by URL: StructureDefinitions with what a <see cref="ProfileCompiler"/> reads.</summary>
+    internal Func<Dictionary<string, JsonElement>> CoreProfiles { get; }
 
     /// <summary>All types: primitives, datatypes, backbones, resources.</summary>
     public IEnumerable<TypeDefinition> Types => _types.Values;

@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// The compact file that the official definitions are compiled to: a version line and two sections under Brotli, types with search
-/// parameters and compartment, and terminology, each a string table and numbers into it. The second is read when a code is first asked for.
+/// The compact file that the official definitions are compiled to: a version line and three sections under Brotli, types with search
+/// parameters and compartment, terminology, and core profiles, each a string table and numbers into it. The later ones are read when first asked for.
 /// </summary>
 internal static class PackFormat
 {
@@ -20,6 +21,11 @@ internal static class PackFormat
         file.Write(Encoding.ASCII.GetBytes(VersionLine));
         WriteSection(file, w => WriteTypes(w, schema));
         WriteSection(file, w => WriteTerminology(w, schema.Terminology));
+        WriteSection(file, w => w.List([.. schema.CoreProfiles().OrderBy(p => p.Key, StringComparer.Ordinal)], p =>
+        {
+            w.Text(p.Key);
+            w.Text(p.Value.GetRawText());
+        }));
         return file.ToArray();
     }
 
@@ -32,7 +38,8 @@ internal static class PackFormat
         var definitions = types.List(r => ReadType(r));
         var parameters = types.List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
         var compartment = types.List(r => KeyValuePair.Create(r.Text(), (IReadOnlyList<string>)r.List(x => x.Text())));
-        return new FhirSchema(definitions, parameters, new Dictionary<string, IReadOnlyList<string>>(compartment), () => ReadTerminology(OpenSection(pack, next).Reader));
+        return new FhirSchema(
+            definitions, parameters, new Dictionary<string, IReadOnlyList<string>>(compartment), () => ReadTerminology(OpenSection(pack, next).Reader), () => ReadProfiles(pack, AfterSection(pack, next)));
     }
 
     public static FhirSchema ReadEmbedded()
@@ -145,6 +152,11 @@ internal static class PackFormat
         });
         return new Terminology(systems, sets);
     }
+
+    private static Dictionary<string, JsonElement> ReadProfiles(byte[] pack, int at) =>
+        OpenSection(pack, at).Reader.List(r => (Url: r.Text(), Json: r.Text())).ToDictionary(p => p.Url, p => JsonDocument.Parse(p.Json).RootElement, StringComparer.Ordinal);
+
+    private static int AfterSection(byte[] pack, int at) => at + 4 + BinaryPrimitives.ReadInt32BigEndian(pack.AsSpan(at));
 
     private static void WriteSection(Stream file, Action<SectionWriter> write)
     {

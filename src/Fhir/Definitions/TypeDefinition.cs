@@ -87,6 +87,9 @@ public sealed record PropertySpec(string Name, ElementSpec Element, TypeReferenc
 
     internal int NameId { get; init; }
 
+    /// <summary>Path of the element: its type and its name, e.g. <c>HumanName.family</c>, <c>Patient.contact.relationship</c>.</summary>
+    internal string Path { get; init; } = "";
+
     /// <summary>Number of the name that goes with this one: of <c>x</c>, <c>_x</c>; of <c>_x</c>, <c>x</c>; -1 where there is none.</summary>
     internal int PairId { get; init; } = -1;
 
@@ -189,8 +192,8 @@ public sealed class TypeDefinition
                 var name = PropertyName(element, type);
                 var isPrimitive = char.IsAsciiLetterLower(type.Name[0]);
                 var (nameId, siblingId) = (_schema!.Names.IdOf(name), isPrimitive ? _schema.Names.IdOf("_" + name) : -1);
-                properties.Add(new PropertySpec(name, element, type, false) { NameId = nameId, PairId = siblingId });
-                if (isPrimitive) properties.Add(new PropertySpec("_" + name, element, type, true) { NameId = siblingId, PairId = nameId });
+                properties.Add(new PropertySpec(name, element, type, false) { NameId = nameId, PairId = siblingId, Path = Name + "." + element.Name });
+                if (isPrimitive) properties.Add(new PropertySpec("_" + name, element, type, true) { NameId = siblingId, PairId = nameId, Path = Name + "." + element.Name });
             }
         }
         var table = new PropertySpec?[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, properties.Count * 2 + 1))];

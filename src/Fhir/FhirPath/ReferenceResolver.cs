@@ -34,7 +34,7 @@ internal static class ReferenceResolver
         foreach (var entry in document.Root.ItemsAt("entry"))
         {
             if (entry["resource"] is not { Kind: System.Text.Json.JsonTokenType.StartObject } candidate || entry.StringAt("fullUrl") is not { } url) continue;
-            var matches = isAbsolute ? url == plain : baseUrl is not null ? url == baseUrl + plain : url.EndsWith("/" + plain, StringComparison.Ordinal);
+            var matches = isAbsolute ? url == plain : baseUrl is not null && url == baseUrl + plain;
             if (matches && (version is null || candidate["meta"]?.StringAt("versionId") == version)) return candidate;
         }
         return null;

@@ -5,8 +5,8 @@ namespace PmrGateway.Fhir;
 /// <param name="Type">The type that it constrains.</param>
 /// <param name="Base">Canonical URL of what it derives from; "" where its snapshot holds all of that.</param>
 /// <param name="Root">Its rules.</param>
-/// <param name="IsModifier">Of an extension: whether it changes the meaning of what it is on.</param>
-internal sealed record Profile(string Url, string Type, string Base, ProfileElement Root, bool IsModifier);
+/// <param name="Contexts">Of an extension: what it may be on: elements, extensions, or what an expression says; empty: anything.</param>
+internal sealed record Profile(string Url, string Type, string Base, ProfileElement Root, IReadOnlyList<(string Type, string Expression)> Contexts);
 
 /// <summary>A type that an element of a profile may have.</summary>
 /// <param name="Code">The type.</param>

@@ -24,23 +24,36 @@ internal static class ProfileCompiler
             if (!hasSnapshot && !definition.TryGetProperty("differential", out view)) throw new InvalidProfileException($"{url} has neither snapshot nor differential");
             var root = new ProfileElement { Id = type, Name = type };
             var byId = new Dictionary<string, ProfileElement>(StringComparer.Ordinal) { [type] = root };
-            var isModifier = false;
+            var ids = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var element in view.GetProperty("element").EnumerateArray())
             {
-                id = element.TryGetProperty("id", out var i) ? i.GetString()! : element.GetProperty("path").GetString()!;
+                id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
                 var target = At(byId, id, type);
                 Read(schema, target, element, type, url);
-                if (id == type && element.TryGetProperty("isModifier", out var m)) isModifier = m.ValueKind == JsonValueKind.True;
             }
             foreach (var element in byId.Values.Where(e => e.ContentReference is not null))
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
             var above = !hasSnapshot && definition.TryGetProperty("baseDefinition", out var b) ? b.GetString()!.Split('|')[0] : "";
-            return new Profile(url, type, above, root, isModifier);
+            return new Profile(url, type, above, root, Contexts(definition));
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
             throw new InvalidProfileException($"{url}, element {(id.Length == 0 ? "(none)" : id)}: {e.Message}", e);
         }
+    }
+
+    private static List<(string Type, string Expression)> Contexts(JsonElement definition) => definition.TryGetProperty("context", out var contexts)
+        ? [.. contexts.EnumerateArray().Where(c => c.TryGetProperty("type", out _) && c.TryGetProperty("expression", out _)).Select(c => (c.GetProperty("type").GetString()!, c.GetProperty("expression").GetString()!))]
+        : [];
+
+    // Ids are optional in a differential: path and slice names in their order make them.
+    private static string IdOf(JsonElement element, Dictionary<string, string> ids)
+    {
+        var path = element.GetProperty("path").GetString()!;
+        var dot = path.LastIndexOf('.');
+        var id = dot < 0 ? path : $"{ids.GetValueOrDefault(path[..dot], path[..dot])}.{path[(dot + 1)..]}";
+        if (element.TryGetProperty("sliceName", out var slice)) id += ":" + slice.GetString();
+        return ids[path] = id;
     }
 
     // Elements on the way that a differential leaves out are made without rules.

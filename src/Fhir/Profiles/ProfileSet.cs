@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Profiles, extensions, value sets and code systems beyond the core, as packages of implementation guides hold them. Immutable; a profile is
+/// Profiles, extensions, value sets and code systems of the core and beyond it, as packages of implementation guides hold them. Immutable; a profile is
 /// compiled when it is first asked for. Thread-safe.
 /// </summary>
 public sealed class ProfileSet
@@ -14,17 +14,19 @@ public sealed class ProfileSet
     private readonly Dictionary<string, JsonElement> _definitions;
     private readonly Dictionary<string, JsonElement> _valueSets;
     private readonly Dictionary<string, JsonElement> _codeSystems;
+    private readonly Dictionary<string, ResourceDocument> _questionnaires;
     private readonly ConcurrentDictionary<string, Profile?> _compiled = new(StringComparer.Ordinal);
     private readonly Lazy<Terminology> _terminology;
 
-    private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems)
+    private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems,
+        Dictionary<string, ResourceDocument> questionnaires)
     {
-        (_schema, _definitions, _valueSets, _codeSystems) = (schema, definitions, valueSets, codeSystems);
+        (_schema, _definitions, _valueSets, _codeSystems, _questionnaires) = (schema, definitions, valueSets, codeSystems, questionnaires);
         _terminology = new Lazy<Terminology>(MakeTerminology);
     }
 
-    /// <summary>The set that adds nothing to the core.</summary>
-    public static ProfileSet Core(FhirSchema schema) => Cores.GetOrAdd(schema, s => new ProfileSet(s, [], [], []));
+    /// <summary>The profiles and extensions of the core.</summary>
+    public static ProfileSet Core(FhirSchema schema) => Cores.GetOrAdd(schema, s => new ProfileSet(s, s.CoreProfiles(), [], [], []));
 
     /// <summary>The core's terminology and this set's.</summary>
     public Terminology Terminology => _terminology.Value;
@@ -32,12 +34,12 @@ public sealed class ProfileSet
     /// <summary>Canonical URLs of the profiles and extensions.</summary>
     public IEnumerable<string> Urls => _definitions.Keys;
 
-    /// <summary>This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems; others are passed over. Later ones replace earlier ones of the same URL.</summary>
+    /// <summary>This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems, Questionnaires; others are passed over. Later ones replace earlier ones of the same URL.</summary>
     /// <param name="resources">JSON resources, UTF-8.</param>
     /// <exception cref="InvalidProfileException">One is not JSON.</exception>
     public ProfileSet With(IEnumerable<ReadOnlyMemory<byte>> resources)
     {
-        var (definitions, valueSets, codeSystems) = (Copy(_definitions), Copy(_valueSets), Copy(_codeSystems));
+        var (definitions, valueSets, codeSystems, questionnaires) = (Copy(_definitions), Copy(_valueSets), Copy(_codeSystems), Copy(_questionnaires));
         foreach (var bytes in resources)
         {
             JsonElement resource;
@@ -53,18 +55,21 @@ public sealed class ProfileSet
             if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || !resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String) continue;
             switch (type.GetString())
             {
-                case "StructureDefinition" when resource.TryGetProperty("derivation", out var d) && d.GetString() == "constraint":
+                case "StructureDefinition" when resource.TryGetProperty("baseDefinition", out _) && !(resource.TryGetProperty("derivation", out var d) && d.GetString() == "specialization"):
                     definitions[url.GetString()!] = resource;
                     break;
                 case "ValueSet":
                     valueSets[url.GetString()!] = resource;
+                    break;
+                case "Questionnaire" when ResourceDocument.TryParse(bytes, out var questionnaire, out _):
+                    questionnaires[url.GetString()!] = questionnaire!;
                     break;
                 case "CodeSystem":
                     codeSystems[url.GetString()!] = resource;
                     break;
             }
         }
-        return new ProfileSet(_schema, definitions, valueSets, codeSystems);
+        return new ProfileSet(_schema, definitions, valueSets, codeSystems, questionnaires);
     }
 
     /// <summary>A profile by canonical URL, with or without a version; null: it is not known.</summary>
@@ -74,6 +79,9 @@ public sealed class ProfileSet
         var url = canonical.Split('|')[0].Split('#')[0];
         return _compiled.GetOrAdd(url, u => _definitions.TryGetValue(u, out var definition) ? ProfileCompiler.Compile(_schema, definition) : null);
     }
+
+    /// <summary>A Questionnaire by canonical URL, with or without a version; null: it is not known.</summary>
+    internal ResourceDocument? Questionnaire(string canonical) => _questionnaires.GetValueOrDefault(canonical.Split('|')[0]);
 
     /// <summary>Compiles every profile, and tells of those that cannot be.</summary>
     public IReadOnlyList<string> Problems()
@@ -93,7 +101,7 @@ public sealed class ProfileSet
         return problems;
     }
 
-    private static Dictionary<string, JsonElement> Copy(Dictionary<string, JsonElement> from) => new(from, StringComparer.Ordinal);
+    private static Dictionary<string, T> Copy<T>(Dictionary<string, T> from) => new(from, StringComparer.Ordinal);
 
     private Terminology MakeTerminology()
     {

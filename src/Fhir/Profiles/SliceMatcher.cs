@@ -134,20 +134,24 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
     }
 
     // The place in the slice's rules that a discriminator's path means, or the part of a pattern above it.
-    private (ProfileElement? Element, ElementNode? Pattern) Walk(ProfileElement slice, List<string> steps)
+    private (ProfileElement? Element, ElementNode? Pattern) Walk(ProfileElement element, List<string> steps)
     {
-        var element = slice;
-        for (var i = 0; i < steps.Count; i++)
-        {
-            if (steps[i] == "resolve()") continue;
-            if (element.Rules.OfType<ValueRule>().FirstOrDefault() is { } value) return (null, Descend(value.Value, steps[i..]));
-            var next = steps[i].StartsWith("extension(", StringComparison.Ordinal) ? ExtensionSlice(element, steps[i]) : element.Child(steps[i]);
-            next ??= InProfile(element, steps[i]);
-            if (next is null) return (null, null);
-            element = next;
-        }
-        return (element, null);
+        while (steps.Count > 0 && steps[0] == "resolve()") steps = steps[1..];
+        if (steps.Count == 0) return (element, null);
+        if (element.Rules.OfType<ValueRule>().FirstOrDefault() is { } value) return (null, Descend(value.Value, steps));
+        var next = steps[0].StartsWith("extension(", StringComparison.Ordinal) ? ExtensionSlice(element, steps[0]) : element.Child(steps[0]);
+        next ??= InProfile(element, steps[0]);
+        if (next is null) return (null, null);
+        // What is on the way may be sliced itself: the coding of a code.
+        var rest = steps[1..];
+        var first = Walk(next, rest);
+        if (IsTelling(first)) return first;
+        foreach (var slice in next.Slices)
+            if (Walk(slice, rest) is var found && IsTelling(found)) return found;
+        return first;
     }
+
+    private static bool IsTelling((ProfileElement? Element, ElementNode? Pattern) found) => found.Pattern is not null || (found.Element is { } element && (HasValue(element) || element.Min > 0 || element.Max == 0));
 
     private ProfileElement? ExtensionSlice(ProfileElement element, string step)
     {

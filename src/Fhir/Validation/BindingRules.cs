@@ -21,6 +21,16 @@ internal static class BindingRules
         }
     }
 
+    /// <summary>The system of a Coding is an absolute URI, and of a code system.</summary>
+    public static void CheckSystem(ValidationRun run, ElementNode coding)
+    {
+        if (coding["system"] is not { Kind: JsonTokenType.String } system) return;
+        var text = system.Text;
+        if (!text.Contains(':')) run.Sink.Error(IssueCode.Value, system, "the system of a Coding is an absolute URI", "system");
+        else if (text.Contains("/ValueSet/", StringComparison.Ordinal)) run.Sink.Warning(IssueCode.Value, system, "the system of a Coding is a code system, not a value set", "system");
+        else if (run.Profiles.Terminology.System(text) is { } codes && coding.StringAt("code") is { } code && !codes.Contains(code)) run.Sink.Warning(IssueCode.CodeInvalid, coding, $"{IssueSink.Shown(code)} is no code of {IssueSink.Shown(text)}");
+    }
+
     private static void Concept(ValidationRun run, Binding binding, ElementNode node)
     {
         ElementNode? first = null;

@@ -27,6 +27,10 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
                 run.Sink.Error(IssueCode.Required, entry, $"an entry of a {type} has a fullUrl", path + ".fullUrl");
             }
         }
+        var relations = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var link in bundle.ItemsAt("link"))
+            if (link.StringAt("relation") is { } relation and ("self" or "first" or "last" or "next" or "previous" or "prev") && !relations.Add(relation))
+                run.Sink.Error(IssueCode.Structure, link, $"the link relation '{relation}' occurs twice", "link");
         if (type == "document") Document();
         if (type == "message" && First() is { } header && header.Type?.Name != "MessageHeader") run.Sink.Error(IssueCode.Structure, header, "the first entry of a message is its MessageHeader", "entry[0].resource");
     }
@@ -40,7 +44,34 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
 
     private void Document()
     {
-        if (First() is not { } composition || composition.Type?.Name != "Composition") run.Sink.Error(IssueCode.Structure, bundle, "the first entry of a document is its Composition", "entry[0].resource");
+        if (First() is not { } composition || composition.Type?.Name != "Composition")
+        {
+            run.Sink.Error(IssueCode.Structure, bundle, "the first entry of a document is its Composition", "entry[0].resource");
+            return;
+        }
+        // A document holds what its Composition names, directly and by its sections. https://hl7.org/fhir/R4/documents.html#content
+        foreach (var name in new[] { "subject", "encounter", "author", "custodian" })
+            foreach (var reference in composition.ItemsAt(name)) Inside(composition, reference, name);
+        foreach (var attester in composition.ItemsAt("attester"))
+            foreach (var party in attester.ItemsAt("party")) Inside(composition, party, "attester.party");
+        Sections(composition, composition);
+    }
+
+    private void Sections(ElementNode composition, ElementNode holder)
+    {
+        foreach (var section in holder.ItemsAt("section"))
+        {
+            foreach (var entry in section.ItemsAt("entry")) Inside(composition, entry, "section.entry");
+            foreach (var author in section.ItemsAt("author")) Inside(composition, author, "section.author");
+            Sections(composition, section);
+        }
+    }
+
+    private void Inside(ElementNode composition, ElementNode reference, string name)
+    {
+        if (reference.StringAt("reference") is not { } text || text.StartsWith('#') || text.Contains('?')) return;
+        if (ReferenceResolver.Find(run.Document, Item.OfNode(composition), text) is null)
+            run.Sink.Error(IssueCode.NotFound, reference, $"the document does not hold what its Composition names: {IssueSink.Shown(text)}", "entry[0].resource." + name);
     }
 
     private void FullUrl(ElementNode url, ElementNode? resource, string path)
@@ -60,7 +91,13 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
         }
         // A RESTful URL says type and id; they are the resource's.
         var parts = text.Split('/');
-        if (parts.Length < 5 || parts[0] is not ("http:" or "https:") || parts[^2] != type.Name) return;
-        if (r.StringAt("id") is { } id && id != parts[^1]) run.Sink.Error(IssueCode.Structure, url, "the fullUrl says another id than the resource", path + ".fullUrl");
+        if (parts.Length < 5 || parts[0] is not ("http:" or "https:") || !run.Document.Schema.IsResourceType(parts[^2])) return;
+        if (parts[^2] != type.Name)
+        {
+            run.Sink.Error(IssueCode.Structure, url, $"the fullUrl is one of a {parts[^2]}, the resource is a {type.Name}", path + ".fullUrl");
+            return;
+        }
+        if (r.StringAt("id") is not { } id) run.Sink.Error(IssueCode.Structure, url, "the fullUrl is of a server, and the resource has no id", path + ".fullUrl");
+        else if (id != parts[^1]) run.Sink.Error(IssueCode.Structure, url, "the fullUrl says another id than the resource", path + ".fullUrl");
     }
 }

@@ -57,9 +57,12 @@ internal static class Narrative
         return null;
     }
 
+    // What a browser would run, and schemes that lead nowhere.
     private static bool IsActive(string link)
     {
         var scheme = new string([.. link.Where(c => c > ' ')]).ToLowerInvariant();
-        return scheme.StartsWith("javascript:", StringComparison.Ordinal) || scheme.StartsWith("vbscript:", StringComparison.Ordinal) || scheme.StartsWith("data:text", StringComparison.Ordinal);
+        var colon = scheme.IndexOf(':');
+        if (colon < 0 || scheme.AsSpan(0, colon).IndexOfAny('/', '#', '?') >= 0) return false;
+        return scheme[..colon] is not ("http" or "https" or "ftp" or "mailto" or "tel" or "cid" or "data") || scheme.StartsWith("data:text", StringComparison.Ordinal);
     }
 }

@@ -11,8 +11,10 @@ internal sealed class ReferenceRules(ValidationRun run)
     {
         if (node["reference"] is not { Kind: JsonTokenType.String } text) return;
         var reference = text.Text;
-        var target = Resolve(reference)?.Type?.Name ?? FhirReference.TypeNamed(reference);
+        var named = FhirReference.TypeNamed(reference);
+        var target = Resolve(reference)?.Type?.Name ?? named;
         if (target is null) return;
+        if (named is not null && named != target) run.Sink.Error(IssueCode.Structure, text, $"the reference names a {named}, what it points to is a {target}", "reference");
         if (type.Targets.Count > 0 && !type.Targets.Contains(target))
             run.Sink.Error(IssueCode.Structure, text, $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}", "reference");
         if (node["type"] is { Kind: JsonTokenType.String } stated && !stated.Text.Contains('/') && stated.Text != target)

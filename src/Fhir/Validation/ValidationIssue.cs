@@ -31,6 +31,9 @@ public enum IssueCode
     /// <summary>invariant: a rule over several elements is broken.</summary>
     Invariant,
 
+    /// <summary>not-found: what is named is not there.</summary>
+    NotFound,
+
     /// <summary>not-supported: the gateway has no rule for what is asked.</summary>
     NotSupported,
 }
@@ -56,6 +59,7 @@ public sealed record ValidationIssue(IssueSeverity Severity, IssueCode Code, str
         IssueCode.Value => "value",
         IssueCode.CodeInvalid => "code-invalid",
         IssueCode.NotSupported => "not-supported",
+        IssueCode.NotFound => "not-found",
         _ => "invariant",
     };
 }

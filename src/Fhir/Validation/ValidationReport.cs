@@ -18,9 +18,25 @@ public sealed record ValidationOptions
     /// <summary>Most findings that are listed. Default 100.</summary>
     public int MaxIssues { get; init; } = 100;
 
-    /// <summary>Whether an extension that no loaded package defines is worth a warning. A modifier that is not known is always an error. Default false.</summary>
-    public bool WarnsOfUnknownExtensions { get; init; }
+    /// <summary>What an extension is that neither the core nor a loaded package defines. A modifier that is not known is always an error. Default: nothing.</summary>
+    public UnknownExtensions UnknownExtensions { get; init; }
+
+    /// <summary>Whether a text that holds an HTML tag is an error: for servers whose clients show texts as they come. Default false.</summary>
+    public bool RefusesTagsInTexts { get; init; }
 
     /// <summary>The default.</summary>
     public static ValidationOptions Default { get; } = new();
+}
+
+/// <summary>What to make of an extension that nobody here knows. https://hl7.org/fhir/R4/extensibility.html</summary>
+public enum UnknownExtensions
+{
+    /// <summary>It is let through: anybody may define extensions.</summary>
+    Allow,
+
+    /// <summary>A warning.</summary>
+    Warn,
+
+    /// <summary>An error, as for a closed exchange.</summary>
+    Refuse,
 }

@@ -14,6 +14,7 @@ internal sealed class ValidationRun
     private readonly ReferenceRules _references;
     private Item _resource;
     private Item _root;
+    private ExtensionOwner _owner;
 
     public ValidationRun(ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
     {
@@ -63,7 +64,8 @@ internal sealed class ValidationRun
         _context.Begin(item, _resource, _root);
         try
         {
-            return invariant.Compiled.Body.Test(_context, item) ?? false;
+            // Nothing to say is no breach: a comparison of dates of different precision, a rule over an element that is absent.
+            return invariant.Compiled.Body.Test(_context, item) ?? true;
         }
         catch (FhirPathException)
         {
@@ -113,6 +115,7 @@ internal sealed class ValidationRun
         Object(node, type, isResource: true);
         if (node["contained"] is not null) ContainedRules.Check(this, node);
         if (type.Name == "Bundle") new BundleRules(this, node).Check();
+        if (type.Name == "QuestionnaireResponse") new QuestionnaireResponseRules(this, node).Check();
         Invariants(type, Item.OfNode(node), node);
         Claims(node);
         if (isRoot) Sink.Pop();
@@ -142,9 +145,11 @@ internal sealed class ValidationRun
         }
     }
 
-    private void Object(ElementNode node, TypeDefinition type, bool isResource)
+    private void Object(ElementNode node, TypeDefinition type, bool isResource, PropertySpec? of = null)
     {
-        if (node.ChildCount == (isResource ? 1 : 0)) Sink.Error(IssueCode.Structure, node, "an object is not empty");
+        var outer = _owner;
+        _owner = new ExtensionOwner(of ?? node.Property, node);
+        if (node.ChildCount == 0 && !isResource) Sink.Error(IssueCode.Structure, node, "an object is not empty");
         Span<int> counts = stackalloc int[type.Elements.Count];
         Span<int> names = stackalloc int[type.Elements.Count];
         foreach (var child in node)
@@ -168,6 +173,7 @@ internal sealed class ValidationRun
             if (counts[i] < element.Min) Sink.Error(IssueCode.Required, node, $"at least {element.Min} of {element.Name} is required, {counts[i]} given", element.Name);
             if (element.Max >= 0 && counts[i] > element.Max) Sink.Error(IssueCode.Structure, node, $"at most {element.Max} of {element.Name} is allowed, {counts[i]} given", element.Name);
         }
+        _owner = outer;
     }
 
     private int Values(ElementNode parent, ElementNode node, PropertySpec property)
@@ -236,7 +242,7 @@ internal sealed class ValidationRun
     // Id and extensions of a primitive.
     private void Primitive(ElementNode node, PropertySpec property, ElementNode? value)
     {
-        Object(node, _element, isResource: false);
+        Object(node, _element, isResource: false, property);
         if (value is null && node["extension"] is null) Sink.Error(IssueCode.Structure, node, "an element without a value has an extension");
         if (value is null && property.Type.Definition is { } type) Invariants(property.Element.Invariants, Item.OfNode(Document, -1, node.Index, type), node);
     }
@@ -258,6 +264,7 @@ internal sealed class ValidationRun
         if (type.Kind == TypeKind.Primitive)
         {
             if (Primitives.Check(type.Name, node) is { } problem) Sink.Error(IssueCode.Value, node, problem);
+            else if (Options.RefusesTagsInTexts && type.Name is "string" or "code" or "uri" && HoldsTag(node.Utf8Text.Span)) Sink.Error(IssueCode.Value, node, "the text holds an HTML tag");
             else if (element.Binding is { } binding) BindingRules.Check(this, binding, node);
         }
         else if (node.Kind != JsonTokenType.StartObject)
@@ -274,7 +281,10 @@ internal sealed class ValidationRun
                     _references.Check(node, property.Type);
                     break;
                 case "Extension":
-                    ExtensionRules.Check(this, parent.Kind == JsonTokenType.StartArray ? parent : node, node);
+                    ExtensionRules.Check(this, _owner, property, node);
+                    break;
+                case "Coding":
+                    BindingRules.CheckSystem(this, node);
                     break;
                 case "Attachment":
                     AttachmentRules.Check(this, node);
@@ -285,6 +295,13 @@ internal sealed class ValidationRun
         var item = Item.OfNode(Document, node.Index, sibling?.Index ?? -1, type);
         Invariants(element.Invariants, item, node);
         Invariants(type, item, node);
+    }
+
+    private static bool HoldsTag(ReadOnlySpan<byte> text)
+    {
+        for (var at = text.IndexOf((byte)'<'); at >= 0 && at + 1 < text.Length; text = text[(at + 1)..], at = text.IndexOf((byte)'<'))
+            if (char.IsAsciiLetter((char)text[at + 1]) || text[at + 1] is (byte)'/' or (byte)'!') return true;
+        return false;
     }
 
     private void Invariants(TypeDefinition type, in Item item, ElementNode node)
