@@ -7,6 +7,10 @@ var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS a
     DemoCommand.Create(),
     VerifyCommand.Create(),
     ValidateCommand.Create(),
+    FhirToolCommands.CreateFhirPath(),
+    FhirToolCommands.CreateIndex(),
+    FhirToolCommands.CreateConvert(),
+    BenchCoreCommand.Create(),
     TokenCommands.CreateKeygen(),
     TokenCommands.CreateToken(),
 };

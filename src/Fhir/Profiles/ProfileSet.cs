@@ -80,6 +80,20 @@ public sealed class ProfileSet
         return _compiled.GetOrAdd(url, u => _definitions.TryGetValue(u, out var definition) ? ProfileCompiler.Compile(_schema, definition) : null);
     }
 
+    /// <summary>Why a profile cannot be checked, or null when it can.</summary>
+    public string? Explain(string canonical)
+    {
+        try
+        {
+            var core = canonical.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && _schema.Type(canonical[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) is not null;
+            return core || Find(canonical) is not null ? null : $"the profile {canonical} is not known: name its package with --package";
+        }
+        catch (InvalidProfileException e)
+        {
+            return e.Message;
+        }
+    }
+
     /// <summary>A Questionnaire by canonical URL, with or without a version; null: it is not known.</summary>
     internal ResourceDocument? Questionnaire(string canonical) => _questionnaires.GetValueOrDefault(canonical.Split('|')[0]);
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Hosting;
 
 namespace PmrGateway.Gateway.Cli;
 
@@ -13,23 +12,36 @@ internal static class ValidateCommand
     public static Command Create()
     {
         var profile = new Option<string?>("--profile") { Description = "Canonical URL of a profile to check as well" };
-        var files = new Argument<string[]>("files") { Description = "FHIR resources in JSON", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("validate", "Validate FHIR resources") { profile, files };
-        command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(profile)));
+        var packages = new Option<string[]>("--package") { Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated", DefaultValueFactory = _ => [] };
+        var format = new Option<string>("--format") { Description = "json, xml or auto", DefaultValueFactory = _ => "auto" };
+        format.AcceptOnlyFromAmong("json", "xml", "auto");
+        var files = new Argument<string[]>("files") { Description = "FHIR resources", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("validate", "Validate FHIR resources; exit 0 when all files could be read, whatever the verdicts") { profile, packages, format, files };
+        command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(profile), parsed.GetValue(packages)!, parsed.GetValue(format)!));
         return command;
     }
 
-    private static int Run(string[] files, string? profile)
+    private static int Run(string[] files, string? profile, string[] packages, string format)
     {
-        var validator = new Validator(FhirSchema.R4, Profiles.Own);
+        Validator validator;
+        try
+        {
+            var profiles = FhirInput.Profiles(packages);
+            if (profile is not null && profiles.Explain(profile) is { } problem) return Fail(problem);
+            validator = new Validator(FhirSchema.R4, profiles);
+        }
+        catch (Exception e) when (e is InvalidProfileException or IOException or UnauthorizedAccessException)
+        {
+            return Fail(e.Message);
+        }
         var failed = false;
         foreach (var file in files)
         {
             try
             {
-                Console.WriteLine(Line(file, Check(validator, File.ReadAllBytes(file), profile)));
+                Console.WriteLine(Line(file, Check(validator, FhirInput.Read(file), profile, format)));
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidProfileException)
             {
                 Console.Error.WriteLine($"pmr: {file}: {e.Message}");
                 failed = true;
@@ -38,21 +50,24 @@ internal static class ValidateCommand
         return failed ? 1 : 0;
     }
 
-    private static IReadOnlyList<ValidationIssue> Check(Validator validator, byte[] bytes, string? profile) =>
-        ResourceDocument.TryParse(bytes, out var document, out var issue) ? validator.Validate(document!, profile).Issues : [issue!];
-
-    private static string Line(string file, IReadOnlyList<ValidationIssue> issues)
+    private static int Fail(string message)
     {
-        var errors = issues.Count(i => i.Severity != IssueSeverity.Warning);
-        return JsonSerializer.Serialize(
-            new
-            {
-                file,
-                valid = errors == 0,
-                errors,
-                warnings = issues.Count - errors,
-                issues = issues.Select(i => new { severity = i.Severity.ToString().ToLowerInvariant(), code = i.CodeText, expression = i.Expression, text = i.Text }),
-            },
-            Plain);
+        Console.Error.WriteLine("pmr: " + message);
+        return 1;
     }
+
+    private static ValidationReport Check(Validator validator, byte[] bytes, string? profile, string format) => FhirInput.Parse(bytes, format, out var issues) is { } document
+        ? validator.Validate(document, profile)
+        : new ValidationReport(issues, issues.Count);
+
+    private static string Line(string file, ValidationReport report) => JsonSerializer.Serialize(
+        new
+        {
+            file,
+            valid = report.IsValid,
+            errors = report.ErrorCount,
+            warnings = report.Issues.Count(i => i.Severity == IssueSeverity.Warning),
+            issues = report.Issues.Select(i => new { severity = i.Severity.ToString().ToLowerInvariant(), code = i.CodeText, expression = i.Expression, line = i.Line, column = i.Column, text = i.Text }),
+        },
+        Plain);
 }

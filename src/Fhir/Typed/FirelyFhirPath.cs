@@ -1,0 +1,45 @@
+using Hl7.Fhir.ElementModel;
+using Hl7.Fhir.FhirPath;
+using Hl7.Fhir.Model;
+using Hl7.FhirPath;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// FHIRPath by Firely's engine over the typed model: for what the native compiler does not have, and the oracle of its tests.
+/// </summary>
+public static class FirelyFhirPath
+{
+    private static readonly FhirPathCompilerCache Cache = new();
+
+    static FirelyFhirPath() => ElementNavFhirExtensions.PrepareFhirSymbolTableFunctions();
+
+    /// <summary>The items that an expression selects or computes.</summary>
+    /// <exception cref="FhirPathException">It does not compile, or cannot be evaluated.</exception>
+    public static IReadOnlyList<FhirPathResult> Evaluate(ResourceDocument document, string expression)
+    {
+        try
+        {
+            var node = FhirTyped.Parse<Resource>(document).ToPocoNode();
+            return [.. Cache.Select(node, expression, new FhirEvaluationContext { Resource = node, RootResource = node }).Select(r => Result(r))];
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or ArgumentException or NotSupportedException or InvalidCastException)
+        {
+            throw new FhirPathException(e is FormatException ? FhirPathFault.Syntax : FhirPathFault.Execution, e.Message);
+        }
+    }
+
+    private static FhirPathResult Result(ITypedElement element)
+    {
+        var type = element.InstanceType ?? "";
+        if (type.StartsWith("System.", StringComparison.Ordinal)) type = type[7..];
+        var text = element.Value switch
+        {
+            null => null,
+            bool b => b ? "true" : "false",
+            IFormattable f => f.ToString(null, System.Globalization.CultureInfo.InvariantCulture),
+            var other => other.ToString(),
+        };
+        return new FhirPathResult(type, text, null);
+    }
+}

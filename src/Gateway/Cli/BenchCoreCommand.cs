@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Hl7.Fhir.FhirPath;
+using Hl7.Fhir.Model;
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Gateway.Cli;
+
+/// <summary><c>pmr bench-core</c>: what the R4 engine does in a CPU-second, beside JsonDocument.Parse and Firely in the same run.</summary>
+internal static class BenchCoreCommand
+{
+    private const int Rounds = 5;
+
+    private sealed record Job(string Name, Func<int> Run);
+
+    public static Command Create()
+    {
+        var what = new Option<string>("--what") { Description = "parse, validate or index; without it all three", DefaultValueFactory = _ => "all" };
+        what.AcceptOnlyFromAmong("all", "parse", "validate", "index");
+        var folder = new Argument<string>("folder") { Description = "A folder of FHIR JSON files" };
+        var command = new Command("bench-core", "Measure the R4 engine: warm, median of five, on one core") { what, folder };
+        command.SetAction(parsed => Run(parsed.GetValue(folder)!, parsed.GetValue(what)!));
+        return command;
+    }
+
+    private static int Run(string folder, string what)
+    {
+        if (!Directory.Exists(folder) || Directory.GetFiles(folder, "*.json", SearchOption.AllDirectories) is not { Length: > 0 } names)
+        {
+            Console.Error.WriteLine($"pmr: {folder}: a folder with FHIR JSON files is needed");
+            return 1;
+        }
+        // Resources of the Bundles, each on its own: what a server gets.
+        var bodies = names.Order(StringComparer.Ordinal).SelectMany(f => Resources(File.ReadAllBytes(f))).ToList();
+        var megabytes = bodies.Sum(b => b.Length) / 1e6;
+        Console.WriteLine($"{names.Length} files, {bodies.Count} resources, {megabytes:F1} MB, median of {Rounds}, CPU-seconds of this process");
+        Console.WriteLine($"{"",-34}{"MB/CPU-s",12}{"resources/CPU-s",18}{"bytes allocated/byte",22}");
+        var validator = new Validator(FhirSchema.R4);
+        var indexer = new SearchIndexer(FhirSchema.R4);
+        var documents = bodies.Select(Parse).ToList();
+        List<Job> jobs = [];
+        if (what is "all" or "parse")
+        {
+            jobs.Add(new("JsonDocument.Parse", () => bodies.Sum(b => { using var d = JsonDocument.Parse(b); return 1; })));
+            jobs.Add(new("parse (typed)", () => bodies.Sum(b => Parse(b).Rows > 0 ? 1 : 0)));
+            jobs.Add(new("Firely parse", () => bodies.Sum(b => Typed(b).TypeName.Length > 0 ? 1 : 0)));
+        }
+        if (what is "all" or "validate")
+        {
+            jobs.Add(new("validate (typed document)", () => documents.Sum(d => validator.Validate(d.Document).ErrorCount)));
+            jobs.Add(new("parse and validate", () => bodies.Sum(b => validator.Validate(Parse(b).Document).ErrorCount)));
+        }
+        if (what is "all" or "index")
+        {
+            jobs.Add(new("index (typed document)", () => documents.Sum(d => indexer.Index(d.Document).Count)));
+            jobs.Add(new("Firely extraction", () => FirelyExtraction(bodies)));
+        }
+        foreach (var job in jobs) Measure(job, megabytes, bodies.Count);
+        return 0;
+    }
+
+    private static void Measure(Job job, double megabytes, int resources)
+    {
+        job.Run();
+        var slow = job.Name.StartsWith("Firely", StringComparison.Ordinal);
+        var seconds = new List<double>();
+        long allocated = 0;
+        for (var i = 0; i < (slow ? 1 : Rounds); i++)
+        {
+            GC.Collect();
+            var (before, bytes) = (Process.GetCurrentProcess().TotalProcessorTime, GC.GetAllocatedBytesForCurrentThread());
+            job.Run();
+            allocated = GC.GetAllocatedBytesForCurrentThread() - bytes;
+            seconds.Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds);
+        }
+        seconds.Sort();
+        var median = seconds[seconds.Count / 2];
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{job.Name,-34}{megabytes / median,12:F1}{resources / median,18:F0}{allocated / 1e6 / megabytes,22:F2}"));
+    }
+
+    private static (ResourceDocument Document, int Rows) Parse(byte[] body) =>
+        ResourceDocument.TryParse(body, out var document, out _) ? (document!, 1) : throw new InvalidDataException("a resource of the set does not parse");
+
+    private static Resource Typed(byte[] body) => FhirTyped.Parse<Resource>(Parse(body).Document);
+
+    // The same parameters by Firely's FHIRPath, on a sample: it takes seconds for a thousand.
+    private static int FirelyExtraction(List<byte[]> bodies)
+    {
+        var count = 0;
+        foreach (var body in bodies)
+        {
+            var resource = Typed(body);
+            foreach (var parameter in ModelInfo.SearchParameters.Where(p => p.Resource == resource.TypeName && !string.IsNullOrEmpty(p.Expression)))
+            {
+                try
+                {
+                    count += resource.Select(parameter.Expression!).Count();
+                }
+                catch (Exception e) when (e is InvalidOperationException or ArgumentException or NotSupportedException or FormatException)
+                {
+                    // An expression that Firely cannot evaluate here counts as no value.
+                    continue;
+                }
+            }
+        }
+        return count;
+    }
+
+    private static IEnumerable<byte[]> Resources(byte[] file)
+    {
+        if (!ResourceDocument.TryParse(file, out var document, out _)) yield break;
+        if (document!.ResourceType != "Bundle")
+        {
+            yield return file;
+            yield break;
+        }
+        foreach (var entry in document.Root.ItemsAt("entry"))
+            if (entry["resource"] is { } resource) yield return resource.RawBytes.ToArray();
+    }
+}
