@@ -31,7 +31,7 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
     {
         foreach (var rule in element.Rules) rule.Check(run, item, at);
         if (element.Children.Count == 0) return;
-        var context = new FhirPathContext(run.Document.Schema, run.Profiles.Terminology);
+        var context = run.Scratch;
         foreach (var child in element.Children)
         {
             context.Truncate(0);

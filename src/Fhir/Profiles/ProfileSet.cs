@@ -76,7 +76,9 @@ public sealed class ProfileSet
     /// <exception cref="InvalidProfileException">It is known and cannot be compiled.</exception>
     internal Profile? Find(string canonical)
     {
-        var url = canonical.Split('|')[0].Split('#')[0];
+        var end = canonical.AsSpan().IndexOfAny('|', '#');
+        var url = end < 0 ? canonical : canonical[..end];
+        if (!_definitions.ContainsKey(url)) return null;
         return _compiled.GetOrAdd(url, u => _definitions.TryGetValue(u, out var definition) ? ProfileCompiler.Compile(_schema, definition) : null);
     }
 

@@ -31,13 +31,18 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
     public static string? TypeNamed(string reference)
     {
         if (reference.StartsWith('#') || reference.StartsWith("urn:", StringComparison.Ordinal)) return null;
-        var query = reference.IndexOf('?');
+        var text = reference.AsSpan();
         // A conditional reference: Patient?identifier=...
-        if (query >= 0) return reference[..query] is var type && FhirSchema.R4.IsResourceType(type) ? type : null;
-        var parts = reference.Split('/');
-        var history = Array.LastIndexOf(parts, "_history");
-        var end = history > 0 ? history : parts.Length;
-        return end >= 2 && FhirSchema.R4.IsResourceType(parts[end - 2]) ? parts[end - 2] : null;
+        if (text.IndexOf('?') is var query and >= 0) return Type(text[..query]);
+        if (text.LastIndexOf("/_history/") is var history and > 0) text = text[..history];
+        var slash = text.LastIndexOf('/');
+        return slash <= 0 ? null : Type(text[(text[..slash].LastIndexOf('/') + 1)..slash]);
+
+        static string? Type(ReadOnlySpan<char> name)
+        {
+            Span<byte> utf8 = stackalloc byte[64];
+            return name.Length < 64 && System.Text.Encoding.UTF8.TryGetBytes(name, utf8, out var length) ? FhirSchema.R4.ResourceTypeOf(utf8[..length])?.Name : null;
+        }
     }
 
     /// <summary><c>Type/id</c>.</summary>

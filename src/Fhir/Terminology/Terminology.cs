@@ -42,7 +42,7 @@ public sealed class Terminology
     /// <param name="valueSet">Canonical URL, without version.</param>
     /// <param name="system">The code's system, or null for a bare code, which any system of the set may hold.</param>
     /// <param name="code">The code.</param>
-    public bool? Contains(string valueSet, string? system, string code)
+    public bool? Contains(string valueSet, string? system, ReadOnlySpan<char> code)
     {
         if (ValueSet(valueSet) is not { } set) return null;
         var unknown = set.IsOpen;
@@ -51,7 +51,7 @@ public sealed class Terminology
             if (system is not null && part.System != system) continue;
             var codes = part.Codes ?? System(part.System);
             if (codes is null) unknown = true;
-            else if (codes.Contains(code)) return true;
+            else if (codes is HashSet<string> listed ? listed.GetAlternateLookup<ReadOnlySpan<char>>().Contains(code) : codes.Contains(code.ToString())) return true;
         }
         return unknown ? null : false;
     }

@@ -14,7 +14,7 @@ internal static class NativeInvariants
         ["ext-1"] = (_, node) => Ext1(node),
         ["ref-1"] = (_, node) => node["reference"] is not { Kind: JsonTokenType.String } reference || !reference.Utf8Text.Span.StartsWith("#"u8),
         ["dom-2"] = (_, node) => node["contained"] is null,
-        ["dom-3"] = (_, node) => node["contained"] is null,
+        ["dom-3"] = (_, node) => node["contained"] is null || ContainedRules.AreAllReferenced(node),
         ["dom-4"] = (_, node) => node["contained"] is null,
         ["dom-5"] = (_, node) => node["contained"] is null,
         ["dom-6"] = (_, node) => node["text"]?["div"] is not null,

@@ -26,22 +26,29 @@ internal static class Primitives
         if (node.Kind != JsonTokenType.String) return $"a {type} is a string";
         // Only base64 and the long texts can be large; a copy of those is spared by looking at the bytes.
         if (type == "base64Binary") return IsBase64(node.Utf8Text.Span) ? null : "not base64 (RFC 4648, section 4)";
-        if (type is not "xhtml" && node.End - node.Start > MaxStringBytes + 2) return $"a {type} has at most {MaxStringBytes} bytes";
-        var text = node.Text;
-        if (text.Length == 0) return $"a {type} is not empty";
+        if (type == "xhtml") return node.End - node.Start == 2 ? "a xhtml is not empty" : Narrative.Check(node.Text);
+        if (node.End - node.Start > MaxStringBytes + 2) return $"a {type} has at most {MaxStringBytes} bytes";
+        // Decoded on the stack: nearly every value is short.
+        Span<char> buffer = stackalloc char[256];
+        var text = node.IsEscaped || node.End - node.Start > buffer.Length ? node.Text : (ReadOnlySpan<char>)buffer[..System.Text.Encoding.UTF8.GetChars(node.RawBytes[1..^1], buffer)];
+        return Check(type, text);
+    }
+
+    private static string? Check(string type, ReadOnlySpan<char> text)
+    {
+        if (text.IsEmpty) return $"a {type} is not empty";
         return type switch
         {
             "code" => IsCode(text) ? null : "a code has no white space at its ends and single spaces inside",
             "id" => IsId(text) ? null : "an id has 1 to 64 letters, digits, '-' and '.'",
-            "uri" or "url" or "canonical" => text.Any(char.IsWhiteSpace) ? $"a {type} holds no white space" : null,
-            "oid" => IsOid(text) ? null : "an oid is urn:oid: and numbers with dots",
+            "uri" or "url" or "canonical" => HasWhiteSpace(text) ? $"a {type} holds no white space" : null,
+            "oid" => IsOid(text.ToString()) ? null : "an oid is urn:oid: and numbers with dots",
             "uuid" => text.Length == 45 && text.StartsWith("urn:uuid:", StringComparison.Ordinal) && Guid.TryParseExact(text[9..], "D", out _)
                 ? null : "a uuid is urn:uuid: and 36 characters",
             "date" => IsDate(text) ? null : "a date is YYYY, YYYY-MM or YYYY-MM-DD",
             "dateTime" => IsDateTime(text) ? null : "a dateTime is a date, or YYYY-MM-DDThh:mm:ss with an offset",
             "instant" => text.Contains('T') && IsDateTime(text) ? null : "an instant is YYYY-MM-DDThh:mm:ss with an offset",
             "time" => IsTime(text) ? null : "a time is hh:mm:ss",
-            "xhtml" => Narrative.Check(text),
             _ => CheckString(text),
         };
     }
@@ -87,7 +94,7 @@ internal static class Primitives
         };
     }
 
-    private static string? CheckString(string text)
+    private static string? CheckString(ReadOnlySpan<char> text)
     {
         var blank = true;
         foreach (var c in text)
@@ -98,17 +105,31 @@ internal static class Primitives
         return blank ? "a string is not white space alone" : null;
     }
 
-    private static bool IsCode(string text)
+    private static bool IsCode(ReadOnlySpan<char> text)
     {
         for (var i = 0; i < text.Length; i++)
         {
             if (!char.IsWhiteSpace(text[i])) continue;
             if (text[i] != ' ' || i == 0 || i == text.Length - 1 || char.IsWhiteSpace(text[i + 1])) return false;
         }
-        return !text.Any(char.IsControl);
+        foreach (var c in text)
+            if (char.IsControl(c)) return false;
+        return true;
     }
 
-    internal static bool IsId(string text) => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.');
+    internal static bool IsId(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) return false;
+        return text.Length is > 0 and <= 64;
+    }
+
+    private static bool HasWhiteSpace(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+            if (char.IsWhiteSpace(c)) return true;
+        return false;
+    }
 
     private static bool IsOid(string text)
     {
@@ -117,7 +138,7 @@ internal static class Primitives
         return arcs.Length > 1 && arcs[0] is "0" or "1" or "2" && arcs.All(a => a.Length > 0 && a.All(char.IsAsciiDigit) && (a.Length == 1 || a[0] != '0'));
     }
 
-    private static bool IsDate(string text)
+    private static bool IsDate(ReadOnlySpan<char> text)
     {
         if (text.Length is not (4 or 7 or 10) || !Digits(text, 0, 4)) return false;
         var year = Number(text, 0, 4);
@@ -128,18 +149,18 @@ internal static class Primitives
         return text[7] == '-' && Digits(text, 8, 2) && Number(text, 8, 2) is var day && day >= 1 && day <= DateTime.DaysInMonth(year, Number(text, 5, 2));
     }
 
-    private static bool IsDateTime(string text)
+    private static bool IsDateTime(ReadOnlySpan<char> text)
     {
         if (text.Length <= 10) return IsDate(text);
         if (text.Length < 20 || text[10] != 'T' || !IsDate(text[..10])) return false;
-        var zone = text.IndexOfAny(['Z', '+', '-'], 19);
+        var zone = text[19..].IndexOfAny('Z', '+', '-') is var z and >= 0 ? z + 19 : -1;
         if (zone < 0 || !IsTime(text[11..zone])) return false;
         if (text[zone] == 'Z') return zone == text.Length - 1;
         return text.Length == zone + 6 && text[zone + 3] == ':' && Digits(text, zone + 1, 2) && Digits(text, zone + 4, 2)
             && Number(text, zone + 4, 2) <= 59 && (Number(text, zone + 1, 2) <= 13 || (Number(text, zone + 1, 2) == 14 && Number(text, zone + 4, 2) == 0));
     }
 
-    private static bool IsTime(string text)
+    private static bool IsTime(ReadOnlySpan<char> text)
     {
         if (text.Length < 8 || !Digits(text, 0, 2) || text[2] != ':' || !Digits(text, 3, 2) || text[5] != ':' || !Digits(text, 6, 2)) return false;
         if (Number(text, 0, 2) > 23 || Number(text, 3, 2) > 59 || Number(text, 6, 2) > 60) return false;
@@ -159,7 +180,7 @@ internal static class Primitives
         return count > 0 && count % 4 == 0 && padding <= 2;
     }
 
-    private static bool Digits(string text, int at, int count)
+    private static bool Digits(ReadOnlySpan<char> text, int at, int count)
     {
         if (at + count > text.Length) return false;
         for (var i = at; i < at + count; i++)
@@ -167,5 +188,5 @@ internal static class Primitives
         return true;
     }
 
-    private static int Number(string text, int at, int count) => int.Parse(text.AsSpan(at, count), NumberStyles.None, CultureInfo.InvariantCulture);
+    private static int Number(ReadOnlySpan<char> text, int at, int count) => int.Parse(text.Slice(at, count), NumberStyles.None, CultureInfo.InvariantCulture);
 }

@@ -32,6 +32,9 @@ internal sealed class ValidationRun
 
     public IssueSink Sink { get; }
 
+    /// <summary>A stack to collect children on; what is taken from it is copied before anything else uses it.</summary>
+    public FhirPathContext Scratch => field ??= new FhirPathContext(_schema, Profiles.Terminology);
+
     /// <summary>The resource that holds what is being looked at, and that contains it where that is contained: %rootResource.</summary>
     public Item Resource => _root;
 
