@@ -130,7 +130,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
                 var nameId = _rows[child].NameId;
                 if (nameId == NameTable.Unknown)
                 {
-                    if (!(unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(NameAt(child))) return Fail("a property occurs twice in one object", _rows[child].NameStart);
+                    if (!(unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(NameAt(child))) return Fail($"the property '{IssueSink.Shown(NameAt(child))}' occurs twice in one object", _rows[child].NameStart);
                     continue;
                 }
                 if (seen[nameId] == i) return Fail($"the property '{schema.Names[nameId]}' occurs twice in one object", _rows[child].NameStart);

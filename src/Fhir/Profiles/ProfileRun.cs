@@ -99,13 +99,13 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         if (types.Contains(null)) return;
         if (!types.Contains(type) && !types.Contains("Resource"))
         {
-            run.Sink.Error(IssueCode.Structure, text, $"{profile.Url} allows a reference to {string.Join(", ", types.Distinct())} here, not to {type}", "reference");
+            run.Sink.Error(IssueCode.Structure, text, $"{profile.Url} allows a reference to {string.Join(", ", types.Distinct())} here, not to {type}");
             return;
         }
         if (resolved is not { } target) return;
         var profiles = targets.Where(t => TypeOfTarget(t) == type).Select(run.Profiles.Find).ToList();
         if (profiles.Count == 0 || profiles.Contains(null) || targets.Exists(t => t == SchemaCompiler.CoreTypes + type)) return;
-        if (!profiles.Exists(p => Probe(target, p!))) run.Sink.Error(IssueCode.Structure, text, $"what it points to conforms to none of {string.Join(", ", profiles.Select(p => p!.Url))}", "reference");
+        if (!profiles.Exists(p => Probe(target, p!))) run.Sink.Error(IssueCode.Structure, text, $"what it points to conforms to none of {string.Join(", ", profiles.Select(p => p!.Url))}");
     }
 
     private string? TypeOfTarget(string url) => run.Profiles.Find(url) is { } known ? known.Type

@@ -14,9 +14,9 @@ internal sealed class ReferenceRules(ValidationRun run)
         var named = FhirReference.TypeNamed(reference);
         var target = Resolve(reference)?.Type?.Name ?? named;
         if (target is null) return;
-        if (named is not null && named != target) run.Sink.Error(IssueCode.Structure, text, $"the reference names a {named}, what it points to is a {target}", "reference");
+        if (named is not null && named != target) run.Sink.Error(IssueCode.Structure, text, $"the reference names a {named}, what it points to is a {target}");
         if (type.Targets.Count > 0 && !type.Targets.Contains(target))
-            run.Sink.Error(IssueCode.Structure, text, $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}", "reference");
+            run.Sink.Error(IssueCode.Structure, text, $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}");
         if (node["type"] is { Kind: JsonTokenType.String } stated && !stated.Text.Contains('/') && stated.Text != target)
             run.Sink.Error(IssueCode.Structure, stated, $"the reference points to {target}, its type says otherwise", "type");
     }

@@ -205,6 +205,7 @@ internal sealed class ValidationRun
             ElementNode? other = beside >= 0 && Document.Rows[beside].Kind == JsonTokenType.StartObject ? new ElementNode(Document, beside) : null;
             // A null stands for "no value, see _name": it needs a _name array with an object at its place.
             if (item.Kind != JsonTokenType.Null) Value(node, item, other, property);
+            else if (property.PairId < 0) Sink.Error(IssueCode.Structure, item, $"a {property.Type.Name} is an object");
             else if (other is null) Sink.Error(IssueCode.Structure, item, "null needs an extension at its place in _" + property.Name);
             if (beside >= 0) beside = Document.Rows[beside].Next;
             Sink.Pop();

@@ -27,7 +27,7 @@ public class ProfileTests
     [Theory]
     [MemberData(nameof(Invalid))]
     public void An_invalid_example_is_refused_at_the_element_that_it_breaks(string file, string expression) =>
-        Assert.Equal(expression, Assert.Single(Validate(Path.Combine("invalid", file))).Expression);
+        Assert.Contains(expression, Validate(Path.Combine("invalid", file)).Select(i => i.Expression));
 
     private static IReadOnlyList<ValidationIssue> Validate(string file)
     {
