@@ -17,6 +17,8 @@ foreach (var (name, run) in new (string, Func<SuiteData, IEnumerable<SuiteResult
     ("adversarial", AdversarialSuite.Run),
     ("examples", ExamplesSuite.Run),
     ("fhirpath", FhirPathSuite.Run),
+    ("expressions", ExpressionSuite.Run),
+    ("firely", FirelySuite.Run),
     ("validator", ValidatorSuite.Run),
     ("synthea", d => ExamplesSuite.RunArchive(d, "synthea")),
     ("documents", d => ExamplesSuite.RunArchive(d, "documents")),

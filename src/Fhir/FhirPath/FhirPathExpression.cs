@@ -36,7 +36,7 @@ public sealed class FhirPathExpression
         return [.. context.Slice(0).Select(Result)];
     }
 
-    private static FhirPathResult Result(Item item)
+    internal static FhirPathResult Result(Item item)
     {
         if (!item.IsNode) return new FhirPathResult(Functions.TypeOf(item).Name, item.Boxed is TypeInfo t ? $"{t.Namespace}.{t.Name}" : FhirPathValues.Text(item.Boxed), null);
         var type = item.Type?.Name ?? "";

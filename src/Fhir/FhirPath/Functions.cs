@@ -55,7 +55,8 @@ internal static partial class Functions
             return;
         }
         // Published expressions use as() on collections (descendants().as(uri)): it selects, like ofType.
-        Keep(c, start, (context, item) => Is(context, item, type));
+        // Of primitives it takes the type itself: a code is a string to is(), not to as(), by the official suite.
+        Keep(c, start, (context, item) => Is(context, item, type) && (item.Type is not { Kind: TypeKind.Primitive } actual || actual.Name == type || type == "FHIR." + actual.Name));
     }
 
     /// <summary>Leaves each item once, in the order of its first place.</summary>

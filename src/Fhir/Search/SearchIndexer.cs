@@ -68,7 +68,7 @@ public sealed class SearchIndexer
     }
 
     /// <summary>The elements that each parameter selects: what its index values are made of.</summary>
-    internal IEnumerable<(SearchParameterSpec Parameter, Item Element)> Select(ResourceDocument document)
+    public IEnumerable<(SearchParameterSpec Parameter, FhirPathResult Element)> SelectElements(ResourceDocument document)
     {
         if (!_byType.TryGetValue(document.ResourceType, out var parameters)) yield break;
         var context = new FhirPathContext(_schema, _schema.Terminology) { ResolvesToStubs = true };
@@ -77,7 +77,7 @@ public sealed class SearchIndexer
         {
             context.Begin(root, root, root);
             parameter.Body.Eval(context, root);
-            foreach (var item in context.Slice(0)) yield return (parameter.Spec, item);
+            foreach (var item in context.Slice(0)) yield return (parameter.Spec, FhirPathExpression.Result(item));
         }
     }
 
@@ -91,6 +91,8 @@ public sealed class SearchIndexer
         if (expression.Length == 0) return null;
         var parts = new List<Syntax>();
         Collect(Parser.Parse(expression));
+        // A union gives each value once, also where one part of it is left.
+        if (parts is [var only] && expression.Contains('|')) parts = [new Syntax.Call(only, "distinct", [])];
         return parts.Count == 0 ? null : Compiler.Compile(parts.Aggregate((a, b) => new Syntax.Binary("|", a, b)));
 
         void Collect(Syntax syntax)
