@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench pack profiles generated build
+.PHONY: gateway up demo test check format bench pack profiles generated build conformance fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -42,6 +42,15 @@ profiles: fhir-profiles/node_modules/.stamp
 
 bench: build
 	dotnet run --project bench/Load -c Release --no-build -- $(ARGS)
+
+# The R4 engine on the suites in DATA (docs/conformance.md says what they are); ends with a line a suite.
+conformance: build
+	@test -n "$(DATA)" || { echo "make conformance DATA=folder" >&2; exit 2; }
+	dotnet tools/Conformance/bin/Release/net10.0/conformance.dll $(DATA) $(ARGS)
+
+# 100,000 broken resources; make test has 2,000.
+fuzz: build
+	PMR_FUZZ=100000 dotnet test tests/Unit -c Release --no-build --filter FullyQualifiedName~FuzzTests
 
 %/node_modules/.stamp: %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund

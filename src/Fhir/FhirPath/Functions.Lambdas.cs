@@ -110,28 +110,22 @@ internal static partial class Functions
             var start = c.Count;
             on.Eval(c, focus);
             var end = c.Count;
+            // An element is known by its place, a computed value by what it equals.
+            var (places, values) = (new HashSet<(ResourceDocument?, int, int)>(), new ItemSet());
             for (var i = start; i < c.Count; i++)
             {
                 var (before, item) = (c.Count, c[i]);
                 projection.Eval(c, item);
-                // Only what is new goes round again.
                 var to = before;
                 for (var j = before; j < c.Count; j++)
                 {
                     var found = c[j];
-                    if (!IsKnown(c, found, end, to)) c.Set(to++, found);
+                    if (found.IsNode ? places.Add((found.Document, found.Row, found.Sibling)) : values.Add(found)) c.Set(to++, found);
                 }
                 c.Truncate(to);
                 if (c.Count - start > MaxRepeats) throw FhirPathException.Execution("repeat() does not end");
             }
             c.Remove(start, end);
-        }
-
-        private static bool IsKnown(FhirPathContext c, in Item item, int from, int to)
-        {
-            for (var i = from; i < to; i++)
-                if (item.IsNode && c[i].IsNode ? ReferenceEquals(item.Document, c[i].Document) && item.Row == c[i].Row && item.Sibling == c[i].Sibling : FhirPathValues.AreEqual(item, c[i]) == true) return true;
-            return false;
         }
     }
 

@@ -19,9 +19,9 @@ internal static partial class Functions
         AddText("length", 0, 0, (s, _) => s.Length);
         AddText("trim", 0, 0, (s, _) => s.Trim());
         AddText("replace", 2, 2, (s, a) => (a[0], a[1]) is ({ } from, { } to) ? from.Length == 0 ? to + string.Concat(s.Select(ch => ch + to)) : s.Replace(from, to, StringComparison.Ordinal) : null);
-        AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? Pattern(pattern, false).IsMatch(s) : null);
-        AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? Pattern(pattern, true).IsMatch(s) : null);
-        AddText("replaceMatches", 2, 2, (s, a) => (a[0], a[1]) is ({ } pattern, { } to) ? pattern.Length == 0 ? s : Pattern(pattern, false).Replace(s, to) : null);
+        AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, false), s) : null);
+        AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, true), s) : null);
+        AddText("replaceMatches", 2, 2, (s, a) => (a[0], a[1]) is ({ } pattern, { } to) ? pattern.Length == 0 ? s : Timed(() => Pattern(pattern, false).Replace(s, to)) : null);
         AddText("encode", 1, 1, (s, a) => a[0] switch
         {
             "base64" => Convert.ToBase64String(Encoding.UTF8.GetBytes(s)),
@@ -101,6 +101,20 @@ internal static partial class Functions
         catch (FormatException)
         {
             return null;
+        }
+    }
+
+    private static bool IsMatch(Regex pattern, string text) => Timed(() => pattern.IsMatch(text));
+
+    private static T Timed<T>(Func<T> match)
+    {
+        try
+        {
+            return match();
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw FhirPathException.Execution("the regular expression takes too long");
         }
     }
 

@@ -63,10 +63,12 @@ internal static partial class Functions
     public static void Distinct(FhirPathContext c, int start)
     {
         var to = start;
+        // Few items are compared one by one: a set costs more than it saves.
+        var set = c.Count - start > 8 ? new ItemSet() : null;
         for (var i = start; i < c.Count; i++)
         {
-            var seen = false;
-            for (var j = start; j < to && !seen; j++) seen = FhirPathValues.AreEqual(c[j], c[i]) == true;
+            var seen = set is not null && !set.Add(c[i]);
+            for (var j = start; set is null && j < to && !seen; j++) seen = FhirPathValues.AreEqual(c[j], c[i]) == true;
             if (!seen) c.Set(to++, c[i]);
         }
         c.Truncate(to);

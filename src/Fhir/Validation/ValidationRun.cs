@@ -15,6 +15,8 @@ internal sealed class ValidationRun
     private Item _resource;
     private Item _root;
     private ExtensionOwner _owner;
+    private Dictionary<string, ElementNode>? _contained;
+    private int _containedOf = -1;
 
     public ValidationRun(ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
     {
@@ -50,6 +52,19 @@ internal sealed class ValidationRun
         Resource_(Document.Root, null);
         if (profile is not null && Profiles.Find(profile) is { } found && Document.Root.Type is not null) InResource(Document.Root, () => new ProfileRun(this, found).Check(Document.Root));
         return new ValidationReport(Sink.Issues, Sink.Errors);
+    }
+
+    /// <summary>The contained resource of an id in the resource at hand, or null.</summary>
+    public ElementNode? Contained(string id)
+    {
+        // Looked up by every local reference: once listed, each is found at once.
+        if (_contained is null || _containedOf != _root.Row)
+        {
+            (_contained, _containedOf) = (new Dictionary<string, ElementNode>(StringComparer.Ordinal), _root.Row);
+            foreach (var contained in _root.Node.ItemsAt("contained"))
+                if (contained.StringAt("id") is { } known) _contained.TryAdd(known, contained);
+        }
+        return _contained.TryGetValue(id, out var found) ? found : null;
     }
 
     /// <summary>Whether an element conforms to a profile; findings are not kept.</summary>

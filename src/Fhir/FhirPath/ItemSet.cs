@@ -1,0 +1,54 @@
+using System.Text.Json;
+
+namespace PmrGateway.Fhir;
+
+/// <summary>
+/// Items that are equal (<c>=</c>) once. Texts, numbers and Booleans are found by hash; elements by the shape of their JSON first; dates and
+/// quantities, whose equality is no equivalence, one by one. So a long list of codes or ids is told apart in linear time.
+/// </summary>
+internal sealed class ItemSet
+{
+    private readonly HashSet<object> _values = [];
+    private readonly Dictionary<int, List<Item>> _others = [];
+
+    /// <summary>Adds an item; false where an equal one is there.</summary>
+    public bool Add(in Item item)
+    {
+        var value = item.Value;
+        if (FhirPathValues.Number(value) is { } number) return _values.Add(number);
+        if (value is string or bool) return _values.Add(value);
+        var bucket = Bucket(item, value);
+        if (!_others.TryGetValue(bucket, out var alike)) _others[bucket] = alike = [];
+        foreach (var known in alike)
+            if (FhirPathValues.AreEqual(known, item) == true) return false;
+        alike.Add(item);
+        return true;
+    }
+
+    // Equal elements have as many children and, where they begin with a text, the same one.
+    private static int Bucket(in Item item, object? value)
+    {
+        if (value is not null || !item.IsNode || item.Row < 0) return 0;
+        var hash = new HashCode();
+        hash.Add(item.Node.ChildCount);
+        Texts(item.Node, ref hash, 0);
+        return hash.ToHashCode();
+    }
+
+    // The texts of an element in no order: a sum does not tell it.
+    private static void Texts(ElementNode node, ref HashCode hash, int depth)
+    {
+        var sum = 0;
+        foreach (var child in node)
+        {
+            if (child.Kind == JsonTokenType.String) sum += string.GetHashCode(child.Text, StringComparison.Ordinal);
+            else if (depth < 4 && child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray)
+            {
+                var inner = default(HashCode);
+                Texts(child, ref inner, depth + 1);
+                sum += inner.ToHashCode();
+            }
+        }
+        hash.Add(sum);
+    }
+}

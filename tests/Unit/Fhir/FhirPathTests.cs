@@ -1,0 +1,108 @@
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Tests.Unit.Fhir;
+
+public class FhirPathTests
+{
+    private static readonly ResourceDocument Patient = Documents.Parse(
+        """
+        {"resourceType":"Patient","id":"p","active":true,
+        "identifier":[{"system":"urn:a","value":"1"},{"system":"urn:b","value":"2"}],
+        "name":[{"use":"official","family":"Doe","given":["Ann","Bea"],"_given":[null,{"extension":[{"url":"http://x.example/e","valueCode":"c"}]}]},{"use":"old","family":"Roe"}],
+        "birthDate":"1980-05-06","_birthDate":{"extension":[{"url":"http://x.example/time","valueDateTime":"1980-05-06T07:08:09Z"}]},
+        "multipleBirthInteger":2,"maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-MaritalStatus","code":"M"}]},
+        "contact":[{"name":{"family":"Poe"},"period":{"start":"2020-01"}}],
+        "contained":[{"resourceType":"Organization","id":"o","name":"Org"}],"managingOrganization":{"reference":"#o"}}
+        """);
+
+    [Theory]
+    [InlineData("name.given", "Ann Bea")]
+    [InlineData("Patient.name[0].family", "Doe")]
+    [InlineData("name.where(use = 'old').family", "Roe")]
+    [InlineData("name.select(family & '!')", "Doe! Roe!")]
+    [InlineData("name.given.extension('http://x.example/e').value", "c")]
+    [InlineData("birthDate.extension.value", "1980-05-06T07:08:09Z")]
+    [InlineData("multipleBirth", "2")]
+    [InlineData("multipleBirth.ofType(integer) + 1", "3")]
+    [InlineData("identifier.count()", "2")]
+    [InlineData("identifier.where($index = 1).value", "2")]
+    [InlineData("identifier.exists(system = 'urn:b')", "true")]
+    [InlineData("identifier.all(value.exists())", "true")]
+    [InlineData("name.family.first() in ('Doe' | 'x')", "true")]
+    [InlineData("name.family contains 'Roe'", "true")]
+    [InlineData("name.given.empty()", "false")]
+    [InlineData("photo.empty() and active", "true")]
+    [InlineData("photo.exists() or active", "true")]
+    [InlineData("photo.title = 'x' or active", "true")]
+    [InlineData("active implies photo.exists()", "false")]
+    [InlineData("birthDate < @1990", "true")]
+    [InlineData("birthDate = @1980-05", "")]
+    [InlineData("birthDate + 1 month", "1980-06-06")]
+    [InlineData("contact.period.start <= @2020-01-15", "")]
+    [InlineData("managingOrganization.resolve().name", "Org")]
+    [InlineData("maritalStatus.memberOf('http://hl7.org/fhir/ValueSet/marital-status')", "true")]
+    [InlineData("children().count() > 5", "true")]
+    [InlineData("descendants().where($this is HumanName).count()", "3")]
+    [InlineData("repeat(contact | name).count()", "4")]
+    [InlineData("name.given.join('-')", "Ann-Bea")]
+    [InlineData("'a,b'.split(',').count()", "2")]
+    [InlineData("'abc'.matches('^b')", "false")]
+    [InlineData("'abc'.replaceMatches('(b)', '<$1>')", "a<b>c")]
+    [InlineData("'abc'.substring(1, 1).upper()", "B")]
+    [InlineData("(1 | 2 | 2 | 3).count()", "3")]
+    [InlineData("(1 | 2 | 3).aggregate($this + $total, 0)", "6")]
+    [InlineData("iif(active, 'yes', 'no')", "yes")]
+    [InlineData("7 div 2 + 7 mod 2", "4")]
+    [InlineData("1 / 0", "")]
+    [InlineData("1.5.round()", "2")]
+    [InlineData("'1.50'.toDecimal()", "1.50")]
+    [InlineData("7 days = 1 week", "true")]
+    [InlineData("1 'g' = 1 'mg'", "")]
+    [InlineData("%resource.id", "p")]
+    [InlineData("active is System.Boolean", "false")]
+    [InlineData("active is boolean", "true")]
+    [InlineData("gender.hasValue()", "false")]
+    [InlineData("birthDate.hasValue()", "true")]
+    [InlineData("name.first().type().name", "HumanName")]
+    [InlineData("2147483647 + 1", "2147483648")]
+    public void An_expression_gives_what_the_specification_says(string expression, string expected) =>
+        Assert.Equal(expected, string.Join(' ', FhirPathExpression.Compile(expression).Evaluate(Patient).Select(r => r.Text ?? r.Type)));
+
+    [Theory]
+    [InlineData("name.", FhirPathFault.Syntax)]
+    [InlineData("name.nothing()", FhirPathFault.Syntax)]
+    [InlineData("'open", FhirPathFault.Syntax)]
+    [InlineData("name.where()", FhirPathFault.Syntax)]
+    [InlineData("active is Nonsense", FhirPathFault.Semantic)]
+    [InlineData("name.single()", FhirPathFault.Execution)]
+    [InlineData("name.family + 1", FhirPathFault.Execution)]
+    [InlineData("%nobody", FhirPathFault.Execution)]
+    [InlineData("name.family.startsWith('D')", FhirPathFault.Execution)]
+    public void A_fault_has_its_kind(string expression, FhirPathFault fault) =>
+        Assert.Equal(fault, Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(expression).Evaluate(Patient)).Fault);
+
+    [Fact]
+    public void A_name_that_the_type_does_not_have_is_an_error_in_strict_mode_alone()
+    {
+        var expression = FhirPathExpression.Compile("name.nickname");
+        Assert.Empty(expression.Evaluate(Patient));
+        Assert.Throws<FhirPathException>(() => expression.Evaluate(Patient, isStrict: true));
+    }
+
+    [Fact]
+    public void An_expression_that_would_not_end_does()
+    {
+        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(new string('(', 5000) + "1" + new string(')', 5000)));
+        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("(1|2|3|4|5|6|7|8).repeat($this + 1)").Evaluate(Patient));
+        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'.matches('^(?=(a+)+$)(a+)+$') or %none").Evaluate(Patient));
+    }
+
+    [Fact]
+    public void Every_expression_of_the_core_compiles_natively()
+    {
+        var schema = FhirSchema.R4;
+        var invariants = schema.Types.SelectMany(t => t.Invariants.Concat(t.Elements.SelectMany(e => e.Invariants))).Select(i => i.Expression).Distinct().ToList();
+        Assert.True(invariants.Count > 190, $"{invariants.Count}");
+        foreach (var expression in invariants.Concat(schema.SearchParameters.Select(p => p.Expression).Where(e => e.Length > 0))) FhirPathExpression.Compile(expression);
+    }
+}
