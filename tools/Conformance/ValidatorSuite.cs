@@ -16,7 +16,11 @@ internal static class ValidatorSuite
             var (passed, total, failures) = (0, 0, new List<string>());
             foreach (var test in cases.EnumerateArray())
             {
-                var expected = test.GetProperty("kind").GetString();
+                // "kind" is the verdict without the profile; with it, the count of errors tells.
+                var verdict = Verdict(test);
+                var expected = test.TryGetProperty("profile", out _) && verdict.ValueKind == JsonValueKind.Object
+                    ? verdict.GetProperty("e").GetInt32() > 0 ? "INVALID" : "VALID"
+                    : test.GetProperty("kind").GetString();
                 // Of some cases no verdict is recorded.
                 if (expected == "nojava") continue;
                 total++;

@@ -109,6 +109,9 @@ internal static class FhirPathValues
         _ => null,
     };
 
+    /// <summary>A Quantity in JSON as its number and unit; null: it has no number, or a comparator.</summary>
+    public static QuantityValue? QuantityOf(string json) => ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out var document, out _) ? Quantity(document!.Root) : null;
+
     private static QuantityValue? Quantity(ElementNode node)
     {
         if (node["value"] is not { Kind: JsonTokenType.Number } number || !decimal.TryParse(number.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)) return null;

@@ -87,10 +87,10 @@ internal sealed class RangeRule(string type, string bound, bool isMin) : Element
 {
     public override void Check(ValidationRun run, in Item item, ElementNode at)
     {
-        object? limit = type is "Date" or "DateTime" or "Instant" or "Time"
+        object? limit = type == "Quantity" ? FhirPathValues.QuantityOf(bound) : type is "Date" or "DateTime" or "Instant" or "Time"
             ? FhirTemporal.Parse(type == "Time" ? TemporalKind.Time : type == "Date" ? TemporalKind.Date : TemporalKind.DateTime, bound)
             : decimal.TryParse(bound, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
-        if (limit is null || item.Value is not { } value || (value is not FhirTemporal) == (limit is FhirTemporal)) return;
+        if (limit is null || item.Value is not { } value || value is FhirTemporal != limit is FhirTemporal || value is QuantityValue != limit is QuantityValue) return;
         var order = FhirPathValues.Compare(value, limit);
         if (isMin ? order < 0 : order > 0) run.Sink.Error(IssueCode.Value, at, isMin ? $"the value is below the least, {bound}" : $"the value is above the greatest, {bound}");
     }

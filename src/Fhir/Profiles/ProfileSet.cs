@@ -55,7 +55,8 @@ public sealed class ProfileSet
             if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || !resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String) continue;
             switch (type.GetString())
             {
-                case "StructureDefinition" when resource.TryGetProperty("baseDefinition", out _) && !(resource.TryGetProperty("derivation", out var d) && d.GetString() == "specialization"):
+                // Some profiles in circulation call themselves specialisations of the type that they constrain.
+                case "StructureDefinition" when resource.TryGetProperty("baseDefinition", out var above) && IsProfile(resource, above.GetString()):
                     definitions[url.GetString()!] = resource;
                     break;
                 case "ValueSet":
@@ -116,6 +117,10 @@ public sealed class ProfileSet
         }
         return problems;
     }
+
+    private static bool IsProfile(JsonElement definition, string? above) =>
+        !(definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "specialization")
+        || (definition.TryGetProperty("type", out var type) && above == SchemaCompiler.CoreTypes + type.GetString());
 
     private static Dictionary<string, T> Copy<T>(Dictionary<string, T> from) => new(from, StringComparer.Ordinal);
 

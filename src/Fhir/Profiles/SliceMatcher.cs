@@ -9,13 +9,18 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
 
     public bool Matches(in Item item, ProfileElement slice)
     {
-        if (slicing.Discriminators.Count == 0) return false;
+        var told = false;
         foreach (var discriminator in slicing.Discriminators)
-            if (!Matches(item, slice, discriminator)) return false;
-        return true;
+        {
+            // A slice may leave one of several discriminators open; one at least tells.
+            if (Matches(item, slice, discriminator) is not { } matches) continue;
+            if (!matches) return false;
+            told = true;
+        }
+        return told;
     }
 
-    private bool Matches(in Item item, ProfileElement slice, Discriminator discriminator)
+    private bool? Matches(in Item item, ProfileElement slice, Discriminator discriminator)
     {
         var found = Select(item, discriminator);
         var steps = Steps(discriminator.Path);
@@ -47,10 +52,10 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
         }
     }
 
-    private bool IsOfValue(Item[] found, ProfileElement? element, ElementNode? pattern)
+    private bool? IsOfValue(Item[] found, ProfileElement? element, ElementNode? pattern)
     {
         if (pattern is { } inherited) return Array.Exists(found, f => f.Row >= 0 && ValueRule.Holds(f.Node, inherited, false));
-        if (element is null) return false;
+        if (element is null) return null;
         foreach (var rule in element.Rules)
         {
             switch (rule)
@@ -62,7 +67,7 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
             }
         }
         // The value may be fixed deeper: the pattern of a CodeableConcept written out child by child.
-        return element.Children.Exists(c => HasValue(c)) && Array.Exists(found, f => f.Row >= 0 && Below(f, element));
+        return element.Children.Exists(HasValue) ? Array.Exists(found, f => f.Row >= 0 && Below(f, element)) : null;
     }
 
     private bool Below(in Item item, ProfileElement element)
@@ -75,7 +80,7 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
             _context.PushChildren(item, run.Document.Schema.Names.TryGetId(child.Name, out var id) ? id : int.MaxValue);
             var items = _context.Slice(0);
             any = true;
-            all &= IsOfValue(items, child, null);
+            all &= IsOfValue(items, child, null) == true;
         }
         return any && all;
     }

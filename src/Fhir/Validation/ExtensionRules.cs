@@ -44,8 +44,7 @@ internal static class ExtensionRules
             {
                 "element" => IsElement(run, expression, owner.Property!),
                 "extension" => owner.Property!.Type.Name == "Extension" && owner.Node.StringAt("url") == expression,
-                // An expression over the resource: it is let pass.
-                _ => true,
+                _ => run.Selects(expression, owner.Node),
             };
             if (isMet) return true;
         }

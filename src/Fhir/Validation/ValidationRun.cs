@@ -91,6 +91,23 @@ internal sealed class ValidationRun
         }
     }
 
+    /// <summary>Whether an expression over the resource at hand selects an element; an expression that cannot be evaluated is taken to.</summary>
+    public bool Selects(string expression, ElementNode element)
+    {
+        try
+        {
+            _context.Begin(_root, _root, _root);
+            FhirPathExpression.Compile(expression).Body.Eval(_context, _root);
+            foreach (var found in _context.Slice(0))
+                if (found.Row == element.Index || found.Sibling == element.Index) return true;
+            return false;
+        }
+        catch (FhirPathException)
+        {
+            return true;
+        }
+    }
+
     public void Check(Invariant invariant, in Item item, ElementNode at)
     {
         var holds = Holds(invariant, item);
