@@ -34,34 +34,4 @@ internal static class FhirInput
         issues = [issue!];
         return null;
     }
-
-    /// <summary>The gateway's own profiles and those of packages: .tgz files, folders, single resources.</summary>
-    /// <exception cref="InvalidProfileException">A package is broken.</exception>
-    /// <exception cref="IOException">A package cannot be read.</exception>
-    public static ProfileSet Profiles(string[] packages)
-    {
-        var profiles = Hosting.Profiles.Own;
-        foreach (var package in packages) profiles = profiles.With(Resources(package));
-        return profiles;
-    }
-
-    private static IReadOnlyList<ReadOnlyMemory<byte>> Resources(string package)
-    {
-        try
-        {
-            if (Directory.Exists(package))
-            {
-                var inner = Path.Combine(package, "package");
-                var files = Directory.GetFiles(Directory.Exists(inner) ? inner : package, "*.json");
-                return files.Length > 0 ? [.. files.Order(StringComparer.Ordinal).Select(f => (ReadOnlyMemory<byte>)Read(f))] : throw new InvalidProfileException("the folder holds no JSON resources");
-            }
-            if (package.EndsWith(".json", StringComparison.Ordinal)) return [Read(package)];
-            using var stream = File.OpenRead(package);
-            return FhirPackage.Read(stream);
-        }
-        catch (InvalidProfileException e)
-        {
-            throw new InvalidProfileException($"{package}: {e.Message}", e);
-        }
-    }
 }

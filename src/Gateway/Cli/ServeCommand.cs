@@ -28,7 +28,7 @@ internal static class ServeCommand
             await app.WaitForShutdownAsync(cancellation);
             return 0;
         }
-        catch (Exception e) when (e is KeyringException or LedgerStartException or IOException or Microsoft.Data.Sqlite.SqliteException)
+        catch (Exception e) when (e is KeyringException or LedgerStartException or PmrGateway.Fhir.InvalidProfileException or IOException or Microsoft.Data.Sqlite.SqliteException)
         {
             return Fail(e.Message);
         }

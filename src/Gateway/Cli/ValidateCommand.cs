@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Hosting;
 
 namespace PmrGateway.Gateway.Cli;
 
@@ -26,7 +27,7 @@ internal static class ValidateCommand
         Validator validator;
         try
         {
-            var profiles = FhirInput.Profiles(packages);
+            var profiles = FhirPackages.Load(packages);
             if (profile is not null && profiles.Explain(profile) is { } problem) return Fail(problem);
             validator = new Validator(FhirSchema.R4, profiles);
         }

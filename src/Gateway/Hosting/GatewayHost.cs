@@ -54,7 +54,7 @@ public static class GatewayHost
         services.AddSingleton(options).AddSingleton(options.Ledger).AddSingleton(TimeProvider.System).AddSingleton(new BaseUrl(publicUrl));
 
         // FHIR as data, and what it means
-        services.AddSingleton(FhirSchema.R4).AddSingleton(new Validator(FhirSchema.R4, Profiles.Own)).AddSingleton<ResourceMapper>().AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);
+        services.AddSingleton(FhirSchema.R4).AddSingleton(new Validator(FhirSchema.R4, FhirPackages.Load(options.Fhir.Packages))).AddSingleton<ResourceMapper>().AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);
 
         // Keys, blocks, tables
         services.AddSingleton(keyring).AddSingleton<RecordVault>();

@@ -23,6 +23,9 @@ public sealed class GatewayOptions
     /// <summary>Section Limits.</summary>
     public LimitOptions Limits { get; set; } = new();
 
+    /// <summary>Section Fhir.</summary>
+    public FhirOptions Fhir { get; set; } = new();
+
     /// <summary>Section Auth.</summary>
     public AuthOptions Auth { get; set; } = new();
 
@@ -37,6 +40,9 @@ public sealed class GatewayOptions
         if (Ipfs.Store is not ("embedded" or "kubo")) return $"Ipfs:Store is '{Ipfs.Store}': embedded or kubo";
         if (Ipfs.Store == "kubo" && !Uri.TryCreate(Ipfs.KuboUrl, UriKind.Absolute, out _)) return $"Ipfs:KuboUrl is '{Ipfs.KuboUrl}': the URL of a Kubo RPC API, e.g. http://127.0.0.1:5001";
         if (Limits.MaxBodyBytes is < 1024 or > 1 << 30) return $"Limits:MaxBodyBytes is {Limits.MaxBodyBytes}: 1024 to 1073741824";
+        if (Limits.MaxDepth is < 8 or > 1000) return $"Limits:MaxDepth is {Limits.MaxDepth}: 8 to 1000";
+        if (Limits.MaxValues is < 1000 or > 50_000_000) return $"Limits:MaxValues is {Limits.MaxValues}: 1000 to 50000000";
+        if (Fhir.Packages.Find(p => !File.Exists(p) && !Directory.Exists(p)) is { } missing) return $"Fhir:Packages names '{missing}': a .tgz file, a folder or a definition on this machine";
         if (Auth.Entra is { } entra)
         {
             if (!IsHttp(entra.Instance)) return $"Auth:Entra:Instance is '{entra.Instance}': the URL of Entra, e.g. https://login.microsoftonline.com/";
@@ -69,6 +75,19 @@ public sealed class LimitOptions
 {
     /// <summary>Largest request body, bytes. Default 33554432 (32 MiB).</summary>
     public long MaxBodyBytes { get; set; } = 32L << 20;
+
+    /// <summary>Elements inside elements of a resource, at most. Default 64.</summary>
+    public int MaxDepth { get; set; } = 64;
+
+    /// <summary>JSON values of a resource, at most. Default 2000000.</summary>
+    public int MaxValues { get; set; } = 2_000_000;
+}
+
+/// <summary>Section <c>Fhir</c>.</summary>
+public sealed class FhirOptions
+{
+    /// <summary>FHIR packages (.tgz files, folders, single definitions) whose profiles are enforced where a resource claims them.</summary>
+    public List<string> Packages { get; set; } = [];
 }
 
 /// <summary>Section <c>Auth</c>: who, besides the gateway itself, may issue tokens for it.</summary>

@@ -47,7 +47,7 @@ internal sealed partial class FhirEndpoint(FhirRouter router, CallerResolver cal
         if (caller.Failure is { } refusal) return FhirResponse.From(refusal);
         var fhir = new FhirRequest(
             HttpMethods.IsHead(request.Method) ? "GET" : request.Method, segments, [.. request.Query],
-            cancellation => RequestBody.ReadResourceAsync(request, options.Limits.MaxBodyBytes, cancellation))
+            cancellation => RequestBody.ReadResourceAsync(request, options.Limits, cancellation))
         {
             IfMatch = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString() : null,
             IfNoneExist = request.Headers.TryGetValue("If-None-Exist", out var condition) ? condition.ToString() : null,

@@ -22,15 +22,15 @@ internal static class RequestBody
         }
     }
 
-    public static async Task<Result<ResourceDocument>> ReadResourceAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    public static async Task<Result<ResourceDocument>> ReadResourceAsync(HttpRequest request, Hosting.LimitOptions limits, CancellationToken cancellation)
     {
         if (!IsFhirJson(request.ContentType))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send FHIR as application/fhir+json");
-        var body = await ReadAsync(request, limit, cancellation);
-        return body.Failure is not null ? body.Failure : Parse(body.Value);
+        var body = await ReadAsync(request, limits.MaxBodyBytes, cancellation);
+        return body.Failure is not null ? body.Failure : Parse(body.Value, new ResourceLimits(limits.MaxDepth, limits.MaxValues));
     }
 
-    public static Result<ResourceDocument> Parse(byte[] json) => ResourceDocument.TryParse(json, out var document, out var issue)
+    public static Result<ResourceDocument> Parse(byte[] json, ResourceLimits? limits = null) => ResourceDocument.TryParse(json, out var document, out var issue, limits)
         ? document!
         : new Outcome(OutcomeCategory.Malformed, [issue!]);
 

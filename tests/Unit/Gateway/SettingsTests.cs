@@ -26,6 +26,8 @@ public class SettingsTests
     [InlineData("--Auth:Entra:Instance", "login", "Auth:Entra:Instance is 'login'")]
     [InlineData("--Auth:Entra:Instance", "https://login.example/", "Auth:Entra:TenantId is empty")]
     [InlineData("--Auth:Issuers:0:Authority", "login", "Auth:Issuers:Authority is 'login'")]
+    [InlineData("--Limits:MaxDepth", "2", "Limits:MaxDepth is 2: 8 to 1000")]
+    [InlineData("--Fhir:Packages:0", "no/such.tgz", "Fhir:Packages names 'no/such.tgz'")]
     [InlineData("--Ledgr:ChainId", "1", "Ledgr")]
     public void A_setting_that_is_wrong_is_named_with_its_value_and_what_is_allowed(string flag, string value, string message)
     {

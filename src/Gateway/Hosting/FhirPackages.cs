@@ -1,0 +1,38 @@
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Gateway.Hosting;
+
+/// <summary>FHIR packages on this machine. Nothing is downloaded.</summary>
+internal static class FhirPackages
+{
+    /// <summary>The gateway's own profiles and those of packages: .tgz files, folders, single resources.</summary>
+    /// <exception cref="InvalidProfileException">A package is broken; the text names it.</exception>
+    /// <exception cref="IOException">A package cannot be read.</exception>
+    public static ProfileSet Load(IEnumerable<string> packages)
+    {
+        var profiles = Profiles.Own;
+        foreach (var package in packages) profiles = profiles.With(Resources(package));
+        return profiles;
+    }
+
+    private static IReadOnlyList<ReadOnlyMemory<byte>> Resources(string package)
+    {
+        try
+        {
+            if (Directory.Exists(package))
+            {
+                var inner = Path.Combine(package, "package");
+                var files = Directory.GetFiles(Directory.Exists(inner) ? inner : package, "*.json");
+                return files.Length > 0 ? [.. files.Order(StringComparer.Ordinal).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))] : throw new InvalidProfileException("the folder holds no JSON resources");
+            }
+            if (!File.Exists(package)) throw new InvalidProfileException("there is no such file or folder");
+            if (package.EndsWith(".json", StringComparison.Ordinal)) return [File.ReadAllBytes(package)];
+            using var stream = File.OpenRead(package);
+            return FhirPackage.Read(stream);
+        }
+        catch (InvalidProfileException e)
+        {
+            throw new InvalidProfileException($"{package}: {e.Message}", e);
+        }
+    }
+}
