@@ -9,7 +9,7 @@ internal static class ProfileStripper
     private static readonly HashSet<string> Kept =
         ["id", "path", "min", "max", "type", "contentReference", "slicing", "sliceName", "binding", "constraint", "maxLength"];
 
-    public static JsonElement Strip(JsonElement definition)
+    public static string Strip(JsonElement definition)
     {
         var elements = new JsonArray();
         foreach (var element in definition.GetProperty("snapshot").GetProperty("element").EnumerateArray())
@@ -27,8 +27,7 @@ internal static class ProfileStripper
         }
         var result = Only(definition, "url", "type", "derivation", "context");
         result["snapshot"] = new JsonObject { ["element"] = elements };
-        using var document = JsonDocument.Parse(result.ToJsonString());
-        return document.RootElement.Clone();
+        return result.ToJsonString();
     }
 
     private static JsonArray Constraints(JsonElement constraints)

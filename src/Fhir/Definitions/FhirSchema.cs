@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace PmrGateway.Fhir;
 
 /// <summary>
@@ -18,9 +16,9 @@ public sealed class FhirSchema
         IReadOnlyList<SearchParameterSpec> searchParameters,
         IReadOnlyDictionary<string, IReadOnlyList<string>> patientCompartment,
         Func<Terminology> terminology,
-        Func<Dictionary<string, JsonElement>> coreProfiles)
+        Func<Dictionary<string, string>> coreProfiles)
     {
-        CoreProfiles = coreProfiles;
+        _coreProfiles = new Lazy<Dictionary<string, string>>(coreProfiles);
         _types = new Dictionary<string, TypeDefinition>(types.Count, StringComparer.Ordinal);
         foreach (var type in types) _types.Add(type.Name, type);
         _patientCompartment = new Dictionary<string, IReadOnlyList<string>>(patientCompartment, StringComparer.Ordinal);
@@ -34,6 +32,7 @@ public sealed class FhirSchema
     }
 
     private readonly Lazy<Terminology> _terminology;
+    private readonly Lazy<Dictionary<string, string>> _coreProfiles;
 
     /// <summary>The official definitions. Read once, on first use.</summary>
     public static FhirSchema R4 => Official.Value;
@@ -50,8 +49,8 @@ public sealed class FhirSchema
 
     internal NameTable Names { get; }
 
-    /// <summary>Reads the profiles and extensions of the core, by URL: StructureDefinitions with what a <see cref="ProfileCompiler"/> reads.</summary>
-    internal Func<Dictionary<string, JsonElement>> CoreProfiles { get; }
+    /// <summary>The profiles and extensions of the core, by URL: StructureDefinitions in JSON with what a <see cref="ProfileCompiler"/> reads. Read on first use.</summary>
+    internal IReadOnlyDictionary<string, string> CoreProfiles => _coreProfiles.Value;
 
     /// <summary>All types: primitives, datatypes, backbones, resources.</summary>
     public IEnumerable<TypeDefinition> Types => _types.Values;

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
@@ -21,10 +20,10 @@ internal static class PackFormat
         file.Write(Encoding.ASCII.GetBytes(VersionLine));
         WriteSection(file, w => WriteTypes(w, schema));
         WriteSection(file, w => WriteTerminology(w, schema.Terminology));
-        WriteSection(file, w => w.List([.. schema.CoreProfiles().OrderBy(p => p.Key, StringComparer.Ordinal)], p =>
+        WriteSection(file, w => w.List([.. schema.CoreProfiles.OrderBy(p => p.Key, StringComparer.Ordinal)], p =>
         {
             w.Text(p.Key);
-            w.Text(p.Value.GetRawText());
+            w.Text(p.Value);
         }));
         return file.ToArray();
     }
@@ -153,8 +152,8 @@ internal static class PackFormat
         return new Terminology(systems, sets);
     }
 
-    private static Dictionary<string, JsonElement> ReadProfiles(byte[] pack, int at) =>
-        OpenSection(pack, at).Reader.List(r => (Url: r.Text(), Json: r.Text())).ToDictionary(p => p.Url, p => JsonDocument.Parse(p.Json).RootElement, StringComparer.Ordinal);
+    private static Dictionary<string, string> ReadProfiles(byte[] pack, int at) =>
+        OpenSection(pack, at).Reader.List(r => (Url: r.Text(), Json: r.Text())).ToDictionary(p => p.Url, p => p.Json, StringComparer.Ordinal);
 
     private static int AfterSection(byte[] pack, int at) => at + 4 + BinaryPrimitives.ReadInt32BigEndian(pack.AsSpan(at));
 

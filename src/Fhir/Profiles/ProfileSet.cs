@@ -15,7 +15,7 @@ public sealed class ProfileSet
     private readonly Dictionary<string, JsonElement> _valueSets;
     private readonly Dictionary<string, JsonElement> _codeSystems;
     private readonly Dictionary<string, ResourceDocument> _questionnaires;
-    private readonly ConcurrentDictionary<string, Profile?> _compiled = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Profile> _compiled = new(StringComparer.Ordinal);
     private readonly Lazy<Terminology> _terminology;
 
     private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems,
@@ -26,13 +26,13 @@ public sealed class ProfileSet
     }
 
     /// <summary>The profiles and extensions of the core.</summary>
-    public static ProfileSet Core(FhirSchema schema) => Cores.GetOrAdd(schema, s => new ProfileSet(s, s.CoreProfiles(), [], [], []));
+    public static ProfileSet Core(FhirSchema schema) => Cores.GetOrAdd(schema, s => new ProfileSet(s, [], [], [], []));
 
     /// <summary>The core's terminology and this set's.</summary>
     public Terminology Terminology => _terminology.Value;
 
     /// <summary>Canonical URLs of the profiles and extensions.</summary>
-    public IEnumerable<string> Urls => _definitions.Keys;
+    public IEnumerable<string> Urls => _definitions.Keys.Union(_schema.CoreProfiles.Keys);
 
     /// <summary>This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems, Questionnaires; others are passed over. Later ones replace earlier ones of the same URL.</summary>
     /// <param name="resources">JSON resources, UTF-8.</param>
@@ -79,8 +79,8 @@ public sealed class ProfileSet
     {
         var end = canonical.AsSpan().IndexOfAny('|', '#');
         var url = end < 0 ? canonical : canonical[..end];
-        if (!_definitions.ContainsKey(url)) return null;
-        return _compiled.GetOrAdd(url, u => _definitions.TryGetValue(u, out var definition) ? ProfileCompiler.Compile(_schema, definition) : null);
+        if (_definitions.TryGetValue(url, out var own)) return _compiled.GetOrAdd(url, _ => ProfileCompiler.Compile(_schema, own));
+        return _schema.CoreProfiles.TryGetValue(url, out var core) ? _compiled.GetOrAdd(url, _ => ProfileCompiler.Compile(_schema, Parsed(core))) : null;
     }
 
     /// <summary>Why a profile cannot be checked, or null when it can.</summary>
@@ -104,7 +104,7 @@ public sealed class ProfileSet
     public IReadOnlyList<string> Problems()
     {
         var problems = new List<string>();
-        foreach (var url in _definitions.Keys)
+        foreach (var url in Urls)
         {
             try
             {
@@ -116,6 +116,12 @@ public sealed class ProfileSet
             }
         }
         return problems;
+    }
+
+    private static JsonElement Parsed(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.Clone();
     }
 
     private static bool IsProfile(JsonElement definition, string? above) =>

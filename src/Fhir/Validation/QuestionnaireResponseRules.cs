@@ -178,7 +178,8 @@ internal sealed class QuestionnaireResponseRules(ValidationRun run, ElementNode 
         if (types.Count > 0 && !types.Contains(value.StringAt("contentType"))) run.Sink.Error(IssueCode.Value, value, "the attachment is of another type than is allowed", path);
         if (Extension(question, Core + "maxSize", "valueDecimal") is { } max && value["size"] is { } size
             && decimal.TryParse(max.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var most) && decimal.TryParse(size.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var actual)
-            && actual > (most < 100 ? most * 1024 * 1024 : most)) run.Sink.Error(IssueCode.Value, value, "the attachment is larger than is allowed", path);
+            // In megabytes, by the definition of the extension.
+            && actual > most * 1024 * 1024) run.Sink.Error(IssueCode.Value, value, "the attachment is larger than is allowed", path);
     }
 
     private void Reference(ElementNode value, ElementNode question, string path)
