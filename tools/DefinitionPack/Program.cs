@@ -43,8 +43,8 @@ searchParameters.Sort((a, b) => string.CompareOrdinal(a.Code + " " + a.Bases[0] 
 var (sets, systems) = (ByUrl("ValueSet"), ByUrl("CodeSystem"));
 var expander = new ValueSetExpander(sets, systems, null);
 var terminology = new Terminology(
-    systems.Select(s => (s.Key, Codes: ValueSetExpander.CodesOf(s.Value))).Where(s => s.Codes is not null).Select(s => KeyValuePair.Create(s.Key, s.Codes!)),
-    sets.Keys.Select(expander.Expand).OfType<ValueSetDefinition>());
+    systems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>>(() => ValueSetExpander.CodesOf(s.Value)!))),
+    sets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() => expander.Expand(url)!))));
 
 var profiles = ByUrl("StructureDefinition").Where(d => d.Value.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && d.Value.TryGetProperty("snapshot", out _)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));
 
@@ -56,7 +56,7 @@ if (check)
     return 1;
 }
 File.WriteAllBytes(output, pack);
-Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count} code systems, {terminology.ValueSets.Count} value sets, {profiles.Count} profiles, {searchParameters.Count} search parameters, {pack.Length} bytes");
+Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count()} code systems, {terminology.ValueSets.Count()} value sets, {profiles.Count} profiles, {searchParameters.Count} search parameters, {pack.Length} bytes");
 return 0;
 
 IEnumerable<JsonElement> Entries(string file)

@@ -128,7 +128,7 @@ internal static class PackFormat
             w.Text(s.Key);
             w.List([.. s.Value.Order(StringComparer.Ordinal)], w.Text);
         });
-        w.List([.. terminology.ValueSets.Values.OrderBy(v => v.Url, StringComparer.Ordinal)], v =>
+        w.List([.. terminology.ValueSets.OrderBy(v => v.Url, StringComparer.Ordinal)], v =>
         {
             w.Text(v.Url);
             w.Number(v.IsOpen ? 1 : 0);
@@ -143,11 +143,16 @@ internal static class PackFormat
 
     private static Terminology ReadTerminology(SectionReader reader)
     {
-        var systems = reader.List(r => KeyValuePair.Create(r.Text(), (IReadOnlySet<string>)r.List(x => x.Text()).ToHashSet(StringComparer.Ordinal)));
+        var systems = reader.List(r =>
+        {
+            var (url, codes) = (r.Text(), r.List(x => x.Text()));
+            return (url, new Func<IReadOnlySet<string>>(() => codes.ToHashSet(StringComparer.Ordinal)));
+        });
         var sets = reader.List(r =>
         {
             var (url, open) = (r.Text(), r.Number() == 1);
-            return new ValueSetDefinition(url, r.List(x => new ValueSetPart(x.Text(), x.Number() == 0 ? null : x.List(y => y.Text()).ToHashSet(StringComparer.Ordinal))), open);
+            var parts = r.List(x => (System: x.Text(), Codes: x.Number() == 0 ? null : x.List(y => y.Text())));
+            return (url, new Func<ValueSetDefinition>(() => new ValueSetDefinition(url, [.. parts.Select(p => new ValueSetPart(p.System, p.Codes?.ToHashSet(StringComparer.Ordinal)))], open)));
         });
         return new Terminology(systems, sets);
     }

@@ -135,8 +135,11 @@ public sealed class ProfileSet
         if (_valueSets.Count == 0 && _codeSystems.Count == 0) return _schema.Terminology;
         var expander = new ValueSetExpander(_valueSets, _codeSystems, _schema.Terminology);
         return new Terminology(
-            _codeSystems.Select(s => (s.Key, Codes: ValueSetExpander.CodesOf(s.Value))).Where(s => s.Codes is not null).Select(s => KeyValuePair.Create(s.Key, s.Codes!)),
-            _valueSets.Keys.Select(expander.Expand).OfType<ValueSetDefinition>(),
+            _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>>(() => ValueSetExpander.CodesOf(s.Value)!))),
+            _valueSets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() =>
+            {
+                lock (expander) return expander.Expand(url)!;
+            }))),
             _schema.Terminology);
     }
 }

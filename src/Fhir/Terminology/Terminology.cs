@@ -17,26 +17,27 @@ public sealed record ValueSetDefinition(string Url, IReadOnlyList<ValueSetPart> 
 /// </summary>
 public sealed class Terminology
 {
-    private readonly Dictionary<string, IReadOnlySet<string>> _systems;
-    private readonly Dictionary<string, ValueSetDefinition> _valueSets;
+    private readonly Dictionary<string, Lazy<IReadOnlySet<string>>> _systems;
+    private readonly Dictionary<string, Lazy<ValueSetDefinition>> _valueSets;
     private readonly Terminology? _base;
 
-    internal Terminology(IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> systems, IEnumerable<ValueSetDefinition> valueSets, Terminology? below = null)
+    /// <summary>A terminology over another. Sets are made when they are first asked for: most never are.</summary>
+    internal Terminology(IEnumerable<(string Url, Func<IReadOnlySet<string>> Codes)> systems, IEnumerable<(string Url, Func<ValueSetDefinition> Definition)> valueSets, Terminology? below = null)
     {
-        _systems = new Dictionary<string, IReadOnlySet<string>>(systems, StringComparer.Ordinal);
-        _valueSets = valueSets.ToDictionary(v => v.Url, StringComparer.Ordinal);
+        _systems = systems.ToDictionary(s => s.Url, s => new Lazy<IReadOnlySet<string>>(s.Codes), StringComparer.Ordinal);
+        _valueSets = valueSets.ToDictionary(v => v.Url, v => new Lazy<ValueSetDefinition>(v.Definition), StringComparer.Ordinal);
         _base = below;
     }
 
-    internal IReadOnlyDictionary<string, IReadOnlySet<string>> Systems => _systems;
+    internal IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> Systems => _systems.Select(s => KeyValuePair.Create(s.Key, s.Value.Value));
 
-    internal IReadOnlyDictionary<string, ValueSetDefinition> ValueSets => _valueSets;
+    internal IEnumerable<ValueSetDefinition> ValueSets => _valueSets.Values.Select(v => v.Value);
 
     /// <summary>All codes of a system; null for a system that is not here in full.</summary>
-    public IReadOnlySet<string>? System(string url) => _systems.GetValueOrDefault(url) ?? _base?.System(url);
+    public IReadOnlySet<string>? System(string url) => _systems.TryGetValue(url, out var own) ? own.Value : _base?.System(url);
 
     /// <summary>A value set by canonical URL without version, or null.</summary>
-    public ValueSetDefinition? ValueSet(string url) => _valueSets.GetValueOrDefault(url) ?? _base?.ValueSet(url);
+    public ValueSetDefinition? ValueSet(string url) => _valueSets.TryGetValue(url, out var own) ? own.Value : _base?.ValueSet(url);
 
     /// <summary>Whether a code is in a value set; null: it cannot be told here.</summary>
     /// <param name="valueSet">Canonical URL, without version.</param>

@@ -11,9 +11,10 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
 
     /// <summary>All codes of a complete code system; null for one that is a fragment or elsewhere.</summary>
     public static IReadOnlySet<string>? CodesOf(JsonElement codeSystem) =>
-        codeSystem.TryGetProperty("content", out var content) && content.GetString() == "complete" && codeSystem.TryGetProperty("concept", out _)
-            ? All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal)
-            : null;
+        IsComplete(codeSystem) ? All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal) : null;
+
+    /// <summary>Whether a CodeSystem lists all of its codes.</summary>
+    public static bool IsComplete(JsonElement codeSystem) => codeSystem.TryGetProperty("content", out var content) && content.GetString() == "complete" && codeSystem.TryGetProperty("concept", out _);
 
     /// <summary>The definition of a value set; null where it is not here.</summary>
     public ValueSetDefinition? Expand(string canonical)
