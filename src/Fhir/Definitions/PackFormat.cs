@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PmrGateway.Fhir;
@@ -228,6 +229,8 @@ internal static class PackFormat
         private readonly string[] _table;
         private int _at;
 
+        // Run once over much data: straight to optimised code, or the first tier is most of a cold start.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public SectionReader(byte[] bytes)
         {
             _bytes = bytes;
@@ -242,6 +245,7 @@ internal static class PackFormat
 
         public Dictionary<(string, string), Invariant> Invariants { get; } = [];
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int Number()
         {
             uint value = 0;

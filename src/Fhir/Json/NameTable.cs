@@ -77,7 +77,8 @@ internal sealed class NameTable
         return false;
     }
 
-    // FNV-1a, 64 bits, folded.
+    // FNV-1a, 64 bits, folded. Hot from the first byte on.
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
     private static ulong Hash(ReadOnlySpan<byte> bytes)
     {
         var hash = 14695981039346656037UL;
