@@ -1,4 +1,4 @@
-// Runs the suites found in a folder: adversarial, examples, fhirpath, validator, synthea, documents.
+// Runs the suites found in a folder: adversarial, examples, fhirpath, packages, validator, patch, synthea, documents.
 // usage: conformance DATA [--suite NAME] [--verbose]
 // Prints a table a suite, and at the end one line each: SUITE passed/total. Exit 0 when every suite reached its threshold.
 using PmrGateway.Tools.Conformance;
@@ -20,6 +20,7 @@ foreach (var (name, run) in new (string, Func<SuiteData, IEnumerable<SuiteResult
     ("expressions", ExpressionSuite.Run),
     ("firely", FirelySuite.Run),
     ("validator", ValidatorSuite.Run),
+    ("patch", PatchSuite.Run),
     ("synthea", d => ExamplesSuite.RunArchive(d, "synthea")),
     ("documents", d => ExamplesSuite.RunArchive(d, "documents")),
 })
