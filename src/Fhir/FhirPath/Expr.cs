@@ -77,11 +77,11 @@ internal sealed class MemberExpr(Expr? on, string name) : Expr
 
     public override void Eval(FhirPathContext c, in Item focus)
     {
-        if (!ReferenceEquals(_schema, c.Schema))
+        if (!ReferenceEquals(Volatile.Read(ref _schema), c.Schema))
         {
-            // A name that no type has selects nothing; written once, and the same by every thread.
+            // A name that no type has selects nothing. Every thread writes the same, the number before what says that it is there.
             _nameId = c.Schema.Names.TryGetId(name, out var id) ? id : int.MaxValue;
-            _schema = c.Schema;
+            Volatile.Write(ref _schema, c.Schema);
         }
         if (on is null)
         {

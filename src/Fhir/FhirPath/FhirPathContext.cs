@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace PmrGateway.Fhir;
@@ -93,6 +94,7 @@ internal sealed class FhirPathContext
     /// <summary>Pushes the children of an element: those of one element name, or all.</summary>
     /// <param name="of">The element.</param>
     /// <param name="nameId">Number of the element name; -1 for all.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void PushChildren(in Item of, int nameId)
     {
         if (!of.IsNode) return;

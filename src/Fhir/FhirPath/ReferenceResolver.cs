@@ -26,6 +26,10 @@ internal static class ReferenceResolver
         return null;
     }
 
+    /// <summary>The absolute URL that a reference of a Bundle's entry means; null: a relative one in an entry that has no RESTful fullUrl.</summary>
+    public static string? AbsoluteUrl(ResourceDocument document, in Item resource, string reference) =>
+        reference.Contains(':') ? reference : BaseOf(document, resource) is { } root ? root + reference : null;
+
     private static ElementNode? InBundle(ResourceDocument document, in Item resource, string reference)
     {
         var (plain, version) = Split(reference);

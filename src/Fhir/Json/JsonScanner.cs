@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace PmrGateway.Fhir;
@@ -54,6 +55,8 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
         return false;
     }
 
+    // The first document may be a large one: what walks over all of it does not wait for the second tier.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Scan()
     {
         // The reader counts arrays as well: twice the objects, and the values of the innermost.
@@ -108,6 +111,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Annotate()
     {
         Span<int> seen = schema.Names.Count <= 8192 ? stackalloc int[schema.Names.Count] : new int[schema.Names.Count];

@@ -65,6 +65,7 @@ internal sealed class NameTable
         return false;
     }
 
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
     public bool TryGetId(ReadOnlySpan<byte> utf8, out int id)
     {
         var hash = Hash(utf8);
