@@ -18,15 +18,6 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
         return true;
     }
 
-    /// <summary>The type that a Reference element points to, by its literal reference, else by its <c>type</c>; null where neither tells.</summary>
-    public static string? TypeOf(ElementNode node)
-    {
-        var text = node.StringAt("reference");
-        if (TryParse(text, out var local)) return local.Type;
-        if (text is not null && Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Segments.Length > 2) return uri.Segments[^2].Trim('/');
-        return node.StringAt("type");
-    }
-
     /// <summary>The resource type that a literal reference names, relative or absolute, with or without a version; null where it names none.</summary>
     public static string? TypeNamed(string reference)
     {

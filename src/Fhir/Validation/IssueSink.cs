@@ -31,9 +31,6 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 
     public void Pop() => _path.RemoveAt(_path.Count - 1);
 
-    /// <summary>The path as a mark, to come back to.</summary>
-    public int Depth => _path.Count;
-
     public void Error(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Error, code, at, text, below);
 
     public void Warning(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Warning, code, at, text, below);

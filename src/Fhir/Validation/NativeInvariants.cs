@@ -5,7 +5,7 @@ namespace PmrGateway.Fhir;
 
 /// <summary>
 /// Invariants that stand on nearly every element, as code: a cheap answer of "holds". Where it does not answer so, the expression decides.
-/// That each says the same as its expression is tested over all examples.
+/// That each says the same as its expression is tested (NativeInvariantTests).
 /// </summary>
 internal static class NativeInvariants
 {

@@ -42,7 +42,7 @@ internal sealed class QuestionnaireResponseRules(ValidationRun run, ElementNode 
             }
             counts[linkId] = counts.GetValueOrDefault(linkId) + 1;
             if (!IsEnabled(question)) run.Sink.Error(IssueCode.Structure, item, $"the item '{linkId}' is not enabled and has an answer", at);
-            Item_(item, question, at);
+            CheckItem(item, question, at);
         }
         foreach (var (linkId, question) in questions)
         {
@@ -53,7 +53,7 @@ internal sealed class QuestionnaireResponseRules(ValidationRun run, ElementNode 
         }
     }
 
-    private void Item_(ElementNode item, ElementNode question, string path)
+    private void CheckItem(ElementNode item, ElementNode question, string path)
     {
         var type = question.StringAt("type");
         var answers = item.ItemsAt("answer").ToList();

@@ -49,7 +49,7 @@ internal sealed class ValidationRun
             Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
             return new ValidationReport(Sink.Issues, Sink.Errors);
         }
-        Resource_(Document.Root, null);
+        CheckResource(Document.Root, null);
         if (profile is not null && Profiles.Find(profile) is { } found && Document.Root.Type is not null) InResource(Document.Root, () => new ProfileRun(this, found).Check(Document.Root));
         return new ValidationReport(Sink.Issues, Sink.Errors);
     }
@@ -127,7 +127,7 @@ internal sealed class ValidationRun
         Sink.Pop();
     }
 
-    private void Resource_(ElementNode node, ElementNode? holder)
+    private void CheckResource(ElementNode node, ElementNode? holder)
     {
         var isRoot = holder is null;
         if (node.Kind != JsonTokenType.StartObject)
@@ -288,7 +288,7 @@ internal sealed class ValidationRun
         var type = node.Property?.Type.Definition;
         if (type is { Kind: TypeKind.Resource })
         {
-            Resource_(node, parent);
+            CheckResource(node, parent);
             return;
         }
         if (type is null)
