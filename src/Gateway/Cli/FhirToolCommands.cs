@@ -70,6 +70,7 @@ internal static class FhirToolCommands
         }
         catch (FhirPathException e) when (engine == "auto" && e.Fault == FhirPathFault.Syntax)
         {
+            Console.Error.WriteLine($"pmr: evaluated by Firely: {e.Message}");
             return FirelyFhirPath.Evaluate(document, expression).Select(Line);
         }
         return compiled.Evaluate(document).Select(Line);

@@ -57,9 +57,13 @@ internal static class ValidateCommand
         return 1;
     }
 
-    private static ValidationReport Check(Validator validator, byte[] bytes, string? profile, string format) => FhirInput.Parse(bytes, format, out var issues) is { } document
-        ? validator.Validate(document, profile)
-        : new ValidationReport(issues, issues.Count);
+    private static ValidationReport Check(Validator validator, byte[] bytes, string? profile, string format)
+    {
+        if (FhirInput.Parse(bytes, format, out var issues) is not { } document) return new ValidationReport(issues, issues.Count);
+        var report = validator.Validate(document, profile);
+        // Of XML the JSON that was made of it is what was read: its lines are nobody's.
+        return FhirXml.IsXml(bytes) ? report with { Issues = [.. report.Issues.Select(i => i with { Line = 0, Column = 0 })] } : report;
+    }
 
     private static string Line(string file, ValidationReport report) => JsonSerializer.Serialize(
         new
