@@ -70,8 +70,9 @@ internal static class FhirToolCommands
         }
         catch (FhirPathException e) when (engine == "auto" && e.Fault == FhirPathFault.Syntax)
         {
+            var found = FirelyFhirPath.Evaluate(document, expression).Select(Line).ToList();
             Console.Error.WriteLine($"pmr: evaluated by Firely: {e.Message}");
-            return FirelyFhirPath.Evaluate(document, expression).Select(Line);
+            return found;
         }
         return compiled.Evaluate(document).Select(Line);
     }
