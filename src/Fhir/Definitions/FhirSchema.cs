@@ -60,6 +60,10 @@ public sealed class FhirSchema
     /// <summary>A type by name (<c>Patient</c>, <c>HumanName</c>, <c>date</c>, <c>Consent.provision</c>), or null.</summary>
     public TypeDefinition? Type(string name) => _types.GetValueOrDefault(name);
 
+    /// <summary>The type whose StructureDefinition a canonical URL names, with or without a version; null where it names no type of the core.</summary>
+    public TypeDefinition? TypeOfCanonical(string canonical) =>
+        canonical.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) ? Type(canonical[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) : null;
+
     /// <summary>Whether a name is a concrete resource type.</summary>
     public bool IsResourceType(string name) => _types.TryGetValue(name, out var type) && type is { Kind: TypeKind.Resource, IsAbstract: false };
 

@@ -89,8 +89,6 @@ internal sealed class FhirPathContext
 
     public Item[] Slice(int from) => _stack.AsSpan(from, Count - from).ToArray();
 
-    public Span<Item> Span(int from) => _stack.AsSpan(from, Count - from);
-
     /// <summary>Pushes the children of an element: those of one element name, or all.</summary>
     /// <param name="of">The element.</param>
     /// <param name="nameId">Number of the element name; -1 for all.</param>

@@ -28,10 +28,10 @@ internal static partial class Functions
             Distinct(c, start);
             Replace(c, start, c.Count == before);
         });
-        Add("allTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Span(start).ToArray().All(i => i.Value is true)));
-        Add("anyTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Span(start).ToArray().Any(i => i.Value is true)));
-        Add("allFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Span(start).ToArray().All(i => i.Value is false)));
-        Add("anyFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Span(start).ToArray().Any(i => i.Value is false)));
+        Add("allTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is true)));
+        Add("anyTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is true)));
+        Add("allFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is false)));
+        Add("anyFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is false)));
         AddSets();
         Add("children", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
         {

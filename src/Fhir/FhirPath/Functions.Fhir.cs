@@ -71,7 +71,7 @@ internal static partial class Functions
 
     private static bool? Conforms(FhirPathContext c, in Item item, string url)
     {
-        if (url.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && c.Schema.Type(url[SchemaCompiler.CoreTypes.Length..]) is { } type) return item.Type?.Is(type);
+        if (c.Schema.TypeOfCanonical(url) is { } type) return item.Type?.Is(type);
         return c.ConformsTo is { } hook && hook(item, url) is { } answer ? answer : throw FhirPathException.Execution($"the profile {url} is not known");
     }
 

@@ -86,7 +86,7 @@ internal static partial class Functions
 
     private static void AddText(string name, int min, int max, Func<string, string?[], object?> of) => AddScalar(name, min, max, (value, arguments) =>
     {
-        var text = value as string ?? (value is FhirTemporal or FhirTemporal ? value.ToString() : null) ?? throw FhirPathException.Execution($"{name}() is asked of a text");
+        var text = value as string ?? (value as FhirTemporal)?.ToString() ?? throw FhirPathException.Execution($"{name}() is asked of a text");
         var texts = new string?[arguments.Length];
         for (var i = 0; i < texts.Length; i++) texts[i] = arguments[i] is null or string ? (string?)arguments[i] : throw FhirPathException.Execution($"{name}() takes texts");
         return of(text, texts);

@@ -44,8 +44,6 @@ public readonly struct ElementNode
 
     internal int NameId => Row.NameId;
 
-    internal bool IsEscaped => Row.Escaped;
-
     private ref readonly NodeRow Row => ref Document.Rows[_index];
 
     /// <summary>The text of a string, with escapes resolved, or the literal text of any other scalar. Lossless: a number keeps its digits.</summary>
@@ -61,6 +59,10 @@ public readonly struct ElementNode
             return reader.GetString()!;
         }
     }
+
+    /// <summary>The text of a string, in a buffer of the caller's where it fits: nearly every value is short, and makes no garbage so.</summary>
+    internal ReadOnlySpan<char> TextIn(Span<char> buffer) =>
+        Row.Escaped || End - Start > buffer.Length ? Text : buffer[..Encoding.UTF8.GetChars(RawBytes[1..^1], buffer)];
 
     /// <summary>The bytes of a string without its quotes, escapes resolved.</summary>
     public ReadOnlyMemory<byte> Utf8Text => Row.Escaped

@@ -29,7 +29,7 @@ internal static class ProfileCompiler
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
                 var target = At(byId, id, type);
-                Read(schema, target, element, type, url);
+                Read(schema, target, element, type);
             }
             foreach (var element in byId.Values.Where(e => e.ContentReference is not null))
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
@@ -87,7 +87,7 @@ internal static class ProfileCompiler
         return slash > dot || slash < 0 ? dot : id.IndexOf('.', slash) >= 0 ? dot : id.LastIndexOf('.', slash);
     }
 
-    private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type, string url)
+    private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type)
     {
         if (element.TryGetProperty("min", out var min)) target.Min = min.GetInt32();
         if (element.TryGetProperty("max", out var max)) target.Max = SchemaCompiler.Max(max);
@@ -110,8 +110,7 @@ internal static class ProfileCompiler
         {
             if (!constraint.TryGetProperty("expression", out var expression) || !constraint.TryGetProperty("key", out var key)) continue;
             // What a core definition says, the walk over the types has checked.
-            if (constraint.TryGetProperty("source", out var source) && source.GetString() is { } from && from.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal)
-                && schema.Type(from[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) is not null) continue;
+            if (constraint.TryGetProperty("source", out var source) && source.GetString() is { } from && schema.TypeOfCanonical(from) is not null) continue;
             if (key.GetString() is "ele-1" or "ext-1" || IsOfCore(schema, core, path, type, key.GetString()!)) continue;
             var invariant = new Invariant(key.GetString()!, constraint.TryGetProperty("severity", out var s) && s.GetString() == "warning", SchemaCompiler.Correct(key.GetString()!, expression.GetString()!));
             target.Rules.Add(new InvariantRule(invariant));

@@ -86,8 +86,7 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         else if (!known.Exists(p => Probe(node, p))) run.Sink.Error(IssueCode.Structure, node, $"it conforms to none of {string.Join(", ", urls)}");
     }
 
-    private bool Probe(ElementNode node, Profile candidate) =>
-        node.Type is { } type && (type.Name == candidate.Type) && new ValidationRun(run.Document, run.Document.Schema, run.Profiles, run.Options, new FhirPathContext(run.Document.Schema, run.Profiles.Terminology)).Conforms(node, candidate);
+    private bool Probe(ElementNode node, Profile candidate) => node.Type?.Name == candidate.Type && run.Probe(node, candidate);
 
     private void Target(ElementNode node, List<string> targets)
     {
@@ -108,9 +107,7 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         if (!profiles.Exists(p => Probe(target, p!))) run.Sink.Error(IssueCode.Structure, text, $"what it points to conforms to none of {string.Join(", ", profiles.Select(p => p!.Url))}");
     }
 
-    private string? TypeOfTarget(string url) => run.Profiles.Find(url) is { } known ? known.Type
-        : url.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && run.Document.Schema.Type(url[SchemaCompiler.CoreTypes.Length..]) is { } core ? core.Name
-        : null;
+    private string? TypeOfTarget(string url) => run.Profiles.Find(url)?.Type ?? run.Document.Schema.TypeOfCanonical(url)?.Name;
 
     private void Slices(Item[] items, ElementNode parent, ProfileElement element)
     {

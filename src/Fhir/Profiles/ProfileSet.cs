@@ -88,8 +88,7 @@ public sealed class ProfileSet
     {
         try
         {
-            var core = canonical.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && _schema.Type(canonical[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) is not null;
-            return core || Find(canonical) is not null ? null : $"the profile {canonical} is not known: name its package with --package";
+            return _schema.TypeOfCanonical(canonical) is not null || Find(canonical) is not null ? null : $"the profile {canonical} is not known: name its package with --package";
         }
         catch (InvalidProfileException e)
         {

@@ -109,17 +109,14 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing)
         return false;
     }
 
-    private string? TypeNamed(string url) => run.Profiles.Find(url)?.Type ?? (url.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) ? url[SchemaCompiler.CoreTypes.Length..] : null);
+    private string? TypeNamed(string url) => run.Profiles.Find(url)?.Type ?? run.Document.Schema.TypeOfCanonical(url)?.Name;
 
     private bool IsOfProfile(Item item, ProfileElement element)
     {
         if (item.Row < 0 || !item.IsNode) return false;
         var urls = element.Types.SelectMany(t => item.Type?.Kind == TypeKind.Resource && t.Code == "Reference" ? t.Targets : t.Profiles).ToList();
-        return urls.Exists(u => run.Profiles.Find(u) is { } profile ? profile.Type == item.Type?.Name && Probe(item, profile) : TypeNamed(u) == item.Type?.Name);
+        return urls.Exists(u => run.Profiles.Find(u) is { } profile ? profile.Type == item.Type?.Name && run.Probe(item.Node, profile) : TypeNamed(u) == item.Type?.Name);
     }
-
-    private bool Probe(in Item item, Profile profile) =>
-        new ValidationRun(run.Document, run.Document.Schema, run.Profiles, run.Options, new FhirPathContext(run.Document.Schema, run.Profiles.Terminology)).Conforms(item.Node, profile);
 
     // $this, names, extension('url'); what only changes the view (resolve(), ofType()) stays where it is.
     private static List<string> Steps(string path)

@@ -11,8 +11,7 @@ internal static class BindingRules
         {
             case JsonTokenType.String:
                 Span<char> buffer = stackalloc char[128];
-                var code = node.IsEscaped || node.End - node.Start > buffer.Length ? node.Text : (ReadOnlySpan<char>)buffer[..System.Text.Encoding.UTF8.GetChars(node.RawBytes[1..^1], buffer)];
-                if (run.Profiles.Terminology.Contains(binding.ValueSet, null, code) == false) Report(run, binding, node, null);
+                if (run.Profiles.Terminology.Contains(binding.ValueSet, null, node.TextIn(buffer)) == false) Report(run, binding, node, null);
                 break;
             case JsonTokenType.StartObject when node.Type?.Name == "CodeableConcept":
                 Concept(run, binding, node);

@@ -28,10 +28,7 @@ internal static class Primitives
         if (type == "base64Binary") return IsBase64(node.Utf8Text.Span) ? null : "not base64 (RFC 4648, section 4)";
         if (type == "xhtml") return node.End - node.Start == 2 ? "a xhtml is not empty" : Narrative.Check(node.Text);
         if (node.End - node.Start > MaxStringBytes + 2) return $"a {type} has at most {MaxStringBytes} bytes";
-        // Decoded on the stack: nearly every value is short.
-        Span<char> buffer = stackalloc char[256];
-        var text = node.IsEscaped || node.End - node.Start > buffer.Length ? node.Text : (ReadOnlySpan<char>)buffer[..System.Text.Encoding.UTF8.GetChars(node.RawBytes[1..^1], buffer)];
-        return Check(type, text);
+        return Check(type, node.TextIn(stackalloc char[256]));
     }
 
     private static string? Check(string type, ReadOnlySpan<char> text)

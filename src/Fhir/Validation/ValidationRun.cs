@@ -44,7 +44,7 @@ internal sealed class ValidationRun
 
     public ValidationReport Validate(string? profile)
     {
-        if (profile is not null && Profiles.Find(profile) is null && !IsCore(profile))
+        if (profile is not null && Profiles.Find(profile) is null && _schema.TypeOfCanonical(profile) is null)
         {
             Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
             return new ValidationReport(Sink.Issues, Sink.Errors);
@@ -75,6 +75,10 @@ internal sealed class ValidationRun
         new ProfileRun(this, profile).Check(node);
         return Sink.Errors == 0;
     }
+
+    /// <summary>Whether an element conforms to a profile, asked in the middle of a validation: by a run and a stack of their own.</summary>
+    public bool Probe(ElementNode node, Profile profile) =>
+        new ValidationRun(node.Document, _schema, Profiles, Options, new FhirPathContext(_schema, Profiles.Terminology)).Conforms(node, profile);
 
     /// <summary>Whether an invariant holds; null where it could not be evaluated.</summary>
     public bool? Holds(Invariant invariant, in Item item)
@@ -116,8 +120,6 @@ internal sealed class ValidationRun
         if (holds is null || invariant.IsWarning) Sink.Warning(IssueCode.Invariant, at, text);
         else Sink.Error(IssueCode.Invariant, at, text);
     }
-
-    private bool IsCore(string url) => url.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) && _schema.Type(url[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) is not null;
 
     private void InResource(ElementNode node, Action check)
     {
@@ -169,9 +171,9 @@ internal sealed class ValidationRun
                 if (profile.Type == node.Type!.Name) new ProfileRun(this, profile).Check(node);
                 else Sink.Error(IssueCode.Structure, claim, $"the profile {IssueSink.Shown(url)} is one of {profile.Type}", "meta.profile");
             }
-            else if (IsCore(url))
+            else if (_schema.TypeOfCanonical(url) is { } core)
             {
-                if (!node.Type!.Is(_schema.Type(url[SchemaCompiler.CoreTypes.Length..].Split('|')[0])!)) Sink.Error(IssueCode.Structure, claim, $"it is no {IssueSink.Shown(url)}", "meta.profile");
+                if (!node.Type!.Is(core)) Sink.Error(IssueCode.Structure, claim, $"it is no {IssueSink.Shown(url)}", "meta.profile");
             }
             else
             {

@@ -10,7 +10,7 @@ namespace PmrGateway.Fhir;
 public sealed class Validator(FhirSchema schema, ProfileSet? profiles = null, ValidationOptions? options = null)
 {
     private readonly ProfileSet _profiles = profiles ?? ProfileSet.Core(schema);
-    private readonly ThreadLocal<FhirPathContext> _contexts = new(() => null!);
+    private readonly ThreadLocal<FhirPathContext?> _contexts = new();
 
     /// <summary>The findings.</summary>
     /// <param name="document">The resource. The profiles that its <c>meta.profile</c> claims are checked where they are known, and warned of where not.</param>
@@ -26,7 +26,6 @@ public sealed class Validator(FhirSchema schema, ProfileSet? profiles = null, Va
     {
         if (_profiles.Find(url) is not { } found || !item.IsNode || item.Row < 0) return null;
         // Asked in the middle of an evaluation: the inner run has a stack of its own.
-        var run = new ValidationRun(item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology));
-        return run.Conforms(item.Node, found);
+        return new ValidationRun(item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology)).Conforms(item.Node, found);
     }
 }
