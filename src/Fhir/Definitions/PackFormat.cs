@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
-using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace PmrGateway.Fhir;
@@ -230,7 +229,6 @@ internal static class PackFormat
         private int _at;
 
         // Run once over much data: straight to optimised code, or the first tier is most of a cold start.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public SectionReader(byte[] bytes)
         {
             _bytes = bytes;
@@ -245,7 +243,6 @@ internal static class PackFormat
 
         public Dictionary<(string, string), Invariant> Invariants { get; } = [];
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int Number()
         {
             uint value = 0;

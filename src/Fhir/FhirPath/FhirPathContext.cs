@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace PmrGateway.Fhir;
@@ -92,7 +91,6 @@ internal sealed class FhirPathContext
     /// <summary>Pushes the children of an element: those of one element name, or all.</summary>
     /// <param name="of">The element.</param>
     /// <param name="nameId">Number of the element name; -1 for all.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void PushChildren(in Item of, int nameId)
     {
         if (!of.IsNode) return;

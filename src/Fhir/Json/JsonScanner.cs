@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace PmrGateway.Fhir;
@@ -56,7 +55,6 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
     }
 
     // The first document may be a large one: what walks over all of it does not wait for the second tier.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Scan()
     {
         // The reader counts arrays as well: twice the objects, and the values of the innermost.
@@ -111,7 +109,6 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Annotate()
     {
         Span<int> seen = schema.Names.Count <= 8192 ? stackalloc int[schema.Names.Count] : new int[schema.Names.Count];

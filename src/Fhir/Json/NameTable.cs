@@ -65,7 +65,6 @@ internal sealed class NameTable
         return false;
     }
 
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
     public bool TryGetId(ReadOnlySpan<byte> utf8, out int id)
     {
         var hash = Hash(utf8);
@@ -79,7 +78,6 @@ internal sealed class NameTable
     }
 
     // FNV-1a, 64 bits, folded. Hot from the first byte on.
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
     private static ulong Hash(ReadOnlySpan<byte> bytes)
     {
         var hash = 14695981039346656037UL;
