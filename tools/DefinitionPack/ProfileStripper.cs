@@ -25,7 +25,7 @@ internal static class ProfileStripper
             }
             elements.Add(kept);
         }
-        var result = Only(definition, "url", "type", "derivation", "context");
+        var result = Only(definition, "resourceType", "url", "kind", "abstract", "type", "baseDefinition", "derivation", "context");
         result["snapshot"] = new JsonObject { ["element"] = elements };
         return result.ToJsonString();
     }

@@ -3,10 +3,9 @@ namespace PmrGateway.Fhir;
 /// <summary>A StructureDefinition that constrains a type, compiled to a tree of rules.</summary>
 /// <param name="Url">Canonical URL, without version.</param>
 /// <param name="Type">The type that it constrains.</param>
-/// <param name="Base">Canonical URL of what it derives from; "" where its snapshot holds all of that.</param>
 /// <param name="Root">Its rules.</param>
 /// <param name="Contexts">Of an extension: what it may be on: elements, extensions, or what an expression says; empty: anything.</param>
-internal sealed record Profile(string Url, string Type, string Base, ProfileElement Root, IReadOnlyList<(string Type, string Expression)> Contexts);
+internal sealed record Profile(string Url, string Type, ProfileElement Root, IReadOnlyList<(string Type, string Expression)> Contexts);
 
 /// <summary>A type that an element of a profile may have.</summary>
 /// <param name="Code">The type.</param>

@@ -6,35 +6,35 @@ namespace PmrGateway.Fhir;
 public sealed class InvalidProfileException(string message, Exception? cause = null) : Exception(message, cause);
 
 /// <summary>
-/// Compiles a StructureDefinition that constrains a type. Its snapshot where it has one; a differential otherwise, which is then checked
-/// beside what it derives from: constraints only ever add up, so no snapshot has to be made.
+/// Compiles a StructureDefinition that constrains a type, from its snapshot.
 /// </summary>
 internal static class ProfileCompiler
 {
     /// <summary>The compiled profile.</summary>
+    /// <param name="schema">The types of the core.</param>
+    /// <param name="definition">The StructureDefinition.</param>
+    /// <param name="view">Which of its views: snapshot; or differential, to see whether that is well formed.</param>
     /// <exception cref="InvalidProfileException">It is not one, or an element of it is malformed.</exception>
-    public static Profile Compile(FhirSchema schema, JsonElement definition)
+    public static Profile Compile(FhirSchema schema, JsonElement definition, string view)
     {
         var url = definition.TryGetProperty("url", out var u) && u.ValueKind == JsonValueKind.String ? u.GetString()! : throw new InvalidProfileException("a StructureDefinition without url");
         var id = "";
         try
         {
             var type = definition.GetProperty("type").GetString()!;
-            var hasSnapshot = definition.TryGetProperty("snapshot", out var view) && view.TryGetProperty("element", out _);
-            if (!hasSnapshot && !definition.TryGetProperty("differential", out view)) throw new InvalidProfileException($"{url} has neither snapshot nor differential");
             var root = new ProfileElement { Id = type, Name = type };
             var byId = new Dictionary<string, ProfileElement>(StringComparer.Ordinal) { [type] = root };
             var ids = new Dictionary<string, string>(StringComparer.Ordinal);
-            foreach (var element in view.GetProperty("element").EnumerateArray())
+            foreach (var element in Elements(definition, view, url))
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
                 var target = At(byId, id, type);
                 Read(schema, target, element, type);
             }
-            foreach (var element in byId.Values.Where(e => e.ContentReference is not null))
+            // Where the profile writes the content out, that is what it says of it.
+            foreach (var element in byId.Values.Where(e => e.ContentReference is not null && e.Children.Count == 0 && e.Slices.Count == 0))
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
-            var above = !hasSnapshot && definition.TryGetProperty("baseDefinition", out var b) ? b.GetString()!.Split('|')[0] : "";
-            return new Profile(url, type, above, root, Contexts(definition));
+            return new Profile(url, type, root, Contexts(definition));
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
@@ -42,11 +42,14 @@ internal static class ProfileCompiler
         }
     }
 
+    private static JsonElement.ArrayEnumerator Elements(JsonElement definition, string view, string url) =>
+        definition.TryGetProperty(view, out var found) && found.TryGetProperty("element", out var elements) ? elements.EnumerateArray() : throw new InvalidProfileException($"{url} has neither snapshot nor differential");
+
     private static List<(string Type, string Expression)> Contexts(JsonElement definition) => definition.TryGetProperty("context", out var contexts)
         ? [.. contexts.EnumerateArray().Where(c => c.TryGetProperty("type", out _) && c.TryGetProperty("expression", out _)).Select(c => (c.GetProperty("type").GetString()!, c.GetProperty("expression").GetString()!))]
         : [];
 
-    // Ids are optional in a differential: path and slice names in their order make them.
+    // Ids are optional: path and slice names in their order make them.
     private static string IdOf(JsonElement element, Dictionary<string, string> ids)
     {
         var path = element.GetProperty("path").GetString()!;
@@ -56,7 +59,7 @@ internal static class ProfileCompiler
         return ids[path] = id;
     }
 
-    // Elements on the way that a differential leaves out are made without rules.
+    // An element on the way that a snapshot leaves out is made without rules.
     private static ProfileElement At(Dictionary<string, ProfileElement> byId, string id, string root)
     {
         if (byId.TryGetValue(id, out var known)) return known;

@@ -17,8 +17,6 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         _depth++;
         try
         {
-            // A differential is checked beside what it derives from.
-            if (profile.Base.Length > 0 && run.Profiles.Find(profile.Base) is { } above && above != profile) new ProfileRun(run, above).Check(node);
             Element(Item.OfNode(node), node, profile.Root);
         }
         finally
@@ -140,24 +138,11 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         }
     }
 
-    // A differential may slice further what its base slices: the discriminators are there.
-    private Slicing? SlicingOf(ProfileElement element)
-    {
-        if (element.Slicing is { } own) return own;
-        for (var above = profile.Base; above.Length > 0 && run.Profiles.Find(above) is { } found; above = found.Base)
-            if (FindById(found.Root, element.Id)?.Slicing is { } inherited) return inherited;
-        return element.Name is "extension" or "modifierExtension" ? new Slicing([new Discriminator("value", "url")], "open", false)
+    // What an implementation guide may leave out: extensions are told by their url, a choice by its type.
+    private static Slicing? SlicingOf(ProfileElement element) => element.Slicing
+        ?? (element.Name is "extension" or "modifierExtension" ? new Slicing([new Discriminator("value", "url")], "open", false)
             : element.Slices.TrueForAll(s => s.Types.Count == 1) ? new Slicing([new Discriminator("type", "$this")], "open", false)
-            : null;
-    }
-
-    private static ProfileElement? FindById(ProfileElement element, string id)
-    {
-        if (element.Id == id) return element;
-        foreach (var child in element.Children.Concat(element.Slices))
-            if (id.StartsWith(child.Id, StringComparison.Ordinal) && FindById(child, id) is { } found) return found;
-        return null;
-    }
+            : null);
 
     private static string Named(ProfileElement element) => element.SliceName is null ? element.Name : $"{element.Name}:{element.SliceName}";
 }

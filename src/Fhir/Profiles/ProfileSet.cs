@@ -17,12 +17,14 @@ public sealed class ProfileSet
     private readonly Dictionary<string, ResourceDocument> _questionnaires;
     private readonly ConcurrentDictionary<string, Profile> _compiled = new(StringComparer.Ordinal);
     private readonly Lazy<Terminology> _terminology;
+    private readonly Lazy<SnapshotBuilder> _snapshots;
 
     private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems,
         Dictionary<string, ResourceDocument> questionnaires)
     {
         (_schema, _definitions, _valueSets, _codeSystems, _questionnaires) = (schema, definitions, valueSets, codeSystems, questionnaires);
         _terminology = new Lazy<Terminology>(MakeTerminology);
+        _snapshots = new Lazy<SnapshotBuilder>(() => new SnapshotBuilder(schema, Definition));
     }
 
     /// <summary>The profiles and extensions of the core.</summary>
@@ -79,8 +81,9 @@ public sealed class ProfileSet
     {
         var end = canonical.AsSpan().IndexOfAny('|', '#');
         var url = end < 0 ? canonical : canonical[..end];
-        if (_definitions.TryGetValue(url, out var own)) return _compiled.GetOrAdd(url, _ => ProfileCompiler.Compile(_schema, own));
-        return _schema.CoreProfiles.TryGetValue(url, out var core) ? _compiled.GetOrAdd(url, _ => ProfileCompiler.Compile(_schema, Parsed(core))) : null;
+        if (_compiled.TryGetValue(url, out var known)) return known;
+        if (Definition(url) is not { } definition) return null;
+        return _compiled.GetOrAdd(url, _ => Compile(url, definition));
     }
 
     /// <summary>Why a profile cannot be checked, or null when it can.</summary>
@@ -117,9 +120,19 @@ public sealed class ProfileSet
         return problems;
     }
 
-    private static JsonElement Parsed(string json)
+    private Profile Compile(string url, JsonElement definition)
     {
-        using var document = JsonDocument.Parse(json);
+        if (definition.TryGetProperty("snapshot", out var _)) return ProfileCompiler.Compile(_schema, definition, "snapshot");
+        // What the differential itself gets wrong is told by its element; the generator of snapshots would not say where.
+        ProfileCompiler.Compile(_schema, definition, "differential");
+        return ProfileCompiler.Compile(_schema, _snapshots.Value.Build(url), "snapshot");
+    }
+
+    private JsonElement? Definition(string url)
+    {
+        if (_definitions.TryGetValue(url, out var own)) return own;
+        if (!_schema.CoreProfiles.TryGetValue(url, out var core)) return null;
+        using var document = JsonDocument.Parse(core);
         return document.RootElement.Clone();
     }
 

@@ -15,11 +15,18 @@ public static class FhirTyped
     /// <summary>A validated document as a typed resource.</summary>
     /// <exception cref="InvalidOperationException">The document is not a <typeparamref name="T"/>: it was not validated first.</exception>
     public static T Parse<T>(ResourceDocument document)
-        where T : Resource
+        where T : Resource => Parse<T>(() => JsonSerializer.Deserialize<T>(document.Bytes.Span, Options)!);
+
+    /// <summary>A JSON object as a typed resource.</summary>
+    /// <exception cref="InvalidOperationException">It is not a <typeparamref name="T"/>.</exception>
+    internal static T Parse<T>(JsonElement json)
+        where T : Resource => Parse(() => json.Deserialize<T>(Options)!);
+
+    private static T Parse<T>(Func<T> read)
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(document.Bytes.Span, Options)!;
+            return read();
         }
         catch (DeserializationFailedException e)
         {

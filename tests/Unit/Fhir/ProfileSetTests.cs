@@ -58,7 +58,7 @@ public class ProfileSetTests
     }
 
     [Fact]
-    public void A_differential_is_checked_beside_what_it_derives_from()
+    public void A_differential_says_what_it_derives_from_as_well()
     {
         var set = Set(
             Definition(""",{"id":"Patient.gender","path":"Patient.gender","min":1}"""),
@@ -66,11 +66,13 @@ public class ProfileSetTests
         Assert.Equal(2, Errors(set, """{"resourceType":"Patient"}""", "http://x.example/StructureDefinition/q").Length);
     }
 
-    [Fact]
-    public void Profiles_that_derive_from_each_other_end()
+    [Theory]
+    [InlineData("http://x.example/StructureDefinition/q", "derives from itself")]
+    [InlineData("http://x.example/StructureDefinition/missing", "derives from http://x.example/StructureDefinition/missing, which is not known")]
+    public void A_differential_without_an_end_of_what_it_derives_from_is_refused_by_name(string above, string problem)
     {
-        var set = Set(Definition("", above: "http://x.example/StructureDefinition/q"), Definition("", "http://x.example/StructureDefinition/q", above: Url));
-        Assert.Empty(Errors(set, """{"resourceType":"Patient"}"""));
+        var set = Set(Definition("", above: above), Definition("", "http://x.example/StructureDefinition/q", above: Url));
+        Assert.Contains(Url + " " + problem, set.Explain(Url));
     }
 
     [Theory]
