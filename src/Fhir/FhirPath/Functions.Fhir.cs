@@ -55,7 +55,8 @@ internal static partial class Functions
         c.Push(value);
     }
 
-    private static bool? MemberOf(FhirPathContext c, in Item item, string valueSet)
+    /// <summary>Whether a code, Coding or CodeableConcept is in a value set; null: it cannot be told.</summary>
+    public static bool? MemberOf(FhirPathContext c, in Item item, string valueSet)
     {
         if (item.Value is string code) return c.Terminology.Contains(valueSet, null, code);
         if (item.Row < 0) return null;

@@ -10,6 +10,12 @@ public sealed class InvalidProfileException(string message, Exception? cause = n
 /// </summary>
 internal static class ProfileCompiler
 {
+    /// <summary>One for each kind of rule. The types come before what they point to.</summary>
+    private static readonly IReadOnlyList<Action<RuleSource>> Builders =
+    [
+        CardinalityRule.Build, SlicingRule.Build, TypeRule.Build, TargetRule.Build, ValueRule.Build, RangeRule.Build, MaxLengthRule.Build, BindingRule.Build, InvariantRule.Build,
+    ];
+
     /// <summary>The compiled profile.</summary>
     /// <param name="schema">The types of the core.</param>
     /// <param name="definition">The StructureDefinition.</param>
@@ -22,18 +28,20 @@ internal static class ProfileCompiler
         try
         {
             var type = definition.GetProperty("type").GetString()!;
-            var root = new ProfileElement { Id = type, Name = type };
+            var root = new ProfileElement { Id = type, Path = type, Name = type };
             var byId = new Dictionary<string, ProfileElement>(StringComparer.Ordinal) { [type] = root };
             var ids = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var element in Elements(definition, view, url))
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
                 var target = At(byId, id, type);
+                if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _) && !element.TryGetProperty("contentReference", out _)) throw new FormatException($"{type} has no such element");
                 Read(schema, target, element, type);
             }
             // Where the profile writes the content out, that is what it says of it.
             foreach (var element in byId.Values.Where(e => e.ContentReference is not null && e.Children.Count == 0 && e.Slices.Count == 0))
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
+            foreach (var element in byId.Values) SlicingRule.BuildImplied(element);
             return new Profile(url, type, root, Contexts(definition));
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
@@ -69,9 +77,13 @@ internal static class ProfileCompiler
         var segment = id[(dot + 1)..];
         var colon = segment.IndexOf(':');
         var name = colon < 0 ? segment : segment[..colon];
-        if (colon < 0) return byId[id] = Add(parent.Children, new ProfileElement { Id = id, Name = Plain(name) });
-        var sliced = At(byId, id[..dot] + "." + name, root);
-        return byId[id] = Add(sliced.Slices, new ProfileElement { Id = id, Name = Plain(name), SliceName = segment[(colon + 1)..] });
+        if (colon < 0) return byId[id] = Add(parent.Children, Make());
+        // A slice of a slice is named after it: mrn/temporary. https://hl7.org/fhir/R4/profiling.html#reslicing
+        var slash = segment.LastIndexOf('/');
+        var sliced = slash > colon && byId.TryGetValue(id[..dot] + "." + segment[..slash], out var outer) ? outer : At(byId, id[..dot] + "." + name, root);
+        return byId[id] = Add(sliced.Slices, Make());
+
+        ProfileElement Make() => new() { Id = id, Path = parent.Path + "." + name, Name = Plain(name), SliceName = colon < 0 ? null : segment[(colon + 1)..] };
     }
 
     private static ProfileElement Add(List<ProfileElement> to, ProfileElement element)
@@ -92,40 +104,11 @@ internal static class ProfileCompiler
 
     private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type)
     {
-        if (element.TryGetProperty("min", out var min)) target.Min = min.GetInt32();
-        if (element.TryGetProperty("max", out var max)) target.Max = SchemaCompiler.Max(max);
-        if (element.TryGetProperty("type", out var types)) target.Types = [.. types.EnumerateArray().Select(ReadType)];
-        if (element.TryGetProperty("contentReference", out var content)) target.ContentReference = content.GetString()!.Split('#')[^1];
-        if (element.TryGetProperty("slicing", out var slicing)) target.Slicing = ReadSlicing(slicing);
-        foreach (var property in element.EnumerateObject())
-        {
-            if (property.Name.StartsWith("fixed", StringComparison.Ordinal)) target.Rules.Add(new ValueRule(property.Value.GetRawText(), true));
-            else if (property.Name.StartsWith("pattern", StringComparison.Ordinal)) target.Rules.Add(new ValueRule(property.Value.GetRawText(), false));
-            else if (property.Name.StartsWith("minValue", StringComparison.Ordinal)) target.Rules.Add(new RangeRule(property.Name[8..], Raw(property.Value), true));
-            else if (property.Name.StartsWith("maxValue", StringComparison.Ordinal)) target.Rules.Add(new RangeRule(property.Name[8..], Raw(property.Value), false));
-            else if (property.Name == "maxLength") target.Rules.Add(new MaxLengthRule(property.Value.GetInt32()));
-        }
-        var path = element.TryGetProperty("path", out var p) ? p.GetString()! : target.Id;
-        var core = CoreOf(schema, path, type);
-        if (element.TryGetProperty("binding", out var binding) && ReadBinding(binding) is { } bound && bound != core?.Binding) target.Rules.Add(new BindingRule(bound));
-        if (!element.TryGetProperty("constraint", out var constraints)) return;
-        foreach (var constraint in constraints.EnumerateArray())
-        {
-            if (!constraint.TryGetProperty("expression", out var expression) || !constraint.TryGetProperty("key", out var key)) continue;
-            // What a core definition says, the walk over the types has checked.
-            if (constraint.TryGetProperty("source", out var source) && source.GetString() is { } from && schema.TypeOfCanonical(from) is not null) continue;
-            if (key.GetString() is "ele-1" or "ext-1" || IsOfCore(schema, core, path, type, key.GetString()!)) continue;
-            var invariant = new Invariant(key.GetString()!, constraint.TryGetProperty("severity", out var s) && s.GetString() == "warning", SchemaCompiler.Correct(key.GetString()!, expression.GetString()!));
-            target.Rules.Add(new InvariantRule(invariant));
-        }
+        // With a URL before the '#' the content of the core is meant, which the walk over the types knows.
+        if (element.TryGetProperty("contentReference", out var content) && content.GetString()!.StartsWith('#')) target.ContentReference = content.GetString()![1..];
+        var source = new RuleSource(schema, target, element, type, CoreOf(schema, target.Path, type));
+        foreach (var build in Builders) build(source);
     }
-
-    private static string Raw(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText();
-
-    private static bool IsOfCore(FhirSchema schema, ElementSpec? core, string path, string type, string key) =>
-        (path == type && schema.Type(type)?.Invariants.Any(i => i.Key == key) == true)
-        || core?.Invariants.Any(i => i.Key == key) == true
-        || core?.Types.Any(t => t.Definition?.Invariants.Any(i => i.Key == key) == true) == true;
 
     private static ElementSpec? CoreOf(FhirSchema schema, string path, string type)
     {
@@ -138,26 +121,4 @@ internal static class ProfileCompiler
         }
         return element;
     }
-
-    private static Binding? ReadBinding(JsonElement binding)
-    {
-        if (!binding.TryGetProperty("valueSet", out var url)) return null;
-        var strength = binding.GetProperty("strength").GetString() switch { "required" => BindingStrength.Required, "extensible" => BindingStrength.Extensible, _ => BindingStrength.None };
-        return strength == BindingStrength.None ? null : new Binding(strength, url.GetString()!.Split('|')[0]);
-    }
-
-    private static ProfileType ReadType(JsonElement type)
-    {
-        var code = type.TryGetProperty("code", out var c) ? c.GetString()! : "";
-        if (code.StartsWith("http://hl7.org/fhirpath/System.", StringComparison.Ordinal)) code = "";
-        return new ProfileType(code, Urls(type, "profile"), Urls(type, "targetProfile"));
-    }
-
-    private static List<string> Urls(JsonElement type, string name) =>
-        type.TryGetProperty(name, out var urls) ? [.. urls.EnumerateArray().Where(u => u.ValueKind == JsonValueKind.String).Select(u => u.GetString()!.Split('|')[0])] : [];
-
-    private static Slicing ReadSlicing(JsonElement slicing) => new(
-        slicing.TryGetProperty("discriminator", out var list) ? [.. list.EnumerateArray().Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))] : [],
-        slicing.TryGetProperty("rules", out var rules) ? rules.GetString()! : "open",
-        slicing.TryGetProperty("ordered", out var ordered) && ordered.GetBoolean());
 }

@@ -75,15 +75,15 @@ public sealed class ProfileSet
         return new ProfileSet(_schema, definitions, valueSets, codeSystems, questionnaires);
     }
 
-    /// <summary>A profile by canonical URL, with or without a version; null: it is not known.</summary>
+    /// <summary>A profile by canonical URL, with or without a version, or a part of one by element id behind a '#'; null: it is not known.</summary>
     /// <exception cref="InvalidProfileException">It is known and cannot be compiled.</exception>
     internal Profile? Find(string canonical)
     {
-        var end = canonical.AsSpan().IndexOfAny('|', '#');
-        var url = end < 0 ? canonical : canonical[..end];
+        var hash = canonical.IndexOf('#', StringComparison.Ordinal);
+        if (hash >= 0) return Find(canonical[..hash])?.Part(canonical[(hash + 1)..]);
+        var url = canonical.Split('|')[0];
         if (_compiled.TryGetValue(url, out var known)) return known;
-        if (Definition(url) is not { } definition) return null;
-        return _compiled.GetOrAdd(url, _ => Compile(url, definition));
+        return Definition(url) is { } definition ? _compiled.GetOrAdd(url, _ => Compile(url, definition)) : null;
     }
 
     /// <summary>Why a profile cannot be checked, or null when it can.</summary>

@@ -23,7 +23,7 @@ internal static class ExtensionRules
             if (!isNested) run.Sink.Error(IssueCode.Value, element, "the url of an extension is absolute", "url");
             return;
         }
-        if (run.Profiles.Find(url) is { Type: "Extension" } profile)
+        if (run.Profile(url) is { Type: "Extension" } profile)
         {
             if (owner.Property is not null && !IsAllowed(run, profile, owner)) run.Sink.Error(IssueCode.Structure, node, $"the extension {IssueSink.Shown(url)} does not belong here, only on {string.Join(", ", profile.Contexts.Select(c => c.Expression))}");
             new ProfileRun(run, profile).Check(node);

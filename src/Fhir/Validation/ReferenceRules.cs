@@ -24,7 +24,7 @@ internal sealed class ReferenceRules(ValidationRun run)
     /// <summary>The resource of this document that a reference names, or null.</summary>
     public ElementNode? Resolve(string reference)
     {
-        if (reference.StartsWith('#')) return reference.Length == 1 ? run.Resource.Node : run.Contained(reference[1..]);
+        if (reference.StartsWith('#')) return reference.Length == 1 ? run.Root.Node : run.Contained(reference[1..]);
         if (run.Document.ResourceType != "Bundle") return null;
         return (_entries ??= Entries()).TryGetValue(reference.Split("/_history/")[0], out var found) ? found : null;
     }

@@ -11,7 +11,7 @@ internal sealed class ValidationRun
     private readonly FhirSchema _schema;
     private readonly FhirPathContext _context;
     private readonly TypeDefinition _element;
-    private readonly ReferenceRules _references;
+    private HashSet<string>? _broken;
     private Item _resource;
     private Item _root;
     private ExtensionOwner _owner;
@@ -23,7 +23,7 @@ internal sealed class ValidationRun
         (Document, _schema, Profiles, Options, _context) = (document, schema, profiles, options, context);
         Sink = new IssueSink(document, options.MaxIssues);
         _element = schema.Type("Element")!;
-        _references = new ReferenceRules(this);
+        References = new ReferenceRules(this);
     }
 
     public ResourceDocument Document { get; }
@@ -37,22 +37,66 @@ internal sealed class ValidationRun
     /// <summary>A stack to collect children on; what is taken from it is copied before anything else uses it.</summary>
     public FhirPathContext Scratch => field ??= new FhirPathContext(_schema, Profiles.Terminology);
 
-    /// <summary>The resource that holds what is being looked at, and that contains it where that is contained: %rootResource.</summary>
-    public Item Resource => _root;
+    /// <summary>%resource: the resource that holds what is being looked at.</summary>
+    public Item Resource => _resource;
 
-    public ReferenceRules References => _references;
+    /// <summary>%rootResource: the same, or what contains it.</summary>
+    public Item Root => _root;
+
+    public ReferenceRules References { get; }
 
     public ValidationReport Validate(string? profile)
     {
-        if (profile is not null && Profiles.Find(profile) is null && _schema.TypeOfCanonical(profile) is null)
+        if (profile is not null && TypeOf(profile) is null)
         {
-            Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
+            if (_broken is null) Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
             return new ValidationReport(Sink.Issues, Sink.Errors);
         }
-        CheckResource(Document.Root, null);
-        if (profile is not null && Profiles.Find(profile) is { } found && Document.Root.Type is not null) InResource(Document.Root, () => new ProfileRun(this, found).Check(Document.Root));
+        CheckResource(Document.Root);
+        if (profile is not null && Document.Root.Type is { } type && Profile(profile) is { } found)
+        {
+            var outer = Enter(Document.Root);
+            Sink.Push(type.Name);
+            new ProfileRun(this, found).Check(Document.Root);
+            Sink.Pop();
+            Leave(outer);
+        }
         return new ValidationReport(Sink.Issues, Sink.Errors);
     }
+
+    /// <summary>Looks at a resource from inside it. Of a contained resource %rootResource is what contains it; an entry's is its own. https://hl7.org/fhir/R4/fhirpath.html#variables</summary>
+    /// <returns>Where the view was: for <see cref="Leave"/>.</returns>
+    public (Item Resource, Item Root) Enter(ElementNode resource)
+    {
+        var outer = (_resource, _root);
+        _resource = Item.OfNode(resource);
+        if (resource.Property?.Element.Name != "contained") _root = _resource;
+        return outer;
+    }
+
+    /// <summary>Looks from where the view was again.</summary>
+    public void Leave((Item Resource, Item Root) outer) => (_resource, _root) = outer;
+
+    /// <summary>A profile by canonical URL; null: it is not known, or cannot be used, which is an error where it is first asked for.</summary>
+    public Profile? Profile(string canonical)
+    {
+        try
+        {
+            return Profiles.Find(canonical);
+        }
+        catch (InvalidProfileException e)
+        {
+            if ((_broken ??= new HashSet<string>(StringComparer.Ordinal)).Add(canonical)) Sink.Error(IssueCode.NotSupported, Document.Root, "a profile cannot be used: " + e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>The type that a canonical URL names, of the core or by a profile of it; null: the URL is not known.</summary>
+    public string? TypeOf(string canonical) => Profile(canonical)?.Type ?? _schema.TypeOfCanonical(canonical)?.Name;
+
+    /// <summary>Whether an element is of the type that a canonical URL names, and conforms where that is a profile.</summary>
+    public bool IsOf(ElementNode node, string canonical) =>
+        Profile(canonical) is { } profile ? node.Type?.Name == profile.Type && Probe(node, profile) : _schema.TypeOfCanonical(canonical) is { } type && node.Type?.Is(type) == true;
 
     /// <summary>The contained resource of an id in the resource at hand, or null.</summary>
     public ElementNode? Contained(string id)
@@ -121,17 +165,9 @@ internal sealed class ValidationRun
         else Sink.Error(IssueCode.Invariant, at, text);
     }
 
-    private void InResource(ElementNode node, Action check)
+    private void CheckResource(ElementNode node)
     {
-        _resource = _root = Item.OfNode(node);
-        Sink.Push(node.Type!.Name);
-        check();
-        Sink.Pop();
-    }
-
-    private void CheckResource(ElementNode node, ElementNode? holder)
-    {
-        var isRoot = holder is null;
+        var isRoot = node.Index == 0;
         if (node.Kind != JsonTokenType.StartObject)
         {
             Sink.Error(IssueCode.Structure, node, "a resource is an object");
@@ -143,11 +179,7 @@ internal sealed class ValidationRun
             Sink.Error(IssueCode.Structure, name ?? node, name is null ? "resourceType is missing" : name.Value.Kind != JsonTokenType.String ? "resourceType is a string" : $"'{IssueSink.Shown(name.Value.Text)}' is not a resource type of R4");
             return;
         }
-        var outer = _resource;
-        var outerRoot = _root;
-        _resource = Item.OfNode(node);
-        // Of a contained resource %rootResource is what contains it; an entry's is its own. https://hl7.org/fhir/R4/fhirpath.html#variables
-        if (isRoot || holder!.Value.NameId != Document.Schema.Names.IdOf("contained")) _root = _resource;
+        var outer = Enter(node);
         if (isRoot) Sink.Push(type.Name);
         Object(node, type, isResource: true);
         if (node["contained"] is not null) ContainedRules.Check(this, node);
@@ -156,7 +188,7 @@ internal sealed class ValidationRun
         Invariants(type, Item.OfNode(node), node);
         Claims(node);
         if (isRoot) Sink.Pop();
-        (_resource, _root) = (outer, outerRoot);
+        Leave(outer);
     }
 
     private void Claims(ElementNode node)
@@ -166,7 +198,7 @@ internal sealed class ValidationRun
         {
             if (claim.Kind != JsonTokenType.String) continue;
             var url = claim.Text;
-            if (Profiles.Find(url) is { } profile)
+            if (Profile(url) is { } profile)
             {
                 if (profile.Type == node.Type!.Name) new ProfileRun(this, profile).Check(node);
                 else Sink.Error(IssueCode.Structure, claim, $"the profile {IssueSink.Shown(url)} is one of {profile.Type}", "meta.profile");
@@ -290,7 +322,7 @@ internal sealed class ValidationRun
         var type = node.Property?.Type.Definition;
         if (type is { Kind: TypeKind.Resource })
         {
-            CheckResource(node, parent);
+            CheckResource(node);
             return;
         }
         if (type is null)
@@ -316,7 +348,7 @@ internal sealed class ValidationRun
             switch (type.Name)
             {
                 case "Reference":
-                    _references.Check(node, property.Type);
+                    References.Check(node, property.Type);
                     break;
                 case "Extension":
                     ExtensionRules.Check(this, _owner, property, node);
