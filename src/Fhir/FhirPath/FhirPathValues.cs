@@ -124,8 +124,14 @@ internal static class FhirPathValues
     {
         // Equivalent forgets the difference between a calendar duration and its UCUM namesake.
         var (x, y) = (Ucum(a), Ucum(b));
-        if (x.Unit == y.Unit) return decimal.Round(x.Value, Math.Min(x.Value.Scale, y.Value.Scale)) == decimal.Round(y.Value, Math.Min(x.Value.Scale, y.Value.Scale));
-        return QuantityValue.Compare(x, y) == 0;
+        if (x.Unit == y.Unit) return IsAbout(x.Value, y.Value);
+        return QuantityValue.InOneUnit(x, y) is { } same && IsAbout(same.A, same.B);
+
+        static bool IsAbout(decimal a, decimal b)
+        {
+            var digits = Math.Min(a.Scale, b.Scale);
+            return decimal.Round(a, digits) == decimal.Round(b, digits);
+        }
 
         static QuantityValue Ucum(QuantityValue q) => !q.IsCalendar ? q : new QuantityValue(
             q.Value, q.Unit switch { "year" => "a", "month" => "mo", "week" => "wk", "day" => "d", "hour" => "h", "minute" => "min", "second" => "s", _ => "ms" }, false);

@@ -10,8 +10,23 @@ internal sealed record QuantityValue(decimal Value, string Unit, bool IsCalendar
     public static int? Compare(QuantityValue a, QuantityValue b)
     {
         if (a.Unit == b.Unit && a.IsCalendar == b.IsCalendar) return a.Value.CompareTo(b.Value);
-        // Above weeks a calendar duration and its UCUM namesake are not of one length; other units are compared with themselves alone.
-        return Milliseconds(a) is { } left && Milliseconds(b) is { } right ? left.CompareTo(right) : null;
+        // Above weeks a calendar duration and its UCUM namesake are not of one length.
+        if (Milliseconds(a) is { } left && Milliseconds(b) is { } right) return left.CompareTo(right);
+        return InOneUnit(a, b) is { } same ? same.A.CompareTo(same.B) : null;
+    }
+
+    /// <summary>The numbers of two UCUM quantities in the base units of their dimension; null: they are of two dimensions, or not to be told.</summary>
+    public static (decimal A, decimal B)? InOneUnit(QuantityValue a, QuantityValue b)
+    {
+        if (a.IsCalendar || b.IsCalendar || Ucum.InBaseUnits(a.Unit) is not { } x || Ucum.InBaseUnits(b.Unit) is not { } y || x.Dimension != y.Dimension) return null;
+        try
+        {
+            return (a.Value * x.Factor, b.Value * y.Factor);
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Whether the units are of one dimension.</summary>

@@ -43,7 +43,7 @@ internal static class ExtensionRules
             var isMet = type switch
             {
                 "element" => IsElement(run, expression, owner.Property!),
-                "extension" => owner.Property!.Type.Name == "Extension" && owner.Node.StringAt("url") == expression,
+                "extension" => owner.Extension == expression,
                 _ => run.Selects(expression, owner.Node),
             };
             if (isMet) return true;
@@ -67,4 +67,9 @@ internal static class ExtensionRules
 /// <summary>What an extension is on.</summary>
 /// <param name="Property">The element's place in the definitions; null: not known.</param>
 /// <param name="Node">The element.</param>
-internal readonly record struct ExtensionOwner(PropertySpec? Property, ElementNode Node);
+/// <param name="Above">What that element is in.</param>
+internal readonly record struct ExtensionOwner(PropertySpec? Property, ElementNode Node, ElementNode Above)
+{
+    /// <summary>Canonical URL of the extension that this is, or whose value it is; null: it is neither.</summary>
+    public string? Extension => Property?.Type.Name == "Extension" ? Node.StringAt("url") : Property?.Path == "Extension.value" ? Above.StringAt("url") : null;
+}

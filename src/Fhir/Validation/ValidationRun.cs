@@ -217,7 +217,7 @@ internal sealed class ValidationRun
     private void Object(ElementNode node, TypeDefinition type, bool isResource, PropertySpec? of = null)
     {
         var outer = _owner;
-        _owner = new ExtensionOwner(of ?? node.Property, node);
+        _owner = new ExtensionOwner(of ?? node.Property, node, outer.Node);
         if (node.ChildCount == 0 && !isResource) Sink.Error(IssueCode.Structure, node, "an object is not empty");
         Span<int> counts = stackalloc int[type.Elements.Count];
         Span<int> names = stackalloc int[type.Elements.Count];
