@@ -16,7 +16,7 @@ internal static class FhirPathSuite
             foreach (var test in XDocument.Load(file).Descendants("test"))
             {
                 total++;
-                var expression = test.Element("expression")!;
+                if (test.Element("expression") is not { } expression) continue;
                 var problem = Check(folder, inputs, test, expression);
                 if (problem is null) passed++;
                 else failures.Add($"{test.Attribute("name")?.Value}: {expression.Value.Trim().ReplaceLineEndings(" ")} -- {problem}");
@@ -41,6 +41,10 @@ internal static class FhirPathSuite
                 if (!Matches(expected[i], results[i])) return $"expected {expected[i].Attribute("type")?.Value} {expected[i].Value}, was {results[i].Type} {results[i].Text}";
             return null;
         }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            return e.Message;
+        }
         catch (FhirPathException e)
         {
             return mustFail ? null : $"{e.Fault}: {e.Message}";
@@ -63,7 +67,6 @@ internal static class FhirPathSuite
         if (inputs.TryGetValue(name, out var known)) return known;
         var json = Path.Combine(folder, "inputs", Path.ChangeExtension(name, ".json"));
         var bytes = File.Exists(json) ? File.ReadAllBytes(json) : FhirXml.ToJson(File.ReadAllBytes(Path.Combine(folder, "inputs", name)), out _)!;
-        ResourceDocument.TryParse(bytes, out var document, out _);
-        return inputs[name] = document!;
+        return inputs[name] = ResourceDocument.TryParse(bytes, out var document, out var issue) ? document! : throw new InvalidDataException($"{name}: {issue!.Text}");
     }
 }

@@ -22,6 +22,7 @@ internal static class FirelySuite
         var indexer = new SearchIndexer(FhirSchema.R4);
         var search = new Tally();
         var invariants = new Tally();
+        var xml = new Tally();
         foreach (var (name, bytes) in data.Files("examples"))
         {
             if (!ResourceDocument.TryParse(bytes, out var document, out _) || document!.Root.Type is null || Typed(document) is not { } resource) continue;
@@ -29,9 +30,14 @@ internal static class FirelySuite
             var context = new FhirEvaluationContext { Resource = node, RootResource = node, ElementResolver = Stub };
             Search(search, indexer, name, document, node, context);
             Invariants(invariants, name, document, node, context);
+            xml.Total++;
+            // Written by Firely, read by the raw engine: what does not come back is refused.
+            if (FhirXml.ToXml(document, out var issue) is not null) xml.Passed++;
+            else xml.Fail(issue!.Text, name);
         }
         if (search.Total == 0) yield break;
         yield return search.Result("search-extraction", 0.999, "selections of search parameters that are Firely's");
+        yield return xml.Result("xml", 0.99, "examples that Firely writes as XML and that come back from it the same");
         yield return invariants.Result("invariants", 0.999, "verdicts of invariants that are Firely's");
     }
 

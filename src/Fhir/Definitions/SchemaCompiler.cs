@@ -23,12 +23,18 @@ internal static class SchemaCompiler
         ["eld-19"] = @"path.matches('^[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\.[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*$')",
         ["eld-20"] = @"path.matches('^[A-Za-z][A-Za-z0-9]*(\\.[a-z][A-Za-z0-9]*(\\[x])?)*$')",
         ["que-7"] = "operator = 'exists' implies (answer is boolean)",
-        ["opd-3"] = "targetProfile.exists() implies (type = 'Reference' or type = 'canonical' or type.memberOf('http://hl7.org/fhir/ValueSet/all-resource-types'))",
+        ["opd-3"] = "targetProfile.exists() implies (type.exists() and (type = 'Reference' or type = 'canonical' or type.memberOf('http://hl7.org/fhir/ValueSet/all-resource-types')))",
         ["ppc-2"] = Privacy("patient-privacy"),
         ["ppc-3"] = Privacy("research"),
         ["ppc-4"] = Privacy("adr"),
         ["ppc-5"] = Privacy("treatment"),
     };
+
+    /// <summary>
+    /// Invariants whose expression is empty where something is missing or is no number, and whose text leaves no doubt that this is a breach:
+    /// ElementDefinition.max is a number or "*", so "x" is neither. Of all others, nothing said is nothing broken (docs/decisions/0010).
+    /// </summary>
+    private static readonly HashSet<string> MustSayTrue = ["eld-3", "md-1", "opd-2", "que-13", "ras-1", "vsd-9"];
 
     /// <summary>The types that a StructureDefinition of the core defines.</summary>
     /// <exception cref="InvalidOperationException">It has no snapshot of the expected shape.</exception>
@@ -126,10 +132,16 @@ internal static class SchemaCompiler
     /// <summary>An invariant's expression as it was meant.</summary>
     internal static string Correct(string key, string expression) =>
         Corrections.TryGetValue(key, out var corrected) ? corrected
+        : MustSayTrue.Contains(key) ? $"({expression}).where($this).exists()"
         : expression == "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')" ? "name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')"
         : expression;
 
-    internal static int Max(JsonElement max) => max.GetString() == "*" ? -1 : int.Parse(max.GetString()!, CultureInfo.InvariantCulture);
+    internal static int Max(JsonElement max) => max.GetString() switch
+    {
+        "*" => -1,
+        { } text when uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) => (int)Math.Min(most, int.MaxValue),
+        var other => throw new FormatException($"max is a number or *, not '{other}'"),
+    };
 
     private static TypeReference Type(JsonElement type, string path, string basePath)
     {

@@ -39,7 +39,7 @@ internal sealed class Compiler
     {
         var on = call.On is null ? new ThisExpr() : Build(call.On);
         var arguments = call.Arguments.Select(a => Build(a)).ToArray();
-        if (!Functions.All.TryGetValue(call.Name, out var function)) throw new FhirPathException(FhirPathFault.Syntax, $"there is no function {call.Name}()");
+        if (!Functions.All.TryGetValue(call.Name, out var function)) throw new FhirPathException(FhirPathFault.UnknownFunction, $"there is no function {call.Name}()");
         if (arguments.Length < function.Min || arguments.Length > function.Max) throw new FhirPathException(FhirPathFault.Syntax, $"{call.Name}() takes {function.Min} to {function.Max} arguments");
         if (call.Name is "is" or "as" or "ofType") return new TypeTestExpr(call.Name, on, KnownType((string)((LiteralExpr)arguments[0]).Value!));
         if (call.Name.StartsWith("matches", StringComparison.Ordinal) && arguments[0] is LiteralExpr { Value: string { Length: > MaxRegexLength } })

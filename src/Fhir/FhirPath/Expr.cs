@@ -50,7 +50,10 @@ internal sealed class LiteralExpr(object? value) : Expr
 
 internal sealed class ThisExpr : Expr
 {
-    public override void Eval(FhirPathContext c, in Item focus) => c.Push(focus);
+    public override void Eval(FhirPathContext c, in Item focus)
+    {
+        if (focus.IsSomething) c.Push(focus);
+    }
 }
 
 /// <summary>What a short function of the context is: $index, %resource, ...</summary>

@@ -9,6 +9,10 @@ namespace PmrGateway.Fhir;
 internal sealed class FhirPathContext
 {
     private const int MaxSteps = 20_000_000;
+    private const int MaxItems = 4_000_000;
+
+    /// <summary>Longest text that an expression may compute, in characters.</summary>
+    public const int MaxText = 1 << 24;
     private Item[] _stack = new Item[64];
     private int _steps;
 
@@ -62,8 +66,16 @@ internal sealed class FhirPathContext
     {
         // An expression over a hostile document, or a hostile expression, must end.
         if (++_steps > MaxSteps) throw FhirPathException.Execution("the expression takes too many steps");
-        if (Count == _stack.Length) Array.Resize(ref _stack, Count * 2);
+        if (item.Boxed is string text) Charge(text.Length);
+        if (Count == _stack.Length) Array.Resize(ref _stack, Count < MaxItems ? Count * 2 : throw FhirPathException.Execution("the expression selects too many items"));
         _stack[Count++] = item;
+    }
+
+    /// <summary>Counts a text that was computed among the steps: what grows from step to step must end too.</summary>
+    public void Charge(long characters)
+    {
+        if (characters > MaxText) throw FhirPathException.Execution("the expression computes a text that is too long");
+        _steps += (int)(characters / 4);
     }
 
     public void Push(bool value) => Push(value ? Item.True : Item.False);

@@ -3,8 +3,11 @@ namespace PmrGateway.Fhir;
 /// <summary>What is wrong with an expression.</summary>
 public enum FhirPathFault
 {
-    /// <summary>It does not parse, or uses a function that this engine does not have.</summary>
+    /// <summary>It does not parse, or is longer or deeper than an expression may be.</summary>
     Syntax,
+
+    /// <summary>It uses a function that this engine does not have.</summary>
+    UnknownFunction,
 
     /// <summary>It parses and cannot be right on any input of its type.</summary>
     Semantic,

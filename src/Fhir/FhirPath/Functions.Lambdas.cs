@@ -90,16 +90,16 @@ internal static partial class Functions
             var start = c.Count;
             on.Eval(c, focus);
             if (c.Count > start + 1) throw FhirPathException.Execution("iif() is asked of one item, there are several");
-            var item = c.Count > start ? c[start] : focus;
-            var empty = c.Count == start;
+            // Of no item the criterion is asked of nothing, not of what stands outside.
+            var item = c.Count > start ? c[start] : Item.Nothing;
             c.Truncate(start);
-            var chosen = arguments[0].Single(c, empty ? focus : item) switch
+            var chosen = arguments[0].Single(c, item) switch
             {
                 true => arguments[1],
                 false or null => arguments.Length > 2 ? arguments[2] : null,
                 _ => throw FhirPathException.Semantic("the criterion of iif() is a Boolean"),
             };
-            chosen?.Eval(c, empty ? focus : item);
+            chosen?.Eval(c, item);
         }
     }
 

@@ -18,10 +18,10 @@ internal static partial class Functions
         AddText("lower", 0, 0, (s, _) => s.ToLowerInvariant());
         AddText("length", 0, 0, (s, _) => s.Length);
         AddText("trim", 0, 0, (s, _) => s.Trim());
-        AddText("replace", 2, 2, (s, a) => (a[0], a[1]) is ({ } from, { } to) ? from.Length == 0 ? to + string.Concat(s.Select(ch => ch + to)) : s.Replace(from, to, StringComparison.Ordinal) : null);
+        AddText("replace", 2, 2, (s, a) => (a[0], a[1]) is ({ } from, { } to) ? Replaced(s, from, to) : null);
         AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, false), s) : null);
         AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, true), s) : null);
-        AddText("replaceMatches", 2, 2, (s, a) => (a[0], a[1]) is ({ } pattern, { } to) ? pattern.Length == 0 ? s : Timed(() => Pattern(pattern, false).Replace(s, to)) : null);
+        AddText("replaceMatches", 2, 2, (s, a) => (a[0], a[1]) is ({ } pattern, { } to) ? pattern.Length == 0 ? s : Timed(() => ReplacedMatches(s, Pattern(pattern, false), to)) : null);
         AddText("encode", 1, 1, (s, a) => a[0] switch
         {
             "base64" => Convert.ToBase64String(Encoding.UTF8.GetBytes(s)),
@@ -71,7 +71,9 @@ internal static partial class Functions
             var separator = a.Length > 0 ? a[0].Single(c, focus) as string ?? "" : "";
             var texts = c.Slice(start).Select(i => FhirPathValues.Text(i.Value)).OfType<string>().ToList();
             c.Truncate(start);
-            if (texts.Count > 0) c.Push((object)string.Join(separator, texts));
+            if (texts.Count == 0) return;
+            c.Charge(texts.Sum(t => (long)t.Length) + (long)separator.Length * texts.Count);
+            c.Push((object)string.Join(separator, texts));
         });
     }
 
@@ -102,6 +104,30 @@ internal static partial class Functions
         {
             return null;
         }
+    }
+
+    private static string Replaced(string text, string from, string to)
+    {
+        // Counted before it is made: ten replacements of one character by ten make a gigabyte of nothing.
+        var places = from.Length == 0 ? text.Length + 1 : text.AsSpan().Count(from);
+        Bounded(text.Length + (long)places * (to.Length - from.Length));
+        return from.Length == 0 ? to + string.Concat(text.Select(ch => ch + to)) : text.Replace(from, to, StringComparison.Ordinal);
+    }
+
+    private static string ReplacedMatches(string text, Regex pattern, string to)
+    {
+        var length = (long)text.Length;
+        return pattern.Replace(text, match =>
+        {
+            var by = match.Result(to);
+            Bounded(length += by.Length);
+            return by;
+        });
+    }
+
+    private static void Bounded(long length)
+    {
+        if (length > FhirPathContext.MaxText) throw FhirPathException.Execution("the expression computes a text that is too long");
     }
 
     private static bool IsMatch(Regex pattern, string text) => Timed(() => pattern.IsMatch(text));

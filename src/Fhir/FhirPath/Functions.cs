@@ -104,9 +104,22 @@ internal static partial class Functions
         c.Truncate(start);
         var values = new object?[arguments.Length];
         for (var i = 0; i < values.Length; i++) values[i] = arguments[i].Single(c, focus);
-        if (value is not null) c.Push(of(value, values));
+        if (value is not null) c.Push(InRange(() => of(value, values)));
         else if (isNode) throw FhirPathException.Semantic($"{name}() is asked of a value, not of an element with children");
     });
+
+    // What is out of the range of its type is empty. https://hl7.org/fhirpath/N1/#math-2
+    private static object? InRange(Func<object?> compute)
+    {
+        try
+        {
+            return compute();
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
+    }
 
     private static void Replace(FhirPathContext c, int start, bool? value)
     {

@@ -26,6 +26,12 @@ internal readonly struct Item
 
     public bool IsNode => Document is not null;
 
+    /// <summary>No item at all: the focus of what is asked of an empty collection.</summary>
+    public static Item Nothing => default;
+
+    /// <summary>Whether there is an item.</summary>
+    public bool IsSomething => Document is not null || Boxed is not null || Type is not null;
+
     public static Item True { get; } = new(null, -1, -1, null, true);
 
     public static Item False { get; } = new(null, -1, -1, null, false);

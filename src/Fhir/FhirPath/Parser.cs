@@ -5,7 +5,11 @@ namespace PmrGateway.Fhir;
 /// <summary>Recursive descent with precedence climbing over the grammar of FHIRPath N1. Depth is limited: an expression is input too.</summary>
 internal sealed class Parser
 {
-    private const int MaxDepth = 200;
+    private const int MaxLength = 100_000;
+    private const int MaxDepth = 600;
+
+    /// <summary>Steps and operators of one chain: a.b.c, a or b or c. Each is a level of the tree, which is walked by recursion.</summary>
+    private const int MaxChain = 1000;
 
     private static readonly string[][] Levels =
     [
@@ -19,7 +23,7 @@ internal sealed class Parser
     private int _at;
     private int _depth;
 
-    private Parser(string text) => _tokens = Lexer.Tokenize(text);
+    private Parser(string text) => _tokens = text.Length <= MaxLength ? Lexer.Tokenize(text) : throw new FhirPathException(FhirPathFault.Syntax, $"the expression has more than {MaxLength} characters");
 
     private Token Current => _tokens[_at];
 
@@ -33,6 +37,13 @@ internal sealed class Parser
     }
 
     private FhirPathException Unexpected() => new(FhirPathFault.Syntax, Current.Kind == TokenKind.End ? "the expression ends too early" : $"'{Current.Text}' is not expected at character {Current.At + 1}");
+
+    private static FhirPathException TooLong() => new(FhirPathFault.Syntax, $"the expression chains more than {MaxChain} steps");
+
+    private void Deeper()
+    {
+        if (++_depth > MaxDepth) throw new FhirPathException(FhirPathFault.Syntax, "the expression is nested too deeply");
+    }
 
     private bool IsOperator(string text) => Current.Kind is TokenKind.Symbol or TokenKind.Identifier && Current.Text == text;
 
@@ -50,13 +61,14 @@ internal sealed class Parser
 
     private Syntax Expression(int level)
     {
-        if (++_depth > MaxDepth) throw new FhirPathException(FhirPathFault.Syntax, "the expression is nested too deeply");
+        Deeper();
         try
         {
             if (level == Levels.Length) return Polarity();
             var left = Expression(level + 1);
-            while (Array.Find(Levels[level], IsOperator) is { } op)
+            for (var links = 0; Array.Find(Levels[level], IsOperator) is { } op; links++)
             {
+                if (links > MaxChain) throw TooLong();
                 _at++;
                 left = op is "is" or "as" ? new Syntax.TypeTest(op, left, TypeSpecifier()) : new Syntax.Binary(op, left, Expression(level + 1));
             }
@@ -73,11 +85,15 @@ internal sealed class Parser
         if (IsOperator("-") || IsOperator("+"))
         {
             var sign = _tokens[_at++].Text[0];
-            return new Syntax.Unary(sign, Polarity());
+            Deeper();
+            var operand = Polarity();
+            _depth--;
+            return new Syntax.Unary(sign, operand);
         }
         var left = Term();
-        while (true)
+        for (var links = 0; ; links++)
         {
+            if (links > MaxChain) throw TooLong();
             if (Take("."))
             {
                 left = Invocation(left);

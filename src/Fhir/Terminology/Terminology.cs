@@ -51,7 +51,7 @@ public sealed class Terminology
         {
             if (system is not null && part.System != system) continue;
             var codes = part.Codes ?? System(part.System);
-            if (codes is null) unknown = true;
+            if (codes is null) unknown |= CodeGrammar.Allows(part.System, code);
             else if (codes is HashSet<string> listed ? listed.GetAlternateLookup<ReadOnlySpan<char>>().Contains(code) : codes.Contains(code.ToString())) return true;
         }
         return unknown ? null : false;

@@ -20,10 +20,12 @@ public static class FirelyFhirPath
     {
         try
         {
+            // Firely's parser goes down a deep expression by recursion, without a limit.
+            Parser.Parse(expression);
             var node = FhirTyped.Parse<Resource>(document).ToPocoNode();
             return [.. Cache.Select(node, expression, new FhirEvaluationContext { Resource = node, RootResource = node }).Select(r => Result(r))];
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or ArgumentException or NotSupportedException or InvalidCastException)
+        catch (Exception e) when (e is not (FhirPathException or OutOfMemoryException))
         {
             throw new FhirPathException(e is FormatException ? FhirPathFault.Syntax : FhirPathFault.Execution, e.Message);
         }

@@ -1,35 +1,17 @@
-using System.Text;
-
 namespace PmrGateway.Fhir;
 
 /// <summary>Where a validation stands in the document, and what it found. A path is written out only when there is something to say.</summary>
 internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 {
-    private readonly List<(string Name, int Index)> _path = [];
+    private readonly IssuePath _path = new();
 
     public List<ValidationIssue> Issues { get; } = [];
 
     public int Errors { get; private set; }
 
-    /// <summary>FHIRPath of the place.</summary>
-    public string Path
-    {
-        get
-        {
-            var text = new StringBuilder();
-            foreach (var (name, index) in _path)
-            {
-                if (text.Length > 0) text.Append('.');
-                text.Append(name);
-                if (index >= 0) text.Append('[').Append(index).Append(']');
-            }
-            return text.ToString();
-        }
-    }
+    public void Push(string name, int index = -1) => _path.Push(name, index);
 
-    public void Push(string name, int index = -1) => _path.Add((name, index));
-
-    public void Pop() => _path.RemoveAt(_path.Count - 1);
+    public void Pop() => _path.Pop();
 
     public void Error(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Error, code, at, text, below);
 
@@ -45,7 +27,7 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
             Issues.RemoveAt(last);
         }
         var (line, column) = document.LineAt(at.PropertyStart);
-        var path = below is null ? Path : Path + "." + below;
+        var path = below is null ? _path.ToString() : $"{_path}.{below}";
         Issues.Add(new ValidationIssue(severity, code, path, text) { Line = line, Column = column });
     }
 

@@ -9,7 +9,7 @@ internal static class Narrative
     private const string Xhtml = "http://www.w3.org/1999/xhtml";
 
     private static readonly FrozenSet<string> Elements = (
-        "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p pre q " +
+        "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre q " +
         "samp small span strong sub sup table tbody td tfoot th thead tr tt ul var").Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string> Attributes = (
@@ -47,10 +47,11 @@ internal static class Narrative
 
     private static string? CheckAttributes(XmlReader reader)
     {
+        var element = reader.LocalName;
         while (reader.MoveToNextAttribute())
         {
             if (reader.Prefix is "xmlns" or "xml" || reader.Name == "xmlns") continue;
-            if (!Attributes.Contains(reader.LocalName)) return "the narrative holds an attribute that narratives may not have (txt-1)";
+            if (!Attributes.Contains(reader.LocalName) || (reader.LocalName == "value" && element != "li")) return "the narrative holds an attribute that narratives may not have (txt-1)";
             if (reader.LocalName is "href" or "src" && IsActive(reader.Value)) return "the narrative holds a link that acts (txt-1)";
         }
         reader.MoveToElement();

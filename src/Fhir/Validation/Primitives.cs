@@ -9,7 +9,7 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal static class Primitives
 {
-    private const int MaxStringBytes = 1 << 20;
+    private const int MaxStringCharacters = 1 << 20;
 
     /// <summary>Why a value is not of its type, or null when it is.</summary>
     public static string? Check(string type, ElementNode node)
@@ -27,7 +27,7 @@ internal static class Primitives
         // Only base64 and the long texts can be large; a copy of those is spared by looking at the bytes.
         if (type == "base64Binary") return IsBase64(node.Utf8Text.Span) ? null : "not base64 (RFC 4648, section 4)";
         if (type == "xhtml") return node.End - node.Start == 2 ? "a xhtml is not empty" : Narrative.Check(node.Text);
-        if (node.End - node.Start > MaxStringBytes + 2) return $"a {type} has at most {MaxStringBytes} bytes";
+        if (node.End - node.Start > MaxStringCharacters + 2 && node.Text.EnumerateRunes().Skip(MaxStringCharacters).Any()) return $"a {type} has at most {MaxStringCharacters} characters";
         return Check(type, node.TextIn(stackalloc char[256]));
     }
 
@@ -38,10 +38,10 @@ internal static class Primitives
         {
             "code" => IsCode(text) ? null : "a code has no white space at its ends and single spaces inside",
             "id" => IsId(text) ? null : "an id has 1 to 64 letters, digits, '-' and '.'",
-            "uri" or "url" or "canonical" => HasWhiteSpace(text) ? $"a {type} holds no white space" : null,
+            "uri" or "url" or "canonical" => HasWhiteSpace(text) ? $"a {type} holds no white space and no control character" : null,
             "oid" => IsOid(text.ToString()) ? null : "an oid is urn:oid: and numbers with dots",
-            "uuid" => text.Length == 45 && text.StartsWith("urn:uuid:", StringComparison.Ordinal) && Guid.TryParseExact(text[9..], "D", out _)
-                ? null : "a uuid is urn:uuid: and 36 characters",
+            "uuid" => text.Length == 45 && text.StartsWith("urn:uuid:", StringComparison.Ordinal) && Guid.TryParseExact(text[9..], "D", out _) && !text.ContainsAnyInRange('A', 'F')
+                ? null : "a uuid is urn:uuid: and 36 characters in lower case",
             "date" => IsDate(text) ? null : "a date is YYYY, YYYY-MM or YYYY-MM-DD",
             "dateTime" => IsDateTime(text) ? null : "a dateTime is a date, or YYYY-MM-DDThh:mm:ss with an offset",
             "instant" => text.Contains('T') && IsDateTime(text) ? null : "an instant is YYYY-MM-DDThh:mm:ss with an offset",
@@ -124,7 +124,7 @@ internal static class Primitives
     private static bool HasWhiteSpace(ReadOnlySpan<char> text)
     {
         foreach (var c in text)
-            if (char.IsWhiteSpace(c)) return true;
+            if (char.IsWhiteSpace(c) || char.IsControl(c)) return true;
         return false;
     }
 

@@ -9,6 +9,9 @@ internal sealed class ReferenceRules(ValidationRun run)
 
     public void Check(ElementNode node, TypeReference type)
     {
+        var stated = node["type"] is { Kind: JsonTokenType.String } t && !t.Text.Contains('/') ? t : (ElementNode?)null;
+        if (stated is { } says && type.Targets.Count > 0 && run.Document.Schema.IsResourceType(says.Text) && !type.Targets.Contains(says.Text))
+            run.Sink.Error(IssueCode.Structure, says, $"a reference to {says.Text} is not allowed here, only to {string.Join(", ", type.Targets)}", "type");
         if (node["reference"] is not { Kind: JsonTokenType.String } text) return;
         var reference = text.Text;
         var named = FhirReference.TypeNamed(reference);
@@ -17,8 +20,8 @@ internal sealed class ReferenceRules(ValidationRun run)
         if (named is not null && named != target) run.Sink.Error(IssueCode.Structure, text, $"the reference names a {named}, what it points to is a {target}");
         if (type.Targets.Count > 0 && !type.Targets.Contains(target))
             run.Sink.Error(IssueCode.Structure, text, $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}");
-        if (node["type"] is { Kind: JsonTokenType.String } stated && !stated.Text.Contains('/') && stated.Text != target)
-            run.Sink.Error(IssueCode.Structure, stated, $"the reference points to {target}, its type says otherwise", "type");
+        if (stated is { } other && other.Text != target)
+            run.Sink.Error(IssueCode.Structure, other, $"the reference points to {target}, its type says otherwise", "type");
     }
 
     /// <summary>The resource of this document that a reference names, or null.</summary>

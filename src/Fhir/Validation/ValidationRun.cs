@@ -53,6 +53,11 @@ internal sealed class ValidationRun
             return new ValidationReport(Sink.Issues, Sink.Errors);
         }
         CheckResource(Document.Root);
+        if (profile is not null && Document.Root.Type is { } actual && _schema.Type(TypeOf(profile)!) is { } wanted && !actual.Is(wanted))
+        {
+            Sink.Error(IssueCode.Structure, Document.Root, $"the profile {IssueSink.Shown(profile)} is one of {wanted.Name}, the resource is a {actual.Name}");
+            return new ValidationReport(Sink.Issues, Sink.Errors);
+        }
         if (profile is not null && Document.Root.Type is { } type && Profile(profile) is { } found)
         {
             var outer = Enter(Document.Root);
@@ -219,6 +224,8 @@ internal sealed class ValidationRun
         var outer = _owner;
         _owner = new ExtensionOwner(of ?? node.Property, node, outer.Node);
         if (node.ChildCount == 0 && !isResource) Sink.Error(IssueCode.Structure, node, "an object is not empty");
+        // ele-1, by hand: of the invariants this one is asked of everything.
+        if (node.ChildCount == 1 && !isResource && of is null && node["id"] is not null) Sink.Error(IssueCode.Invariant, node, "an element has a value or children beside its id (ele-1)");
         Span<int> counts = stackalloc int[type.Elements.Count];
         Span<int> names = stackalloc int[type.Elements.Count];
         foreach (var child in node)
@@ -281,6 +288,8 @@ internal sealed class ValidationRun
 
     private int Sibling(ElementNode parent, ElementNode node, PropertySpec property)
     {
+        // An attribute in XML, which has neither id nor extensions.
+        if (property.Path == "Extension.url") Sink.Error(IssueCode.Structure, node, "the url of an extension has no extensions", "url");
         var value = parent.Child(property.PairId);
         if (!property.Element.IsArray)
         {
@@ -335,6 +344,8 @@ internal sealed class ValidationRun
         {
             if (Primitives.Check(type.Name, node) is { } problem) Sink.Error(IssueCode.Value, node, problem);
             else if (Options.RefusesTagsInTexts && type.Name is "string" or "code" or "uri" && HoldsTag(node.Utf8Text.Span)) Sink.Error(IssueCode.Value, node, "the text holds an HTML tag");
+            else if (element.Name == "id" && type.Name == "string" && node.Utf8Text.Span.Contains((byte)' ')) Sink.Error(IssueCode.Value, node, "the id of an element holds no spaces");
+            else if (element.Name == "language" && _schema.Type(property.Path[..^9])?.Kind == TypeKind.Resource && !CodeGrammar.IsLanguageTag(node.Text)) Sink.Error(IssueCode.CodeInvalid, node, "a language is a tag of BCP 47");
             else if (element.Binding is { } binding) BindingRules.Check(this, binding, node);
         }
         else if (node.Kind != JsonTokenType.StartObject)

@@ -18,6 +18,9 @@ internal static class FhirInput
         return File.ReadAllBytes(file);
     }
 
+    /// <summary>Whether a file is read as XML.</summary>
+    public static bool IsXml(byte[] bytes, string format) => format == "xml" || (format == "auto" && FhirXml.IsXml(bytes));
+
     /// <summary>A document of JSON or XML.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="format">json, xml or auto.</param>
@@ -25,7 +28,7 @@ internal static class FhirInput
     public static ResourceDocument? Parse(byte[] bytes, string format, out IReadOnlyList<ValidationIssue> issues)
     {
         issues = [];
-        if (format == "xml" || (format == "auto" && FhirXml.IsXml(bytes)))
+        if (IsXml(bytes, format))
         {
             if (FhirXml.ToJson(bytes, out issues) is not { } json || issues.Count > 0) return null;
             bytes = json;

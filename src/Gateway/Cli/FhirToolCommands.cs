@@ -68,7 +68,7 @@ internal static class FhirToolCommands
         {
             compiled = FhirPathExpression.Compile(expression);
         }
-        catch (FhirPathException e) when (engine == "auto" && e.Fault == FhirPathFault.Syntax)
+        catch (FhirPathException e) when (engine == "auto" && e.Fault == FhirPathFault.UnknownFunction)
         {
             var found = FirelyFhirPath.Evaluate(document, expression).Select(Line).ToList();
             Console.Error.WriteLine($"pmr: evaluated by Firely: {e.Message}");

@@ -61,8 +61,7 @@ internal static class ValidateCommand
     {
         if (FhirInput.Parse(bytes, format, out var issues) is not { } document) return new ValidationReport(issues, issues.Count);
         var report = validator.Validate(document, profile);
-        // Of XML the JSON that was made of it is what was read: its lines are nobody's.
-        return FhirXml.IsXml(bytes) ? report with { Issues = [.. report.Issues.Select(i => i with { Line = 0, Column = 0 })] } : report;
+        return FhirInput.IsXml(bytes, format) ? report with { Issues = FhirXml.InXml(bytes, report.Issues) } : report;
     }
 
     private static string Line(string file, ValidationReport report) => JsonSerializer.Serialize(

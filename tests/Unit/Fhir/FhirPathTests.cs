@@ -57,7 +57,15 @@ public class FhirPathTests
     [InlineData("1.5.round()", "2")]
     [InlineData("'1.50'.toDecimal()", "1.50")]
     [InlineData("7 days = 1 week", "true")]
-    [InlineData("1 'g' = 1 'mg'", "")]
+    [InlineData("1 'g' = 1 'mg'", "false")]
+    [InlineData("4 'g' = 4000.0 'mg'", "true")]
+    [InlineData("4 'g' ~ 4040 'mg'", "true")]
+    [InlineData("1 'kg/m2' > 1 'g/m2'", "true")]
+    [InlineData("1 'g' = 1 's'", "")]
+    [InlineData("37 'Cel' = 310.15 'K'", "")]
+    [InlineData("3 'm' + 3 'cm'", "303 'cm'")]
+    [InlineData("{}.iif(empty(), 'none', 'some')", "none")]
+    [InlineData("(-2147483647 - 1).abs()", "")]
     [InlineData("%resource.id", "p")]
     [InlineData("active is System.Boolean", "false")]
     [InlineData("active is boolean", "true")]
@@ -70,7 +78,7 @@ public class FhirPathTests
 
     [Theory]
     [InlineData("name.", FhirPathFault.Syntax)]
-    [InlineData("name.nothing()", FhirPathFault.Syntax)]
+    [InlineData("name.nothing()", FhirPathFault.UnknownFunction)]
     [InlineData("'open", FhirPathFault.Syntax)]
     [InlineData("name.where()", FhirPathFault.Syntax)]
     [InlineData("active is Nonsense", FhirPathFault.Semantic)]
@@ -89,10 +97,33 @@ public class FhirPathTests
         Assert.Throws<FhirPathException>(() => expression.Evaluate(Patient, isStrict: true));
     }
 
+    [Theory]
+    [InlineData("", "name", ".where(true)", 9000)]
+    [InlineData("", "1", " + 1", 9000)]
+    [InlineData("-", "1", "", 90000)]
+    [InlineData("(", "1", ")", 10000)]
+    [InlineData("iif(true, ", "1", ")", 5000)]
+    public void An_expression_too_deep_for_a_stack_is_refused_by_both_engines(string before, string middle, string after, int times)
+    {
+        var expression = string.Concat(Enumerable.Repeat(before, times)) + middle + string.Concat(Enumerable.Repeat(after, times));
+        Assert.Equal(FhirPathFault.Syntax, Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(expression)).Fault);
+        Assert.Throws<FhirPathException>(() => FirelyFhirPath.Evaluate(Patient, expression));
+    }
+
+    [Theory]
+    [InlineData("'aaaaaaaaaa'", ".replace('a', 'aaaaaaaaaa')", 9)]
+    [InlineData("'aaaaaaaaaa'", ".replace('', 'aaaaaaaaaa')", 9)]
+    [InlineData("'aaaaaaaaaa'", ".replaceMatches('a', 'aaaaaaaaaa')", 9)]
+    [InlineData("'aaaaaaaa'", ".encode('hex')", 28)]
+    [InlineData("'a'.repeat($this & $this)", "", 0)]
+    [InlineData("'a'.repeat($this & 'a')", "", 0)]
+    [InlineData("(1 | 2 | 3 | 4)", ".select($this.combine($this))", 30)]
+    public void An_expression_that_grows_without_end_is_stopped(string start, string step, int times) =>
+        Assert.Equal(FhirPathFault.Execution, Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(start + string.Concat(Enumerable.Repeat(step, times))).Evaluate(Patient)).Fault);
+
     [Fact]
     public void An_expression_that_would_not_end_does()
     {
-        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(new string('(', 5000) + "1" + new string(')', 5000)));
         Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("(1|2|3|4|5|6|7|8).repeat($this + 1)").Evaluate(Patient));
         Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'.matches('^(?=(a+)+$)(a+)+$') or %none").Evaluate(Patient));
     }
