@@ -21,8 +21,7 @@ internal static class DemoCommand
         var bundles = data?.FullName ?? FindExamples();
         if (bundles is null || !Directory.Exists(bundles) || Directory.GetFiles(bundles, "*.json").Length == 0)
         {
-            await Console.Error.WriteLineAsync($"pmr: no FHIR bundles in {data?.FullName ?? "fhir-profiles/examples/bundles"}: name a folder with --data");
-            return 2;
+            return CommandError.Say($"no FHIR bundles in {data?.FullName ?? "fhir-profiles/examples/bundles"}: name a folder with --data", 2);
         }
         var folder = Directory.CreateTempSubdirectory("pmr-demo-").FullName;
         try
@@ -34,8 +33,7 @@ internal static class DemoCommand
         }
         catch (Exception e) when (e is LedgerStartException or KeyringException)
         {
-            await Console.Error.WriteLineAsync("pmr: " + e.Message);
-            return 1;
+            return CommandError.Say(e.Message);
         }
         finally
         {

@@ -7,8 +7,6 @@ namespace PmrGateway.Gateway.Cli;
 /// <summary><c>pmr fhirpath</c>, <c>pmr index</c>, <c>pmr convert</c>: the R4 engine on one file. An error is one line on stderr and exit 1.</summary>
 internal static class FhirToolCommands
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static Command CreateFhirPath()
     {
         var engine = new Option<string>("--engine") { Description = "auto (native, Firely where that does not compile), native or firely", DefaultValueFactory = _ => "auto" };
@@ -44,20 +42,21 @@ internal static class FhirToolCommands
 
     private static int On(string file, Func<ResourceDocument, IEnumerable<string>> run)
     {
+        List<string> lines;
         try
         {
             var document = FhirInput.Parse(FhirInput.Read(file), "auto", out var issues);
             if (document is null) throw new InvalidDataException(issues.Count > 0 ? issues[0].Text : "it is no FHIR resource");
-            if (document.Root.Type is null) throw new InvalidDataException($"'{document.ResourceType}' is not a resource type of R4");
+            if (document.Root.Type is null) throw new InvalidDataException(document.ResourceType.Length == 0 ? "it says no resourceType" : $"'{document.ResourceType}' is not a resource type of R4");
             // All of it or nothing: an error in the middle leaves no half answer on stdout.
-            foreach (var line in run(document).ToList()) Console.WriteLine(line);
-            return 0;
+            lines = [.. run(document)];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FhirPathException)
         {
-            Console.Error.WriteLine($"pmr: {file}: {e.Message.ReplaceLineEndings(" ")}");
-            return 1;
+            return CommandError.Say($"{file}: {e.Message}");
         }
+        foreach (var line in lines) Console.WriteLine(line);
+        return 0;
     }
 
     private static IEnumerable<string> Evaluate(ResourceDocument document, string expression, string engine)
@@ -71,13 +70,13 @@ internal static class FhirToolCommands
         catch (FhirPathException e) when (engine == "auto" && e.Fault == FhirPathFault.UnknownFunction)
         {
             var found = FirelyFhirPath.Evaluate(document, expression).Select(Line).ToList();
-            Console.Error.WriteLine($"pmr: evaluated by Firely: {e.Message}");
+            CommandError.Say($"evaluated by Firely: {e.Message}");
             return found;
         }
         return compiled.Evaluate(document).Select(Line);
     }
 
-    private static string Line(FhirPathResult result) => JsonSerializer.Serialize(new { type = result.Type, value = Value(result) }, Plain);
+    private static string Line(FhirPathResult result) => JsonSerializer.Serialize(new { type = result.Type, value = Value(result) }, FhirInput.PlainJson);
 
     private static object? Value(FhirPathResult result)
     {
@@ -109,5 +108,5 @@ internal static class FhirToolCommands
                 _ => entry.Value,
             },
         },
-        Plain);
+        FhirInput.PlainJson);
 }

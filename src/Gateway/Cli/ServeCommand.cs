@@ -19,7 +19,7 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(string[] settings, CancellationToken cancellation)
     {
-        if (Settings.Read(settings, out var problem) is not { } options) return Fail(problem!);
+        if (Settings.Read(settings, out var problem) is not { } options) return CommandError.Say(problem!);
         try
         {
             await using var app = await GatewayHost.BuildAsync(options, quiet: false, cancellation);
@@ -30,13 +30,7 @@ internal static class ServeCommand
         }
         catch (Exception e) when (e is KeyringException or LedgerStartException or PmrGateway.Fhir.InvalidProfileException or IOException or Microsoft.Data.Sqlite.SqliteException)
         {
-            return Fail(e.Message);
+            return CommandError.Say(e.Message);
         }
-    }
-
-    private static int Fail(string message)
-    {
-        Console.Error.WriteLine("pmr: " + message);
-        return 1;
     }
 }

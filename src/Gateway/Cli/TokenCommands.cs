@@ -41,7 +41,7 @@ internal static class TokenCommands
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Fail(e.Message);
+            return CommandError.Say(e.Message);
         }
     }
 
@@ -52,19 +52,13 @@ internal static class TokenCommands
             using var http = new HttpClient();
             var credentials = new SigningCredentials(new JsonWebKey(await File.ReadAllTextAsync(key)), SecurityAlgorithms.EcdsaSha256);
             var answer = await new GatewayClient(http, url.TrimEnd('/')).RequestTokenAsync(client, credentials, scope);
-            if (answer.Status != 200) return Fail(answer.Text);
+            if (answer.Status != 200) return CommandError.Say(answer.Text);
             Console.WriteLine(answer.Json.GetProperty("access_token").GetString());
             return 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or HttpRequestException or ArgumentException or JsonException)
         {
-            return Fail(e.Message);
+            return CommandError.Say(e.Message);
         }
-    }
-
-    private static int Fail(string message)
-    {
-        Console.Error.WriteLine("pmr: " + message);
-        return 1;
     }
 }

@@ -8,8 +8,6 @@ namespace PmrGateway.Gateway.Cli;
 /// <summary><c>pmr validate</c>: validates files, one JSON line each.</summary>
 internal static class ValidateCommand
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static Command Create()
     {
         var profile = new Option<string?>("--profile") { Description = "Canonical URL of a profile to check as well" };
@@ -18,6 +16,7 @@ internal static class ValidateCommand
         format.AcceptOnlyFromAmong("json", "xml", "auto");
         var files = new Argument<string[]>("files") { Description = "FHIR resources", Arity = ArgumentArity.OneOrMore };
         var command = new Command("validate", "Validate FHIR resources; exit 0 when all files could be read, whatever the verdicts") { profile, packages, format, files };
+        files.Validators.Add(FhirInput.NoOptions);
         command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(profile), parsed.GetValue(packages)!, parsed.GetValue(format)!));
         return command;
     }
@@ -28,33 +27,29 @@ internal static class ValidateCommand
         try
         {
             var profiles = FhirPackages.Load(packages);
-            if (profile is not null && profiles.Explain(profile) is { } problem) return Fail(problem);
+            if (profile is not null && profiles.Explain(profile) is { } problem) return CommandError.Say(problem);
             validator = new Validator(FhirSchema.R4, profiles);
         }
         catch (Exception e) when (e is InvalidProfileException or IOException or UnauthorizedAccessException)
         {
-            return Fail(e.Message);
+            return CommandError.Say(e.Message);
         }
-        var failed = false;
+        var code = 0;
         foreach (var file in files)
         {
+            string line;
             try
             {
-                Console.WriteLine(Line(file, Check(validator, FhirInput.Read(file), profile, format)));
+                line = Line(file, Check(validator, FhirInput.Read(file), profile, format));
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidProfileException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                Console.Error.WriteLine($"pmr: {file}: {e.Message}");
-                failed = true;
+                code = CommandError.Say($"{file}: {e.Message}");
+                continue;
             }
+            Console.WriteLine(line);
         }
-        return failed ? 1 : 0;
-    }
-
-    private static int Fail(string message)
-    {
-        Console.Error.WriteLine("pmr: " + message);
-        return 1;
+        return code;
     }
 
     private static ValidationReport Check(Validator validator, byte[] bytes, string? profile, string format)
@@ -73,5 +68,5 @@ internal static class ValidateCommand
             warnings = report.Issues.Count(i => i.Severity == IssueSeverity.Warning),
             issues = report.Issues.Select(i => new { severity = i.Severity.ToString().ToLowerInvariant(), code = i.CodeText, expression = i.Expression, line = i.Line, column = i.Column, text = i.Text }),
         },
-        Plain);
+        FhirInput.PlainJson);
 }
