@@ -43,7 +43,7 @@ searchParameters.Sort((a, b) => string.CompareOrdinal(a.Code + " " + a.Bases[0] 
 var (sets, systems) = (ByUrl("ValueSet"), ByUrl("CodeSystem"));
 var expander = new ValueSetExpander(sets, systems, null);
 var terminology = new Terminology(
-    systems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>>(() => ValueSetExpander.CodesOf(s.Value)!))),
+    systems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => ValueSetExpander.CodesOf(s.Value)!))),
     sets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() => expander.Expand(url)!))));
 
 var profiles = ByUrl("StructureDefinition").Where(d => d.Value.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && d.Value.TryGetProperty("snapshot", out _)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));

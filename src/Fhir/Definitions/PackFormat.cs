@@ -146,7 +146,7 @@ internal static class PackFormat
         var systems = reader.List(r =>
         {
             var (url, codes) = (r.Text(), r.List(x => x.Text()));
-            return (url, new Func<IReadOnlySet<string>>(() => codes.ToHashSet(StringComparer.Ordinal)));
+            return (url, new Func<IReadOnlySet<string>?>(() => codes.ToHashSet(StringComparer.Ordinal)));
         });
         var sets = reader.List(r =>
         {

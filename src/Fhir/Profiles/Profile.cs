@@ -85,10 +85,19 @@ internal sealed record Discriminator(string Type, string Path)
 internal sealed record Slicing(IReadOnlyList<Discriminator> Discriminators, string Rules, bool IsOrdered)
 {
     /// <summary>Reads ElementDefinition.slicing.</summary>
-    public static Slicing Read(JsonElement slicing) => new(
-        slicing.TryGetProperty("discriminator", out var list) ? [.. list.EnumerateArray().Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))] : [],
-        slicing.TryGetProperty("rules", out var rules) ? rules.GetString()! : "open",
-        slicing.TryGetProperty("ordered", out var ordered) && ordered.GetBoolean());
+    /// <exception cref="FormatException">A discriminator or the rules are of no known kind.</exception>
+    public static Slicing Read(JsonElement slicing)
+    {
+        var rules = slicing.TryGetProperty("rules", out var given) ? given.GetString()! : "open";
+        if (rules is not ("open" or "closed" or "openAtEnd")) throw new FormatException($"slicing is open, closed or openAtEnd, not {rules}");
+        List<Discriminator> discriminators = slicing.TryGetProperty("discriminator", out var list) ? [.. list.EnumerateArray().Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))] : [];
+        foreach (var discriminator in discriminators)
+        {
+            if (discriminator.Type is not ("value" or "pattern" or "exists" or "type" or "profile")) throw new FormatException($"there is no discriminator of type {discriminator.Type}");
+            _ = discriminator.Compiled;
+        }
+        return new Slicing(discriminators, rules, slicing.TryGetProperty("ordered", out var ordered) && ordered.GetBoolean());
+    }
 }
 
 /// <summary>What a profile says of one element, or of one slice of it.</summary>

@@ -10,6 +10,9 @@ public sealed class InvalidProfileException(string message, Exception? cause = n
 /// </summary>
 internal static class ProfileCompiler
 {
+    private const int MaxId = 2000;
+    private const int MaxElements = 20_000;
+
     /// <summary>One for each kind of rule. The types come before what they point to.</summary>
     private static readonly IReadOnlyList<Action<RuleSource>> Builders =
     [
@@ -27,6 +30,7 @@ internal static class ProfileCompiler
         var id = "";
         try
         {
+            if (!definition.TryGetProperty("baseDefinition", out _)) throw new FormatException("it names no baseDefinition");
             var type = definition.GetProperty("type").GetString()!;
             var root = new ProfileElement { Id = type, Path = type, Name = type };
             var byId = new Dictionary<string, ProfileElement>(StringComparer.Ordinal) { [type] = root };
@@ -34,19 +38,30 @@ internal static class ProfileCompiler
             foreach (var element in Elements(definition, view, url))
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
+                if (id.Length > MaxId || byId.Count > MaxElements) throw new FormatException("the profile is too deep or has too many elements");
                 var target = At(byId, id, type);
                 if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _) && !element.TryGetProperty("contentReference", out _)) throw new FormatException($"{type} has no such element");
-                Read(schema, target, element, type);
+                Read(schema, target, element, type, url);
             }
             // Where the profile writes the content out, that is what it says of it.
             foreach (var element in byId.Values.Where(e => e.ContentReference is not null && e.Children.Count == 0 && e.Slices.Count == 0))
+            {
+                id = element.Id;
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
-            foreach (var element in byId.Values) SlicingRule.BuildImplied(element);
+                else if (view == "snapshot") throw new FormatException($"there is no element {element.ContentReference} to take the content from");
+            }
+            foreach (var element in byId.Values)
+            {
+                id = element.Id;
+                SlicingRule.BuildImplied(element, view == "snapshot");
+            }
             return new Profile(url, type, root, Contexts(definition));
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
-            throw new InvalidProfileException($"{url}, element {(id.Length == 0 ? "(none)" : id)}: {e.Message}", e);
+            // What JsonElement throws speaks of JSON kinds and keys; a FormatException of an element without a text is its own.
+            var why = e is FhirPathException || (e is FormatException && e.TargetSite?.DeclaringType?.Namespace?.StartsWith("System", StringComparison.Ordinal) != true) ? e.Message : "a property is missing, or of the wrong JSON type, or out of range";
+            throw new InvalidProfileException($"{url}, element {(id.Length == 0 ? "(none)" : id.Length > 200 ? id[..200] + "..." : id)}: {why}", e);
         }
     }
 
@@ -102,11 +117,11 @@ internal static class ProfileCompiler
         return slash > dot || slash < 0 ? dot : id.IndexOf('.', slash) >= 0 ? dot : id.LastIndexOf('.', slash);
     }
 
-    private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type)
+    private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type, string profile)
     {
         // With a URL before the '#' the content of the core is meant, which the walk over the types knows.
         if (element.TryGetProperty("contentReference", out var content) && content.GetString()!.StartsWith('#')) target.ContentReference = content.GetString()![1..];
-        var source = new RuleSource(schema, target, element, type, CoreOf(schema, target.Path, type));
+        var source = new RuleSource(schema, target, element, type, profile, CoreOf(schema, target.Path, type));
         foreach (var build in Builders) build(source);
     }
 

@@ -16,6 +16,7 @@ public sealed class ProfileSet
     private readonly Dictionary<string, JsonElement> _codeSystems;
     private readonly Dictionary<string, ResourceDocument> _questionnaires;
     private readonly ConcurrentDictionary<string, Profile> _compiled = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _broken = new(StringComparer.Ordinal);
     private readonly Lazy<Terminology> _terminology;
     private readonly Lazy<SnapshotBuilder> _snapshots;
 
@@ -33,6 +34,9 @@ public sealed class ProfileSet
     /// <summary>The core's terminology and this set's.</summary>
     public Terminology Terminology => _terminology.Value;
 
+    /// <summary>Why the value sets of a package that were asked for and cannot be used cannot be.</summary>
+    internal ICollection<string> BrokenValueSets => _broken.Values;
+
     /// <summary>Canonical URLs of the profiles and extensions.</summary>
     public IEnumerable<string> Urls => _definitions.Keys.Union(_schema.CoreProfiles.Keys);
 
@@ -42,23 +46,28 @@ public sealed class ProfileSet
     public ProfileSet With(IEnumerable<ReadOnlyMemory<byte>> resources)
     {
         var (definitions, valueSets, codeSystems, questionnaires) = (Copy(_definitions), Copy(_valueSets), Copy(_codeSystems), Copy(_questionnaires));
-        foreach (var bytes in resources)
+        foreach (var (i, bytes) in resources.Index())
         {
             JsonElement resource;
             try
             {
-                using var json = JsonDocument.Parse(bytes);
+                using var json = JsonDocument.Parse(bytes.Span.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
                 resource = json.RootElement.Clone();
             }
             catch (JsonException e)
             {
-                throw new InvalidProfileException("a resource of the package is not JSON: " + e.Message, e);
+                throw new InvalidProfileException($"resource {i + 1} of the package is not JSON (line {e.LineNumber + 1}, column {e.BytePositionInLine + 1})", e);
             }
-            if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || !resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String) continue;
+            if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || type.ValueKind != JsonValueKind.String) continue;
+            if (!resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String)
+            {
+                if (type.GetString() == "StructureDefinition") throw new InvalidProfileException("a StructureDefinition without url");
+                continue;
+            }
             switch (type.GetString())
             {
                 // Some profiles in circulation call themselves specialisations of the type that they constrain.
-                case "StructureDefinition" when resource.TryGetProperty("baseDefinition", out var above) && IsProfile(resource, above.GetString()):
+                case "StructureDefinition" when IsProfile(resource):
                     definitions[url.GetString()!] = resource;
                     break;
                 case "ValueSet":
@@ -122,7 +131,7 @@ public sealed class ProfileSet
 
     private Profile Compile(string url, JsonElement definition)
     {
-        if (definition.TryGetProperty("snapshot", out var _)) return ProfileCompiler.Compile(_schema, definition, "snapshot");
+        if (definition.TryGetProperty("snapshot", out var snapshot) && snapshot.TryGetProperty("element", out var elements) && elements.ValueKind == JsonValueKind.Array && elements.GetArrayLength() > 0) return ProfileCompiler.Compile(_schema, definition, "snapshot");
         // What the differential itself gets wrong is told by its element; the generator of snapshots would not say where.
         ProfileCompiler.Compile(_schema, definition, "differential");
         return ProfileCompiler.Compile(_schema, _snapshots.Value.Build(url), "snapshot");
@@ -136,21 +145,44 @@ public sealed class ProfileSet
         return document.RootElement.Clone();
     }
 
-    private static bool IsProfile(JsonElement definition, string? above) =>
-        !(definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "specialization")
-        || (definition.TryGetProperty("type", out var type) && above == SchemaCompiler.CoreTypes + type.GetString());
+    private static bool IsProfile(JsonElement definition) =>
+        Text(definition, "derivation") != "specialization" || Text(definition, "baseDefinition") == SchemaCompiler.CoreTypes + Text(definition, "type");
+
+    private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
 
     private static Dictionary<string, T> Copy<T>(Dictionary<string, T> from) => new(from, StringComparer.Ordinal);
+
+    private IReadOnlySet<string>? Codes(string url, JsonElement codeSystem)
+    {
+        try
+        {
+            return ValueSetExpander.CodesOf(codeSystem);
+        }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
+        {
+            _broken[url] = $"{url}: a concept of the code system is malformed";
+            return null;
+        }
+    }
 
     private Terminology MakeTerminology()
     {
         if (_valueSets.Count == 0 && _codeSystems.Count == 0) return _schema.Terminology;
         var expander = new ValueSetExpander(_valueSets, _codeSystems, _schema.Terminology);
         return new Terminology(
-            _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>>(() => ValueSetExpander.CodesOf(s.Value)!))),
+            _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => Codes(s.Key, s.Value)))),
             _valueSets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() =>
             {
-                lock (expander) return expander.Expand(url)!;
+                try
+                {
+                    lock (expander) return expander.Expand(url)!;
+                }
+                catch (InvalidProfileException e)
+                {
+                    // Asked for in the middle of a validation, which says so; until then the set tells nothing.
+                    _broken[url] = e.Message;
+                    return new ValueSetDefinition(url, [], true);
+                }
             }))),
             _schema.Terminology);
     }

@@ -17,19 +17,19 @@ public sealed record ValueSetDefinition(string Url, IReadOnlyList<ValueSetPart> 
 /// </summary>
 public sealed class Terminology
 {
-    private readonly Dictionary<string, Lazy<IReadOnlySet<string>>> _systems;
+    private readonly Dictionary<string, Lazy<IReadOnlySet<string>?>> _systems;
     private readonly Dictionary<string, Lazy<ValueSetDefinition>> _valueSets;
     private readonly Terminology? _base;
 
     /// <summary>A terminology over another. Sets are made when they are first asked for: most never are.</summary>
-    internal Terminology(IEnumerable<(string Url, Func<IReadOnlySet<string>> Codes)> systems, IEnumerable<(string Url, Func<ValueSetDefinition> Definition)> valueSets, Terminology? below = null)
+    internal Terminology(IEnumerable<(string Url, Func<IReadOnlySet<string>?> Codes)> systems, IEnumerable<(string Url, Func<ValueSetDefinition> Definition)> valueSets, Terminology? below = null)
     {
-        _systems = systems.ToDictionary(s => s.Url, s => new Lazy<IReadOnlySet<string>>(s.Codes), StringComparer.Ordinal);
+        _systems = systems.ToDictionary(s => s.Url, s => new Lazy<IReadOnlySet<string>?>(s.Codes), StringComparer.Ordinal);
         _valueSets = valueSets.ToDictionary(v => v.Url, v => new Lazy<ValueSetDefinition>(v.Definition), StringComparer.Ordinal);
         _base = below;
     }
 
-    internal IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> Systems => _systems.Select(s => KeyValuePair.Create(s.Key, s.Value.Value));
+    internal IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> Systems => _systems.Select(s => KeyValuePair.Create(s.Key, s.Value.Value!));
 
     internal IEnumerable<ValueSetDefinition> ValueSets => _valueSets.Values.Select(v => v.Value);
 

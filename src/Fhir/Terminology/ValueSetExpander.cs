@@ -7,6 +7,8 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> valueSets, IReadOnlyDictionary<string, JsonElement> codeSystems, Terminology? below)
 {
+    private const int MaxDepth = 100;
+    private int _depth;
     private readonly Dictionary<string, ValueSetDefinition?> _done = new(StringComparer.Ordinal);
 
     /// <summary>All codes of a complete code system; null for one that is a fragment or elsewhere.</summary>
@@ -14,7 +16,7 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         IsComplete(codeSystem) ? All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal) : null;
 
     /// <summary>Whether a CodeSystem lists all of its codes.</summary>
-    public static bool IsComplete(JsonElement codeSystem) => codeSystem.TryGetProperty("content", out var content) && content.GetString() == "complete" && codeSystem.TryGetProperty("concept", out _);
+    public static bool IsComplete(JsonElement codeSystem) => codeSystem.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String && content.ValueEquals("complete") && codeSystem.TryGetProperty("concept", out var concepts) && concepts.ValueKind == JsonValueKind.Array;
 
     /// <summary>The definition of a value set; null where it is not here.</summary>
     public ValueSetDefinition? Expand(string canonical)
@@ -23,7 +25,20 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         if (_done.TryGetValue(url, out var done)) return done;
         // A set that includes itself is told by what else it includes.
         _done[url] = new ValueSetDefinition(url, [], true);
-        return _done[url] = valueSets.TryGetValue(url, out var resource) ? Read(url, resource) : below?.ValueSet(url);
+        if (!valueSets.TryGetValue(url, out var resource)) return _done[url] = below?.ValueSet(url);
+        if (++_depth > MaxDepth) throw new InvalidProfileException($"{url}: value sets include each other more than {MaxDepth} deep");
+        try
+        {
+            return _done[url] = Read(url, resource);
+        }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
+        {
+            throw new InvalidProfileException($"{url}: an element of the value set, or of a code system that it includes, is missing or of the wrong JSON type", e);
+        }
+        finally
+        {
+            _depth--;
+        }
     }
 
     private ValueSetDefinition Read(string url, JsonElement resource)
@@ -73,8 +88,16 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
             }
         }
         if (own is null) return false;
-        parts.AddRange(own);
+        foreach (var part in own) Add(parts, part);
         return true;
+    }
+
+    // One part a system: sets that include each other again and again would double with each step.
+    private static void Add(List<ValueSetPart> parts, ValueSetPart part)
+    {
+        var at = parts.FindIndex(p => p.System == part.System);
+        if (at < 0) parts.Add(part);
+        else if (parts[at].Codes is { } known) parts[at] = part.Codes is null ? part : part with { Codes = known.Union(part.Codes).ToHashSet(StringComparer.Ordinal) };
     }
 
     private ValueSetPart? Intersect(ValueSetPart part, ValueSetDefinition with)

@@ -31,6 +31,20 @@ public static class FirelyFhirPath
         }
     }
 
+    /// <summary>Whether Firely's engine has all that an expression uses.</summary>
+    public static bool Compiles(string expression)
+    {
+        try
+        {
+            Parser.Parse(expression);
+            return new FhirPathCompiler().Compile(expression) is not null;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return false;
+        }
+    }
+
     private static FhirPathResult Result(ITypedElement element)
     {
         var type = element.InstanceType ?? "";

@@ -13,6 +13,7 @@ namespace PmrGateway.Fhir;
 /// <param name="profiles">A StructureDefinition by canonical URL, or null.</param>
 internal sealed class SnapshotBuilder(FhirSchema schema, Func<string, JsonElement?> profiles) : IAsyncResourceResolver
 {
+    private const int MaxBases = 32;
     private readonly Dictionary<string, StructureDefinition> _known = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
@@ -52,7 +53,8 @@ internal sealed class SnapshotBuilder(FhirSchema schema, Func<string, JsonElemen
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var at = definition; at.BaseDefinition is { } above; at = Find(above.Split('|')[0]) ?? throw new InvalidProfileException($"{definition.Url} derives from {above}, which is not known"))
-            if (!seen.Add(above)) throw new InvalidProfileException($"{definition.Url} derives from itself: {string.Join(" <- ", seen)}");
+            if (seen.Count > MaxBases) throw new InvalidProfileException($"{definition.Url} derives over more than {MaxBases} profiles");
+            else if (!seen.Add(above)) throw new InvalidProfileException($"{definition.Url} derives from itself: {string.Join(" <- ", seen)}");
     }
 
     private StructureDefinition? Find(string url)

@@ -9,6 +9,9 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 
     public int Errors { get; private set; }
 
+    /// <summary>FHIRPath of the place.</summary>
+    public string Path => _path.ToString();
+
     public void Push(string name, int index = -1) => _path.Push(name, index);
 
     public void Pop() => _path.Pop();

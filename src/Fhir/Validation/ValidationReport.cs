@@ -24,6 +24,9 @@ public sealed record ValidationOptions
     /// <summary>Whether a text that holds an HTML tag is an error: for servers whose clients show texts as they come. Default false.</summary>
     public bool RefusesTagsInTexts { get; init; }
 
+    /// <summary>Hears what an operator may want to know of how it was validated, e.g. that a profile's rule needs Firely; each thing once. For a log. Null: nobody.</summary>
+    public Action<string>? Note { get; init; }
+
     /// <summary>The default.</summary>
     public static ValidationOptions Default { get; } = new();
 }

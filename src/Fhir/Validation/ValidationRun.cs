@@ -12,6 +12,7 @@ internal sealed class ValidationRun
     private readonly FhirPathContext _context;
     private readonly TypeDefinition _element;
     private HashSet<string>? _broken;
+    private HashSet<string>? _unknown;
     private Item _resource;
     private Item _root;
     private ExtensionOwner _owner;
@@ -66,6 +67,7 @@ internal sealed class ValidationRun
             Sink.Pop();
             Leave(outer);
         }
+        foreach (var problem in Profiles.BrokenValueSets) Sink.Warning(IssueCode.NotSupported, Document.Root, "a value set cannot be used: " + problem);
         return new ValidationReport(Sink.Issues, Sink.Errors);
     }
 
@@ -94,6 +96,12 @@ internal sealed class ValidationRun
             if ((_broken ??= new HashSet<string>(StringComparer.Ordinal)).Add(canonical)) Sink.Error(IssueCode.NotSupported, Document.Root, "a profile cannot be used: " + e.Message);
             return null;
         }
+    }
+
+    /// <summary>Says, once in a validation, that something could not be looked at because it is not known here.</summary>
+    public void Unknown(string what, string name, ElementNode at)
+    {
+        if ((_unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(name)) Sink.Warning(IssueCode.NotSupported, at, $"the {what} {IssueSink.Shown(name)} is not known here and was not checked");
     }
 
     /// <summary>The type that a canonical URL names, of the core or by a profile of it; null: the URL is not known.</summary>
@@ -163,12 +171,22 @@ internal sealed class ValidationRun
 
     public void Check(Invariant invariant, in Item item, ElementNode at)
     {
-        var holds = Holds(invariant, item);
+        Report(invariant, Holds(invariant, item), at);
+    }
+
+    /// <summary>Says what an invariant came to.</summary>
+    /// <param name="invariant">The rule.</param>
+    /// <param name="holds">Whether it holds; null: it could not be evaluated.</param>
+    /// <param name="at">The element.</param>
+    public void Report(Invariant invariant, bool? holds, ElementNode at)
+    {
         if (holds == true) return;
-        var text = holds is null ? $"the rule {invariant.Key} cannot be evaluated: {invariant.Expression}" : $"the rule {invariant.Key} does not hold: {invariant.Expression}";
+        var text = holds is null ? $"the rule {invariant.Key} cannot be evaluated: {Short(invariant.Expression)}" : $"the rule {invariant.Key} does not hold: {Short(invariant.Expression)}";
         if (holds is null || invariant.IsWarning) Sink.Warning(IssueCode.Invariant, at, text);
         else Sink.Error(IssueCode.Invariant, at, text);
     }
+
+    private static string Short(string expression) => expression.Length > 1000 ? expression[..1000] + "..." : expression;
 
     private void CheckResource(ElementNode node)
     {

@@ -24,8 +24,9 @@ public sealed class Validator(FhirSchema schema, ProfileSet? profiles = null, Va
 
     private bool? Conforms(Item item, string url)
     {
-        if (_profiles.Find(url) is not { } found || !item.IsNode || item.Row < 0) return null;
+        if (!item.IsNode || item.Row < 0) return null;
         // Asked in the middle of an evaluation: the inner run has a stack of its own.
-        return new ValidationRun(item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology)).Conforms(item.Node, found);
+        var run = new ValidationRun(item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology));
+        return run.Profile(url) is { } found ? run.Conforms(item.Node, found) : null;
     }
 }

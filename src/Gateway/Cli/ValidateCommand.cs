@@ -28,7 +28,7 @@ internal static class ValidateCommand
         {
             var profiles = FhirPackages.Load(packages);
             if (profile is not null && profiles.Explain(profile) is { } problem) return CommandError.Say(problem);
-            validator = new Validator(FhirSchema.R4, profiles);
+            validator = new Validator(FhirSchema.R4, profiles, new ValidationOptions { Note = note => CommandError.Say(note) });
         }
         catch (Exception e) when (e is InvalidProfileException or IOException or UnauthorizedAccessException)
         {

@@ -54,7 +54,9 @@ public static class GatewayHost
         services.AddSingleton(options).AddSingleton(options.Ledger).AddSingleton(TimeProvider.System).AddSingleton(new BaseUrl(publicUrl));
 
         // FHIR as data, and what it means
-        services.AddSingleton(FhirSchema.R4).AddSingleton(new Validator(FhirSchema.R4, FhirPackages.Load(options.Fhir.Packages))).AddSingleton<ResourceMapper>().AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);
+        // Read before anything starts: a broken package is a gateway that does not.
+        var profiles = FhirPackages.Load(options.Fhir.Packages);
+        services.AddSingleton(FhirSchema.R4).AddSingleton(s => new Validator(FhirSchema.R4, profiles, FhirPackages.Noting(s.GetRequiredService<ILogger<Validator>>()))).AddSingleton<ResourceMapper>().AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);
 
         // Keys, blocks, tables
         services.AddSingleton(keyring).AddSingleton<RecordVault>();

@@ -87,6 +87,115 @@ public class ProfileSetTests
         Assert.Equal([problem], set.Problems());
     }
 
+    [Theory]
+    [InlineData(""",{"id":"Patient.nosuch","path":"Patient.nosuch","min":1}""", "element Patient.nosuch: Patient has no such element")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","min":5,"max":"2"}""", "min 5 and max 2 cannot both hold")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","max":"x"}""", "max is a number or *")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","type":[{"code":"Foo"}]}""", "there is no type Foo")]
+    [InlineData(""",{"id":"Patient.active","path":"Patient.active","fixedBoolean":true,"patternBoolean":true}""", "two values are fixed")]
+    [InlineData(""",{"id":"Patient.active","path":"Patient.active","fixedFoo":true}""", "there is no type Foo for fixedFoo")]
+    [InlineData(""",{"id":"Patient.gender","path":"Patient.gender","binding":{"strength":"zz","valueSet":"http://x.example/vs"}}""", "there is no binding strength zz")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","constraint":[{"key":"x-1","severity":"error","expression":"given."}]}""", "the constraint x-1 is no FHIRPath")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","constraint":[{"key":"x-1","severity":"error","expression":"nosuch()"}]}""", "there is no function nosuch()")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","constraint":[{"severity":"error","expression":"true"}]}""", "a constraint has no key")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","slicing":{"discriminator":[{"type":"foo","path":"use"}],"rules":"open"}}""", "no discriminator of type foo")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","slicing":{"discriminator":[{"type":"value","path":"use."}],"rules":"open"}}""", "element Patient.name: the expression ends too early")]
+    [InlineData(""",{"id":"Patient.name","path":"Patient.name","slicing":{"discriminator":[{"type":"value","path":"use"}],"rules":"zzz"}}""", "slicing is open, closed or openAtEnd")]
+    [InlineData(""",{"id":"Patient.name.family","path":"Patient.name.family","maxLength":-5}""", "maxLength is a number from 1")]
+    public void A_profile_that_contradicts_itself_is_refused_by_its_canonical_and_place(string rule, string problem)
+    {
+        var set = Set(Definition(rule));
+        Assert.StartsWith(Url, set.Explain(Url));
+        Assert.Contains(problem, set.Explain(Url));
+        // Also where a resource claims it: an error that names the profile, no exception.
+        Assert.Contains(Errors(set, $$$"""{"resourceType":"Patient","meta":{"profile":["{{{Url}}}"]}}""", "http://hl7.org/fhir/StructureDefinition/Patient"), e => e.Contains(problem, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_slice_may_be_sliced_again()
+    {
+        var set = Set(Definition(Slices.Replace("RULES", "open", StringComparison.Ordinal).Replace("\"max\":\"1\"", "\"max\":\"*\",\"slicing\":{\"discriminator\":[{\"type\":\"value\",\"path\":\"use\"}],\"rules\":\"open\"}", StringComparison.Ordinal) + """
+            ,{"id":"Patient.identifier:mrn/old","path":"Patient.identifier","sliceName":"mrn/old","min":1,"max":"1"},
+            {"id":"Patient.identifier:mrn/old.use","path":"Patient.identifier.use","min":1,"fixedCode":"old"}
+            """));
+        Assert.Empty(Errors(set, """{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"1","use":"old"},{"system":"urn:mrn","value":"2","use":"usual"}]}"""));
+        Assert.Contains("identifier:mrn/old", Assert.Single(Errors(set, """{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"2","use":"usual"},{"system":"urn:x","use":"old"}]}""")));
+    }
+
+    [Fact]
+    public void A_slice_of_a_choice_is_told_by_its_type()
+    {
+        var set = Set(Definition("""
+            ,{"id":"Communication.payload","path":"Communication.payload","slicing":{"discriminator":[{"type":"type","path":"content"}],"rules":"closed"}},
+            {"id":"Communication.payload:text","path":"Communication.payload","sliceName":"text","max":"1"},
+            {"id":"Communication.payload:text.contentString","path":"Communication.payload.contentString","min":1,"type":[{"code":"string"}]}
+            """, type: "Communication"));
+        Assert.Empty(Errors(set, """{"resourceType":"Communication","status":"completed","payload":[{"contentString":"a"}]}"""));
+        Assert.StartsWith("Communication.payload[1]:", Assert.Single(Errors(set, """{"resourceType":"Communication","status":"completed","payload":[{"contentString":"a"},{"contentAttachment":{"title":"b"}}]}""")));
+    }
+
+    [Fact]
+    public void An_element_may_conform_to_a_part_of_another_profile()
+    {
+        var library = Definition("""
+            ,{"id":"Patient.contact","path":"Patient.contact","slicing":{"discriminator":[{"type":"value","path":"gender"}],"rules":"open"}},
+            {"id":"Patient.contact:mother","path":"Patient.contact","sliceName":"mother"},
+            {"id":"Patient.contact:mother.name","path":"Patient.contact.name","min":1},
+            {"id":"Patient.contact:mother.gender","path":"Patient.contact.gender","min":1,"fixedCode":"female"}
+            """, "http://x.example/StructureDefinition/library");
+        var set = Set(library, Definition(""",{"id":"Patient.contact","path":"Patient.contact","type":[{"code":"BackboneElement","profile":["http://x.example/StructureDefinition/library"],"_profile":[{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/elementdefinition-profile-element","valueString":"Patient.contact:mother"}]}]}]}"""));
+        Assert.Empty(Errors(set, """{"resourceType":"Patient","contact":[{"name":{"family":"a"},"gender":"female"}]}"""));
+        Assert.Contains(Errors(set, """{"resourceType":"Patient","contact":[{"name":{"family":"a"},"gender":"male"}]}"""), e => e.StartsWith("Patient.contact[0].gender:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_rule_inside_a_contained_resource_has_that_as_its_resource()
+    {
+        var set = Set(Definition("""
+            ,{"id":"Patient.contained","path":"Patient.contained","type":[{"code":"Practitioner"}],"constraint":[{"key":"x-1","severity":"error","expression":"%resource is Patient and %context is Practitioner"}]},
+            {"id":"Patient.contained.name","path":"Patient.contained.name","constraint":[{"key":"x-2","severity":"error","expression":"%resource is Practitioner and %rootResource is Patient"}]}
+            """));
+        Assert.Empty(Errors(set, """{"resourceType":"Patient","contained":[{"resourceType":"Practitioner","id":"p","name":[{"text":"a"}]}],"generalPractitioner":[{"reference":"#p"}]}"""));
+    }
+
+    [Fact]
+    public void A_rule_with_a_function_of_Firely_alone_is_evaluated_by_Firely_and_noted_once()
+    {
+        var set = Set(Definition(""",{"id":"Patient.name","path":"Patient.name","constraint":[{"key":"x-1","severity":"error","expression":"coalesce(family, text).exists()"}]}"""));
+        var notes = new List<string>();
+        var validator = new Validator(FhirSchema.R4, set, new ValidationOptions { Note = notes.Add });
+        Assert.Empty(validator.Validate(Documents.Parse("""{"resourceType":"Patient","name":[{"text":"a"},{"family":"b"}]}"""), Url).Errors);
+        Assert.Equal("Patient.name[1]", Assert.Single(validator.Validate(Documents.Parse("""{"resourceType":"Patient","name":[{"text":"a"},{"given":["b"]}]}"""), Url).Errors).Expression);
+        Assert.Contains(Url, Assert.Single(notes));
+    }
+
+    [Fact]
+    public void A_profile_is_wished_for_of_its_own_type_alone()
+    {
+        Assert.Contains("is one of Observation", Assert.Single(Errors(ProfileSet.Core(FhirSchema.R4), """{"resourceType":"Patient"}""", "http://hl7.org/fhir/StructureDefinition/Observation")));
+        Assert.Contains("is one of Observation", Assert.Single(Errors(ProfileSet.Core(FhirSchema.R4), """{"resourceType":"Patient"}""", "http://hl7.org/fhir/StructureDefinition/bmi")));
+    }
+
+    [Theory]
+    [InlineData("""{"resourceType":"ValueSet","url":"http://x.example/vs","status":"active","compose":"x"}""")]
+    [InlineData("""{"resourceType":"ValueSet","url":"http://x.example/vs","status":"active","compose":{"include":[null]}}""")]
+    public void A_value_set_that_cannot_be_read_is_named_in_a_warning(string valueSet)
+    {
+        var set = Set(valueSet, Definition(""",{"id":"Patient.gender","path":"Patient.gender","binding":{"strength":"required","valueSet":"http://x.example/vs"}}"""));
+        var report = new Validator(FhirSchema.R4, set).Validate(Documents.Parse("""{"resourceType":"Patient","gender":"male"}"""), Url);
+        Assert.Contains(report.Issues, i => i.Severity == IssueSeverity.Warning && i.Text.Contains("http://x.example/vs", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Value_sets_that_include_each_other_without_end_do_end()
+    {
+        static string Including(int n, string next) => $$$"""{"resourceType":"ValueSet","url":"http://x.example/vs{{{n}}}","status":"active","compose":{"include":[{{{next}}}]}}""";
+        string[] doubling = [.. Enumerable.Range(0, 60).Select(n => Including(n, n == 59 ? """{"system":"urn:s","concept":[{"code":"male"}]}""" : string.Join(',', Enumerable.Repeat($$$"""{"valueSet":["http://x.example/vs{{{n + 1}}}"]}""", 2))))];
+        Assert.True(Set(doubling).Terminology.Contains("http://x.example/vs0", "urn:s", "male"));
+        string[] deep = [.. Enumerable.Range(0, 20_000).Select(n => Including(n, $$$"""{"valueSet":["http://x.example/vs{{{n + 1}}}"]}"""))];
+        Assert.Null(Set(deep).Terminology.Contains("http://x.example/vs0", "urn:s", "male"));
+    }
+
     [Fact]
     public void A_claim_of_a_profile_that_is_not_known_is_a_warning_and_a_wish_for_one_an_error()
     {

@@ -33,8 +33,9 @@ internal readonly record struct Repetition(Item Item, int Index)
 /// <param name="Element">The element of the profile that the rule is for.</param>
 /// <param name="Definition">Its ElementDefinition.</param>
 /// <param name="Type">The type that the profile constrains.</param>
+/// <param name="Profile">Canonical URL of the profile.</param>
 /// <param name="Core">The element of that type, or null for the root and what the core does not have.</param>
-internal sealed record RuleSource(FhirSchema Schema, ProfileElement Element, JsonElement Definition, string Type, ElementSpec? Core)
+internal sealed record RuleSource(FhirSchema Schema, ProfileElement Element, JsonElement Definition, string Type, string Profile, ElementSpec? Core)
 {
     /// <summary>Path of the element, without slice names.</summary>
     public string Path => Definition.TryGetProperty("path", out var path) ? path.GetString()! : Element.Id;

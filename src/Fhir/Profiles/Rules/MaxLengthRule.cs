@@ -7,7 +7,9 @@ internal sealed class MaxLengthRule(int max) : ElementRule
 {
     public static void Build(RuleSource source)
     {
-        if (source.Definition.TryGetProperty("maxLength", out var max)) source.Element.Rules.Add(new MaxLengthRule(max.GetInt32()));
+        if (!source.Definition.TryGetProperty("maxLength", out var max)) return;
+        if (max.GetInt32() < 1) throw new FormatException($"maxLength is a number from 1, not {max}");
+        source.Element.Rules.Add(new MaxLengthRule(max.GetInt32()));
     }
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)

@@ -6,6 +6,8 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
     public static void Build(RuleSource source)
     {
         if (source.Definition.TryGetProperty("type", out var types)) source.Element.Types = [.. types.EnumerateArray().Select(ProfileType.Read)];
+        foreach (var type in source.Element.Types)
+            if (type.Code.Length > 0 && !type.Code.Contains(':') && source.Schema.Type(type.Code) is null) throw new FormatException($"there is no type {type.Code}");
         if (source.Element.Types.Count > 0) source.Element.Rules.Add(new TypeRule(source.Element.Types));
     }
 
@@ -24,7 +26,11 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
     private static void Conforms(ProfileRun run, ElementNode node, List<string> profiles)
     {
         // What is not known here may be what it conforms to.
-        if (profiles.Exists(p => run.Validation.TypeOf(p) is null)) return;
+        if (profiles.Find(p => run.Validation.TypeOf(p) is null) is { } unknown)
+        {
+            run.Validation.Unknown("profile", unknown, node);
+            return;
+        }
         if (profiles is [var only] && run.Validation.Profile(only) is { } single && single.Type == node.Type?.Name) new ProfileRun(run.Validation, single).Check(node);
         else if (!profiles.Exists(p => run.Validation.IsOf(node, p))) run.Error(IssueCode.Structure, node, $"it conforms to none of {string.Join(", ", profiles)}");
     }

@@ -21,8 +21,15 @@ internal sealed class ValueRule : ElementRule
 
     public static void Build(RuleSource source)
     {
-        foreach (var (_, value) in source.Choices("fixed")) source.Element.Rules.Add(new ValueRule(value.GetRawText(), true));
-        foreach (var (_, value) in source.Choices("pattern")) source.Element.Rules.Add(new ValueRule(value.GetRawText(), false));
+        foreach (var name in new[] { "fixed", "pattern" })
+        {
+            foreach (var (type, value) in source.Choices(name))
+            {
+                if (source.Schema.Type(type) is null && source.Schema.Type(char.ToLowerInvariant(type[0]) + type[1..]) is null) throw new FormatException($"there is no type {type} for {name}{type}");
+                if (source.Element.Rules.Exists(r => r is ValueRule)) throw new FormatException("two values are fixed for one element");
+                source.Element.Rules.Add(new ValueRule(value.GetRawText(), name == "fixed"));
+            }
+        }
     }
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)
