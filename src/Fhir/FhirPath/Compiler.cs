@@ -63,9 +63,9 @@ internal sealed class Compiler
         {
             foreach (var item in c.Total) c.Push(item);
         }),
-        "%context" => new ContextExpr(c => c.Push(c.Origin)),
-        "%resource" => new ContextExpr(c => c.Push(c.Resource)),
-        "%rootResource" => new ContextExpr(c => c.Push(c.RootResource)),
+        "%context" => new ContextExpr(c => c.Push(c.Origin), isFixed: true),
+        "%resource" => new ContextExpr(c => c.Push(c.Resource), isFixed: true),
+        "%rootResource" => new ContextExpr(c => c.Push(c.RootResource), isFixed: true),
         "%sct" => new LiteralExpr("http://snomed.info/sct"),
         "%loinc" => new LiteralExpr("http://loinc.org"),
         "%ucum" => new LiteralExpr("http://unitsofmeasure.org"),

@@ -3,6 +3,9 @@ namespace PmrGateway.Fhir;
 /// <summary>A part of a compiled expression: reads the focus and pushes its items.</summary>
 internal abstract class Expr
 {
+    /// <summary>Whether it gives the same throughout an evaluation, whatever the focus: a path from %resource, %rootResource or %context.</summary>
+    public virtual bool IsFixed => false;
+
     public abstract void Eval(FhirPathContext c, in Item focus);
 
     /// <summary>The truth of the collection: of one Boolean its value, of one item of another type true, of none null.</summary>
@@ -57,8 +60,10 @@ internal sealed class ThisExpr : Expr
 }
 
 /// <summary>What a short function of the context is: $index, %resource, ...</summary>
-internal sealed class ContextExpr(Action<FhirPathContext> push) : Expr
+internal sealed class ContextExpr(Action<FhirPathContext> push, bool isFixed = false) : Expr
 {
+    public override bool IsFixed => isFixed;
+
     public override void Eval(FhirPathContext c, in Item focus) => push(c);
 }
 
@@ -77,6 +82,8 @@ internal sealed class MemberExpr(Expr? on, string name) : Expr
 {
     private FhirSchema? _schema;
     private int _nameId;
+
+    public override bool IsFixed => on?.IsFixed == true;
 
     public override void Eval(FhirPathContext c, in Item focus)
     {

@@ -15,6 +15,7 @@ internal sealed class FhirPathContext
     public const int MaxText = 1 << 24;
     private Item[] _stack = new Item[64];
     private int _steps;
+    private Dictionary<Expr, ItemSet>? _sets;
 
     public FhirPathContext(FhirSchema schema, Terminology terminology) => (Schema, Terminology) = (schema, terminology);
 
@@ -60,6 +61,7 @@ internal sealed class FhirPathContext
     {
         (Count, _steps) = (0, 0);
         (Origin, Resource, RootResource) = (origin, resource, root);
+        _sets?.Clear();
     }
 
     public void Push(in Item item)
@@ -83,6 +85,20 @@ internal sealed class FhirPathContext
     public void Push(object? value)
     {
         if (value is not null) Push(value is bool b ? Item.Of(b) : Item.Of(value));
+    }
+
+    /// <summary>
+    /// What an expression that is fixed gives, as a set, made once in an evaluation: a rule that looks up each of thousands of items among thousands
+    /// of others would take their product.
+    /// </summary>
+    public ItemSet SetOf(Expr expression)
+    {
+        if (_sets is not null && _sets.TryGetValue(expression, out var known)) return known;
+        var start = Count;
+        expression.Eval(this, Item.Nothing);
+        var set = ItemSet.Of(this, start, Count);
+        Truncate(start);
+        return (_sets ??= new Dictionary<Expr, ItemSet>(ReferenceEqualityComparer.Instance))[expression] = set;
     }
 
     /// <summary>Drops everything from a place on.</summary>

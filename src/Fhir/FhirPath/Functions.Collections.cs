@@ -50,45 +50,42 @@ internal static partial class Functions
 
     private static void AddSets()
     {
-        // Sets beside each other on the stack: [start, middle) and [middle, count).
+        // The argument lies on the stack behind the input: [start, middle) and [middle, count).
         void Both(string name, Action<FhirPathContext, int, int> of) => Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var middle = c.Count;
             a[0].Eval(c, focus);
             of(c, start, middle);
         });
+        void WithSet(string name, Action<FhirPathContext, int, ItemSet> of) => Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
+        {
+            var middle = c.Count;
+            var set = a[0].IsFixed ? c.SetOf(a[0]) : null;
+            if (set is null)
+            {
+                a[0].Eval(c, focus);
+                set = ItemSet.Of(c, middle, c.Count);
+                c.Truncate(middle);
+            }
+            of(c, start, set);
+        });
         Both("combine", (_, _, _) => { });
         Both("union", (c, start, _) => Distinct(c, start));
-        Both("subsetOf", (c, start, middle) => Replace(c, start, AllIn(c, start, middle, middle, c.Count)));
-        Both("supersetOf", (c, start, middle) => Replace(c, start, AllIn(c, middle, c.Count, start, middle)));
-        Both("exclude", (c, start, middle) => Pick(c, start, middle, wanted: false));
-        Both("intersect", (c, start, middle) =>
+        Both("supersetOf", (c, start, middle) => Replace(c, start, AllIn(c, middle, c.Count, ItemSet.Of(c, start, middle))));
+        WithSet("subsetOf", (c, start, set) => Replace(c, start, AllIn(c, start, c.Count, set)));
+        WithSet("exclude", (c, start, set) => Keep(c, start, (_, item) => !set.Holds(item)));
+        WithSet("intersect", (c, start, set) =>
         {
-            Pick(c, start, middle, wanted: true);
+            Keep(c, start, (_, item) => set.Holds(item));
             Distinct(c, start);
         });
     }
 
-    private static void Pick(FhirPathContext c, int start, int middle, bool wanted)
-    {
-        var to = start;
-        for (var i = start; i < middle; i++)
-            if (IsIn(c, c[i], middle, c.Count) == wanted) c.Set(to++, c[i]);
-        c.Truncate(to);
-    }
-
-    private static bool AllIn(FhirPathContext c, int from, int to, int set, int setEnd)
+    private static bool AllIn(FhirPathContext c, int from, int to, ItemSet set)
     {
         for (var i = from; i < to; i++)
-            if (!IsIn(c, c[i], set, setEnd)) return false;
+            if (!set.Holds(c[i])) return false;
         return true;
-    }
-
-    private static bool IsIn(FhirPathContext c, in Item item, int set, int setEnd)
-    {
-        for (var i = set; i < setEnd; i++)
-            if (FhirPathValues.AreEqual(item, c[i]) == true) return true;
-        return false;
     }
 
     private static int Integer(FhirPathContext c, in Item focus, Expr argument) =>

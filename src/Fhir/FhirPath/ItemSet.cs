@@ -25,6 +25,26 @@ internal sealed class ItemSet
         return true;
     }
 
+    /// <summary>The items of a part of the stack.</summary>
+    public static ItemSet Of(FhirPathContext c, int from, int to)
+    {
+        var set = new ItemSet();
+        for (var i = from; i < to; i++) set.Add(c[i]);
+        return set;
+    }
+
+    /// <summary>Whether an equal item is there.</summary>
+    public bool Holds(in Item item)
+    {
+        var value = item.Value;
+        if (FhirPathValues.Number(value) is { } number) return _values.Contains(number);
+        if (value is string or bool) return _values.Contains(value);
+        if (!_others.TryGetValue(Bucket(item, value), out var alike)) return false;
+        foreach (var known in alike)
+            if (FhirPathValues.AreEqual(known, item) == true) return true;
+        return false;
+    }
+
     // Equal elements have as many children and, where they begin with a text, the same one.
     private static int Bucket(in Item item, object? value)
     {

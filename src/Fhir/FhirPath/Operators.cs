@@ -17,6 +17,11 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
                 c.Push((object)(FhirPathValues.Text(left.Single(c, focus)) + FhirPathValues.Text(right.Single(c, focus))));
                 return;
         }
+        if ((op == "in" && right.IsFixed) || (op == "contains" && left.IsFixed))
+        {
+            Lookup(c, focus, op == "in" ? left : right, c.SetOf(op == "in" ? right : left));
+            return;
+        }
         var start = c.Count;
         left.Eval(c, focus);
         var middle = c.Count;
@@ -87,6 +92,17 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
             used[at] = true;
         }
         return true;
+    }
+
+    private static void Lookup(FhirPathContext c, in Item focus, Expr item, ItemSet set)
+    {
+        var start = c.Count;
+        item.Eval(c, focus);
+        if (c.Count > start + 1) throw FhirPathException.Execution("the item that is looked for is several");
+        if (c.Count == start) return;
+        var found = set.Holds(c[start]);
+        c.Truncate(start);
+        c.Push(found);
     }
 
     private static bool? Contains(FhirPathContext c, int item, int itemEnd, int from, int to)

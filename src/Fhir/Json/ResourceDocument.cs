@@ -21,6 +21,7 @@ public sealed class ResourceDocument
 {
     private readonly NodeRow[] _rows;
     private int[]? _lineStarts;
+    private ReferenceIndex? _references;
 
     internal ResourceDocument(ReadOnlyMemory<byte> bytes, NodeRow[] rows, FhirSchema schema) => (Bytes, _rows, Schema) = (bytes, rows, schema);
 
@@ -40,6 +41,9 @@ public sealed class ResourceDocument
     public string? Id => Root.StringAt("id");
 
     internal ReadOnlySpan<NodeRow> Rows => _rows;
+
+    /// <summary>What references can name here. Made when first asked for.</summary>
+    internal ReferenceIndex References => LazyInitializer.EnsureInitialized(ref _references, () => new ReferenceIndex(this));
 
     /// <summary>Parses a document whose outermost value is an object.</summary>
     /// <param name="bytes">UTF-8; a byte order mark is skipped. Kept, not copied: the caller must not change it.</param>

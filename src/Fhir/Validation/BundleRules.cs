@@ -5,9 +5,6 @@ namespace PmrGateway.Fhir;
 /// <summary>What holds of a Bundle as a whole, beside its invariants. https://hl7.org/fhir/R4/bundle.html</summary>
 internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
 {
-    private readonly Dictionary<string, HashSet<string>> _entries = new(StringComparer.Ordinal);
-    private string? _base;
-
     public void Check()
     {
         var type = bundle.StringAt("type");
@@ -21,11 +18,6 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
             if (entry["fullUrl"] is { Kind: JsonTokenType.String } url)
             {
                 FullUrl(url, resource, path);
-                if (resource is not null)
-                {
-                    if (!_entries.TryGetValue(url.Text, out var versions)) _entries[url.Text] = versions = new HashSet<string>(StringComparer.Ordinal);
-                    versions.Add(resource.Value["meta"]?.StringAt("versionId") ?? "");
-                }
                 // bdl-7: an entry is told by its fullUrl and version, save in a history.
                 if (type != "history" && !seen.Add(url.Text + " " + resource?["meta"]?.StringAt("versionId")))
                     run.Sink.Error(IssueCode.Invariant, url, "two entries have the same fullUrl and version (bdl-7)", path + ".fullUrl");
@@ -78,12 +70,7 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
     private void Inside(ElementNode composition, ElementNode reference, string name)
     {
         if (reference.StringAt("reference") is not { } text || text.StartsWith('#') || text.Contains('?')) return;
-        // Relative or absolute, with a version or without: looked up once for all, a document may name thousands.
-        _base ??= ReferenceResolver.AbsoluteUrl(run.Document, Item.OfNode(composition), "") ?? "";
-        var at = text.IndexOf("/_history/", StringComparison.Ordinal);
-        var (plain, version) = at < 0 ? (text, null) : (text[..at], text[(at + 10)..]);
-        var url = plain.Contains(':') ? plain : _base + plain;
-        if (!_entries.TryGetValue(url, out var versions) || (version is not null && !versions.Contains(version)))
+        if (ReferenceResolver.InBundle(bundle, Item.OfNode(composition), text) is null)
             run.Sink.Error(IssueCode.NotFound, reference, $"the document does not hold what its Composition names: {IssueSink.Shown(text)}", "entry[0].resource." + name);
     }
 

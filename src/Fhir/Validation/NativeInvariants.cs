@@ -12,7 +12,7 @@ internal static class NativeInvariants
     private static readonly FrozenDictionary<string, Func<ValidationRun, ElementNode, bool>> All = new Dictionary<string, Func<ValidationRun, ElementNode, bool>>
     {
         ["ext-1"] = (_, node) => Ext1(node),
-        ["ref-1"] = (run, node) => node["reference"] is not { Kind: JsonTokenType.String } reference || !reference.Utf8Text.Span.StartsWith("#"u8) || reference.Text is "#" || run.Contained(reference.Text[1..]) is not null,
+        ["ref-1"] = (run, node) => node["reference"] is not { Kind: JsonTokenType.String } reference || !reference.Utf8Text.Span.StartsWith("#"u8) || reference.Text is "#" || ReferenceResolver.Find(run.Document, run.Root, reference.Text) is not null,
         ["dom-2"] = (_, node) => node["contained"] is null,
         ["dom-3"] = (_, node) => node["contained"] is null || ContainedRules.AreAllReferenced(node),
         ["dom-4"] = (_, node) => node["contained"] is null,

@@ -5,8 +5,6 @@ namespace PmrGateway.Fhir;
 /// <summary>What a Reference points to, as far as the document tells. Nothing is fetched. https://hl7.org/fhir/R4/references.html</summary>
 internal sealed class ReferenceRules(ValidationRun run)
 {
-    private Dictionary<string, ElementNode>? _entries;
-
     public void Check(ElementNode node, TypeReference type)
     {
         var stated = node["type"] is { Kind: JsonTokenType.String } t && !t.Text.Contains('/') ? t : (ElementNode?)null;
@@ -25,24 +23,5 @@ internal sealed class ReferenceRules(ValidationRun run)
     }
 
     /// <summary>The resource of this document that a reference names, or null.</summary>
-    public ElementNode? Resolve(string reference)
-    {
-        if (reference.StartsWith('#')) return reference.Length == 1 ? run.Root.Node : run.Contained(reference[1..]);
-        if (run.Document.ResourceType != "Bundle") return null;
-        return (_entries ??= Entries()).TryGetValue(reference.Split("/_history/")[0], out var found) ? found : null;
-    }
-
-    // By fullUrl, and by Type/id where the fullUrl ends so.
-    private Dictionary<string, ElementNode> Entries()
-    {
-        var entries = new Dictionary<string, ElementNode>(StringComparer.Ordinal);
-        foreach (var entry in run.Document.Root.ItemsAt("entry"))
-        {
-            if (entry.StringAt("fullUrl") is not { } url || entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
-            entries.TryAdd(url, resource);
-            var parts = url.Split('/');
-            if (parts.Length > 2) entries.TryAdd($"{parts[^2]}/{parts[^1]}", resource);
-        }
-        return entries;
-    }
+    public ElementNode? Resolve(string reference) => ReferenceResolver.Find(run.Document, run.Root, reference);
 }

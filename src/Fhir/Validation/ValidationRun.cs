@@ -16,8 +16,6 @@ internal sealed class ValidationRun
     private Item _resource;
     private Item _root;
     private ExtensionOwner _owner;
-    private Dictionary<string, ElementNode>? _contained;
-    private int _containedOf = -1;
 
     public ValidationRun(ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
     {
@@ -110,19 +108,6 @@ internal sealed class ValidationRun
     /// <summary>Whether an element is of the type that a canonical URL names, and conforms where that is a profile.</summary>
     public bool IsOf(ElementNode node, string canonical) =>
         Profile(canonical) is { } profile ? node.Type?.Name == profile.Type && Probe(node, profile) : _schema.TypeOfCanonical(canonical) is { } type && node.Type?.Is(type) == true;
-
-    /// <summary>The contained resource of an id in the resource at hand, or null.</summary>
-    public ElementNode? Contained(string id)
-    {
-        // Looked up by every local reference: once listed, each is found at once.
-        if (_contained is null || _containedOf != _root.Row)
-        {
-            (_contained, _containedOf) = (new Dictionary<string, ElementNode>(StringComparer.Ordinal), _root.Row);
-            foreach (var contained in _root.Node.ItemsAt("contained"))
-                if (contained.StringAt("id") is { } known) _contained.TryAdd(known, contained);
-        }
-        return _contained.TryGetValue(id, out var found) ? found : null;
-    }
 
     /// <summary>Whether an element conforms to a profile; findings are not kept.</summary>
     public bool Conforms(ElementNode node, Profile profile)
