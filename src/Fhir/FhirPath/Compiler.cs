@@ -4,10 +4,18 @@ namespace PmrGateway.Fhir;
 internal sealed class Compiler
 {
     private const int MaxRegexLength = 1000;
+    private int _lambdas;
 
     public static Expr Compile(Syntax syntax) => new Compiler().Build(syntax, isStart: true);
 
-    private Expr Build(Syntax syntax, bool isStart = false)
+    // A whole path that is fixed is kept while a lambda goes over its items; its beginnings need not be.
+    private Expr Build(Syntax syntax, bool isStart = false, bool isBeginning = false)
+    {
+        var built = Make(syntax, isStart);
+        return _lambdas > 0 && !isBeginning && built is MemberExpr or CallExpr && built.IsFixed ? new FixedExpr(built) : built;
+    }
+
+    private Expr Make(Syntax syntax, bool isStart)
     {
         switch (syntax)
         {
@@ -19,7 +27,7 @@ internal sealed class Compiler
                 // A capital letter is a type's: Patient.name; should there be none of that name, an element's.
                 return char.IsAsciiLetterUpper(member.Name[0]) ? new RootTypeExpr(member.Name, new MemberExpr(null, member.Name)) : new MemberExpr(null, member.Name);
             case Syntax.Member member:
-                return new MemberExpr(Build(member.On!), member.Name);
+                return new MemberExpr(Build(member.On!, isBeginning: true), member.Name);
             case Syntax.Indexer indexer:
                 return new IndexerExpr(Build(indexer.On), Build(indexer.Index));
             case Syntax.Unary unary:
@@ -37,9 +45,11 @@ internal sealed class Compiler
 
     private Expr Call(Syntax.Call call)
     {
-        var on = call.On is null ? new ThisExpr() : Build(call.On);
-        var arguments = call.Arguments.Select(a => Build(a)).ToArray();
         if (!Functions.All.TryGetValue(call.Name, out var function)) throw new FhirPathException(FhirPathFault.UnknownFunction, $"there is no function {call.Name}()");
+        var on = call.On is null ? new ThisExpr() : Build(call.On, isBeginning: true);
+        if (function.Make is not null) _lambdas++;
+        var arguments = call.Arguments.Select(a => Build(a)).ToArray();
+        if (function.Make is not null) _lambdas--;
         if (arguments.Length < function.Min || arguments.Length > function.Max) throw new FhirPathException(FhirPathFault.Syntax, $"{call.Name}() takes {function.Min} to {function.Max} arguments");
         if (call.Name is "is" or "as" or "ofType") return new TypeTestExpr(call.Name, on, KnownType((string)((LiteralExpr)arguments[0]).Value!));
         if (call.Name.StartsWith("matches", StringComparison.Ordinal) && arguments[0] is LiteralExpr { Value: string { Length: > MaxRegexLength } })

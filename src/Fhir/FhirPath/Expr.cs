@@ -147,11 +147,24 @@ internal sealed class IndexerExpr(Expr on, Expr index) : Expr
 /// <param name="body">Finds the collection on the stack from the given place on, and leaves its result there instead.</param>
 internal sealed class CallExpr(Expr on, Expr[] arguments, FunctionBody body) : Expr
 {
+    public override bool IsFixed { get; } = on.IsFixed && Array.TrueForAll(arguments, a => a.IsFixed || a is LiteralExpr);
+
     public override void Eval(FhirPathContext c, in Item focus)
     {
         var start = c.Count;
         on.Eval(c, focus);
         body(c, start, focus, arguments);
+    }
+}
+
+/// <summary>A fixed expression in the body of a lambda: what it gives is kept, so that it is not worked out again for each item.</summary>
+internal sealed class FixedExpr(Expr inner) : Expr
+{
+    public override bool IsFixed => true;
+
+    public override void Eval(FhirPathContext c, in Item focus)
+    {
+        foreach (var item in c.ItemsOf(inner)) c.Push(item);
     }
 }
 

@@ -16,6 +16,7 @@ internal sealed class FhirPathContext
     private Item[] _stack = new Item[64];
     private int _steps;
     private Dictionary<Expr, ItemSet>? _sets;
+    private Dictionary<Expr, Item[]>? _items;
 
     public FhirPathContext(FhirSchema schema, Terminology terminology) => (Schema, Terminology) = (schema, terminology);
 
@@ -62,6 +63,7 @@ internal sealed class FhirPathContext
         (Count, _steps) = (0, 0);
         (Origin, Resource, RootResource) = (origin, resource, root);
         _sets?.Clear();
+        _items?.Clear();
     }
 
     public void Push(in Item item)
@@ -99,6 +101,17 @@ internal sealed class FhirPathContext
         var set = ItemSet.Of(this, start, Count);
         Truncate(start);
         return (_sets ??= new Dictionary<Expr, ItemSet>(ReferenceEqualityComparer.Instance))[expression] = set;
+    }
+
+    /// <summary>What an expression that is fixed gives, worked out once in an evaluation.</summary>
+    public Item[] ItemsOf(Expr expression)
+    {
+        if (_items is not null && _items.TryGetValue(expression, out var known)) return known;
+        var start = Count;
+        expression.Eval(this, Item.Nothing);
+        var items = Slice(start);
+        Truncate(start);
+        return (_items ??= new Dictionary<Expr, Item[]>(ReferenceEqualityComparer.Instance))[expression] = items;
     }
 
     /// <summary>Drops everything from a place on.</summary>
