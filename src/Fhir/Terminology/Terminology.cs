@@ -34,10 +34,14 @@ public sealed class Terminology
     internal IEnumerable<ValueSetDefinition> ValueSets => _valueSets.Values.Select(v => v.Value);
 
     /// <summary>All codes of a system; null for a system that is not here in full.</summary>
-    public IReadOnlySet<string>? System(string url) => _systems.TryGetValue(url, out var own) ? own.Value : _base?.System(url);
+    public IReadOnlySet<string>? System(ReadOnlySpan<char> url) => _systems.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(url, out var own) ? own.Value : _base is { } below ? below.System(url) : null;
 
     /// <summary>A value set by canonical URL without version, or null.</summary>
     public ValueSetDefinition? ValueSet(string url) => _valueSets.TryGetValue(url, out var own) ? own.Value : _base?.ValueSet(url);
+
+    /// <summary>Whether a code is among others, without a copy of it.</summary>
+    internal static bool Holds(IReadOnlySet<string> codes, ReadOnlySpan<char> code) =>
+        codes is HashSet<string> listed ? listed.GetAlternateLookup<ReadOnlySpan<char>>().Contains(code) : codes.Contains(code.ToString());
 
     /// <summary>Whether a code is in a value set; null: it cannot be told here.</summary>
     /// <param name="valueSet">Canonical URL, without version.</param>
@@ -52,7 +56,7 @@ public sealed class Terminology
             if (system is not null && part.System != system) continue;
             var codes = part.Codes ?? System(part.System);
             if (codes is null) unknown |= CodeGrammar.Allows(part.System, code);
-            else if (codes is HashSet<string> listed ? listed.GetAlternateLookup<ReadOnlySpan<char>>().Contains(code) : codes.Contains(code.ToString())) return true;
+            else if (Holds(codes, code)) return true;
         }
         return unknown ? null : false;
     }

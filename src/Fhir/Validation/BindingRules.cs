@@ -26,10 +26,12 @@ internal static class BindingRules
     public static void CheckSystem(ValidationRun run, ElementNode coding)
     {
         if (coding["system"] is not { Kind: JsonTokenType.String } system) return;
-        var text = system.Text;
+        var text = system.TextIn(stackalloc char[128]);
         if (!text.Contains(':')) run.Sink.Error(IssueCode.Value, system, "the system of a Coding is an absolute URI", "system");
         else if (text.Contains("/ValueSet/", StringComparison.Ordinal)) run.Sink.Warning(IssueCode.Value, system, "the system of a Coding is a code system, not a value set", "system");
-        else if (run.Profiles.Terminology.System(text) is { } codes && coding.StringAt("code") is { } code && !codes.Contains(code)) run.Sink.Warning(IssueCode.CodeInvalid, coding, $"{IssueSink.Shown(code)} is no code of {IssueSink.Shown(text)}");
+        else if (coding["code"] is not { Kind: JsonTokenType.String } code) return;
+        else if (run.Profiles.Terminology.System(text) is not { } codes) run.Unknown("code system", text, system);
+        else if (!Terminology.Holds(codes, code.TextIn(stackalloc char[128]))) run.Sink.Warning(IssueCode.CodeInvalid, coding, $"{IssueSink.Shown(code.Text)} is no code of {IssueSink.Shown(system.Text)}");
     }
 
     private static void Concept(ValidationRun run, Binding binding, ElementNode node)

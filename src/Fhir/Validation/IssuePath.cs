@@ -5,6 +5,9 @@ namespace PmrGateway.Fhir;
 /// <summary>The place in a document that a walk has come to, as FHIRPath. Written out only when there is something to say.</summary>
 internal sealed class IssuePath
 {
+    [ThreadStatic]
+    private static StringBuilder? _text;
+
     private readonly List<(string Name, int Index)> _steps = [];
 
     /// <summary>Goes down to an element.</summary>
@@ -18,7 +21,8 @@ internal sealed class IssuePath
     /// <summary>FHIRPath of the place, e.g. <c>Patient.name[0].given[1]</c>.</summary>
     public override string ToString()
     {
-        var text = new StringBuilder();
+        // One a thread: a path is asked for with every finding.
+        var text = (_text ??= new StringBuilder()).Clear();
         foreach (var (name, index) in _steps)
         {
             if (text.Length > 0) text.Append('.');

@@ -3,6 +3,7 @@ namespace PmrGateway.Fhir;
 /// <summary>Where a validation stands in the document, and what it found. A path is written out only when there is something to say.</summary>
 internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 {
+    private const int MaxShown = 64;
     private readonly IssuePath _path = new();
 
     public List<ValidationIssue> Issues { get; } = [];
@@ -37,7 +38,8 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
     /// <summary>A name of the sender's, fit for a message: cut, and without control characters, which must not reach a log or a terminal.</summary>
     public static string Shown(string name)
     {
-        var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(64)]);
+        if (name.Length <= MaxShown && !name.Any(char.IsControl)) return name;
+        var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(MaxShown)]);
         return clean.Length < name.Length ? clean + "..." : clean;
     }
 }

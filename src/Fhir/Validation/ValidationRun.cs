@@ -12,7 +12,7 @@ internal sealed class ValidationRun
     private readonly FhirPathContext _context;
     private readonly TypeDefinition _element;
     private HashSet<string>? _broken;
-    private HashSet<string>? _unknown;
+    private List<string>? _unknown;
     private Item _resource;
     private Item _root;
     private ExtensionOwner _owner;
@@ -97,9 +97,14 @@ internal sealed class ValidationRun
     }
 
     /// <summary>Says, once in a validation, that something could not be looked at because it is not known here.</summary>
-    public void Unknown(string what, string name, ElementNode at)
+    public void Unknown(string what, ReadOnlySpan<char> name, ElementNode at)
     {
-        if ((_unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(name)) Sink.Warning(IssueCode.NotSupported, at, $"the {what} {IssueSink.Shown(name)} is not known here and was not checked");
+        var text = UnknownNames.Text(what, name);
+        _unknown ??= new List<string>(4);
+        if (_unknown.Contains(text)) return;
+        // A document may name systems without end; after some the list is full of them anyway.
+        if (_unknown.Count < Options.MaxIssues) _unknown.Add(text);
+        Sink.Warning(IssueCode.NotSupported, at, text);
     }
 
     /// <summary>The type that a canonical URL names, of the core or by a profile of it; null: the URL is not known.</summary>
