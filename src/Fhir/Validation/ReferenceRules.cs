@@ -22,6 +22,15 @@ internal sealed class ReferenceRules(ValidationRun run)
             run.Sink.Error(IssueCode.Structure, other, $"the reference points to {target}, its type says otherwise", "type");
     }
 
+    /// <summary>A canonical that is known here names a resource of the kind that its place asks for.</summary>
+    public void CheckCanonical(ElementNode node, TypeReference type)
+    {
+        if (type.Targets.Contains("ValueSet") || type.Targets.Contains("StructureDefinition")) return;
+        var url = node.Text.Split('|')[0];
+        var kind = run.Profiles.Terminology.ValueSet(url) is not null ? "ValueSet" : run.Document.Schema.TypeOfCanonical(url) is not null ? "StructureDefinition" : null;
+        if (kind is not null) run.Sink.Error(IssueCode.Structure, node, $"{IssueSink.Shown(url)} is a {kind}, not one of {string.Join(", ", type.Targets)}");
+    }
+
     /// <summary>The resource of this document that a reference names, or null.</summary>
     public ElementNode? Resolve(string reference) => ReferenceResolver.Find(run.Document, run.Root, reference);
 }

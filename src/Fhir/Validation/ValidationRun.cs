@@ -197,6 +197,7 @@ internal sealed class ValidationRun
         Object(node, type, isResource: true);
         if (node["contained"] is not null) ContainedRules.Check(this, node);
         if (type.Name == "Bundle") new BundleRules(this, node).Check();
+        if (type.Name == "Questionnaire") new QuestionnaireRules(this, node).Check();
         if (type.Name == "QuestionnaireResponse") new QuestionnaireResponseRules(this, node).Check();
         Invariants(type, Item.OfNode(node), node);
         Claims(node);
@@ -354,6 +355,7 @@ internal sealed class ValidationRun
             else if (Options.RefusesTagsInTexts && type.Name is "string" or "code" or "uri" && HoldsTag(node.Utf8Text.Span)) Sink.Error(IssueCode.Value, node, "the text holds an HTML tag");
             else if (element.Name == "id" && type.Name == "string" && node.Utf8Text.Span.Contains((byte)' ')) Sink.Error(IssueCode.Value, node, "the id of an element holds no spaces");
             else if (element.Name == "language" && _schema.Type(property.Path[..^9])?.Kind == TypeKind.Resource && !CodeGrammar.IsLanguageTag(node.Text)) Sink.Error(IssueCode.CodeInvalid, node, "a language is a tag of BCP 47");
+            else if (property.Type is { Name: "canonical", Targets.Count: > 0 }) References.CheckCanonical(node, property.Type);
             else if (element.Binding is { } binding) BindingRules.Check(this, binding, node);
         }
         else if (node.Kind != JsonTokenType.StartObject)
