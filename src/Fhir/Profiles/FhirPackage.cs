@@ -7,7 +7,7 @@ namespace PmrGateway.Fhir;
 public static class FhirPackage
 {
     private const long MaxEntryBytes = 256L << 20;
-    private const long MaxBytes = 2L << 30;
+    private const long MaxBytes = 768L << 20;
 
     /// <summary>
     /// The JSON resources of a .tgz: those in the folder <c>package</c>; where there is none, in the outermost folder that has any. Examples and

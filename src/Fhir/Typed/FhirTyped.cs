@@ -22,6 +22,19 @@ public static class FhirTyped
     internal static T Parse<T>(JsonElement json)
         where T : Resource => Parse(() => json.Deserialize<T>(Options)!);
 
+    /// <summary>An element of the typed model as JSON; null where it has no value.</summary>
+    internal static ElementNode? Node(Base element)
+    {
+        var json = element switch
+        {
+            PrimitiveType { JsonValue: null } => "null",
+            FhirBoolean or Integer or FhirDecimal => ((PrimitiveType)element).ToString()!,
+            PrimitiveType primitive => JsonSerializer.Serialize(primitive.ToString()),
+            _ => JsonSerializer.Serialize(element, element.GetType(), Options),
+        };
+        return ResourceDocument.TryParse(System.Text.Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out _) && document!.Root["value"] is { Kind: not JsonTokenType.Null } value ? value : null;
+    }
+
     private static T Parse<T>(Func<T> read)
     {
         try

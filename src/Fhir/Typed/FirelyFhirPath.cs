@@ -49,6 +49,7 @@ public static class FirelyFhirPath
     {
         var type = element.InstanceType ?? "";
         if (type.StartsWith("System.", StringComparison.Ordinal)) type = type[7..];
+        else if (element is PocoNode { Poco: not null } node && FhirTyped.Node(node.Poco) is { } json) return new FhirPathResult(type, json.ChildCount > 0 ? null : json.Text, json);
         var text = element.Value switch
         {
             null => null,
