@@ -28,10 +28,11 @@ internal static partial class Functions
             Distinct(c, start);
             Replace(c, start, c.Count == before);
         });
-        Add("allTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is true)));
-        Add("anyTrue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is true)));
-        Add("allFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is false)));
-        Add("anyFalse", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is false)));
+        foreach (var truth in new[] { true, false })
+        {
+            Add("all" + truth, 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is bool b && b == truth)));
+            Add("any" + truth, 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is bool b && b == truth)));
+        }
         AddSets();
         Add("children", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
         {

@@ -1,6 +1,5 @@
 using PmrGateway.Gateway.Http;
 using PmrGateway.Gateway.Security;
-using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
@@ -24,21 +23,8 @@ public sealed class Denials(AuditLog audit, TimeProvider time)
         if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
             patient ??= asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null;
-            await audit.AppendAsync(new AuditEntry(
-                ResourceId.New(), time.GetUtcNow(), ActionOf(interaction), interaction, "deny", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-                [asked], patient is null ? [] : [patient], [], block));
+            await audit.AppendAsync(caller.Entry(time.GetUtcNow(), interaction, "deny", [asked], CallerAudit.Patients(patient), block: block));
         }
         return FhirResponse.From(outcome);
     }
-
-    /// <summary>Action code of an interaction. https://hl7.org/fhir/R4/valueset-audit-event-action.html</summary>
-    /// <param name="interaction">FHIR interaction code.</param>
-    public static string ActionOf(string interaction) => interaction switch
-    {
-        "create" => "C",
-        "update" => "U",
-        "delete" => "D",
-        "read" or "vread" or "history-instance" => "R",
-        _ => "E",
-    };
 }

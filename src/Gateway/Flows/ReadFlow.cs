@@ -144,11 +144,10 @@ public sealed partial class ReadFlow(
         return entries;
     }
 
-    private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => new(
-        ResourceId.New(), time.GetUtcNow(), Denials.ActionOf(request.Interaction), request.Interaction, "permit", caller.Requester.Subject,
-        caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
+    private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => caller.Entry(
+        time.GetUtcNow(), request.Interaction, "permit",
         opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
-        patient is null ? [] : [patient], [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);
+        CallerAudit.Patients(patient), [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The query let {Type}/{Id} through and the decision did not")]
     private partial void LogDisagreement(string type, string id);

@@ -140,9 +140,8 @@ public sealed class WriteFlow(
     }
 
     /// <summary>Tells the audit log that a condition matched: the requester learns of the match.</summary>
-    public Task ReportMatchAsync(Caller caller, RecordFacts facts) => audit.AppendAsync(new AuditEntry(
-        ResourceId.New(), time.GetUtcNow(), "E", "search-type", "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-        [$"{facts.Type}/{facts.Id}"], facts.Patients, [], -1));
+    public Task ReportMatchAsync(Caller caller, RecordFacts facts) => audit.AppendAsync(
+        caller.Entry(time.GetUtcNow(), "search-type", "permit", [$"{facts.Type}/{facts.Id}"], facts.Patients));
 
     private static RecordLabel ClassOf(string type) => new(LabelKind.Class, "http://hl7.org/fhir/resource-types", type);
 
@@ -246,14 +245,9 @@ public sealed class WriteFlow(
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)
     {
-        var action = Denials.ActionOf(prepared.Request.Interaction);
         var entities = prepared.Writes.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
         var patients = prepared.Writes.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
         foreach (var patient in patients.Count == 0 ? [null] : patients.Cast<string?>())
-        {
-            yield return new AuditEntry(
-                ResourceId.New(), time.GetUtcNow(), action, prepared.Request.Interaction, "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-                entities, patient is null ? [] : [patient], [], -1);
-        }
+            yield return caller.Entry(time.GetUtcNow(), prepared.Request.Interaction, "permit", entities, CallerAudit.Patients(patient));
     }
 }

@@ -4,7 +4,6 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Http;
 using PmrGateway.Gateway.Security;
-using PmrGateway.Mapping;
 using PmrGateway.Store;
 using Task = System.Threading.Tasks.Task;
 
@@ -52,9 +51,8 @@ public sealed class AuditEventInteraction(AuditLog audit, Denials denials, BaseU
         return new FhirResponse(200, FhirTyped.ToJson(ToResource(found[0].Entry)));
     }
 
-    private Task LogAsync(Caller caller, string interaction, string asked, string? patient) => audit.AppendAsync(new AuditEntry(
-        ResourceId.New(), time.GetUtcNow(), Denials.ActionOf(interaction), interaction, "permit", caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes,
-        [asked], patient is null ? [] : [patient], [], -1));
+    private Task LogAsync(Caller caller, string interaction, string asked, string? patient) => audit.AppendAsync(
+        caller.Entry(time.GetUtcNow(), interaction, "permit", [asked], CallerAudit.Patients(patient)));
 
     private static AuditEvent ToResource(AuditEntry entry)
     {

@@ -1,0 +1,35 @@
+using PmrGateway.Gateway.Security;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>What a requester did, as an entry of the audit log: the one place that says who it was.</summary>
+internal static class CallerAudit
+{
+    /// <summary>An entry.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="at">When.</param>
+    /// <param name="interaction">FHIR interaction code.</param>
+    /// <param name="outcome">permit or deny.</param>
+    /// <param name="entities">What was asked for or released, <c>Type/id</c>.</param>
+    /// <param name="patients">Ids of the patients concerned.</param>
+    /// <param name="commitments">The consents that permitted; null: none was asked.</param>
+    /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
+    public static AuditEntry Entry(
+        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities, IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
+        ResourceId.New(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
+
+    /// <summary>One patient's id as the list of those concerned; none for null.</summary>
+    public static IReadOnlyList<string> Patients(string? patient) => patient is null ? [] : [patient];
+
+    /// <summary>Action code of an interaction. https://hl7.org/fhir/R4/valueset-audit-event-action.html</summary>
+    private static string ActionOf(string interaction) => interaction switch
+    {
+        "create" => "C",
+        "update" => "U",
+        "delete" => "D",
+        "read" or "vread" or "history-instance" => "R",
+        _ => "E",
+    };
+}
