@@ -32,14 +32,35 @@ public class FuzzTests
     [Fact]
     public void Whatever_is_broken_in_a_valid_resource_is_answered_in_time_and_what_is_accepted_is_accepted_again()
     {
-        var count = int.Parse(Environment.GetEnvironmentVariable("PMR_FUZZ") ?? "2000", CultureInfo.InvariantCulture);
-        var mutation = from kind in Gen.Choose(0, 5) from at in Gen.Choose(0, int.MaxValue) from length in Gen.Choose(1, 40) from pick in Gen.Choose(0, int.MaxValue) select new Mutation(kind, at, length, pick);
-        var cases = from seed in Gen.Choose(0, Seeds.Length - 1) from mutations in mutation.NonEmptyListOf() select (seed, mutations.Take(4).ToList());
         var validator = new Validator(FhirSchema.R4);
         var indexer = new SearchIndexer(FhirSchema.R4);
         var compartments = new CompartmentResolver(FhirSchema.R4);
         foreach (var seed in Seeds) Run(validator, indexer, compartments, seed);
-        Prop.ForAll(cases.ToArbitrary(), c => Check(validator, indexer, compartments, Mutate(Seeds[c.seed], c.Item2))).Check(Config.QuickThrowOnFailure.WithMaxTest(count));
+        Prop.ForAll(Cases(Seeds), c => Check(validator, indexer, compartments, Mutate(Seeds[c.Seed], c.Mutations))).Check(Config.QuickThrowOnFailure.WithMaxTest(Count));
+    }
+
+    [Fact]
+    public void Whatever_is_broken_in_xml_is_answered_and_what_is_read_is_a_document()
+    {
+        byte[][] seeds = [.. Seeds.Select(s => FhirXml.ToXml(Documents.Parse(Encoding.UTF8.GetString(s)), out _)).OfType<byte[]>()];
+        Assert.NotEmpty(seeds);
+        Prop.ForAll(Cases(seeds), c =>
+        {
+            var xml = Mutate(seeds[c.Seed], c.Mutations);
+            var json = FhirXml.ToJson(xml, out var issues);
+            Assert.True(json is not null || issues.Count > 0);
+            if (json is null || issues.Count > 0 || !ResourceDocument.TryParse(json, out var document, out _)) return;
+            FhirXml.InXml(xml, new Validator(FhirSchema.R4).Validate(document!).Issues);
+            if (FhirXml.ToXml(document!, out var issue) is null) Assert.NotNull(issue);
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(Count / 4));
+    }
+
+    private static int Count => int.Parse(Environment.GetEnvironmentVariable("PMR_FUZZ") ?? "2000", CultureInfo.InvariantCulture);
+
+    private static Arbitrary<(int Seed, List<Mutation> Mutations)> Cases(byte[][] seeds)
+    {
+        var mutation = from kind in Gen.Choose(0, 5) from at in Gen.Choose(0, int.MaxValue) from length in Gen.Choose(1, 40) from pick in Gen.Choose(0, int.MaxValue) select new Mutation(kind, at, length, pick);
+        return (from seed in Gen.Choose(0, seeds.Length - 1) from mutations in mutation.NonEmptyListOf() select (seed, mutations.Take(4).ToList())).ToArbitrary();
     }
 
     private static void Check(Validator validator, SearchIndexer indexer, CompartmentResolver compartments, byte[] bytes)
