@@ -23,13 +23,16 @@ internal static class FirelySuite
         var search = new Tally();
         var invariants = new Tally();
         var xml = new Tally();
+        var guides = new Tally();
+        var ofGuides = GuideInvariants(data);
         foreach (var (name, bytes) in data.Files("examples"))
         {
             if (!ResourceDocument.TryParse(bytes, out var document, out _) || document!.Root.Type is null || Typed(document) is not { } resource) continue;
             var node = resource.ToPocoNode();
             var context = new FhirEvaluationContext { Resource = node, RootResource = node, ElementResolver = Stub };
             Search(search, indexer, name, document, node, context);
-            Invariants(invariants, name, document, node, context);
+            Invariants(invariants, Paths(document.Root.Type!, document.ResourceType, 0), name, document, node, context);
+            Invariants(guides, ofGuides[document.ResourceType], name, document, node, context);
             xml.Total++;
             // Written by Firely, read by the raw engine: what does not come back is refused.
             if (FhirXml.ToXml(document, out var issue) is not null) xml.Passed++;
@@ -39,6 +42,7 @@ internal static class FirelySuite
         yield return search.Result("search-extraction", 0.999, "selections of search parameters that are Firely's");
         yield return xml.Result("xml", 0.99, "examples that Firely writes as XML and that come back from it the same");
         yield return invariants.Result("invariants", 0.999, "verdicts of invariants that are Firely's");
+        if (guides.Total > 0) yield return guides.Result("guide-invariants", 0.99, "verdicts of the packages' invariants that are Firely's, on the examples of their types");
     }
 
     private sealed class Tally
@@ -77,9 +81,33 @@ internal static class FirelySuite
         }
     }
 
-    private static void Invariants(Tally tally, string name, ResourceDocument document, PocoNode node, FhirEvaluationContext context)
+    // What the profiles of the packages add, by the type that they constrain; slices are left out of the path.
+    private static ILookup<string, (string Path, Invariant Invariant)> GuideInvariants(SuiteData data)
     {
-        foreach (var (path, invariant) in Paths(document.Root.Type!, document.ResourceType, 0))
+        var found = new HashSet<(string Type, string Path, Invariant Invariant)>();
+        foreach (var package in data.Folder("packages") is { } folder ? Directory.GetFiles(folder, "*.tgz").Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
+        {
+            using var stream = File.OpenRead(package);
+            foreach (var resource in FhirPackage.Read(stream))
+            {
+                using var json = JsonDocument.Parse(resource);
+                if (!json.RootElement.TryGetProperty("snapshot", out var snapshot) || !json.RootElement.TryGetProperty("type", out var type)) continue;
+                foreach (var element in snapshot.GetProperty("element").EnumerateArray())
+                {
+                    if (!element.TryGetProperty("constraint", out var constraints)) continue;
+                    var path = string.Join('.', element.GetProperty("path").GetString()!.Replace("[x]", "", StringComparison.Ordinal).Split('.').Select((step, i) => i == 0 ? step : Escaped(step)));
+                    foreach (var constraint in constraints.EnumerateArray())
+                        if (constraint.TryGetProperty("expression", out var expression) && !(constraint.TryGetProperty("source", out var source) && FhirSchema.R4.TypeOfCanonical(source.GetString()!) is not null))
+                            found.Add((type.GetString()!, path, new Invariant(constraint.GetProperty("key").GetString()!, false, expression.GetString()!)));
+                }
+            }
+        }
+        return found.Where(f => f.Invariant.Key is not ("ele-1" or "ext-1" or "dom-3" or "txt-1" or "txt-2")).ToLookup(f => f.Type, f => (f.Path, f.Invariant));
+    }
+
+    private static void Invariants(Tally tally, IEnumerable<(string Path, Invariant Invariant)> rules, string name, ResourceDocument document, PocoNode node, FhirEvaluationContext context)
+    {
+        foreach (var (path, invariant) in rules)
         {
             // A rule that says nothing (empty) is not broken: so the validator reads it, and so both engines are asked.
             var expression = $"{path}.where(({invariant.Expression}) = false).empty()";
