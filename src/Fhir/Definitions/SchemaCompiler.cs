@@ -140,7 +140,7 @@ internal static class SchemaCompiler
     {
         "*" => -1,
         { } text when uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) => (int)Math.Min(most, int.MaxValue),
-        var other => throw new FormatException($"max is a number or *, not '{other}'"),
+        var other => throw new MalformedElementException($"max is a number or *, not '{other}'"),
     };
 
     private static TypeReference Type(JsonElement type, string path, string basePath)

@@ -85,15 +85,15 @@ internal sealed record Discriminator(string Type, string Path)
 internal sealed record Slicing(IReadOnlyList<Discriminator> Discriminators, string Rules, bool IsOrdered)
 {
     /// <summary>Reads ElementDefinition.slicing.</summary>
-    /// <exception cref="FormatException">A discriminator or the rules are of no known kind.</exception>
+    /// <exception cref="MalformedElementException">A discriminator or the rules are of no known kind.</exception>
     public static Slicing Read(JsonElement slicing)
     {
         var rules = slicing.TryGetProperty("rules", out var given) ? given.GetString()! : "open";
-        if (rules is not ("open" or "closed" or "openAtEnd")) throw new FormatException($"slicing is open, closed or openAtEnd, not {rules}");
+        if (rules is not ("open" or "closed" or "openAtEnd")) throw new MalformedElementException($"slicing is open, closed or openAtEnd, not {rules}");
         List<Discriminator> discriminators = slicing.TryGetProperty("discriminator", out var list) ? [.. list.EnumerateArray().Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))] : [];
         foreach (var discriminator in discriminators)
         {
-            if (discriminator.Type is not ("value" or "pattern" or "exists" or "type" or "profile")) throw new FormatException($"there is no discriminator of type {discriminator.Type}");
+            if (discriminator.Type is not ("value" or "pattern" or "exists" or "type" or "profile")) throw new MalformedElementException($"there is no discriminator of type {discriminator.Type}");
             _ = discriminator.Compiled;
         }
         return new Slicing(discriminators, rules, slicing.TryGetProperty("ordered", out var ordered) && ordered.GetBoolean());

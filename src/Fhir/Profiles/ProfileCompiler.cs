@@ -5,6 +5,9 @@ namespace PmrGateway.Fhir;
 /// <summary>A profile, package or value set that cannot be used; the text names it and the place.</summary>
 public sealed class InvalidProfileException(string message, Exception? cause = null) : Exception(message, cause);
 
+/// <summary>What is wrong with one element of a profile; who compiles the profile adds its canonical and the element's id.</summary>
+internal sealed class MalformedElementException(string message, Exception? cause = null) : FormatException(message, cause);
+
 /// <summary>
 /// Compiles a StructureDefinition that constrains a type, from its snapshot.
 /// </summary>
@@ -30,7 +33,7 @@ internal static class ProfileCompiler
         var id = "";
         try
         {
-            if (!definition.TryGetProperty("baseDefinition", out _)) throw new FormatException("it names no baseDefinition");
+            if (!definition.TryGetProperty("baseDefinition", out _)) throw new MalformedElementException("it names no baseDefinition");
             var type = definition.GetProperty("type").GetString()!;
             var root = new ProfileElement { Id = type, Path = type, Name = type };
             var byId = new Dictionary<string, ProfileElement>(StringComparer.Ordinal) { [type] = root };
@@ -38,9 +41,9 @@ internal static class ProfileCompiler
             foreach (var element in Elements(definition, view, url))
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
-                if (id.Length > MaxId || byId.Count > MaxElements) throw new FormatException("the profile is too deep or has too many elements");
+                if (id.Length > MaxId || byId.Count > MaxElements) throw new MalformedElementException("the profile is too deep or has too many elements");
                 var target = At(byId, id, type);
-                if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _) && !element.TryGetProperty("contentReference", out _)) throw new FormatException($"{type} has no such element");
+                if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _) && !element.TryGetProperty("contentReference", out _)) throw new MalformedElementException($"{type} has no such element");
                 Read(schema, target, element, type, url);
             }
             // Where the profile writes the content out, that is what it says of it.
@@ -48,7 +51,7 @@ internal static class ProfileCompiler
             {
                 id = element.Id;
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
-                else if (view == "snapshot") throw new FormatException($"there is no element {element.ContentReference} to take the content from");
+                else if (view == "snapshot") throw new MalformedElementException($"there is no element {element.ContentReference} to take the content from");
             }
             foreach (var element in byId.Values)
             {
@@ -59,8 +62,8 @@ internal static class ProfileCompiler
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
-            // What JsonElement throws speaks of JSON kinds and keys; a FormatException of an element without a text is its own.
-            var why = e is FhirPathException || (e is FormatException && e.TargetSite?.DeclaringType?.Namespace?.StartsWith("System", StringComparison.Ordinal) != true) ? e.Message : "a property is missing, or of the wrong JSON type, or out of range";
+            // What JsonElement throws speaks of JSON kinds and keys.
+            var why = e is FhirPathException or MalformedElementException ? e.Message : "a property is missing, or of the wrong JSON type, or out of range";
             throw new InvalidProfileException($"{url}, element {(id.Length == 0 ? "(none)" : id.Length > 200 ? id[..200] + "..." : id)}: {why}", e);
         }
     }

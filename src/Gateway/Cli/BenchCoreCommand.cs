@@ -32,9 +32,9 @@ internal static class BenchCoreCommand
             return CommandError.Say($"{folder}: a folder with FHIR JSON files is needed");
         }
         ColdStart();
-        if (names.SelectMany(f => Resources(File.ReadAllBytes(f))).FirstOrDefault() is null) return CommandError.Say($"{folder}: no file in it parses");
         // Resources of the Bundles, each on its own: what a server gets.
         var bodies = names.Order(StringComparer.Ordinal).SelectMany(f => Resources(File.ReadAllBytes(f))).ToList();
+        if (bodies.Count == 0) return CommandError.Say($"{folder}: no file in it parses");
         var megabytes = bodies.Sum(b => b.Length) / 1e6;
         Console.WriteLine($"{names.Length} files, {bodies.Count} resources, {megabytes:F1} MB, median of {Rounds}, CPU-seconds of this process");
         Console.WriteLine($"{"",-34}{"MB/CPU-s",12}{"resources/CPU-s",18}{"bytes allocated/byte",22}");

@@ -7,7 +7,7 @@ internal sealed class CardinalityRule(ProfileElement element) : RepetitionRule
     {
         if (source.Definition.TryGetProperty("min", out var min)) source.Element.Min = min.GetInt32();
         if (source.Definition.TryGetProperty("max", out var max)) source.Element.Max = SchemaCompiler.Max(max);
-        if (source.Element.Min < 0 || (source.Element.Max >= 0 && source.Element.Min > source.Element.Max)) throw new FormatException($"min {source.Element.Min} and max {source.Element.Max} cannot both hold");
+        if (source.Element.Min < 0 || (source.Element.Max >= 0 && source.Element.Min > source.Element.Max)) throw new MalformedElementException($"min {source.Element.Min} and max {source.Element.Max} cannot both hold");
         if (source.Element.Min > 0 || source.Element.Max >= 0) source.Element.RepetitionRules.Add(new CardinalityRule(source.Element));
     }
 

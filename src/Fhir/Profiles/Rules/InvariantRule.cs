@@ -10,7 +10,7 @@ internal sealed class InvariantRule(Invariant invariant) : ElementRule
         {
             // STU3 had constraints in words alone.
             if (!constraint.TryGetProperty("expression", out var expression)) continue;
-            if (!constraint.TryGetProperty("key", out var name)) throw new FormatException("a constraint has no key");
+            if (!constraint.TryGetProperty("key", out var name)) throw new MalformedElementException("a constraint has no key");
             // What a core definition says, the walk over the types has checked.
             if (constraint.TryGetProperty("source", out var from) && source.Schema.TypeOfCanonical(from.GetString()!) is not null) continue;
             var key = name.GetString()!;
@@ -37,7 +37,7 @@ internal sealed class InvariantRule(Invariant invariant) : ElementRule
         }
         catch (FhirPathException e)
         {
-            throw new FormatException($"the constraint {invariant.Key} is no FHIRPath: {e.Message}", e);
+            throw new MalformedElementException($"the constraint {invariant.Key} is no FHIRPath: {e.Message}", e);
         }
     }
 

@@ -8,7 +8,7 @@ internal sealed class MaxLengthRule(int max) : ElementRule
     public static void Build(RuleSource source)
     {
         if (!source.Definition.TryGetProperty("maxLength", out var max)) return;
-        if (max.GetInt32() < 1) throw new FormatException($"maxLength is a number from 1, not {max}");
+        if (max.GetInt32() < 1) throw new MalformedElementException($"maxLength is a number from 1, not {max}");
         source.Element.Rules.Add(new MaxLengthRule(max.GetInt32()));
     }
 

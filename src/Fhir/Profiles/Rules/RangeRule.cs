@@ -21,6 +21,8 @@ internal sealed class RangeRule(object limit, string shown, bool isMin) : Elemen
 
     private static void Add(RuleSource source, string type, JsonElement bound, bool isMin)
     {
+        // R5 has more: a span of time, counted from today.
+        if (type is not ("Quantity" or "Time" or "Date" or "DateTime" or "Instant" or "Decimal" or "Integer" or "PositiveInt" or "UnsignedInt")) return;
         var text = bound.ValueKind == JsonValueKind.String ? bound.GetString()! : bound.GetRawText();
         object? limit = type switch
         {
@@ -28,11 +30,8 @@ internal sealed class RangeRule(object limit, string shown, bool isMin) : Elemen
             "Time" => FhirTemporal.Parse(TemporalKind.Time, text),
             "Date" => FhirTemporal.Parse(TemporalKind.Date, text),
             "DateTime" or "Instant" => FhirTemporal.Parse(TemporalKind.DateTime, text),
-            "Decimal" or "Integer" or "PositiveInt" or "UnsignedInt" => decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null,
-            // R5 has more: a span of time, counted from today.
-            _ => isMin,
+            _ => decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null,
         };
-        if (limit is bool) return;
-        source.Element.Rules.Add(new RangeRule(limit ?? throw new FormatException($"{text} is no {type}"), text, isMin));
+        source.Element.Rules.Add(new RangeRule(limit ?? throw new MalformedElementException($"{text} is no {type}"), text, isMin));
     }
 }

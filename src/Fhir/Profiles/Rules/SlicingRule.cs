@@ -12,13 +12,13 @@ internal sealed class SlicingRule(ProfileElement element, Slicing slicing) : Rep
     }
 
     /// <summary>What an implementation guide may leave out: extensions are told by their url, a choice by its type.</summary>
-    /// <exception cref="FormatException">There are slices, and nothing that tells them apart.</exception>
+    /// <exception cref="MalformedElementException">There are slices, and nothing that tells them apart.</exception>
     public static void BuildImplied(ProfileElement element, bool isWhole)
     {
         if (element.Slices.Count == 0 || element.RepetitionRules.Exists(r => r is SlicingRule)) return;
         if (element.Name is "extension" or "modifierExtension") element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("value", "url")], "open", false)));
         else if (element.Path.EndsWith("[x]", StringComparison.Ordinal) || element.Slices.TrueForAll(s => s.Types.Count == 1)) element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("type", "$this")], "open", false)));
-        else if (isWhole) throw new FormatException("it has slices and no slicing that tells them apart");
+        else if (isWhole) throw new MalformedElementException("it has slices and no slicing that tells them apart");
     }
 
     public override void Check(ProfileRun run, Repetition[] repetitions, ElementNode parent)

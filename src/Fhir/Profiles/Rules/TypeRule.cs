@@ -7,7 +7,7 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
     {
         if (source.Definition.TryGetProperty("type", out var types)) source.Element.Types = [.. types.EnumerateArray().Select(ProfileType.Read)];
         foreach (var type in source.Element.Types)
-            if (type.Code.Length > 0 && !type.Code.Contains(':') && source.Schema.Type(type.Code) is null) throw new FormatException($"there is no type {type.Code}");
+            if (type.Code.Length > 0 && !type.Code.Contains(':') && source.Schema.Type(type.Code) is null) throw new MalformedElementException($"there is no type {type.Code}");
         if (source.Element.Types.Count > 0) source.Element.Rules.Add(new TypeRule(source.Element.Types));
     }
 

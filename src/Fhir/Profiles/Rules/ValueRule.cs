@@ -12,7 +12,7 @@ internal sealed class ValueRule : ElementRule
     public ValueRule(string json, bool isFixed)
     {
         IsFixed = isFixed;
-        _document = ResourceDocument.TryParse(Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out var issue) ? document! : throw new FormatException(issue!.Text);
+        _document = ResourceDocument.TryParse(Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out var issue) ? document! : throw new MalformedElementException(issue!.Text);
     }
 
     public bool IsFixed { get; }
@@ -25,8 +25,8 @@ internal sealed class ValueRule : ElementRule
         {
             foreach (var (type, value) in source.Choices(name))
             {
-                if (source.Schema.Type(type) is null && source.Schema.Type(char.ToLowerInvariant(type[0]) + type[1..]) is null) throw new FormatException($"there is no type {type} for {name}{type}");
-                if (source.Element.Rules.Exists(r => r is ValueRule)) throw new FormatException("two values are fixed for one element");
+                if (source.Schema.Type(type) is null && source.Schema.Type(char.ToLowerInvariant(type[0]) + type[1..]) is null) throw new MalformedElementException($"there is no type {type} for {name}{type}");
+                if (source.Element.Rules.Exists(r => r is ValueRule)) throw new MalformedElementException("two values are fixed for one element");
                 source.Element.Rules.Add(new ValueRule(value.GetRawText(), name == "fixed"));
             }
         }
