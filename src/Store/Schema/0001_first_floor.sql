@@ -1,31 +1,31 @@
--- The gateway's durable state. Instants are Unix milliseconds. Only what must be searched is in clear; bodies are sealed.
--- Plain SQL that PostgreSQL takes as well, with BLOB read as BYTEA.
+-- The tables of version 0.1.0, as its data folders have them. Instants are Unix milliseconds. Only what must be searched is in clear;
+-- bodies are sealed. A data folder of that version is taken over as it is: hence IF NOT EXISTS, here alone.
 
 CREATE TABLE IF NOT EXISTS resources (
-  rid INTEGER PRIMARY KEY,
+  rid $identity$,
   type TEXT NOT NULL,
   id TEXT NOT NULL,
   version BIGINT NOT NULL,
-  deleted INTEGER NOT NULL,
+  deleted BIGINT NOT NULL,
   custodian TEXT NOT NULL,
   last_updated BIGINT NOT NULL,
   UNIQUE (type, id)
 );
 
 CREATE TABLE IF NOT EXISTS versions (
-  seq INTEGER PRIMARY KEY,
+  seq $identity$,
   rid BIGINT NOT NULL,
   version BIGINT NOT NULL,
-  deleted INTEGER NOT NULL,
+  deleted BIGINT NOT NULL,
   last_updated BIGINT NOT NULL,
   custodian TEXT NOT NULL,
   subject TEXT NOT NULL,
-  body BLOB,
+  body $blob$,
   cid TEXT NOT NULL,
-  wrapped_key BLOB NOT NULL,
-  key_commitment BLOB NOT NULL,
-  salt BLOB NOT NULL,
-  digest BLOB NOT NULL,
+  wrapped_key $blob$ NOT NULL,
+  key_commitment $blob$ NOT NULL,
+  salt $blob$ NOT NULL,
+  digest $blob$ NOT NULL,
   content_type TEXT,
   batch BIGINT,
   leaf_index BIGINT,
@@ -57,15 +57,15 @@ CREATE INDEX IF NOT EXISTS idx_date_rid ON idx_date (rid);
 CREATE TABLE IF NOT EXISTS links (rid BIGINT NOT NULL, binary_id TEXT NOT NULL, PRIMARY KEY (rid, binary_id));
 CREATE INDEX IF NOT EXISTS links_binary ON links (binary_id);
 
-CREATE TABLE IF NOT EXISTS subject_keys (subject TEXT PRIMARY KEY, wrapped BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS subject_keys (subject TEXT PRIMARY KEY, wrapped $blob$ NOT NULL);
 
 CREATE TABLE IF NOT EXISTS actors (
   reference TEXT PRIMARY KEY,
   actor_id TEXT NOT NULL UNIQUE,
-  kind INTEGER NOT NULL,
+  kind BIGINT NOT NULL,
   hospital TEXT,
-  suspended INTEGER NOT NULL,
-  chain_active INTEGER NOT NULL
+  suspended BIGINT NOT NULL,
+  chain_active BIGINT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS bindings (client TEXT PRIMARY KEY, actor_id TEXT NOT NULL);
@@ -79,20 +79,20 @@ CREATE TABLE IF NOT EXISTS consents (
   commitment TEXT PRIMARY KEY,
   consent_id TEXT NOT NULL,
   patient_id TEXT NOT NULL,
-  salt BLOB NOT NULL,
+  salt $blob$ NOT NULL,
   terms TEXT NOT NULL,
   granted_block BIGINT,
-  revoked INTEGER NOT NULL
+  revoked BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS consents_patient ON consents (patient_id);
 CREATE INDEX IF NOT EXISTS consents_resource ON consents (consent_id);
 
 CREATE TABLE IF NOT EXISTS rules (
-  rule_id INTEGER PRIMARY KEY,
+  rule_id $identity$,
   commitment TEXT NOT NULL,
   patient_id TEXT NOT NULL,
-  is_root INTEGER NOT NULL,
-  permits INTEGER NOT NULL,
+  is_root BIGINT NOT NULL,
+  permits BIGINT NOT NULL,
   valid_from BIGINT NOT NULL,
   valid_to BIGINT NOT NULL,
   groups BIGINT NOT NULL
@@ -104,7 +104,7 @@ CREATE TABLE IF NOT EXISTS rule_values (rule_id BIGINT NOT NULL, kind TEXT NOT N
 CREATE INDEX IF NOT EXISTS rule_values_rule ON rule_values (rule_id);
 
 CREATE TABLE IF NOT EXISTS audit (
-  seq INTEGER PRIMARY KEY,
+  seq $identity$,
   id TEXT NOT NULL UNIQUE,
   recorded BIGINT NOT NULL,
   action TEXT NOT NULL,
@@ -117,19 +117,19 @@ CREATE TABLE IF NOT EXISTS audit (
   entities TEXT NOT NULL,
   commitments TEXT NOT NULL,
   block BIGINT NOT NULL,
-  hash BLOB NOT NULL
+  hash $blob$ NOT NULL
 );
 CREATE TABLE IF NOT EXISTS audit_patients (patient_id TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (patient_id, seq));
 
 CREATE TABLE IF NOT EXISTS intents (
-  id INTEGER PRIMARY KEY,
+  id $identity$,
   key TEXT NOT NULL UNIQUE,
   contract TEXT NOT NULL,
   action TEXT NOT NULL,
-  data BLOB NOT NULL,
-  status INTEGER NOT NULL,
+  data $blob$ NOT NULL,
+  status BIGINT NOT NULL,
   nonce BIGINT,
-  raw BLOB,
+  raw $blob$,
   hash TEXT,
   block BIGINT,
   error TEXT
@@ -137,7 +137,7 @@ CREATE TABLE IF NOT EXISTS intents (
 CREATE INDEX IF NOT EXISTS intents_status ON intents (status, id);
 
 CREATE TABLE IF NOT EXISTS batches (
-  batch INTEGER PRIMARY KEY,
+  batch $identity$,
   custodian TEXT NOT NULL,
   sequence BIGINT NOT NULL,
   root TEXT NOT NULL,
@@ -148,4 +148,4 @@ CREATE TABLE IF NOT EXISTS batches (
   UNIQUE (custodian, sequence)
 );
 
-CREATE TABLE IF NOT EXISTS chain_view (one INTEGER PRIMARY KEY, block BIGINT NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS chain_view (one BIGINT PRIMARY KEY, block BIGINT NOT NULL, hash TEXT NOT NULL);

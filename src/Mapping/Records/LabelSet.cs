@@ -1,0 +1,30 @@
+using System.Text.Json;
+
+namespace PmrGateway.Mapping;
+
+/// <summary>The labels of a record as one value: many records have the same. Equal sets have equal <see cref="Text"/>.</summary>
+public sealed class LabelSet
+{
+    private static readonly JsonSerializerOptions Json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>A set of labels.</summary>
+    public LabelSet(IEnumerable<RecordLabel> labels)
+    {
+        Labels = [.. labels.Distinct().OrderBy(l => l.Kind).ThenBy(l => l.System, StringComparer.Ordinal).ThenBy(l => l.Code, StringComparer.Ordinal)];
+        Text = JsonSerializer.Serialize(Labels.Select(l => new[] { KindText(l.Kind), l.System, l.Code }), Json);
+    }
+
+    /// <summary>The labels, sorted, each once.</summary>
+    public IReadOnlyList<RecordLabel> Labels { get; }
+
+    /// <summary>The canonical text: a JSON array of [kind, system, code].</summary>
+    public string Text { get; }
+
+    /// <summary>Reads a canonical text.</summary>
+    public static LabelSet Parse(string text) =>
+        new(JsonSerializer.Deserialize<string[][]>(text, Json)!.Select(l => new RecordLabel(KindOf(l[0]), l[1], l[2])));
+
+    private static string KindText(LabelKind kind) => kind switch { LabelKind.Class => "class", LabelKind.Code => "code", _ => "security" };
+
+    private static LabelKind KindOf(string text) => text switch { "class" => LabelKind.Class, "code" => LabelKind.Code, _ => LabelKind.Security };
+}

@@ -1,0 +1,59 @@
+using System.Data.Common;
+
+namespace PmrGateway.Store;
+
+/// <summary>
+/// What differs between the databases: how to open one, a handful of words of SQL, and which failures mean "not now". Everything else is
+/// one SQL for both. Parameters are written $1, $2, ... in both.
+/// </summary>
+internal interface IStoreEngine : IAsyncDisposable
+{
+    /// <summary>Brings the tables to the current version; resumable, each step in a transaction of its own.</summary>
+    /// <exception cref="StoreStartException">The database is not one of ours, is corrupt, or cannot be reached.</exception>
+    void Migrate();
+
+    /// <summary>A connection of its own, configured; the caller disposes of it.</summary>
+    ValueTask<DbConnection> OpenAsync(CancellationToken cancellation);
+
+    /// <summary>A command on a connection with so many parameters, ready to be given values and run again and again.</summary>
+    DbCommand CreateCommand(DbConnection connection, string sql, int parameters);
+
+    /// <summary>Begins a snapshot that only reads.</summary>
+    string BeginSnapshot { get; }
+
+    /// <summary>Begins a change that has the database to itself: one writer at a time, over all processes.</summary>
+    IReadOnlyList<string> BeginChange { get; }
+
+    /// <summary>Lets the planner keep the order in which tables are written, where it would not know better.</summary>
+    string OrderedJoin { get; }
+
+    /// <summary>"Is one of the values of this list parameter", e.g. <c>IN (SELECT value FROM json_each($1))</c>.</summary>
+    string IsOneOf(string parameter);
+
+    /// <summary>The value of a list parameter.</summary>
+    object List(IReadOnlyCollection<long> values);
+
+    /// <summary>The value of a list parameter.</summary>
+    object List(IReadOnlyCollection<string> values);
+
+    /// <summary>Whether a failure says that the database cannot do it now, as against a statement of ours that is wrong.</summary>
+    bool IsUnavailable(DbException failure);
+
+    /// <summary>The present instant in Unix milliseconds by the clock that all processes on this database share, as SQL.</summary>
+    string ClockNow { get; }
+
+    /// <summary>Stops what a connection is doing, because nobody waits for it any more.</summary>
+    void Interrupt(DbConnection connection);
+
+    /// <summary>Tells the other processes on this database something, in a change; null where there are none.</summary>
+    string? Notify { get; }
+
+    /// <summary>Listens to what other processes tell until cancelled; ends at once where there are none.</summary>
+    Task ListenAsync(Action<string> heard, CancellationToken cancellation);
+}
+
+/// <summary>The database cannot be used at all; the message says what to do.</summary>
+public sealed class StoreStartException(string message, Exception? cause = null) : Exception(message, cause);
+
+/// <summary>The database cannot be written or read now; nothing of the request was kept.</summary>
+public sealed class StoreUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

@@ -1,0 +1,190 @@
+using System.Data.Common;
+using System.Threading.Channels;
+
+namespace PmrGateway.Store;
+
+/// <summary>One change inside a group: its session, and what becomes true in memory once it is durable.</summary>
+internal sealed class Change(Session session, WriterState state)
+{
+    private List<Action>? _onCommitted;
+
+    public Session Session => session;
+
+    /// <summary>What a group keeps between its changes.</summary>
+    public WriterState State => state;
+
+    public ValueTask<int> ExecuteAsync(string sql, params object?[] values) => session.ExecuteAsync(sql, default, values);
+
+    public ValueTask<long?> NumberAsync(string sql, params object?[] values) => session.NumberAsync(sql, default, values);
+
+    public ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) => session.FirstAsync(sql, map, default, values);
+
+    public ValueTask<List<T>> QueryAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) => session.QueryAsync(sql, map, default, values);
+
+    /// <summary>Runs when the change is durable; not at all where it fails.</summary>
+    public void OnCommitted(Action action) => (_onCommitted ??= []).Add(action);
+
+    internal void Committed() => _onCommitted?.ForEach(action => action());
+}
+
+/// <summary>What a group of changes keeps in memory; taken back with the change that made it.</summary>
+/// <param name="AuditHead">Number and hash of the last audit entry; null: not read in this group.</param>
+internal sealed record WriterHead((long Seq, byte[] Hash)? AuditHead);
+
+/// <summary>The place of <see cref="WriterHead"/>.</summary>
+internal sealed class WriterState
+{
+    public WriterHead Head { get; set; } = new((ValueTuple<long, byte[]>?)null);
+}
+
+/// <summary>
+/// The one writer of this process. Changes that come in together share one transaction and one fsync; each is a savepoint, so one that
+/// fails takes no other with it. A change is durable when its task completes.
+/// </summary>
+internal sealed class Writer : IAsyncDisposable
+{
+    private const int GroupLimit = 256;
+    private readonly Channel<Job> _jobs = Channel.CreateBounded<Job>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly IStoreEngine _engine;
+    private readonly Task _loop;
+    private Session? _session;
+    private volatile Exception? _failure;
+
+    public Writer(IStoreEngine engine)
+    {
+        _engine = engine;
+        _loop = Task.Factory.StartNew(Loop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    /// <summary>Why the last group was not written; null: it was.</summary>
+    public Exception? Failure => _failure;
+
+    /// <summary>Runs a change in the next group and returns what it returned, once that is durable.</summary>
+    /// <exception cref="StoreUnavailableException">Nothing of it was kept.</exception>
+    public async Task<T> RunAsync<T>(Func<Change, ValueTask<T>> change)
+    {
+        var job = new Job<T>(change);
+        await _jobs.Writer.WriteAsync(job);
+        return await job.Done.Task;
+    }
+
+    /// <summary>Finishes the changes that are queued and closes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _jobs.Writer.TryComplete();
+        await _loop;
+    }
+
+    // A thread of its own: waiting for the disk must not hold a thread that requests need.
+    private void Loop()
+    {
+        var group = new List<Job>(GroupLimit);
+        while (_jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            group.Clear();
+            while (group.Count < GroupLimit && _jobs.Reader.TryRead(out var job)) group.Add(job);
+            if (group.Count > 0) CommitAsync(group).GetAwaiter().GetResult();
+        }
+        if (_session is not null) _session.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+
+    private async Task CommitAsync(List<Job> group)
+    {
+        try
+        {
+            _session ??= new Session(await _engine.OpenAsync(default), _engine);
+            var state = new WriterState();
+            foreach (var begin in _engine.BeginChange) await _session.ExecuteAsync(begin, default);
+            foreach (var job in group) await RunAsync(_session, job, state, group.Count > 1);
+            await _session.ExecuteAsync("COMMIT", default);
+            _failure = null;
+        }
+        catch (Exception e)
+        {
+            // Nothing of the group is durable: a full disk, a failed fsync, a lost connection. Everyone is told; nothing was acknowledged.
+            _failure = e;
+            await GiveUpSessionAsync();
+            foreach (var job in group) job.Fail(new StoreUnavailableException("the database cannot be written", e));
+            return;
+        }
+        foreach (var job in group) job.Complete();
+    }
+
+    private async Task RunAsync(Session session, Job job, WriterState state, bool isOneOfMany)
+    {
+        var head = state.Head;
+        if (isOneOfMany) await session.ExecuteAsync("SAVEPOINT one", default);
+        try
+        {
+            await job.RunAsync(new Change(session, state));
+            if (isOneOfMany) await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
+        }
+        catch (Exception e) when (e is not DbException failure || !_engine.IsUnavailable(failure))
+        {
+            job.Failure = e;
+            state.Head = head;
+            if (isOneOfMany)
+            {
+                await session.ExecuteAsync("ROLLBACK TO SAVEPOINT one", default);
+                await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
+                return;
+            }
+            // Alone in its group: nothing is left to commit, but the transaction stays open for the COMMIT that follows.
+            await session.ExecuteAsync("ROLLBACK", default);
+            await session.ExecuteAsync("BEGIN", default);
+        }
+    }
+
+    private async Task GiveUpSessionAsync()
+    {
+        if (_session is not { } session) return;
+        _session = null;
+        try
+        {
+            await session.DisposeAsync();
+        }
+        catch (DbException)
+        {
+            // It was broken already.
+        }
+    }
+
+    private abstract class Job
+    {
+        public Exception? Failure { get; set; }
+
+        public abstract ValueTask RunAsync(Change change);
+
+        public abstract void Complete();
+
+        public abstract void Fail(Exception e);
+    }
+
+    private sealed class Job<T>(Func<Change, ValueTask<T>> run) : Job
+    {
+        private Change? _change;
+        private T? _result;
+
+        // Continuations must not run on the writer's thread: a request would hold up every other.
+        public TaskCompletionSource<T> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override async ValueTask RunAsync(Change change)
+        {
+            _change = change;
+            _result = await run(change);
+        }
+
+        public override void Complete()
+        {
+            if (Failure is not null)
+            {
+                Done.TrySetException(Failure);
+                return;
+            }
+            _change!.Committed();
+            Done.TrySetResult(_result!);
+        }
+
+        public override void Fail(Exception e) => Done.TrySetException(e);
+    }
+}

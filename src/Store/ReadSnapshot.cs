@@ -1,0 +1,185 @@
+using System.Data.Common;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>A record version that the viewer of a snapshot may see, with the permit that opens it.</summary>
+/// <param name="Version">The version, sealed.</param>
+/// <param name="Permit">The leave to open it.</param>
+/// <param name="WrappedSubjectKey">The wrapped key of its subject; null where that was destroyed.</param>
+public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte[]? WrappedSubjectKey);
+
+/// <summary>A page of what a viewer may see.</summary>
+/// <param name="Versions">The page.</param>
+/// <param name="Total">How many there are in all.</param>
+/// <param name="Next">Cursor of the next page; null: this is the last.</param>
+public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
+
+/// <summary>
+/// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents
+/// agree. Each record that comes out was decided by <see cref="ConsentDecision"/> on its own. Not thread-safe; dispose of it soon.
+/// </summary>
+public sealed class ReadSnapshot : IAsyncDisposable
+{
+    private readonly RecordDatabase _database;
+    private readonly Session _session;
+    private readonly BoundViewer _viewer;
+    private readonly CancellationTokenRegistration _stop;
+    private bool _isBroken;
+
+    internal ReadSnapshot(RecordDatabase database, Session session, BoundViewer viewer, ViewCheckpoint chain, CancellationToken cancellation)
+    {
+        (_database, _session, _viewer, Chain) = (database, session, viewer, chain);
+        if (cancellation.CanBeCanceled) _stop = cancellation.UnsafeRegister(static s => ((Session)s!).Interrupt(), session);
+    }
+
+    /// <summary>How far the chain was followed in this state.</summary>
+    public ViewCheckpoint Chain { get; }
+
+    /// <summary>The current version of a record, or an earlier one; null where there is none for this viewer.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="version">Null: the current one.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
+    public async ValueTask<PermittedVersion?> ReadAsync(string type, string id, long? version, CancellationToken cancellation)
+    {
+        var found = await GuardAsync(() => version is { } number
+            ? VersionRow.ByKeyAsync(_session, type, id, number, cancellation)
+            : VersionRow.CurrentAsync(_session, type, id, cancellation));
+        return found is null ? null : (await DecideAsync([found], cancellation))[0];
+    }
+
+    /// <summary>A page of a search with its exact total.</summary>
+    /// <param name="query">What is searched.</param>
+    /// <param name="cancellation">Stops the search.</param>
+    /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
+    public async ValueTask<SnapshotPage> SearchAsync(SearchQuery query, CancellationToken cancellation) =>
+        await PageAsync(() => _database.Search.PageAsync(_session, _viewer, query, cancellation), cancellation);
+
+    /// <summary>A page of everything in a patient's compartment.</summary>
+    /// <param name="patient">The patient's id.</param>
+    /// <param name="types">The resource types wanted; null: all.</param>
+    /// <param name="cursor">Where the page begins; 0: the first.</param>
+    /// <param name="count">Records a page.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<SnapshotPage> CompartmentAsync(
+        string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation) =>
+        await PageAsync(() => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
+
+    /// <summary>A page of the versions of a record, newest first; the cursor is a version number, 0 for the first page.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cursor">Versions below this one; 0: all.</param>
+    /// <param name="count">Versions a page.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<SnapshotPage> HistoryAsync(string type, string id, long cursor, int count, CancellationToken cancellation)
+    {
+        var below = cursor == 0 ? long.MaxValue : cursor;
+        var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, type, id, below, count + 1, cancellation));
+        var decided = await DecideAsync(rows, cancellation);
+        var seen = decided.OfType<PermittedVersion>().ToList();
+        // Who may see an earlier version may see all: so it is all of them, or the current one alone.
+        var total = seen.Count == 0 ? 0
+            : seen[0].Permit.Basis == PermitBasis.Consent ? 1
+            : await GuardAsync(() => VersionRow.CountAsync(_session, type, id, cancellation));
+        var next = rows.Count > count && seen.Count > count ? seen[count - 1].Version.Version : (long?)null;
+        return new SnapshotPage(seen[..Math.Min(count, seen.Count)], total, next);
+    }
+
+    /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
+    /// <param name="records">The records.</param>
+    /// <param name="parameter">Code of the search parameter.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<IReadOnlyList<(string Type, string Id)>> ReferencesOfAsync(
+        IReadOnlyList<PermittedVersion> records, string parameter, CancellationToken cancellation)
+    {
+        var targets = new List<(string, string)>();
+        foreach (var facts in records.Select(p => p.Version.Facts))
+        {
+            if (await _database.Interners.Parameters.FindAsync(_session, $"{facts.Type}.{parameter}", cancellation) is not { } number) continue;
+            targets.AddRange(await GuardAsync(() => _session.QueryAsync(
+                """
+                SELECT x.target_type, x.target FROM resources r JOIN index_reference x ON x.rid = r.rid AND x.param = $3
+                WHERE r.type = $1 AND r.id = $2 AND x.target_type <> ''
+                """,
+                static r => (r.GetString(0), r.GetString(1)), cancellation, facts.Type, facts.Id, number)));
+        }
+        return targets;
+    }
+
+    /// <summary>Ends the snapshot and gives its connection back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.DisposeAsync();
+        await _database.EndAsync(_session, _isBroken);
+    }
+
+    private async ValueTask<SnapshotPage> PageAsync(
+        Func<ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)>> find, CancellationToken cancellation)
+    {
+        var (rids, total, next) = await GuardAsync(find);
+        if (rids.Count == 0) return new SnapshotPage([], total, null);
+        var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
+        var decided = await DecideAsync(rows, cancellation);
+        // The query and the decision say the same, or nothing is given out.
+        if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([]));
+        return new SnapshotPage([.. decided.OfType<PermittedVersion>()], total, next);
+    }
+
+    private async ValueTask<List<PermittedVersion?>> DecideAsync(IReadOnlyList<VersionRow> rows, CancellationToken cancellation)
+    {
+        var requester = _viewer.Who.Requester;
+        var patients = rows.Where(r => r.Custodian != requester.Organization && !DirectoryTypes.Contains(r.Type))
+            .SelectMany(r => Interner.Split(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
+        IReadOnlyList<StandingConsent> consents = patients.Count == 0 ? [] : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
+        var decided = new List<PermittedVersion?>(rows.Count);
+        foreach (var row in rows)
+        {
+            var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+            var facts = row.Facts(labels.Labels);
+            var permit = ConsentDecision.Decide(requester, facts, row.Version, row.IsCurrent, consents, Chain.Block);
+            decided.Add(permit is null ? null : new PermittedVersion(row.ToVersion(facts), permit, row.WrappedSubjectKey));
+        }
+        return decided;
+    }
+
+    private async ValueTask<IReadOnlyList<StandingConsent>> ConsentsOfAsync(List<string> patients, CancellationToken cancellation)
+    {
+        var sql = new SqlText();
+        var of = patients.Count == 1 ? sql.Value(patients[0]) : _session.Engine.IsOneOf(sql.Value(_session.Engine.List(patients)));
+        sql.Add($"SELECT k.commitment, s.patient_id, s.shape, k.granted_block {AccessSql.Consents(sql, _session.Engine, _viewer, of)} ORDER BY k.commitment");
+        var rows = await _session.QueryAsync(
+            sql.ToString(), static r => (Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3)),
+            cancellation, sql.Values);
+        var consents = new List<StandingConsent>(rows.Count);
+        foreach (var row in rows)
+        {
+            var shape = await _database.Interners.Shapes.ValueAsync(_session, row.Shape, cancellation);
+            consents.Add(new StandingConsent(row.Commitment, row.Patient, shape, row.Block <= _viewer.ConfirmedBlock));
+        }
+        return consents;
+    }
+
+    private async ValueTask<T> GuardAsync<T>(Func<ValueTask<T>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (DbException e)
+        {
+            _isBroken = true;
+            throw new StoreUnavailableException("the database cannot be read", e);
+        }
+        catch (OperationCanceledException)
+        {
+            _isBroken = true;
+            throw;
+        }
+    }
+}
+
+/// <summary>The query let a record through that the decision does not permit: nothing is given out, and it is a bug.</summary>
+public sealed class DecisionDiffersException(RecordFacts facts) : Exception($"the query and the decision differ on {facts.Type}/{facts.Id}");

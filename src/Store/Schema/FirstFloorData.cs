@@ -1,0 +1,128 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Text.Json;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>Carries the data of version 0.1.0 over to the tables of 0002: interned, and derived where it was kept by hand.</summary>
+internal static class FirstFloorData
+{
+    private const string Done = "0003 data of the first floor";
+
+    /// <summary>All of it in one transaction, once.</summary>
+    public static void CarryOver(DbConnection connection)
+    {
+        using var transaction = connection.BeginTransaction();
+        var at = new Step(connection, transaction);
+        if (at.Query("SELECT value FROM deployment WHERE name = $1", Done).Count > 0) return;
+        Records(at);
+        Indexes(at);
+        Consents(at);
+        at.Run("INSERT INTO deployment (name, value) VALUES ($1, 'done')", Done);
+        transaction.Commit();
+    }
+
+    private static void Records(Step at)
+    {
+        var patients = at.Query("SELECT rid, patient_id FROM compartments").ToLookup(r => Number(r[0]), r => (string)r[1]!);
+        var labels = at.Query("SELECT rid, kind, system, code FROM labels").ToLookup(
+            r => Number(r[0]), r => LabelSet.Parse(JsonSerializer.Serialize(new[] { new[] { (string)r[1]!, (string)r[2]!, (string)r[3]! } })).Labels[0]);
+        var linkers = at.Query("SELECT b.rid, k.rid FROM links k JOIN resources b ON b.type = 'Binary' AND b.id = k.binary_id")
+            .ToLookup(r => Number(r[0]), r => Number(r[1]));
+        foreach (var row in at.Query("SELECT rid, type FROM resources"))
+        {
+            var (rid, isBinary) = (Number(row[0]), (string)row[1]! == "Binary");
+            var isLinked = isBinary && linkers[rid].Any();
+            // A Binary kept every label that it ever had; from here on it has those of the records that link to it now.
+            var set = isLinked
+                ? new LabelSet([Interner.ClassOf("Binary"), .. linkers[rid].SelectMany(l => labels[l])])
+                : new LabelSet(labels[rid]);
+            var text = Interner.Join(isLinked ? linkers[rid].SelectMany(l => patients[l]) : patients[rid]);
+            at.Run(
+                "UPDATE resources SET label_set = $1, patients = $2, own_patients = $3 WHERE rid = $4",
+                at.Intern("label_sets", set.Text), text, isBinary && !isLinked ? text : "", rid);
+        }
+    }
+
+    private static void Indexes(Step at)
+    {
+        foreach (var (table, from) in new[] { ("index_token", "idx_token"), ("index_reference", "idx_reference"), ("index_date", "idx_date") })
+        {
+            foreach (var row in at.Query($"SELECT DISTINCT r.type, x.param FROM {from} x JOIN resources r ON r.rid = x.rid"))
+                at.Intern("parameters", $"{row[0]}.{row[1]}");
+            var columns = table switch
+            {
+                "index_token" => "x.code, COALESCE(x.system, '')",
+                "index_reference" => "x.target, COALESCE(x.target_type, '')",
+                _ => "x.lo, x.hi",
+            };
+            at.Run(
+                $"""
+                INSERT INTO {table} SELECT DISTINCT p.id, {columns}, x.rid
+                FROM {from} x JOIN resources r ON r.rid = x.rid JOIN parameters p ON p.text = r.type || '.' || x.param
+                """);
+        }
+    }
+
+    private static void Consents(Step at)
+    {
+        foreach (var row in at.Query("SELECT commitment, terms FROM consents"))
+        {
+            var terms = JsonSerializer.Deserialize<ConsentTerms>((string)row[1]!)!;
+            foreach (var span in ConsentSpan.Of(terms))
+                at.Run(
+                    "INSERT INTO consent_spans (patient_id, shape, commitment, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5)",
+                    terms.Patient, at.Intern("shapes", span.Shape.Text), row[0], span.From, span.To);
+        }
+    }
+
+    private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
+
+    private sealed class Step(DbConnection connection, DbTransaction transaction)
+    {
+        private readonly Dictionary<(string, string), long> _interned = [];
+
+        public List<object?[]> Query(string sql, params object?[] values)
+        {
+            using var command = Command(sql, values);
+            using var reader = command.ExecuteReader();
+            var rows = new List<object?[]>();
+            while (reader.Read())
+            {
+                var row = new object[reader.FieldCount];
+                reader.GetValues(row);
+                rows.Add(row);
+            }
+            return rows;
+        }
+
+        public void Run(string sql, params object?[] values)
+        {
+            using var command = Command(sql, values);
+            command.ExecuteNonQuery();
+        }
+
+        public long Intern(string table, string text)
+        {
+            if (_interned.TryGetValue((table, text), out var id)) return id;
+            Run($"INSERT INTO {table} (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(text), text);
+            return _interned[(table, text)] = Number(Query($"SELECT id FROM {table} WHERE digest = $1", Interner.Digest(text))[0][0]);
+        }
+
+        private DbCommand Command(string sql, object?[] values)
+        {
+            var command = connection.CreateCommand();
+            (command.Transaction, command.CommandText) = (transaction, sql);
+            for (var i = 0; i < values.Length; i++)
+            {
+                var parameter = command.CreateParameter();
+                // PostgreSQL takes parameters by place when they have no name, SQLite by the name that the text uses.
+                if (connection is Microsoft.Data.Sqlite.SqliteConnection) parameter.ParameterName = $"${i + 1}";
+                parameter.Value = values[i];
+                command.Parameters.Add(parameter);
+            }
+            return command;
+        }
+    }
+}

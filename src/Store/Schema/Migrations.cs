@@ -1,0 +1,48 @@
+using System.Data.Common;
+using DbUp.Builder;
+using DbUp.Engine;
+using DbUp.Engine.Output;
+
+namespace PmrGateway.Store;
+
+/// <summary>
+/// The numbered steps from any earlier state of the tables to the current one, forward only. Each is done in a transaction and noted in
+/// the database, so a start that was cut off goes on where it stopped.
+/// </summary>
+internal static class Migrations
+{
+    private const string Prefix = "PmrGateway.Store.Schema.";
+
+    /// <summary>Does what has not been done.</summary>
+    /// <param name="upgrade">A builder of dbup for the database.</param>
+    /// <param name="open">A connection to it.</param>
+    /// <param name="identity">A column that counts by itself.</param>
+    /// <param name="blob">The type of bytes.</param>
+    /// <param name="clustered">What stands behind a table that lies in the order of its key.</param>
+    /// <exception cref="StoreStartException">A step failed; the ones before it are done.</exception>
+    public static void Run(Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered)
+    {
+        var scripts = typeof(Migrations).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal).Select(Script).ToList();
+        // Between them data is carried over by code.
+        Scripts([.. scripts.TakeWhile(s => string.CompareOrdinal(s.Name, "0003") < 0)]);
+        using (var connection = open()) FirstFloorData.CarryOver(connection);
+        Scripts(scripts);
+
+        SqlScript Script(string resource)
+        {
+            using var stream = typeof(Migrations).Assembly.GetManifestResourceStream(resource)!;
+            using var reader = new StreamReader(stream);
+            var text = reader.ReadToEnd().Replace("$identity$", identity, StringComparison.Ordinal)
+                .Replace("$blob$", blob, StringComparison.Ordinal).Replace("$clustered$", clustered, StringComparison.Ordinal);
+            return new SqlScript(resource[Prefix.Length..], text);
+        }
+
+        void Scripts(IReadOnlyList<SqlScript> steps)
+        {
+            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript().LogTo(new NoOpUpgradeLog()).Build().PerformUpgrade();
+            if (!result.Successful)
+                throw new StoreStartException($"the database cannot be brought to this version, step {result.ErrorScript?.Name}: {result.Error.Message}", result.Error);
+        }
+    }
+}

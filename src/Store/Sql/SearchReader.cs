@@ -1,0 +1,153 @@
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>Searches: a statement that walks the most selective index and asks everything else of each row that it finds.</summary>
+internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
+{
+    // Up to here a total is counted while the page is looked for; beyond it by a count of its own.
+    private const int Counted = 1000;
+
+    /// <summary>Whether a search finds anything that a viewer may see, inside a change.</summary>
+    /// <exception cref="VerdictsMissingException">The viewer's verdicts are to be completed first.</exception>
+    public async ValueTask<bool> AnyAsync(Session session, Viewer who, SearchQuery query, CancellationToken cancellation)
+    {
+        var viewer = (await SnapshotState.ReadAsync(session, cancellation)).Bind(who, verdicts.Of(who), searches: true);
+        return await PageAsync(session, viewer, query with { Cursor = 0, Count = 1 }, cancellation) is { Rids.Count: > 0 };
+    }
+
+    /// <summary>The rows of a page, how many there are in all, and the cursor of the next page (null: this is the last).</summary>
+    public async ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)> PageAsync(
+        Session session, BoundViewer viewer, SearchQuery query, CancellationToken cancellation)
+    {
+        var from = await FromAsync(session, viewer, query, cancellation);
+        if (from is not { } rows) return ([], 0, null);
+        return await PageAsync(session, rows, query.Cursor, query.Count, cancellation);
+    }
+
+    /// <summary>The rows of a patient's compartment, the patient's own first: the cursor of the first page is 0.</summary>
+    public async ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)> CompartmentAsync(
+        Session session, BoundViewer viewer, string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation)
+    {
+        var sql = new SqlText();
+        sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid WHERE p.patient_id = {sql.Value(patient)} AND r.deleted = 0");
+        if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
+        if (AccessSql.Condition(sql, session.Engine, viewer, "Patient") is { } access) sql.Add($" AND {access}");
+        return await PageAsync(session, sql, cursor, count, cancellation);
+    }
+
+    private static async ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)> PageAsync(
+        Session session, SqlText from, long cursor, int count, CancellationToken cancellation)
+    {
+        var (text, values) = (from.ToString(), from.Values);
+        if (cursor == 0)
+        {
+            var first = await session.QueryAsync(
+                $"SELECT r.rid {text} ORDER BY r.rid LIMIT {Math.Max(count + 1, Counted)}", static r => r.GetInt64(0), cancellation, values);
+            var total = first.Count < Math.Max(count + 1, Counted) ? first.Count : await CountAsync(session, text, values, cancellation);
+            return (first[..Math.Min(count, first.Count)], total, count > 0 && first.Count > count ? first[count - 1] : null);
+        }
+        var page = await session.QueryAsync(
+            $"SELECT r.rid {text} AND r.rid > ${values.Length + 1} ORDER BY r.rid LIMIT {count + 1}",
+            static r => r.GetInt64(0), cancellation, [.. values, cursor]);
+        return (page[..Math.Min(count, page.Count)], await CountAsync(session, text, values, cancellation), page.Count > count ? page[count - 1] : null);
+    }
+
+    private static async ValueTask<long> CountAsync(Session session, string text, object?[] values, CancellationToken cancellation) =>
+        (await session.NumberAsync($"SELECT COUNT(*) {text}", cancellation, values)).GetValueOrDefault();
+
+    private async ValueTask<SqlText?> FromAsync(Session session, BoundViewer viewer, SearchQuery query, CancellationToken cancellation)
+    {
+        var sql = new SqlText();
+        var drive = query.Criteria.Where(IsIndexed).OrderBy(Selectivity).FirstOrDefault();
+        if (drive is null)
+        {
+            sql.Add($"FROM resources r WHERE r.type = {sql.Value(query.Type)} AND r.deleted = 0");
+        }
+        else
+        {
+            if (await ParameterAsync(drive) is not { } parameter) return null;
+            sql.Add("FROM (");
+            for (var i = 0; i < drive.Values.Count; i++)
+            {
+                if (i > 0) sql.Add(" UNION ");
+                // DISTINCT where one record may have several values that match; a whole key matches once.
+                var each = IsWholeKey(drive, drive.Values[i]) ? "" : "DISTINCT ";
+                sql.Add($"SELECT {each}x.rid FROM {Table(drive)} x WHERE x.param = {sql.Value(parameter)}{Matches(sql, drive, drive.Values[i])}");
+            }
+            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE r.deleted = 0");
+        }
+        foreach (var criterion in query.Criteria)
+        {
+            if (criterion == drive) continue;
+            if (!IsIndexed(criterion)) sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => OfResource(sql, criterion, v)))})");
+            else if (await ParameterAsync(criterion) is { } parameter) sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => HasValue(sql, criterion, parameter, v)))})");
+            else return null;
+        }
+        if (AccessSql.Condition(sql, session.Engine, viewer, query.Type) is { } access) sql.Add($" AND {access}");
+        return sql;
+
+        ValueTask<long?> ParameterAsync(SearchCriterion criterion) =>
+            interners.Parameters.FindAsync(session, $"{query.Type}.{criterion.Parameter}", cancellation);
+    }
+
+    private static bool IsIndexed(SearchCriterion criterion) => criterion.Type != "id" && criterion.Parameter != "_lastUpdated";
+
+    // Which index is walked: few records have one identifier or one patient, many one status or year.
+    private static int Selectivity(SearchCriterion criterion) => criterion switch
+    {
+        { Parameter: "identifier" } => 0,
+        { Type: "reference" } => 1,
+        { Type: "token", Parameter: not "status" } => 2,
+        { Type: "date" } => 3,
+        _ => 4,
+    };
+
+    private static bool IsWholeKey(SearchCriterion criterion, SearchValue value) => criterion.Type switch
+    {
+        "token" => value is { System: not null, Text: not null },
+        "reference" => value.System is not null,
+        _ => false,
+    };
+
+    private static string Table(SearchCriterion criterion) => criterion.Type switch { "token" => "index_token", "reference" => "index_reference", _ => "index_date" };
+
+    private static string HasValue(SqlText sql, SearchCriterion criterion, long parameter, SearchValue value) =>
+        $"EXISTS (SELECT 1 FROM {Table(criterion)} x WHERE x.rid = r.rid AND x.param = {sql.Value(parameter)}{Matches(sql, criterion, value)})";
+
+    private static string Matches(SqlText sql, SearchCriterion criterion, SearchValue value)
+    {
+        switch (criterion.Type)
+        {
+            case "token":
+                var code = value.Text is null ? "" : $" AND x.code = {sql.Value(IndexText.Of(value.Text))}";
+                return code + (value.System is null ? "" : $" AND x.system = {sql.Value(IndexText.Of(value.System))}");
+            case "reference":
+                var target = $" AND x.target = {sql.Value(IndexText.Of(value.Text!))}";
+                return target + (value.System is null ? "" : $" AND x.target_type = {sql.Value(value.System)}");
+            default:
+                return " AND " + Range("x.lo", "x.hi", value, sql);
+        }
+    }
+
+    private static string OfResource(SqlText sql, SearchCriterion criterion, SearchValue value) => criterion.Type == "id"
+        ? $"r.id = {sql.Value(IndexText.Of(value.Text!))}"
+        : Range("r.last_updated", "r.last_updated + 1", value, sql);
+
+    // R4 search.html, "prefixes": eq asks that the resource's range lies inside the parameter's.
+    private static string Range(string lo, string hi, SearchValue value, SqlText sql)
+    {
+        string Below() => $"{lo} < {sql.Value(value.From)}";
+        string Above() => $"{hi} > {sql.Value(value.To)}";
+        string Inside() => $"({lo} >= {sql.Value(value.From)} AND {hi} <= {sql.Value(value.To)})";
+        return value.Prefix switch
+        {
+            "ne" => $"NOT {Inside()}",
+            "lt" => Below(),
+            "le" => $"({Below()} OR {Inside()})",
+            "gt" => Above(),
+            "ge" => $"({Above()} OR {Inside()})",
+            _ => Inside(),
+        };
+    }
+}

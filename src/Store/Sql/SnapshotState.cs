@@ -1,0 +1,43 @@
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>What a snapshot begins with: how far the chain was followed, and up to where verdicts must be complete.</summary>
+/// <param name="Chain">Block and hash of the checkpoint; its age is not known here.</param>
+/// <param name="Shapes">The highest number of a shape.</param>
+/// <param name="LabelSets">The highest number of a label set.</param>
+internal readonly record struct SnapshotState(ViewCheckpoint Chain, long Shapes, long LabelSets)
+{
+    private const string Text =
+        """
+        SELECT COALESCE((SELECT block FROM chain_view WHERE one = 1), -1), COALESCE((SELECT hash FROM chain_view WHERE one = 1), ''),
+          COALESCE((SELECT MAX(id) FROM shapes), 0), COALESCE((SELECT MAX(id) FROM label_sets), 0)
+        """;
+
+    public static async ValueTask<SnapshotState> ReadAsync(Session session, CancellationToken cancellation) => await session.FirstAsync(
+        Text, static r => new SnapshotState(new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3)), cancellation);
+
+    /// <summary>A viewer in this snapshot.</summary>
+    /// <param name="who">Who looks.</param>
+    /// <param name="known">What was complete before the snapshot began: what was completed since, it does not see.</param>
+    /// <param name="searches">Whether label sets will be joined too; a single record is decided without.</param>
+    /// <exception cref="VerdictsMissingException">Verdicts are missing: complete them, and begin anew.</exception>
+    public BoundViewer Bind(Viewer who, CompleteVerdicts? known, bool searches) =>
+        known is { } complete && complete.Shapes >= Shapes && (!searches || complete.LabelSets >= LabelSets)
+            ? new BoundViewer(who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations)
+            : throw new VerdictsMissingException(who);
+}
+
+/// <summary>A viewer's verdicts are not complete for what the snapshot holds.</summary>
+internal sealed class VerdictsMissingException(Viewer who) : Exception("verdicts are missing")
+{
+    public Viewer Who { get; } = who;
+}
+
+/// <summary>Up to where a viewer's rows are durable.</summary>
+/// <param name="Viewer">The viewer's number.</param>
+/// <param name="Readings">How many readings it has.</param>
+/// <param name="Shapes">Up to which shape.</param>
+/// <param name="LabelSets">Up to which label set, of all its readings.</param>
+internal readonly record struct CompleteVerdicts(long Viewer, int Readings, long Shapes, long LabelSets);

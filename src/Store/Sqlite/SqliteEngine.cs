@@ -1,0 +1,113 @@
+using System.Data.Common;
+using System.Text.Json;
+using DbUp;
+using DbUp.Builder;
+using Microsoft.Data.Sqlite;
+
+namespace PmrGateway.Store;
+
+/// <summary>SQLite in one file: WAL, a commit is durable when it returns (synchronous=FULL). One process; its data folder is locked.</summary>
+internal sealed class SqliteEngine : IStoreEngine
+{
+    private readonly string _path;
+    private readonly string _connectionString;
+
+    public SqliteEngine(string path)
+    {
+        _path = Path.GetFullPath(path);
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = _path, Pooling = false, DefaultTimeout = 30 }.ToString();
+    }
+
+    // The writer says IMMEDIATE: a change that begins by reading would find the lock taken when it comes to write.
+    public IReadOnlyList<string> BeginChange { get; } = ["BEGIN IMMEDIATE"];
+
+    public string BeginSnapshot => "BEGIN";
+
+    public string OrderedJoin => "CROSS JOIN";
+
+    public string ClockNow => "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+
+    public string? Notify => null;
+
+    public string IsOneOf(string parameter) => $"IN (SELECT value FROM json_each({parameter}))";
+
+    public object List(IReadOnlyCollection<long> values) => JsonSerializer.Serialize(values);
+
+    public object List(IReadOnlyCollection<string> values) => JsonSerializer.Serialize(values);
+
+    public void Migrate()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+        try
+        {
+            using (var connection = Open())
+            {
+                Run(connection, "PRAGMA journal_mode = WAL");
+                // Reads every page's place in the file's structure, not its content: finds a file that is cut off or overwritten.
+                if (Scalar(connection, "PRAGMA schema_version") is null) throw Corrupt(null);
+            }
+            Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID");
+        }
+        catch (SqliteException e)
+        {
+            throw Corrupt(e);
+        }
+
+        UpgradeEngineBuilder Builder() => DeployChanges.To.SqliteDatabase(_connectionString);
+    }
+
+    public ValueTask<DbConnection> OpenAsync(CancellationToken cancellation) => new(Open());
+
+    public DbCommand CreateCommand(DbConnection connection, string sql, int parameters)
+    {
+        var command = ((SqliteConnection)connection).CreateCommand();
+        command.CommandText = sql;
+        for (var i = 1; i <= parameters; i++) command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
+        return command;
+    }
+
+    public bool IsUnavailable(DbException failure) => failure is SqliteException { SqliteErrorCode: not (1 or 19 or 20 or 21 or 25) };
+
+    public void Interrupt(DbConnection connection)
+    {
+        if (((SqliteConnection)connection).Handle is { } handle) SQLitePCL.raw.sqlite3_interrupt(handle);
+    }
+
+    public Task ListenAsync(Action<string> heard, CancellationToken cancellation) => Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => default;
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(_connectionString);
+        try
+        {
+            connection.Open();
+            // Pages are read from the mapped file, which all connections share; what each holds for itself is small.
+            Run(connection, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -4096; PRAGMA mmap_size = 268435456");
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private StoreStartException Corrupt(Exception? cause) =>
+        new($"{_path} is not a database of this gateway, or is damaged: restore it from its backup ({cause?.Message ?? "it is cut off"})", cause);
+
+    private static void Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+}
