@@ -1,165 +1,168 @@
 using System.Data;
+using System.Globalization;
+using System.Numerics;
 using Dapper;
-using PmrGateway.Mapping;
+using PmrGateway.LedgerAdapter;
 
 namespace PmrGateway.Store;
 
 /// <inheritdoc/>
-public sealed class SqliteLedgerJournal(Database database) : ILedgerJournal
+public sealed partial class SqliteLedgerJournal(Database database, TimeProvider time) : ILedgerJournal
 {
-    private sealed record IntentRow(long Id, string Contract, string Action, byte[] Data, long Status, long? Nonce, byte[]? Raw, string? Hash, long? Block);
+    private const string EntryColumns = """
+        o.id Id, o.key Key, o.contract Contract, o.action Action, o.data Data, o.priority Priority, o.follows Follows, o.status Status,
+        o.nonce Nonce, o.hash Hash, o.block Block, o.error Error
+        """;
 
-    private sealed record LeafRow(
-        long Seq, string Type, string Id, long Version, byte[] KeyCommitment, byte[] Salt, byte[] Digest, string Cid, byte[] WrappedKey, string Subject, byte[]? Body, long LastUpdated);
+    private sealed record EntryRow(
+        long Id,
+        string Key,
+        string Contract,
+        string Action,
+        byte[] Data,
+        long Priority,
+        string? Follows,
+        long Status,
+        long? Nonce,
+        string? Hash,
+        long? Block,
+        string? Error);
 
-    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's consent.
-    private const string OfPatient = "patient_id IN (SELECT id FROM patients WHERE patient_key = @Patient)";
+    private sealed record TransactionRow(long Entry, long Nonce, string Hash, byte[] Raw, string Tip, string MaxFee);
 
-    /// <summary>Queues a transaction inside a change, unless one with the same key is there.</summary>
-    public static void Enqueue(IDbConnection connection, string key, string contract, string action, byte[] data) => connection.Execute(
-        "INSERT INTO intents (key, contract, action, data, status) VALUES (@key, @contract, @action, @data, 0) ON CONFLICT (key) DO NOTHING", new { key, contract, action, data });
+    /// <summary>Queues a command inside a change; see <see cref="ILedgerJournal.EnqueueAsync"/>.</summary>
+    /// <returns>The entry's id, new or not.</returns>
+    public static long Enqueue(IDbConnection connection, ChainCommand command) => connection.ExecuteScalar<long>(
+        """
+        INSERT INTO outbox (key, contract, action, data, priority, follows, status)
+        VALUES (@Key, @Contract, @Action, @Data, @Priority, @After, 0)
+        ON CONFLICT (key) DO UPDATE SET data = excluded.data, status = 0, nonce = NULL, block = NULL, error = NULL WHERE outbox.status = 4;
+        SELECT id FROM outbox WHERE key = @Key
+        """,
+        new { command.Key, command.Contract, command.Action, command.Data, Priority = (int)command.Priority, command.After });
 
-    /// <summary>Where the transaction with a key stands, its hash and block; null where there is none.</summary>
-    public static (IntentStatus Status, string? Hash, long? Block)? Find(IDbConnection connection, string key) =>
-        connection.QueryFirstOrDefault<(long Status, string? Hash, long? Block)?>("SELECT status, hash, block FROM intents WHERE key = @key", new { key }) is { } found
-            ? ((IntentStatus)found.Status, found.Hash, found.Block)
-            : null;
-
-    /// <inheritdoc/>
-    public Task EnqueueAsync(string key, string contract, string action, byte[] data, CancellationToken cancellation) => ChangeAsync(c => Enqueue(c, key, contract, action, data));
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<LedgerIntent>> IntentsAsync(IntentStatus status, int limit, CancellationToken cancellation) => ReadAsync<IReadOnlyList<LedgerIntent>>(c =>
-        [
-            .. c.Query<IntentRow>(
-                "SELECT id Id, contract Contract, action Action, data Data, status Status, nonce Nonce, raw Raw, hash Hash, block Block FROM intents WHERE status = @status ORDER BY id LIMIT @limit",
-                new { status = (int)status, limit })
-                .Select(r => new LedgerIntent(r.Id, r.Contract, r.Action, r.Data, (IntentStatus)r.Status, r.Nonce, r.Raw, r.Hash, r.Block)),
-        ]);
-
-    /// <inheritdoc/>
-    public Task<long> LastNonceAsync(CancellationToken cancellation) => ReadAsync(c => c.ExecuteScalar<long>("SELECT COALESCE(MAX(nonce), -1) FROM intents"));
-
-    /// <inheritdoc/>
-    public Task SetSignedAsync(long intent, long nonce, byte[] raw, string hash, CancellationToken cancellation) =>
-        ChangeAsync(c => c.Execute("UPDATE intents SET status = 1, nonce = @nonce, raw = @raw, hash = @hash WHERE id = @intent", new { intent, nonce, raw, hash }));
+    /// <summary>The entry with a key, inside a change or a snapshot; null where there is none.</summary>
+    public static OutboxEntry? Find(IDbConnection connection, string key) => Entries(connection, "o.key = @key", "o.id", new { key, limit = 1 }).FirstOrDefault();
 
     /// <inheritdoc/>
-    public Task SetStatusAsync(long intent, IntentStatus status, long? block, string? error, CancellationToken cancellation) =>
-        ChangeAsync(c => c.Execute("UPDATE intents SET status = @status, block = @block, error = @error WHERE id = @intent", new { intent, status = (int)status, block, error }));
+    public Task<bool> TryHoldAsync(string lease, TimeSpan ttl, CancellationToken cancellation) => Task.FromResult(true);
+
+    /// <inheritdoc/>
+    public Task EnqueueAsync(IReadOnlyList<ChainCommand> commands, CancellationToken cancellation) => WriteAsync(c =>
+    {
+        foreach (var command in commands) Enqueue(c, command);
+    });
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<OutboxEntry>> QueuedAsync(int limit, bool oldestFirst, CancellationToken cancellation)
+    {
+        var order = oldestFirst ? "id" : "priority, id";
+        // UNION, not UNION ALL: what many grants wait for comes once.
+        return ReadAsync<IReadOnlyList<OutboxEntry>>(c =>
+            [
+                .. c.Query<EntryRow>(
+                    $"""
+                    WITH RECURSIVE picked (id, follows) AS (
+                      SELECT id, follows FROM (SELECT id, follows FROM outbox WHERE status = 0 ORDER BY {order} LIMIT @limit) first
+                      UNION
+                      SELECT d.id, d.follows FROM outbox d JOIN picked p ON d.key = p.follows WHERE d.status = 0)
+                    SELECT {EntryColumns} FROM outbox o JOIN picked p ON p.id = o.id ORDER BY {(oldestFirst ? "o.id" : "o.priority, o.id")}
+                    """,
+                    new { limit }).Select(r => Entry(r, [])),
+            ]);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<OutboxEntry>> EntriesAsync(OutboxStatus status, int limit, CancellationToken cancellation) =>
+        ReadAsync(c => Entries(c, "o.status = @status", "o.nonce, o.id", new { status = (int)status, limit }));
+
+    /// <inheritdoc/>
+    public Task<OutboxEntry?> FindAsync(string key, CancellationToken cancellation) => ReadAsync(c => Find(c, key));
+
+    /// <inheritdoc/>
+    public Task<OutboxCounts> CountsAsync(CancellationToken cancellation) => ReadAsync(c =>
+    {
+        var counts = c.Query<(long Status, long Count)>("SELECT status, COUNT(*) FROM outbox WHERE status IN (0, 1, 4) GROUP BY status")
+            .ToDictionary(r => (OutboxStatus)r.Status, r => r.Count);
+        var failed = c.QueryFirstOrDefault<(string Key, string? Error)>("SELECT key, error FROM outbox WHERE status = 4 ORDER BY id LIMIT 1");
+        return new OutboxCounts(
+            counts.GetValueOrDefault(OutboxStatus.Queued),
+            counts.GetValueOrDefault(OutboxStatus.Sent),
+            counts.GetValueOrDefault(OutboxStatus.Failed),
+            failed.Key,
+            failed.Error);
+    });
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<long>> NoncesAsync(long from, CancellationToken cancellation) =>
+        ReadAsync<IReadOnlyList<long>>(c => [.. c.Query<long>("SELECT nonce FROM outbox WHERE nonce >= @from ORDER BY nonce", new { from })]);
+
+    /// <inheritdoc/>
+    public Task RecordSignedAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellation) => WriteAsync(c =>
+    {
+        foreach (var t in transactions)
+        {
+            c.Execute(
+                """
+                INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES (@Entry, @Nonce, @Hash, @Raw, @tip, @maxFee)
+                ON CONFLICT (hash) DO NOTHING
+                """,
+                new { t.Entry, t.Nonce, t.Hash, t.Raw, tip = Text(t.Tip), maxFee = Text(t.MaxFee) });
+            c.Execute("UPDATE outbox SET status = 1, nonce = @Nonce, hash = @Hash, block = NULL, error = NULL WHERE id = @Entry", new { t.Entry, t.Nonce, t.Hash });
+        }
+    });
+
+    /// <inheritdoc/>
+    public Task ChangeAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellation) => WriteAsync(c =>
+    {
+        foreach (var change in changes) Change(c, change);
+    });
 
     /// <inheritdoc/>
     public async Task<int> SetLostAsync(long fromNonce, CancellationToken cancellation)
     {
         const string Lost = "status IN (2, 3, 4) AND nonce >= @fromNonce";
         // Asked first by a reader: nearly always nothing is lost, and nothing needs to be written.
-        if (await ReadAsync(c => c.ExecuteScalar<long>($"SELECT COUNT(*) FROM intents WHERE {Lost}", new { fromNonce })) == 0) return 0;
-        return await database.WriteAsync(c => c.Execute($"UPDATE intents SET status = 1, block = NULL WHERE {Lost}", new { fromNonce }));
+        if (await ReadAsync(c => c.ExecuteScalar<long>($"SELECT COUNT(*) FROM outbox WHERE {Lost}", new { fromNonce })) == 0) return 0;
+        return await database.WriteAsync(c => c.Execute($"UPDATE outbox SET status = 1, block = NULL, error = NULL WHERE {Lost}", new { fromNonce }));
     }
 
-    /// <inheritdoc/>
-    public Task<ViewCheckpoint> CheckpointAsync(CancellationToken cancellation) => ReadAsync(c =>
-        c.QueryFirstOrDefault<(long Block, string Hash)?>("SELECT block, hash FROM chain_view WHERE one = 1") is { } found ? new ViewCheckpoint(found.Block, found.Hash) : ViewCheckpoint.None);
+    private static void Change(IDbConnection c, OutboxChange change) => c.Execute(
+        """
+        UPDATE outbox SET status = @status, nonce = CASE WHEN @status = 0 THEN NULL ELSE nonce END, hash = COALESCE(@Hash, hash),
+          block = @Block, error = @Error WHERE id = @Entry
+        """,
+        new { change.Entry, status = (int)change.Status, change.Hash, change.Block, change.Error });
 
-    /// <inheritdoc/>
-    public Task ApplyAsync(IReadOnlyList<ChainEvent> events, ViewCheckpoint checkpoint, bool fromStart, CancellationToken cancellation) => ChangeAsync(c =>
+    private static IReadOnlyList<OutboxEntry> Entries(IDbConnection c, string where, string order, object parameters)
     {
-        if (fromStart)
-        {
-            // Revocations stay: a reorganisation can take access away, never give it.
-            c.Execute("UPDATE actors SET chain_active = 0; DELETE FROM bindings; UPDATE patients SET controller = NULL; UPDATE consents SET granted_block = NULL; UPDATE batches SET block = NULL, tx = NULL");
-        }
-        foreach (var chainEvent in events) Apply(c, chainEvent);
-        c.Execute("INSERT INTO chain_view VALUES (1, @Block, @Hash) ON CONFLICT (one) DO UPDATE SET block = @Block, hash = @Hash", new { checkpoint.Block, checkpoint.Hash });
-    });
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<(string Custodian, int Count, DateTimeOffset Oldest)>> PendingAsync(CancellationToken cancellation) =>
-        ReadAsync<IReadOnlyList<(string, int, DateTimeOffset)>>(c =>
-            [
-                .. c.Query<(string Custodian, long Count, long Oldest)>(
-                    "SELECT custodian, COUNT(*), MIN(last_updated) FROM versions WHERE batch IS NULL AND deleted = 0 GROUP BY custodian")
-                    .Select(r => (r.Custodian, (int)r.Count, DateTimeOffset.FromUnixTimeMilliseconds(r.Oldest))),
-            ]);
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<PendingLeaf>> PendingLeavesAsync(string custodian, int limit, CancellationToken cancellation) => ReadAsync<IReadOnlyList<PendingLeaf>>(c =>
-        [
-            .. c.Query<LeafRow>(
-                """
-                SELECT v.seq Seq, r.type Type, r.id Id, v.version Version, v.key_commitment KeyCommitment, v.salt Salt, v.digest Digest, v.cid Cid, v.wrapped_key WrappedKey,
-                  v.subject Subject, v.body Body, v.last_updated LastUpdated
-                FROM versions v JOIN resources r ON r.rid = v.rid WHERE v.custodian = @custodian AND v.batch IS NULL AND v.deleted = 0 ORDER BY v.seq LIMIT @limit
-                """,
-                new { custodian, limit })
-                .Select(r => new PendingLeaf(
-                    r.Seq, r.Type, r.Id, r.Version, RecordStore.LeafOf(r.Cid, r.KeyCommitment, r.Salt, r.Digest), r.Cid, r.WrappedKey, r.Subject, r.Body,
-                    DateTimeOffset.FromUnixTimeMilliseconds(r.LastUpdated))),
-        ]);
-
-    /// <inheritdoc/>
-    public Task<string?> ActorIdAsync(string reference, CancellationToken cancellation) => ReadAsync(c =>
-        c.ExecuteScalar<string?>("SELECT actor_id FROM actors WHERE reference = @reference", new { reference }));
-
-    /// <inheritdoc/>
-    public Task<long> NextSequenceAsync(string custodian, CancellationToken cancellation) => ReadAsync(c =>
-        c.ExecuteScalar<long>("SELECT COALESCE(MAX(sequence) + 1, 0) FROM batches WHERE custodian = @custodian", new { custodian }));
-
-    /// <inheritdoc/>
-    public Task CloseBatchAsync(string custodian, long sequence, byte[] root, string segmentCid, IReadOnlyList<long> rows, byte[] callData, CancellationToken cancellation) => ChangeAsync(c =>
-    {
-        var batch = c.ExecuteScalar<long>(
-            "INSERT INTO batches (custodian, sequence, root, segment_cid, leaf_count) VALUES (@custodian, @sequence, @root, @segmentCid, @count) RETURNING batch",
-            new { custodian, sequence, root = Convert.ToHexStringLower(root), segmentCid, count = rows.Count });
-        for (var i = 0; i < rows.Count; i++)
-            c.Execute("UPDATE versions SET batch = @batch, leaf_index = @i WHERE seq = @seq AND batch IS NULL", new { batch, i, seq = rows[i] });
-        Enqueue(c, $"anchor {custodian} {sequence}", "AnchorRegistry", "anchor", callData);
-    });
-
-    private static void Apply(IDbConnection c, ChainEvent chainEvent)
-    {
-        switch (chainEvent)
-        {
-            case ActorRegisteredEvent e:
-                c.Execute("UPDATE actors SET chain_active = 1 WHERE actor_id = @Actor", e);
-                break;
-            case ActorStatusEvent e:
-                c.Execute("UPDATE actors SET chain_active = @active WHERE actor_id = @Actor", new { e.Actor, active = e.IsActive ? 1 : 0 });
-                break;
-            case ClientBindingEvent { Actor: null } e:
-                c.Execute("DELETE FROM bindings WHERE client = @Client", e);
-                break;
-            case ClientBindingEvent e:
-                c.Execute("INSERT INTO bindings VALUES (@Client, @Actor) ON CONFLICT (client) DO UPDATE SET actor_id = @Actor", e);
-                break;
-            case PatientRegisteredEvent e:
-                c.Execute("UPDATE patients SET controller = @Controller WHERE patient_key = @Patient", e);
-                break;
-            case ControllerChangedEvent e:
-                c.Execute("UPDATE patients SET controller = @Controller WHERE patient_key = @Patient", e);
-                break;
-            case ConsentGrantedEvent e:
-                c.Execute($"UPDATE consents SET granted_block = @Block WHERE commitment = @Commitment AND {OfPatient}", e);
-                break;
-            case ConsentRevokedEvent e:
-                c.Execute($"UPDATE consents SET revoked = 1 WHERE commitment = @Commitment AND {OfPatient}", e);
-                break;
-            case AllConsentsRevokedEvent e:
-                c.Execute(
-                    $"UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= @Block AND {OfPatient}", e);
-                break;
-            case BatchAnchoredEvent e:
-                c.Execute(
-                    """
-                    UPDATE batches SET block = @Block, tx = @Transaction
-                    WHERE sequence = @Sequence AND root = @Root AND custodian IN (SELECT reference FROM actors WHERE actor_id = @Custodian)
-                    """,
-                    e);
-                break;
-        }
+        var rows = c.Query<EntryRow>($"SELECT {EntryColumns} FROM outbox o WHERE {where} ORDER BY {order} LIMIT @limit", parameters).AsList();
+        if (rows.Count == 0) return [];
+        var transactions = c.Query<TransactionRow>(
+            $"""
+            SELECT t.entry Entry, t.nonce Nonce, t.hash Hash, t.raw Raw, t.tip Tip, t.max_fee MaxFee FROM outbox_transactions t
+            JOIN (SELECT o.id id FROM outbox o WHERE {where} ORDER BY {order} LIMIT @limit) e ON e.id = t.entry ORDER BY t.tx
+            """,
+            parameters).ToLookup(t => t.Entry);
+        return [.. rows.Select(r => Entry(r, [.. transactions[r.Id].Select(Transaction)]))];
     }
 
-    private Task ChangeAsync(Action<IDbConnection> change) => database.WriteAsync(connection =>
+    private static OutboxEntry Entry(EntryRow r, IReadOnlyList<SignedTransaction> transactions) => new(
+        r.Id,
+        new ChainCommand(r.Key, r.Contract, r.Action, r.Data, (OutboxPriority)r.Priority, r.Follows),
+        (OutboxStatus)r.Status,
+        r.Nonce,
+        r.Hash,
+        r.Block,
+        r.Error,
+        transactions);
+
+    private static SignedTransaction Transaction(TransactionRow r) =>
+        new(r.Entry, r.Nonce, r.Hash, r.Raw, BigInteger.Parse(r.Tip, CultureInfo.InvariantCulture), BigInteger.Parse(r.MaxFee, CultureInfo.InvariantCulture));
+
+    private static string Text(BigInteger number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private Task WriteAsync(Action<IDbConnection> change) => database.WriteAsync(connection =>
     {
         change(connection);
         return true;

@@ -121,21 +121,38 @@ CREATE TABLE IF NOT EXISTS audit (
 );
 CREATE TABLE IF NOT EXISTS audit_patients (patient_id TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (patient_id, seq));
 
-CREATE TABLE IF NOT EXISTS intents (
+-- Transactions to be brought onto the chain. priority, status: OutboxPriority, OutboxStatus. follows: key of one that goes before.
+CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
   contract TEXT NOT NULL,
   action TEXT NOT NULL,
   data BLOB NOT NULL,
+  priority INTEGER NOT NULL,
+  follows TEXT,
   status INTEGER NOT NULL,
   nonce BIGINT,
-  raw BLOB,
   hash TEXT,
   block BIGINT,
   error TEXT
 );
-CREATE INDEX IF NOT EXISTS intents_status ON intents (status, id);
+CREATE INDEX IF NOT EXISTS outbox_order ON outbox (status, priority, id);
+-- Two entries under one nonce would be one that is lost.
+CREATE UNIQUE INDEX IF NOT EXISTS outbox_nonce ON outbox (nonce) WHERE nonce IS NOT NULL;
 
+-- Everything that was ever signed: the first version of a transaction may be mined after its replacement was sent.
+CREATE TABLE IF NOT EXISTS outbox_transactions (
+  tx INTEGER PRIMARY KEY,
+  entry BIGINT NOT NULL,
+  nonce BIGINT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  raw BLOB NOT NULL,
+  tip TEXT NOT NULL,
+  max_fee TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outbox_transactions_entry ON outbox_transactions (entry, tx);
+
+-- entry: the outbox entry that anchors the batch.
 CREATE TABLE IF NOT EXISTS batches (
   batch INTEGER PRIMARY KEY,
   custodian TEXT NOT NULL,
@@ -143,9 +160,19 @@ CREATE TABLE IF NOT EXISTS batches (
   root TEXT NOT NULL,
   segment_cid TEXT NOT NULL,
   leaf_count BIGINT NOT NULL,
+  entry BIGINT NOT NULL,
   block BIGINT,
   tx TEXT,
   UNIQUE (custodian, sequence)
 );
+CREATE INDEX IF NOT EXISTS batches_entry ON batches (entry);
+-- BatchLeavesAsync and proofs ask for a batch's leaves.
+CREATE INDEX IF NOT EXISTS versions_batch ON versions (batch, leaf_index) WHERE batch IS NOT NULL;
 
-CREATE TABLE IF NOT EXISTS chain_view (one INTEGER PRIMARY KEY, block BIGINT NOT NULL, hash TEXT NOT NULL);
+-- observed: when the view was last level with the chain; 0 while it is not.
+CREATE TABLE IF NOT EXISTS chain_view (one INTEGER PRIMARY KEY, block BIGINT NOT NULL, hash TEXT NOT NULL, observed BIGINT NOT NULL);
+-- The last blocks that the view has followed, and what the directory said before each change above the oldest of them: a
+-- reorganisation is undone down to the last block that both chains have.
+CREATE TABLE IF NOT EXISTS chain_blocks (number BIGINT PRIMARY KEY, hash TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS chain_undo (id INTEGER PRIMARY KEY, block BIGINT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT);
+CREATE INDEX IF NOT EXISTS chain_undo_block ON chain_undo (block);
