@@ -39,13 +39,3 @@ public sealed record StoredVersion(
 /// <param name="Index">Its search values; none for a deletion.</param>
 /// <param name="LinkedBinaries">Ids of the Binaries that its attachments are: they take over its patients and labels, and end with it.</param>
 public sealed record VersionWrite(StoredVersion Version, IReadOnlyList<IndexEntry> Index, IReadOnlyList<string> LinkedBinaries);
-
-/// <summary>Where a version is anchored.</summary>
-/// <param name="Custodian">Reference of the custodian.</param>
-/// <param name="Sequence">Number of the batch.</param>
-/// <param name="Root">Its root, hex.</param>
-/// <param name="LeafIndex">Place of the version's leaf.</param>
-/// <param name="Leaves">All leaf hashes of the batch in order.</param>
-/// <param name="Block">Block of the anchor, or null while it is not seen on the chain.</param>
-/// <param name="Transaction">Hash of its transaction, hex, or null.</param>
-public sealed record AnchorPlace(string Custodian, long Sequence, string Root, int LeafIndex, IReadOnlyList<byte[]> Leaves, long? Block, string? Transaction);

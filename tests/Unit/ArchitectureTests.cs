@@ -12,7 +12,7 @@ public partial class ArchitectureTests
         ["Mapping"] = ["Fhir"],
         ["Vault"] = ["Mapping"],
         ["LedgerAdapter"] = ["Mapping"],
-        ["Store"] = ["Fhir", "Mapping"],
+        ["Store"] = ["Fhir", "LedgerAdapter", "Mapping"],
         ["Gateway"] = ["Fhir", "Mapping", "Vault", "Ipfs", "LedgerAdapter", "Store"],
     };
 

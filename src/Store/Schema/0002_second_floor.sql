@@ -41,6 +41,9 @@ CREATE TABLE consent_spans (
   PRIMARY KEY (patient_id, shape, commitment, valid_from)
 ) $clustered$;
 
+-- Which of a Consent resource's grants came when: the last one counts.
+ALTER TABLE consents ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
+
 -- Verdicts as rows. A viewer is a set of actors and purposes; a reading is a shape with the exceptions that concern a viewer; a verdict
 -- is what a reading says of a label set (no row: nothing). All of it follows from the tables above by ConsentDecision and can be
 -- emptied at any time. The columns of what is done say up to which shape or label set the rows are complete.
@@ -58,3 +61,47 @@ CREATE TABLE deployment (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 -- Who does what only one process may do.
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL);
+
+-- Transactions to be brought onto the chain. priority, status: OutboxPriority, OutboxStatus. follows: key of one that goes before.
+CREATE TABLE outbox (
+  id $identity$,
+  key TEXT NOT NULL UNIQUE,
+  contract TEXT NOT NULL,
+  action TEXT NOT NULL,
+  data $blob$ NOT NULL,
+  priority BIGINT NOT NULL,
+  follows TEXT,
+  status BIGINT NOT NULL,
+  nonce BIGINT,
+  hash TEXT,
+  block BIGINT,
+  error TEXT
+);
+CREATE INDEX outbox_order ON outbox (status, priority, id);
+-- Two entries under one nonce would be one that is lost.
+CREATE UNIQUE INDEX outbox_nonce ON outbox (nonce) WHERE nonce IS NOT NULL;
+
+-- Everything that was ever signed: the first version of a transaction may be mined after its replacement was sent.
+CREATE TABLE outbox_transactions (
+  tx $identity$,
+  entry BIGINT NOT NULL,
+  nonce BIGINT NOT NULL,
+  hash TEXT NOT NULL UNIQUE,
+  raw $blob$ NOT NULL,
+  tip TEXT NOT NULL,
+  max_fee TEXT NOT NULL
+);
+CREATE INDEX outbox_transactions_entry ON outbox_transactions (entry, tx);
+
+-- entry: the outbox entry that anchors the batch.
+ALTER TABLE batches ADD COLUMN entry BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX batches_entry ON batches (entry);
+
+-- observed: when the view was last level with the chain; 0 while it is not.
+ALTER TABLE chain_view ADD COLUMN observed BIGINT NOT NULL DEFAULT 0;
+
+-- The last blocks that the view has followed, and what the directory said before each change above the oldest of them: a
+-- reorganisation is undone down to the last block that both chains have.
+CREATE TABLE chain_blocks (number BIGINT PRIMARY KEY, hash TEXT NOT NULL);
+CREATE TABLE chain_undo (id $identity$, block BIGINT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT);
+CREATE INDEX chain_undo_block ON chain_undo (block);

@@ -5,3 +5,4 @@ DROP TABLE idx_reference;
 DROP TABLE idx_date;
 DROP TABLE rules;
 DROP TABLE rule_values;
+DROP TABLE intents;

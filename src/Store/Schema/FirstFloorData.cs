@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
@@ -19,6 +20,7 @@ internal static class FirstFloorData
         Records(at);
         Indexes(at);
         Consents(at);
+        Outbox(at);
         at.Run("INSERT INTO deployment (name, value) VALUES ($1, 'done')", Done);
         transaction.Commit();
     }
@@ -67,8 +69,11 @@ internal static class FirstFloorData
 
     private static void Consents(Step at)
     {
+        var place = 0L;
+        // In the order in which they were written: the table has no other.
         foreach (var row in at.Query("SELECT commitment, terms FROM consents"))
         {
+            at.Run("UPDATE consents SET place = $1 WHERE commitment = $2", ++place, row[0]);
             var terms = JsonSerializer.Deserialize<ConsentTerms>((string)row[1]!)!;
             foreach (var span in ConsentSpan.Of(terms))
                 at.Run(
@@ -76,6 +81,38 @@ internal static class FirstFloorData
                     terms.Patient, at.Intern("shapes", span.Shape.Text), row[0], span.From, span.To);
         }
     }
+
+    private static void Outbox(Step at)
+    {
+        var roots = at.Query("SELECT custodian, sequence, root, batch FROM batches").ToDictionary(
+            r => $"anchor {r[0]} {Number(r[1])}", r => (Key: $"anchor {r[0]} {r[2]}", Batch: Number(r[3])));
+        foreach (var row in at.Query("SELECT id, key, contract, action, data, status, nonce, raw, hash, block, error FROM intents ORDER BY id"))
+        {
+            var (id, key) = (Number(row[0]), (string)row[1]!);
+            if (roots.TryGetValue(key, out var batch))
+            {
+                key = batch.Key;
+                at.Run("UPDATE batches SET entry = $1 WHERE batch = $2", id, batch.Batch);
+            }
+            at.Run(
+                """
+                INSERT INTO outbox (id, key, contract, action, data, priority, follows, status, nonce, hash, block, error)
+                VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $9, $10, $11)
+                """,
+                id, key, row[2], row[3], row[4], (long)PriorityOf((string)row[3]!, (string)row[2]!), row[5], row[6], row[8], row[9], row[10]);
+            // The fees of what was signed then are not known; a replacement pays more than any.
+            if (row[7] is byte[] raw)
+                at.Run("INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES ($1, $2, $3, $4, '0', '0')", id, row[6], row[8], raw);
+        }
+    }
+
+    private static OutboxPriority PriorityOf(string action, string contract) => contract.Length == 0 ? OutboxPriority.Foundation : action switch
+    {
+        "anchor" => OutboxPriority.Anchor,
+        "grantBySig" => OutboxPriority.Grant,
+        "revokeBySig" or "setStatus" => OutboxPriority.Withdrawal,
+        _ => OutboxPriority.Registration,
+    };
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 

@@ -13,7 +13,7 @@ internal sealed class PlanTables(Interners interners, SearchReader search)
     public async ValueTask ApplyAsync(Change change, CommitPlan plan)
     {
         foreach (var condition in plan.If)
-            if (condition is Precondition.MatchesNothing search1 && await search.AnyAsync(change.Session, search1.Who, search1.Query, default))
+            if (condition is Precondition.MatchesNothing nothing && await search.AnyAsync(change.Session, nothing.Who, nothing.Query, default))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await _versions.WriteAsync(change, plan.Versions);
@@ -58,7 +58,8 @@ internal sealed class PlanTables(Interners interners, SearchReader search)
         // A wallet's signed intent comes with its salt: sent twice, it is the same commitment.
         var isNew = await change.ExecuteAsync(
             """
-            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked) VALUES ($1, $2, $3, $4, $5, NULL, 0)
+            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked, place)
+            VALUES ($1, $2, $3, $4, $5, NULL, 0, (SELECT COALESCE(MAX(place), 0) + 1 FROM consents WHERE consent_id = $2))
             ON CONFLICT (commitment) DO NOTHING
             """,
             given.Commitment, given.ConsentId, given.Terms.Patient, given.Salt, JsonSerializer.Serialize(given.Terms));

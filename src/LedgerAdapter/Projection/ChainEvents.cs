@@ -1,20 +1,6 @@
-namespace PmrGateway.Mapping;
+using PmrGateway.Mapping;
 
-/// <summary>What an actor on the chain is. The numbers are those of IActorRegistry.Kind.</summary>
-public enum ActorKind
-{
-    /// <summary>Not registered.</summary>
-    None = 0,
-
-    /// <summary>A hospital.</summary>
-    Hospital = 1,
-
-    /// <summary>A practitioner of a hospital.</summary>
-    Practitioner = 2,
-
-    /// <summary>An insurer.</summary>
-    Insurer = 3,
-}
+namespace PmrGateway.LedgerAdapter;
 
 /// <summary>Something that happened on the chain, as the consent view needs it. Ids, keys and commitments are lower-case hex without 0x.</summary>
 /// <param name="Block">Number of its block.</param>
@@ -48,12 +34,3 @@ public sealed record AllConsentsRevokedEvent(long Block, string Transaction, str
 
 /// <summary>A batch was anchored.</summary>
 public sealed record BatchAnchoredEvent(long Block, string Transaction, string Custodian, long Sequence, string Root) : ChainEvent(Block, Transaction);
-
-/// <summary>How far the consent view has followed the chain.</summary>
-/// <param name="Block">Last block taken in; -1: none.</param>
-/// <param name="Hash">Its hash, hex; "" for none. Another hash at that height is a reorg.</param>
-public readonly record struct ViewCheckpoint(long Block, string Hash)
-{
-    /// <summary>Before the first block.</summary>
-    public static ViewCheckpoint None { get; } = new(-1, "");
-}

@@ -1,0 +1,143 @@
+using System.Globalization;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.LedgerAdapter;
+
+/// <summary>Every transaction that the gateway sends, with its key, its rank and what it must follow: the one place where these are named.</summary>
+public static class ChainCommands
+{
+    /// <summary>Key of an actor's registration.</summary>
+    /// <param name="reference">The actor's resource, <c>Type/id</c>.</param>
+    public static string ActorKey(string reference) => "actor " + reference;
+
+    /// <summary>Key of a patient's registration.</summary>
+    public static string PatientKey(string patientId) => "patient " + patientId;
+
+    /// <summary>Key of a grant.</summary>
+    /// <param name="commitment">Commitment, hex.</param>
+    public static string GrantKey(string commitment) => "grant " + commitment;
+
+    /// <summary>Key of a revocation.</summary>
+    /// <param name="commitment">Commitment, hex.</param>
+    public static string RevokeKey(string commitment) => "revoke " + commitment;
+
+    /// <summary>Key of a contract's creation.</summary>
+    internal static string DeployKey(string contract) => "deploy " + contract;
+
+    /// <summary>Registers a hospital.</summary>
+    public static ChainCommand RegisterHospital(string reference, byte[] id, byte[] nameHash, byte[] addressHash, string endpoint) =>
+        Register(reference, ActorRegistryContract.RegisterHospital(id, nameHash, addressHash, endpoint));
+
+    /// <summary>Registers an insurer.</summary>
+    public static ChainCommand RegisterInsurer(string reference, byte[] id, byte[] nameHash) =>
+        Register(reference, ActorRegistryContract.RegisterInsurer(id, nameHash));
+
+    /// <summary>Registers a practitioner of a hospital.</summary>
+    /// <param name="reference">The practitioner's resource.</param>
+    /// <param name="id">Its on-chain id.</param>
+    /// <param name="registrationNumberHash">Salted hash of its registration number.</param>
+    /// <param name="hospital">The hospital's resource.</param>
+    /// <param name="hospitalId">The hospital's on-chain id.</param>
+    public static ChainCommand RegisterPractitioner(string reference, byte[] id, byte[] registrationNumberHash, string hospital, byte[] hospitalId) =>
+        Register(reference, ActorRegistryContract.RegisterPractitioner(id, registrationNumberHash, hospitalId), ActorKey(hospital));
+
+    /// <summary>Suspends or reinstates an actor.</summary>
+    public static ChainCommand SetStatus(string reference, byte[] id, bool isActive) => new(
+        // Each change is a wish of its own: an actor may be suspended twice.
+        $"status {reference} {ResourceId.New()}",
+        ContractSet.Actors,
+        "setStatus",
+        ActorRegistryContract.SetStatus(id, isActive ? 1UL : 2UL),
+        // Both ways in one class, so that they keep their order.
+        OutboxPriority.Withdrawal,
+        ActorKey(reference));
+
+    /// <summary>Binds a client or user to an actor.</summary>
+    /// <param name="reference">The actor's resource.</param>
+    /// <param name="actorId">Its on-chain id.</param>
+    /// <param name="bindingKey">keccak256(issuer || 0x00 || client or subject), hex.</param>
+    public static ChainCommand BindClient(string reference, byte[] actorId, string bindingKey) => new(
+        "bind " + bindingKey,
+        ContractSet.Actors,
+        "bindClient",
+        ActorRegistryContract.BindClient(actorId, Convert.FromHexString(bindingKey)),
+        OutboxPriority.Registration,
+        ActorKey(reference));
+
+    /// <summary>Registers a patient under a hospital's custody.</summary>
+    /// <param name="patientId">Patient id.</param>
+    /// <param name="key">The patient's on-chain key.</param>
+    /// <param name="controller">Address of who controls the record.</param>
+    /// <param name="custodian">The hospital's resource.</param>
+    /// <param name="custodianId">The hospital's on-chain id.</param>
+    public static ChainCommand RegisterPatient(string patientId, byte[] key, byte[] controller, string custodian, byte[] custodianId) => new(
+        PatientKey(patientId),
+        ContractSet.Consents,
+        "registerPatient",
+        ConsentRegistryContract.RegisterPatient(key, controller, custodianId),
+        OutboxPriority.Registration,
+        ActorKey(custodian));
+
+    /// <summary>Grants a consent.</summary>
+    /// <param name="patientId">Patient id.</param>
+    /// <param name="intent">The intent.</param>
+    /// <param name="signature">The controller's signature over it.</param>
+    public static ChainCommand Grant(string patientId, GrantIntent intent, byte[] signature) => new(
+        GrantKey(Convert.ToHexStringLower(intent.Commitment)),
+        ContractSet.Consents,
+        "grantBySig",
+        ConsentRegistryContract.GrantBySig(intent, signature),
+        OutboxPriority.Grant,
+        PatientKey(patientId));
+
+    /// <summary>Revokes a consent.</summary>
+    /// <param name="intent">The intent.</param>
+    /// <param name="signature">The controller's signature over it.</param>
+    public static ChainCommand Revoke(RevokeIntent intent, byte[] signature)
+    {
+        var commitment = Convert.ToHexStringLower(intent.Commitment);
+        return new ChainCommand(
+            RevokeKey(commitment),
+            ContractSet.Consents,
+            "revokeBySig",
+            ConsentRegistryContract.RevokeBySig(intent, signature),
+            OutboxPriority.Withdrawal,
+            GrantKey(commitment));
+    }
+
+    /// <summary>Hands a patient's record over to another controller.</summary>
+    /// <param name="patientId">Patient id.</param>
+    /// <param name="intent">The intent.</param>
+    /// <param name="given">The old controller's signature.</param>
+    /// <param name="taken">The new one's.</param>
+    public static ChainCommand HandOver(string patientId, HandOverIntent intent, byte[] given, byte[] taken) => new(
+        $"hand over {patientId} {intent.Nonce.ToString(CultureInfo.InvariantCulture)}",
+        ContractSet.Consents,
+        "handOver",
+        ConsentRegistryContract.HandOver(intent, given, taken),
+        OutboxPriority.Grant,
+        PatientKey(patientId));
+
+    /// <summary>Anchors a batch.</summary>
+    /// <param name="custodian">The custodian's resource.</param>
+    /// <param name="actorId">Its on-chain id.</param>
+    /// <param name="sequence">The batch's number.</param>
+    /// <param name="root">Root of its tree.</param>
+    /// <param name="leafCount">Number of its leaves.</param>
+    /// <param name="sealedCid">The segment's CID, sealed.</param>
+    internal static ChainCommand Anchor(string custodian, byte[] actorId, long sequence, byte[] root, int leafCount, byte[] sealedCid) => new(
+        // By root: a batch may get another number, its root stays.
+        $"anchor {custodian} {Convert.ToHexStringLower(root)}",
+        ContractSet.Anchors,
+        "anchor",
+        AnchorRegistryContract.Anchor(actorId, (ulong)sequence, root, (ulong)leafCount, sealedCid),
+        OutboxPriority.Anchor,
+        ActorKey(custodian));
+
+    /// <summary>Creates a contract.</summary>
+    internal static ChainCommand Deploy(string contract, byte[] creationCode) =>
+        new(DeployKey(contract), "", contract, creationCode, OutboxPriority.Foundation);
+
+    private static ChainCommand Register(string reference, byte[] call, string? after = null) =>
+        new(ActorKey(reference), ContractSet.Actors, "register", call, OutboxPriority.Registration, after);
+}

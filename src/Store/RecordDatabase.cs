@@ -1,0 +1,170 @@
+using System.Data.Common;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>
+/// The gateway's durable state on SQLite or PostgreSQL. It is changed by plans and read through snapshots; what comes out of it is sealed.
+/// A plan is durable when its task completes.
+/// </summary>
+public sealed class RecordDatabase : IAsyncDisposable
+{
+    private readonly SessionPool _readers;
+    private readonly Writer _writer;
+    private readonly VerdictRows _verdicts;
+    private readonly PlanTables _plans;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Task _listening;
+
+    private RecordDatabase(IStoreEngine engine)
+    {
+        Engine = engine;
+        _readers = new SessionPool(engine);
+        _writer = new Writer(engine);
+        _verdicts = new VerdictRows(Interners);
+        Search = new SearchReader(Interners, _verdicts);
+        _plans = new PlanTables(Interners, Search);
+        _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
+    }
+
+    /// <summary>Something that every process on this database is to know: raised here for what other processes tell, and for what this one does.</summary>
+    /// <remarks>The topic, or "" where something may have been missed: then anything may be out of date.</remarks>
+    public event Action<string>? Heard;
+
+    /// <summary>Why nothing can be written now; null: the last change was.</summary>
+    public Exception? Failure => _writer.Failure;
+
+    internal IStoreEngine Engine { get; }
+
+    internal Interners Interners { get; } = new();
+
+    internal SearchReader Search { get; }
+
+    /// <summary>Opens the database and brings its tables to this version.</summary>
+    /// <param name="options">Which database.</param>
+    /// <param name="file">File of a SQLite database; made when it is not there.</param>
+    /// <exception cref="StoreStartException">It cannot be used; the message says what to do.</exception>
+    public static RecordDatabase Open(StoreOptions options, string file)
+    {
+        IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
+        engine.Migrate();
+        return new RecordDatabase(engine);
+    }
+
+    /// <summary>Carries a plan out, all or nothing; it is durable when this returns <see cref="CommitResult.Committed"/>.</summary>
+    /// <param name="plan">What is changed.</param>
+    /// <param name="cancellation">Stops only before the plan has reached the writer.</param>
+    /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
+    public async Task<CommitResult> CommitAsync(CommitPlan plan, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                return await _writer.RunAsync<CommitResult>(async change =>
+                {
+                    await _plans.ApplyAsync(change, plan);
+                    return new CommitResult.Committed();
+                });
+            }
+            catch (PlanRefusedException e)
+            {
+                return e.Result;
+            }
+            catch (VerdictsMissingException e)
+            {
+                await _verdicts.CompleteAsync(this, e.Who, cancellation);
+            }
+        }
+    }
+
+    /// <summary>One state of the records under a viewer's eyes.</summary>
+    /// <param name="who">Who looks.</param>
+    /// <param name="searches">Whether it will be searched; false: only single records are read.</param>
+    /// <param name="cancellation">Stops the reads of this snapshot.</param>
+    /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
+    public async ValueTask<ReadSnapshot> SnapshotAsync(Viewer who, bool searches, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            // Asked before the snapshot begins: what is completed after that, it does not see.
+            var known = _verdicts.Of(who);
+            var session = await _readers.RentAsync(cancellation);
+            try
+            {
+                await session.ExecuteAsync(Engine.BeginSnapshot, cancellation);
+                var state = await SnapshotState.ReadAsync(session, cancellation);
+                return new ReadSnapshot(this, session, state.Bind(who, known, searches), state.Chain, cancellation);
+            }
+            catch (VerdictsMissingException e)
+            {
+                await EndAsync(session, isBroken: false);
+                await _verdicts.CompleteAsync(this, e.Who, cancellation);
+            }
+            catch (Exception e)
+            {
+                await session.DisposeAsync();
+                if (e is DbException) throw new StoreUnavailableException("the database cannot be read", e);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>A fact about the deployment, or null. E.g. the check value of its keyring.</summary>
+    public ValueTask<string?> DeploymentFactAsync(string name, CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), stop, name), cancellation);
+
+    /// <summary>Keeps a fact about the deployment unless there is one, and returns the one kept.</summary>
+    public Task<string> KeepDeploymentFactAsync(string name, string value) => ChangeAsync(async change =>
+    {
+        await change.ExecuteAsync("INSERT INTO deployment (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, value);
+        return (await change.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), name))!;
+    });
+
+    /// <summary>Whether there is any record: what was never sealed needs no key.</summary>
+    public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
+        await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;
+
+    /// <summary>Tells every process on this database, this one included.</summary>
+    public async Task TellAsync(string topic, CancellationToken cancellation)
+    {
+        Heard?.Invoke(topic);
+        if (Engine.Notify is { } notify)
+            await ReadAsync(async (session, stop) => await session.QueryAsync(notify, static _ => true, stop, topic), cancellation);
+    }
+
+    internal ValueTask<T> ReadAsync<T>(Func<Session, CancellationToken, ValueTask<T>> read, CancellationToken cancellation) =>
+        _readers.RunAsync(read, cancellation);
+
+    internal Task<T> ChangeAsync<T>(Func<Change, ValueTask<T>> change) => _writer.RunAsync(change);
+
+    internal async ValueTask EndAsync(Session session, bool isBroken)
+    {
+        try
+        {
+            if (!isBroken)
+            {
+                await session.ExecuteAsync("COMMIT", default);
+                await _readers.ReturnAsync(session);
+                return;
+            }
+        }
+        catch (DbException)
+        {
+            // Nothing was changed in it; the connection goes.
+        }
+        await session.DisposeAsync();
+    }
+
+    /// <summary>Finishes the changes that are queued and closes.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        await _listening;
+        await _writer.DisposeAsync();
+        await _readers.DisposeAsync();
+        await Engine.DisposeAsync();
+        _closing.Dispose();
+    }
+}
