@@ -1,5 +1,3 @@
-using PmrGateway.Mapping;
-
 namespace PmrGateway.Store;
 
 /// <summary>One entry of the audit log. References and codes only: no name, no content.</summary>

@@ -1,3 +1,4 @@
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;

@@ -1,4 +1,3 @@
-using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;

@@ -1,0 +1,197 @@
+using FsCheck.Fluent;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.StoreContract;
+
+public sealed class SqliteAccess(Sqlite engine) : AccessContract(engine, worlds: 150), IClassFixture<Sqlite>;
+
+public sealed class PostgresAccess(Postgres engine) : AccessContract(engine, worlds: 60), IClassFixture<Postgres>;
+
+/// <summary>What the query lets through is what the decision permits, on every engine, over random worlds.</summary>
+public abstract class AccessContract(Engine engine, int worlds)
+{
+    private const long Confirmed = 7;
+    private readonly RecordDatabase _database = engine.Open();
+    private LedgerJournal Journal => new(_database);
+
+    [Fact]
+    public async Task The_query_lets_through_exactly_what_the_decision_permits()
+    {
+        var permitted = 0;
+        foreach (var world in Worlds.Any().Sample(worlds)) permitted += await CompareAsync(world);
+        // Worlds in which nobody may see anything would show nothing.
+        Assert.True(permitted > worlds, $"{permitted} permits in {worlds} worlds");
+    }
+
+    [Fact]
+    public async Task A_label_that_closes_a_document_closes_its_Binary_and_lifting_it_opens_both()
+    {
+        var (patient, binary, other) = (ResourceId.New(), ResourceId.New(), ResourceId.New());
+        var document = Make.Facts("DocumentReference", ResourceId.New(), "Organization/a", patient);
+        var restricted = new RecordLabel(LabelKind.Security, "s", "R");
+        await CommitAsync(new CommitPlan
+        {
+            Versions = [Make.Version(Make.Facts("Binary", binary)), Make.Version(document, 1, null, binary)],
+            Consents =
+            [
+                new ConsentChange.Give("g" + patient, patient, [1], Make.Permit(patient)),
+                new ConsentChange.Give("d" + patient, patient, [1], Make.Permit(patient, permits: false) with
+                {
+                    Root = Make.Permit(patient).Root with { SecurityLabels = [new TermCode("s", "R")] },
+                }),
+            ],
+            Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
+        });
+        await GrantAsync("g" + patient, patient, 1);
+        Assert.True(await SeesAsync("Binary", binary));
+        await CommitAsync(new CommitPlan { Versions = [Make.Version(document with { Labels = [restricted] }, 2, null, binary)] });
+        Assert.False(await SeesAsync("DocumentReference", document.Id));
+        Assert.False(await SeesAsync("Binary", binary));
+        await CommitAsync(new CommitPlan { Versions = [Make.Version(document, 3, null, binary)] });
+        Assert.True(await SeesAsync("Binary", binary));
+        // A second record that links to it closes it too, and opens it again by letting go of it.
+        var second = Make.Facts("DocumentReference", other, "Organization/a", patient, restricted);
+        await CommitAsync(new CommitPlan { Versions = [Make.Version(second, 1, null, binary)] });
+        Assert.False(await SeesAsync("Binary", binary));
+        await CommitAsync(new CommitPlan { Versions = [Make.Deletion(second, 2)] });
+        Assert.True(await SeesAsync("Binary", binary));
+        await CommitAsync(new CommitPlan { Versions = [Make.Deletion(document, 4)] });
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        Assert.True((await snapshot.ReadAsync("Binary", binary, null, default))!.Version.IsDeleted);
+    }
+
+    [Fact]
+    public async Task Another_hospitals_record_that_links_to_a_Binary_changes_nothing_of_it()
+    {
+        var (patient, binary) = (ResourceId.New(), ResourceId.New());
+        await CommitAsync(new CommitPlan
+        {
+            Versions =
+            [
+                Make.Version(Make.Facts("Binary", binary, "Organization/a", patient)),
+                Make.Version(Make.Facts("DocumentReference", ResourceId.New(), "Organization/b", "q" + patient), 1, null, binary),
+            ],
+        });
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        Assert.Equal([patient], (await snapshot.ReadAsync("Binary", binary, null, default))!.Version.Facts.Patients);
+    }
+
+    [Fact]
+    public async Task A_consent_that_begins_or_ends_counts_from_that_millisecond()
+    {
+        var (patient, record) = (ResourceId.New(), ResourceId.New());
+        var (from, to) = (Make.Epoch.AddMilliseconds(1), Make.Epoch.AddMilliseconds(3));
+        var terms = Make.Permit(patient);
+        await CommitAsync(new CommitPlan
+        {
+            Versions = [Make.Version(Make.Facts("Observation", record, "Organization/a", patient))],
+            Consents = [new ConsentChange.Give("g" + patient, patient, [1], terms with { Root = terms.Root with { From = from, To = to } })],
+            Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
+        });
+        await GrantAsync("g" + patient, patient, 1);
+        foreach (var (now, sees) in new[] { (0, false), (1, true), (2, true), (3, false) })
+            Assert.Equal(sees, await SeesAsync("Observation", record, Make.Epoch.AddMilliseconds(now)));
+    }
+
+    [Fact]
+    public async Task A_new_kind_of_record_and_a_new_kind_of_consent_count_for_who_has_looked_before()
+    {
+        var patient = ResourceId.New();
+        await CommitAsync(new CommitPlan
+        {
+            Consents = [new ConsentChange.Give("g" + patient, patient, [1], Make.Permit(patient))],
+            Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
+        });
+        await GrantAsync("g" + patient, patient, 1);
+        for (var i = 0; i < 5; i++)
+        {
+            var label = new RecordLabel(LabelKind.Code, "urn:new", patient + i);
+            await CommitAsync(new CommitPlan
+            {
+                Versions =
+                [
+                    Make.Version(Make.Facts("Observation", ResourceId.New(), "Organization/a", patient, label), 1, [Make.Reference("patient", "Patient", patient)]),
+                ],
+            });
+            Assert.Equal(i + 1, await CountAsync(patient));
+        }
+        // A denial of one code, given later.
+        var denial = Make.Permit(patient, permits: false);
+        await CommitAsync(new CommitPlan
+        {
+            Consents =
+            [
+                new ConsentChange.Give("d" + patient, patient + "d", [1], denial with { Root = denial.Root with { Codes = [new TermCode("urn:new", patient + 2)] } }),
+            ],
+        });
+        Assert.Equal(4, await CountAsync(patient));
+    }
+
+    private async Task<int> CompareAsync(World world)
+    {
+        var prefix = ResourceId.New();
+        string Id(string id) => $"{prefix}-{id}";
+        var model = new Model(prefix);
+        foreach (var step in world.Steps)
+            if (model.Apply(step) is { } plan) await CommitAsync(plan);
+        var standing = new List<StandingConsent>();
+        for (var i = 0; i < world.Consents.Count; i++)
+        {
+            var (terms, block, revoked) = world.Consents[i];
+            var own = terms with { Patient = Id(terms.Patient) };
+            await CommitAsync(new CommitPlan
+            {
+                Consents = [new ConsentChange.Give(Id($"c{i}"), Id($"c{i}"), [1], own)],
+                Directory = [new DirectoryChange.AddPatient(own.Patient, "k" + own.Patient, "Organization/a")],
+            });
+            if (block is { } at) await GrantAsync(Id($"c{i}"), own.Patient, at);
+            if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(Id($"c{i}"))] });
+            else if (StandingConsent.At(world.Now, Id($"c{i}"), own, block <= Confirmed) is { } consent) standing.Add(consent);
+        }
+        var requester = world.Requester with { Patient = world.Requester.Patient is { } p ? Id(p) : null };
+        var viewer = new Viewer(requester, world.Now, 0);
+        await Journal.ApplyAsync(new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero), default);
+        await using var snapshot = await _database.SnapshotAsync(viewer, searches: true, default);
+        var permitted = 0;
+        foreach (var (facts, version, isDeleted) in model.Records)
+        {
+            var expected = ConsentDecision.Decide(requester, facts, version, true, standing, Confirmed);
+            var found = await snapshot.ReadAsync(facts.Type, facts.Id, null, default);
+            Assert.Equal((facts.Id, expected?.Basis, isDeleted), (facts.Id, found?.Permit.Basis, found?.Version.IsDeleted ?? isDeleted));
+            Assert.Equal(expected?.Commitments.Order(), found?.Permit.Commitments.Order());
+            permitted += expected is null ? 0 : 1;
+        }
+        foreach (var type in model.Records.Select(r => r.Facts.Type).Distinct())
+        {
+            var expected = model.Records.Where(r => r.Facts.Type == type && !r.IsDeleted
+                && ConsentDecision.Decide(requester, r.Facts, r.Version, true, standing, Confirmed) is not null).Select(r => r.Facts.Id);
+            var found = await snapshot.SearchAsync(new SearchQuery(type, [Model.OfWorld(prefix)], 100, 0), default);
+            Assert.Equal(expected.Order(), found.Versions.Select(v => v.Version.Facts.Id).Order());
+            Assert.Equal(found.Versions.Count, found.Total);
+        }
+        return permitted;
+    }
+
+    private async Task CommitAsync(CommitPlan plan) => Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(plan, default));
+
+    private Task GrantAsync(string commitment, string patient, long block) => Journal.ApplyAsync(
+        new ViewUpdate(null, [new ConsentGrantedEvent(block, "t", "k" + patient, commitment, 0, 0, 0)], [new BlockReference(Confirmed, "h")], TimeSpan.Zero),
+        default);
+
+    private async Task<bool> SeesAsync(string type, string id, DateTimeOffset? now = null)
+    {
+        await using var snapshot = await _database.SnapshotAsync(Make.Insurer(now), searches: false, default);
+        return await snapshot.ReadAsync(type, id, null, default) is { Version.IsDeleted: false };
+    }
+
+    private async Task<long> CountAsync(string patient)
+    {
+        await using var snapshot = await _database.SnapshotAsync(Make.Insurer(), searches: true, default);
+        var query = new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 100, 0);
+        var page = await snapshot.SearchAsync(query, default);
+        Assert.Equal(page.Total, page.Versions.Count);
+        return page.Total;
+    }
+}

@@ -1,0 +1,198 @@
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.StoreContract;
+
+public sealed class SqliteCommits(Sqlite engine) : CommitContract(engine), IClassFixture<Sqlite>;
+
+public sealed class PostgresCommits(Postgres engine) : CommitContract(engine), IClassFixture<Postgres>;
+
+/// <summary>What a plan does, on every engine.</summary>
+public abstract class CommitContract(Engine engine)
+{
+    private readonly RecordDatabase _database = engine.Open();
+
+    [Fact]
+    public async Task A_version_that_was_committed_is_read_as_it_was()
+    {
+        var facts = Make.Facts("Observation", Id(), "Organization/a", "p", new RecordLabel(LabelKind.Code, "s", "c"));
+        Assert.IsType<CommitResult.Committed>(await CommitAsync(Make.Version(facts)));
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        var found = await snapshot.ReadAsync("Observation", facts.Id, null, default);
+        Assert.Equal(facts.Labels, found!.Version.Facts.Labels);
+        Assert.Equal(facts.Patients, found.Version.Facts.Patients);
+        Assert.Equal([1, 2, 3], found.Version.Body);
+        Assert.Equal((1, "Observation", facts.Id), (found.Permit.Version, found.Permit.Type, found.Permit.Id));
+    }
+
+    [Fact]
+    public async Task Two_writers_of_one_version_end_in_one_version_and_one_conflict()
+    {
+        var facts = Make.Facts("Basic", Id());
+        var results = await Task.WhenAll(CommitAsync(Make.Version(facts)), CommitAsync(Make.Version(facts)));
+        Assert.Single(results.OfType<CommitResult.Committed>());
+        Assert.Equal(new CommitResult.Conflict("Basic", facts.Id), Assert.Single(results.OfType<CommitResult.Conflict>()));
+        Assert.IsType<CommitResult.Conflict>(await CommitAsync(Make.Version(facts, 3)));
+        Assert.IsType<CommitResult.Committed>(await CommitAsync(Make.Version(facts, 2)));
+    }
+
+    [Fact]
+    public async Task A_plan_that_is_refused_changes_nothing_and_takes_no_other_of_its_group_with_it()
+    {
+        var taken = Make.Facts("Basic", Id());
+        await CommitAsync(Make.Version(taken));
+        var others = Enumerable.Range(0, 60).Select(_ => Make.Facts("Basic", Id())).ToList();
+        var plans = others.Select((facts, i) => i % 3 == 0 ? Make.Version(taken) : Make.Version(facts)).ToList();
+        var results = await Task.WhenAll(plans.Select((p, i) => _database.CommitAsync(
+            new CommitPlan { Versions = i % 3 == 0 ? [Make.Version(others[i]), p] : [p], Audit = [Make.Audit(Id())] }, default)));
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        for (var i = 0; i < others.Count; i++)
+        {
+            Assert.Equal(i % 3 == 0, results[i] is CommitResult.Conflict);
+            Assert.Equal(i % 3 != 0, await snapshot.ReadAsync("Basic", others[i].Id, null, default) is not null);
+        }
+        Assert.Null(await new AuditLog(_database).FirstBrokenAsync(default));
+    }
+
+    [Fact]
+    public async Task Of_eight_conditional_creates_at_once_one_is_made()
+    {
+        var identifier = Id();
+        var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _database.CommitAsync(
+            new CommitPlan
+            {
+                If = [new Precondition.MatchesNothing(Make.Hospital(), query)],
+                Versions = [Make.Version(Make.Facts("Patient", Id()), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
+            },
+            default)));
+        Assert.Single(results.OfType<CommitResult.Committed>());
+        Assert.Equal(7, results.OfType<CommitResult.NotHeld>().Count());
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        Assert.Equal(1, (await snapshot.SearchAsync(query, default)).Total);
+    }
+
+    [Fact]
+    public async Task What_another_hospital_has_is_no_match_for_a_condition()
+    {
+        var identifier = Id();
+        var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
+        foreach (var hospital in new[] { "Organization/a", "Organization/b" })
+        {
+            var made = await _database.CommitAsync(
+                new CommitPlan
+                {
+                    If = [new Precondition.MatchesNothing(Make.Hospital(hospital), query)],
+                    Versions = [Make.Version(Make.Facts("Patient", Id(), hospital), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
+                },
+                default);
+            Assert.IsType<CommitResult.Committed>(made);
+        }
+    }
+
+    [Fact]
+    public async Task A_subject_has_one_key_and_who_came_second_is_told()
+    {
+        var subject = "Patient/" + Id();
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [1])] }, default));
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [1])] }, default));
+        Assert.Equal(new CommitResult.KeyTaken(subject), await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [2])] }, default));
+        Assert.Equal([1], await new DirectoryStore(_database).SubjectKeyAsync(subject, default));
+    }
+
+    [Fact]
+    public async Task A_commitment_that_is_there_is_a_conflict()
+    {
+        var give = new ConsentChange.Give(Id(), Id(), [1], Make.Permit(Id()));
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
+        Assert.Equal(
+            new CommitResult.Conflict("Consent", give.ConsentId), await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
+    }
+
+    [Fact]
+    public async Task The_last_consent_that_a_resource_gave_counts_and_withdrawing_ends_all()
+    {
+        var (id, directory) = (Id(), new DirectoryStore(_database));
+        foreach (var commitment in new[] { id + "1", id + "2" })
+            await _database.CommitAsync(
+                new CommitPlan { Consents = [new ConsentChange.Withdraw(id), new ConsentChange.Give(commitment, id, [1], Make.Permit("p" + id))] }, default);
+        Assert.Equal(new KeptConsent(id + "2", "p" + id, null, false), await directory.LatestConsentAsync(id, default));
+        await _database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] }, default);
+        Assert.True((await directory.LatestConsentAsync(id, default))!.IsRevoked);
+    }
+
+    [Fact]
+    public async Task An_actor_and_a_patient_are_added_once_and_a_practitioner_falls_with_the_hospital()
+    {
+        var (h, d, p) = ("Organization/" + Id(), "Practitioner/" + Id(), Id());
+        var directory = new DirectoryStore(_database);
+        await _database.CommitAsync(
+            new CommitPlan
+            {
+                Directory =
+                [
+                    new DirectoryChange.AddActor(h, Id(), ActorKind.Hospital, null), new DirectoryChange.AddActor(d, Id(), ActorKind.Practitioner, h),
+                    new DirectoryChange.AddActor(h, "other", ActorKind.Insurer, null), new DirectoryChange.AddPatient(p, Id(), h),
+                    new DirectoryChange.AddPatient(p, "other", "other"),
+                ],
+            },
+            default);
+        var hospital = (await directory.ActorAsync(h, default))!;
+        Assert.Equal((ActorKind.Hospital, false), (hospital.Kind, hospital.IsActive));
+        Assert.Equal(h, (await directory.PatientAsync(p, default))!.Custodian);
+        var journal = new LedgerJournal(_database);
+        var doctor = (await directory.ActorAsync(d, default))!;
+        await journal.ApplyAsync(
+            new ViewUpdate(
+                null,
+                [
+                    new ActorRegisteredEvent(1, "t", hospital.ActorId, ActorKind.Hospital, null),
+                    new ActorRegisteredEvent(1, "t", doctor.ActorId, ActorKind.Practitioner, hospital.ActorId),
+                    new ClientBindingEvent(1, "t", "client" + d, doctor.ActorId),
+                ],
+                [new BlockReference(1, "a")], TimeSpan.Zero),
+            default);
+        Assert.True((await directory.ActorOfClientAsync("client" + d, default))!.IsActive);
+        await _database.CommitAsync(new CommitPlan { Directory = [new DirectoryChange.SetSuspended(h, true)] }, default);
+        Assert.False((await directory.ActorOfClientAsync("client" + d, default))!.IsActive);
+        Assert.False((await directory.ActorAsync(d, default))!.IsSuspended);
+    }
+
+    [Fact]
+    public async Task What_was_committed_is_there_after_the_database_is_opened_again()
+    {
+        var facts = Make.Facts("Basic", Id());
+        await CommitAsync(Make.Version(facts));
+        var again = engine.Open();
+        await using var snapshot = await again.SnapshotAsync(Make.Hospital(), searches: false, default);
+        Assert.NotNull(await snapshot.ReadAsync("Basic", facts.Id, null, default));
+        Assert.True(await again.HasRecordsAsync(default));
+    }
+
+    [Fact]
+    public async Task A_deployment_fact_is_kept_once()
+    {
+        var name = Id();
+        Assert.Null(await _database.DeploymentFactAsync(name, default));
+        Assert.Equal("1", await _database.KeepDeploymentFactAsync(name, "1"));
+        Assert.Equal("1", await _database.KeepDeploymentFactAsync(name, "2"));
+        Assert.Equal("1", await _database.DeploymentFactAsync(name, default));
+    }
+
+    [Fact]
+    public void A_plan_prints_as_what_it_does()
+    {
+        var plan = new CommitPlan
+        {
+            Versions = [Make.Version(Make.Facts("Patient", "x"))],
+            Consents = [new ConsentChange.Withdraw("c")],
+            Audit = [Make.Audit("a")],
+        };
+        Assert.Equal("write Patient/x as version 1\nwithdraw Consent/c\naudit read permit of Patient/p", plan.ToString());
+    }
+
+    private static string Id() => ResourceId.New();
+
+    private Task<CommitResult> CommitAsync(params VersionWrite[] versions) => _database.CommitAsync(new CommitPlan { Versions = versions }, default);
+}

@@ -1,0 +1,150 @@
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.StoreContract;
+
+public sealed class SqliteSearch(Sqlite engine) : SearchContract(engine), IClassFixture<Sqlite>;
+
+public sealed class PostgresSearch(Postgres engine) : SearchContract(engine), IClassFixture<Postgres>;
+
+/// <summary>Search, compartment, history and snapshots, on every engine.</summary>
+public abstract class SearchContract(Engine engine)
+{
+    private readonly RecordDatabase _database = engine.Open();
+
+    [Fact]
+    public async Task Every_kind_of_criterion_finds_what_it_names_and_nothing_else()
+    {
+        var patient = Id();
+        var day = Make.Epoch.AddDays(3);
+        for (var i = 0; i < 6; i++)
+        {
+            await CommitAsync(Make.Version(
+                Make.Facts("Observation", $"{patient}-{i}", "Organization/a", patient), 1,
+                [
+                    Make.Reference("patient", "Patient", patient), Make.Token("status", "urn:status", i < 4 ? "final" : "draft"),
+                    Make.Token("code", i == 0 ? null : "urn:code", "c" + (i % 2)), Make.Date("date", day.AddDays(i), day.AddDays(i + 1)),
+                    Make.Token("identifier", "urn:id", $"{patient}-{i}"), Make.Token("identifier", "urn:other", $"{patient}-{i}"),
+                ]));
+        }
+        var ofPatient = new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)]);
+        Assert.Equal(6, await TotalAsync(ofPatient));
+        Assert.Equal(6, await TotalAsync(new SearchCriterion("patient", "reference", [new SearchValue(null, patient)])));
+        Assert.Equal(0, await TotalAsync(new SearchCriterion("patient", "reference", [new SearchValue("Group", patient)])));
+        Assert.Equal(4, await TotalAsync(ofPatient, Token("status", "urn:status", "final")));
+        Assert.Equal(4, await TotalAsync(ofPatient, Token("status", null, "final")));
+        Assert.Equal(6, await TotalAsync(ofPatient, Token("status", "urn:status", null)));
+        Assert.Equal(0, await TotalAsync(ofPatient, Token("status", "", "final")));
+        Assert.Equal(1, await TotalAsync(ofPatient, Token("code", "", "c0")));
+        Assert.Equal(3, await TotalAsync(ofPatient, Token("code", null, "c0")));
+        // Both identifiers of one record match: it is found once.
+        Assert.Equal(1, await TotalAsync(Token("identifier", null, $"{patient}-2")));
+        Assert.Equal(2, await TotalAsync(new SearchCriterion("identifier", "token", [new SearchValue("urn:id", $"{patient}-2"), new SearchValue("urn:id", $"{patient}-3")])));
+        Assert.Equal(1, await TotalAsync(ofPatient, new SearchCriterion("_id", "id", [new SearchValue(null, $"{patient}-5"), new SearchValue(null, "none")])));
+        Assert.Equal(6, await TotalAsync(ofPatient, Dated("_lastUpdated", "eq", Make.Epoch, Make.Epoch.AddDays(1))));
+        Assert.Equal(0, await TotalAsync(ofPatient, Dated("_lastUpdated", "gt", Make.Epoch, Make.Epoch.AddDays(1))));
+        foreach (var (prefix, expected) in new[] { ("eq", 1), ("ne", 5), ("lt", 2), ("le", 3), ("gt", 3), ("ge", 4) })
+            Assert.Equal(expected, await TotalAsync(ofPatient, Dated("date", prefix, day.AddDays(2), day.AddDays(3))));
+        Assert.Equal(0, await TotalAsync(Token("never-indexed", null, "x")));
+        Assert.Equal(0, await TotalAsync(Token("identifier", null, "a\0b\ud800")));
+    }
+
+    [Fact]
+    public async Task A_value_longer_than_a_database_indexes_is_found()
+    {
+        var value = new string('x', 100_000);
+        await CommitAsync(Make.Version(Make.Facts("Basic", Id()), 1, [Make.Token("code", value, value)]));
+        Assert.Equal(1, await TotalAsync("Basic", Token("code", value, value)));
+        Assert.Equal(0, await TotalAsync("Basic", Token("code", value, value + "x")));
+    }
+
+    [Fact]
+    public async Task Pages_hold_everything_once_and_the_total_is_exact_on_each()
+    {
+        var patient = Id();
+        await CommitAsync([.. Enumerable.Range(0, 1250).Select(i => Make.Version(
+            Make.Facts("Observation", $"{patient}-{i}", "Organization/a", patient), 1, [Make.Reference("patient", "Patient", patient)]))]);
+        var seen = new HashSet<string>();
+        var cursor = 0L;
+        for (var page = 0; ; page++)
+        {
+            await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+            var found = await snapshot.SearchAsync(
+                new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 400, cursor), default);
+            Assert.Equal(1250, found.Total);
+            Assert.All(found.Versions, v => Assert.True(seen.Add(v.Version.Facts.Id)));
+            if (found.Next is not { } next) break;
+            cursor = next;
+            Assert.True(page < 4);
+        }
+        Assert.Equal(1250, seen.Count);
+    }
+
+    [Fact]
+    public async Task An_updated_record_is_found_by_what_it_says_now_and_a_deleted_one_by_nothing()
+    {
+        var facts = Make.Facts("Basic", Id());
+        await CommitAsync(Make.Version(facts, 1, [Make.Token("code", "s", facts.Id + "old")]));
+        await CommitAsync(Make.Version(facts, 2, [Make.Token("code", "s", facts.Id + "new")]));
+        Assert.Equal(0, await TotalAsync("Basic", Token("code", "s", facts.Id + "old")));
+        Assert.Equal(1, await TotalAsync("Basic", Token("code", "s", facts.Id + "new")));
+        await CommitAsync(Make.Deletion(facts, 3));
+        Assert.Equal(0, await TotalAsync("Basic", Token("code", "s", facts.Id + "new")));
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        Assert.True((await snapshot.ReadAsync("Basic", facts.Id, null, default))!.Version.IsDeleted);
+        var history = await snapshot.HistoryAsync("Basic", facts.Id, 0, 2, default);
+        Assert.Equal([3, 2], history.Versions.Select(v => v.Version.Version));
+        Assert.Equal((3, 2), (history.Total, history.Next));
+        Assert.Equal([1], (await snapshot.HistoryAsync("Basic", facts.Id, 2, 2, default)).Versions.Select(v => v.Version.Version));
+    }
+
+    [Fact]
+    public async Task A_compartment_is_paged_and_narrowed_by_type()
+    {
+        var patient = Id();
+        await CommitAsync(Make.Version(Make.Facts("Patient", patient, "Organization/a", patient)));
+        for (var i = 0; i < 5; i++) await CommitAsync(Make.Version(Make.Facts(i < 3 ? "Observation" : "Condition", Id(), "Organization/a", patient)));
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        var first = await snapshot.CompartmentAsync(patient, null, 0, 4, default);
+        Assert.Equal((6, 4, "Patient"), (first.Total, first.Versions.Count, first.Versions[0].Version.Facts.Type));
+        Assert.Equal(2, (await snapshot.CompartmentAsync(patient, null, first.Next!.Value, 4, default)).Versions.Count);
+        Assert.Equal(3, (await snapshot.CompartmentAsync(patient, ["Observation"], 0, 10, default)).Total);
+        await using var others = await _database.SnapshotAsync(Make.Insurer(), searches: true, default);
+        Assert.Equal(0, (await others.CompartmentAsync(patient, null, 0, 10, default)).Total);
+    }
+
+    [Fact]
+    public async Task A_snapshot_does_not_see_what_is_written_after_it_began()
+    {
+        var patient = Id();
+        Task WriteAsync() => CommitAsync(Make.Version(
+            Make.Facts("Observation", Id(), "Organization/a", patient), 1, [Make.Reference("patient", "Patient", patient)]));
+        await WriteAsync();
+        var query = new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 10, 0);
+        await using var before = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        await WriteAsync();
+        Assert.Equal(1, (await before.SearchAsync(query, default)).Total);
+        await using var after = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        Assert.Equal(2, (await after.SearchAsync(query, default)).Total);
+    }
+
+    private static string Id() => ResourceId.New();
+
+    private static SearchCriterion Token(string parameter, string? system, string? code) => new(parameter, "token", [new SearchValue(system, code)]);
+
+    private static SearchCriterion Dated(string parameter, string prefix, DateTimeOffset from, DateTimeOffset to) =>
+        new(parameter, "date", [new SearchValue(null, null, prefix, from.ToUnixTimeMilliseconds(), to.ToUnixTimeMilliseconds())]);
+
+    private Task<long> TotalAsync(params SearchCriterion[] criteria) => TotalAsync("Observation", criteria);
+
+    private async Task<long> TotalAsync(string type, params SearchCriterion[] criteria)
+    {
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        var page = await snapshot.SearchAsync(new SearchQuery(type, criteria, 100, 0), default);
+        Assert.Equal(page.Total, page.Versions.Count);
+        return page.Total;
+    }
+
+    private async Task CommitAsync(params VersionWrite[] versions) =>
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { Versions = versions }, default));
+}
