@@ -9,8 +9,9 @@ DATA ?=
 up: contracts/node_modules/.stamp gateway
 	$(PMR) serve $(ARGS)
 
-demo: contracts/node_modules/.stamp gateway
-	$(PMR) demo $(if $(DATA),--data $(DATA))
+demo: contracts/node_modules/.stamp
+	dotnet build tools/Demo -c Release --verbosity quiet --nologo
+	dotnet tools/Demo/bin/Release/net10.0/pmr-demo.dll $(DATA)
 
 gateway:
 	dotnet build src/Gateway -c Release --verbosity quiet --nologo

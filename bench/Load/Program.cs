@@ -2,7 +2,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using PmrGateway.Bench;
-using PmrGateway.Gateway.Cli;
+using PmrGateway.Tests.Client;
 
 if (args is ["floor", var port]) return await Floor.RunAsync(int.Parse(port));
 var seconds = args.Length > 0 ? double.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : 3;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using PmrGateway.Gateway.Cli;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Bench;
 

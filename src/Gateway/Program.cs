@@ -4,7 +4,6 @@ using PmrGateway.Gateway.Cli;
 var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS and consent on an Ethereum chain")
 {
     ServeCommand.Create(),
-    DemoCommand.Create(),
     VerifyCommand.Create(),
     ValidateCommand.Create(),
     FhirToolCommands.CreateFhirPath(),

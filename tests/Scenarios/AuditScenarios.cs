@@ -1,7 +1,7 @@
 using Dapper;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Cli;
 using PmrGateway.Store;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

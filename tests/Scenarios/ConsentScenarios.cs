@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using PmrGateway.Gateway.Cli;
+using System.Text.Json;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

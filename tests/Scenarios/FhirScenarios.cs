@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using System.Text;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Cli;
-using PmrGateway.Gateway.Http;
+using PmrGateway.Gateway.Api;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -301,7 +301,7 @@ public class FhirScenarios(RunningGateway gateway)
         var metadata = await gateway.Anyone.GetAsync("metadata");
         AssertValid(metadata.Body);
         var resources = metadata.Json.GetProperty("rest")[0].GetProperty("resource").EnumerateArray().ToList();
-        Assert.Equal(FhirRouter.ResourceTypes.Count(), resources.Count);
+        Assert.Equal(FhirTypes.Offered.Count, resources.Count);
         foreach (var resource in resources)
         {
             var type = resource.GetProperty("type").GetString()!;

@@ -4,11 +4,11 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
-using PmrGateway.Gateway.Cli;
 using PmrGateway.Gateway.Flows;
-using PmrGateway.Gateway.Hosting;
-using PmrGateway.Gateway.Security;
+using PmrGateway.Gateway.Options;
+using PmrGateway.Gateway.Smart;
 using PmrGateway.Store;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using PmrGateway.Gateway.Cli;
 using PmrGateway.LedgerAdapter;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

@@ -1,8 +1,9 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using PmrGateway.Gateway.Cli;
 using PmrGateway.Gateway.Hosting;
+using PmrGateway.Gateway.Options;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

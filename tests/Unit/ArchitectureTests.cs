@@ -16,6 +16,38 @@ public partial class ArchitectureTests
         ["Gateway"] = ["Fhir", "Mapping", "Vault", "Ipfs", "LedgerAdapter", "Store"],
     };
 
+    // Cli is where a process begins, and Hosting is what it starts; nothing else sees either.
+    private static readonly Dictionary<string, string[]> GatewayArrows = new()
+    {
+        ["Options"] = [],
+        ["Ledger"] = [],
+        ["Flows"] = ["Ledger", "Options"],
+        ["Smart"] = ["Flows", "Options"],
+        ["Api"] = ["Flows", "Ledger", "Options", "Smart"],
+        ["Admin"] = ["Flows", "Options", "Smart"],
+        ["Hosting"] = ["Admin", "Api", "Flows", "Ledger", "Options", "Smart"],
+        ["Cli"] = ["Hosting", "Ledger", "Options", "Smart"],
+    };
+
+    [Fact]
+    public void The_folders_of_the_gateway_and_their_arrows_are_those_of_the_design()
+    {
+        var root = Path.Combine(Vectors.Root, "src", "Gateway");
+        var folders = Directory.GetDirectories(root).Select(f => Path.GetFileName(f)).Where(f => f is not ("bin" or "obj")).ToList();
+        Assert.Equal(GatewayArrows.Keys.Order(), folders.Order());
+        var wrong = new List<string>();
+        foreach (var file in folders.SelectMany(f => Directory.GetFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories)))
+        {
+            var (text, name) = (File.ReadAllText(file), Path.GetRelativePath(root, file));
+            var folder = name.Split('/')[0];
+            if (!text.Contains($"namespace PmrGateway.Gateway.{folder};", StringComparison.Ordinal)) wrong.Add($"{name}: its namespace is not its folder's");
+            // A using, or a name in full: Gateway.Api.X and, inside the namespace, Api.X.
+            foreach (var other in folders.Where(o => o != folder && !GatewayArrows[folder].Contains(o)))
+                if (Regex.IsMatch(text, $@"PmrGateway\.Gateway\.{other}\b|(?<![\w.\""]){other}\.[A-Z]\w+")) wrong.Add($"{name} sees {other}");
+        }
+        Assert.Equal([], wrong);
+    }
+
     [Fact]
     public void The_projects_and_their_arrows_are_those_of_the_design()
     {
@@ -49,7 +81,7 @@ public partial class ArchitectureTests
     public void Every_configuration_key_is_in_the_documentation()
     {
         var text = File.ReadAllText(Path.Combine(Vectors.Root, "docs", "configuration.md"));
-        Assert.Equal([], Keys(typeof(PmrGateway.Gateway.Hosting.GatewayOptions), "").Where(k => !text.Contains($"`{k}`", StringComparison.Ordinal)));
+        Assert.Equal([], Keys(typeof(PmrGateway.Gateway.Options.GatewayOptions), "").Where(k => !text.Contains($"`{k}`", StringComparison.Ordinal)));
 
         static IEnumerable<string> Keys(Type type, string prefix) => type.GetProperties().SelectMany(p =>
             p.PropertyType.Namespace?.StartsWith("PmrGateway", StringComparison.Ordinal) == true ? Keys(p.PropertyType, prefix + p.Name + ":") : [prefix + p.Name]);

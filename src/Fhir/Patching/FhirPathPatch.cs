@@ -6,38 +6,42 @@ using System.Text.Json.Nodes;
 namespace PmrGateway.Fhir;
 
 /// <summary>FHIRPath Patch: operations in a Parameters resource. https://hl7.org/fhir/R4/fhirpatch.html</summary>
-public static class FhirPathPatch
+internal static class FhirPathPatch
 {
     /// <summary>A resource with the operations applied in their order, all or none.</summary>
     /// <param name="document">The resource.</param>
     /// <param name="parameters">A Parameters with a parameter <c>operation</c> for each.</param>
+    /// <param name="limits">How large and deep the resource may be after each operation.</param>
     /// <param name="issue">Why not, when null.</param>
-    public static byte[]? Apply(ResourceDocument document, ResourceDocument parameters, out ValidationIssue? issue)
+    public static byte[]? Apply(ResourceDocument document, ResourceDocument parameters, ResourceLimits limits, out ValidationIssue? issue)
     {
         issue = null;
         var current = document;
+        var options = new JsonDocumentOptions { MaxDepth = JsonPatch.JsonDepth(limits) };
         var number = 0;
         foreach (var operation in parameters.Root.ItemsAt("parameter").Where(p => p.StringAt("name") == "operation"))
         {
             number++;
             try
             {
-                var changed = Encoding.UTF8.GetBytes(new Operation(current, operation).Run().ToJsonString(JsonPatch.Plain));
-                if (!ResourceDocument.TryParse(changed, out var next, out var broken)) throw new PatchException(broken!.Text);
+                if (number > ResourcePatch.MaxOperations) throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
+                var root = JsonNode.Parse(current.Bytes.Span, documentOptions: options)!;
+                var changed = Encoding.UTF8.GetBytes(new Operation(current, root, operation).Run().ToJsonString(JsonPatch.Plain));
+                if (!ResourceDocument.TryParse(changed, out var next, out var broken, limits)) throw new PatchException(broken!.Text);
                 current = next!;
             }
             catch (Exception e) when (e is PatchException or FhirPathException or InvalidOperationException or JsonException or ArgumentException)
             {
-                issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, $"Parameters.parameter[{number - 1}]", $"operation {number}: {e.Message}");
+                var place = $"Parameters.parameter[{number - 1}]";
+                issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, place, $"operation {number}: {e.Message}");
                 return null;
             }
         }
         return current.Bytes.ToArray();
     }
 
-    private sealed class Operation(ResourceDocument document, ElementNode parameter)
+    private sealed class Operation(ResourceDocument document, JsonNode root, ElementNode parameter)
     {
-        private readonly JsonNode _root = JsonNode.Parse(document.Bytes.Span)!;
 
         public JsonNode Run()
         {
@@ -49,14 +53,15 @@ public static class FhirPathPatch
                     break;
                 case "insert":
                     var list = List(path);
-                    list.Insert(Number("index", list.Count), Value(Single(path + "[0]").Property!.Type.Definition));
+                    list.Insert(Number("index", list.Count), Value(Select(path)[0].Type));
                     break;
                 case "delete":
-                    if (Select(path) is [.. var found] && found.Count > 0) Remove(found.Count == 1 ? found[0] : throw new PatchException($"{path} selects several elements"));
+                    // What is not there need not be deleted.
+                    if (Select(path).Count > 0) Remove(Single(path));
                     break;
                 case "replace":
                     var target = Single(path);
-                    Replace(target, Value(target.Type));
+                    Find(target).ReplaceWith(Value(target.Type));
                     break;
                 case "move":
                     var items = List(path);
@@ -68,10 +73,14 @@ public static class FhirPathPatch
                 default:
                     throw new PatchException("there is no such operation");
             }
-            return _root;
+            return root;
         }
 
-        private List<ElementNode> Select(string path) => [.. FhirPathExpression.Compile(path).Evaluate(document).Select(r => r.Node ?? throw new PatchException($"{path} selects no element of the resource"))];
+        private List<ElementNode> Select(string path)
+        {
+            var found = FhirPathExpression.Compile(path).Evaluate(document);
+            return [.. found.Select(r => r.Node ?? throw new PatchException($"{path} selects no element of the resource"))];
+        }
 
         private ElementNode Single(string path) => Select(path) switch
         {
@@ -87,12 +96,15 @@ public static class FhirPathPatch
             return null;
         }
 
-        private string Text(string name) => Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.String } value ? value.Text : throw new PatchException($"the part {name} is missing");
+        private string Text(string name) =>
+            Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.String } value ? value.Text : throw new PatchException($"the part {name} is missing");
 
-        private int Number(string name, int max) =>
-            Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.Number } value && int.TryParse(value.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= max
-                ? number
-                : throw new PatchException($"the part {name} is no place in the list");
+        private int Number(string name, int max)
+        {
+            var text = Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.Number } value ? value.Text : null;
+            var isPlace = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= max;
+            return isPlace ? number : throw new PatchException($"the part {name} is no place in the list");
+        }
 
         private static ElementNode? ValueOf(ElementNode part)
         {
@@ -101,8 +113,9 @@ public static class FhirPathPatch
             return null;
         }
 
-        // A value[x], or parts that make an element of a backbone.
-        private JsonNode Value(TypeDefinition? type) => Part("value") is { } part ? Build(part, type) : throw new PatchException("the part value is missing");
+        // A value[x], or parts that make an element of a backbone. Parts are nested no deeper than the patch was parsed.
+        private JsonNode Value(TypeDefinition? type) =>
+            Part("value") is { } part ? Build(part, type) : throw new PatchException("the part value is missing");
 
         private static JsonNode Build(ElementNode part, TypeDefinition? type)
         {
@@ -141,12 +154,6 @@ public static class FhirPathPatch
             else holder[name] = new JsonArray(value);
         }
 
-        private void Replace(ElementNode target, JsonNode value)
-        {
-            var node = Find(target);
-            node.ReplaceWith(value);
-        }
-
         // What is left empty goes as well: FHIR has no empty objects and arrays.
         private void Remove(ElementNode target)
         {
@@ -180,7 +187,7 @@ public static class FhirPathPatch
         // From the document's node to the tree's: by the way that leads to its place in the bytes.
         private JsonNode Find(ElementNode target)
         {
-            var (node, at) = (_root, document.Root);
+            var (node, at) = (root, document.Root);
             while (at.Index != target.Index)
             {
                 var i = 0;

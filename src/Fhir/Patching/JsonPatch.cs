@@ -5,35 +5,51 @@ using System.Text.Json.Nodes;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>JSON Patch. Numbers and texts that no operation touches keep their digits and escapes. RFC 6902, RFC 6901; R4 http.html#patch.</summary>
-public static class JsonPatch
+/// <summary>
+/// JSON Patch. Numbers and texts that no operation touches keep their digits and escapes. RFC 6902, RFC 6901; R4 http.html#patch.
+/// </summary>
+internal sealed class JsonPatch
 {
     // As JSON has it: only what must be escaped is.
-    internal static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    internal static readonly JsonSerializerOptions Plain = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 1000,
+    };
+
+    private readonly int _maxDepth;
+    private readonly int _maxNodes;
+    private JsonNode? _root;
+    private int _copied;
+
+    private JsonPatch(JsonNode? root, ResourceLimits limits) => (_root, _maxDepth, _maxNodes) = (root, JsonDepth(limits), limits.MaxNodes);
 
     /// <summary>A document with the operations of a patch applied, all or none.</summary>
     /// <param name="document">JSON, UTF-8.</param>
     /// <param name="patch">An array of operations, JSON, UTF-8.</param>
+    /// <param name="limits">How deep what comes out may be, and how many values may be copied.</param>
     /// <param name="issue">Why not, when null.</param>
-    public static byte[]? Apply(ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, out ValidationIssue? issue)
+    public static byte[]? Apply(ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
     {
         issue = null;
         try
         {
-            var root = JsonNode.Parse(document.Span);
-            if (JsonNode.Parse(patch.Span) is not JsonArray operations) throw new PatchException("a patch is an array of operations");
+            var options = new JsonDocumentOptions { MaxDepth = JsonDepth(limits) };
+            var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits);
+            if (JsonNode.Parse(patch.Span, documentOptions: options) is not JsonArray operations) throw new PatchException("a patch is an array of operations");
+            if (operations.Count > ResourcePatch.MaxOperations) throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
             for (var i = 0; i < operations.Count; i++)
             {
                 try
                 {
-                    root = Run(root, operations[i] as JsonObject ?? throw new PatchException("an operation is an object"));
+                    run.Run(operations[i] as JsonObject ?? throw new PatchException("an operation is an object"));
                 }
                 catch (PatchException e)
                 {
                     throw new PatchException($"operation {i + 1}: {e.Message}");
                 }
             }
-            return Encoding.UTF8.GetBytes(root?.ToJsonString(Plain) ?? "null");
+            return Encoding.UTF8.GetBytes(run._root?.ToJsonString(Plain) ?? "null");
         }
         catch (Exception e) when (e is PatchException or JsonException or InvalidOperationException or ArgumentException)
         {
@@ -42,27 +58,38 @@ public static class JsonPatch
         }
     }
 
-    private static JsonNode? Run(JsonNode? root, JsonObject operation)
+    /// <summary>How deep JSON may be nested where elements may by so much: an element is an object in an array in an object.</summary>
+    internal static int JsonDepth(ResourceLimits limits) => Math.Min(limits.MaxDepth * 2 + 2, Plain.MaxDepth);
+
+    private void Run(JsonObject operation)
     {
         var path = Text(operation, "path");
         switch (Text(operation, "op"))
         {
             case "add":
-                return Add(root, path, Value(operation));
+                Add(path, Value(operation));
+                break;
             case "remove":
-                return Remove(root, path, out _);
+                Remove(path);
+                break;
+            case "replace" when path.Length == 0:
+                Add(path, Value(operation));
+                break;
             case "replace":
-                if (path.Length == 0) return Value(operation);
-                Find(root, path);
-                return Add(Remove(root, path, out _), path, Value(operation));
+                Remove(path);
+                Add(path, Value(operation));
+                break;
             case "move":
                 var from = Text(operation, "from");
                 if (path.StartsWith(from + "/", StringComparison.Ordinal)) throw new PatchException("a value is not moved into itself");
-                return Add(Remove(root, from, out var moved), path, moved);
+                Add(path, Remove(from));
+                break;
             case "copy":
-                return Add(root, path, Find(root, Text(operation, "from"))?.DeepClone());
+                Add(path, Copy(Find(Text(operation, "from"))));
+                break;
             case "test":
-                return JsonNode.DeepEquals(Find(root, path), Value(operation)) ? root : throw new PatchException($"the value at {path} is not the one that is tested for");
+                if (!JsonNode.DeepEquals(Find(path), Value(operation))) throw new PatchException($"the value at {path} is not the one that is tested for");
+                break;
             default:
                 throw new PatchException("there is no such operation");
         }
@@ -71,15 +98,14 @@ public static class JsonPatch
     private static string Text(JsonObject operation, string name) =>
         operation[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : throw new PatchException($"'{name}' is missing");
 
-    private static JsonNode? Value(JsonObject operation) => operation.ContainsKey("value") ? operation["value"]?.DeepClone() : throw new PatchException("'value' is missing");
+    private static JsonNode? Value(JsonObject operation) =>
+        operation.ContainsKey("value") ? operation["value"]?.DeepClone() : throw new PatchException("'value' is missing");
 
     private static List<string> Parts(string path)
     {
         if (path.Length > 0 && path[0] != '/') throw new PatchException("a path begins with '/'");
         return [.. path.Split('/').Skip(1).Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
     }
-
-    private static JsonNode? Find(JsonNode? root, string path) => Parts(path).Aggregate(root, (node, part) => Step(node, part, path));
 
     private static JsonNode? Step(JsonNode? node, string part, string path) => node switch
     {
@@ -88,35 +114,52 @@ public static class JsonPatch
         _ => throw new PatchException($"there is nothing at {path}"),
     };
 
-    private static int? Index(string part, int max) =>
-        part.All(char.IsAsciiDigit) && (part.Length == 1 || !part.StartsWith('0')) && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at <= max ? at : null;
+    private static int? Index(string part, int max)
+    {
+        if (!part.All(char.IsAsciiDigit) || (part.Length > 1 && part.StartsWith('0'))) return null;
+        return int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at <= max ? at : null;
+    }
 
-    private static JsonNode? Add(JsonNode? root, string path, JsonNode? value)
+    private JsonNode? Find(string path) => Parts(path).Aggregate(_root, (node, part) => Step(node, part, path));
+
+    private JsonNode? Holder(List<string> parts, string path) => parts[..^1].Aggregate(_root, (node, part) => Step(node, part, path));
+
+    private void Add(string path, JsonNode? value)
     {
         var parts = Parts(path);
-        if (parts.Count == 0) return value;
-        switch (parts[..^1].Aggregate(root, (node, part) => Step(node, part, path)))
+        // Copies into copies: each operation could double what was there, in breadth or in depth.
+        if (parts.Count + Depth(value) > _maxDepth) throw new PatchException("what comes out is nested too deep");
+        if (parts.Count == 0)
+        {
+            _root = value;
+            return;
+        }
+        switch (Holder(parts, path))
         {
             case JsonObject obj:
                 obj[parts[^1]] = value;
-                return root;
+                break;
             case JsonArray array when parts[^1] == "-":
                 array.Add(value);
-                return root;
+                break;
             case JsonArray array when Index(parts[^1], array.Count) is { } at:
                 array.Insert(at, value);
-                return root;
+                break;
             default:
                 throw new PatchException($"there is no place at {path}");
         }
     }
 
-    private static JsonNode? Remove(JsonNode? root, string path, out JsonNode? removed)
+    private JsonNode? Remove(string path)
     {
-        removed = Find(root, path);
+        var removed = Find(path);
         var parts = Parts(path);
-        if (parts.Count == 0) return null;
-        switch (parts[..^1].Aggregate(root, (node, part) => Step(node, part, path)))
+        if (parts.Count == 0)
+        {
+            _root = null;
+            return removed;
+        }
+        switch (Holder(parts, path))
         {
             case JsonObject obj:
                 obj.Remove(parts[^1]);
@@ -125,9 +168,23 @@ public static class JsonPatch
                 array.RemoveAt(Index(parts[^1], array.Count - 1)!.Value);
                 break;
         }
-        return root;
+        return removed;
     }
-}
 
-/// <summary>Why a patch cannot be applied.</summary>
-internal sealed class PatchException(string message) : Exception(message);
+    private JsonNode? Copy(JsonNode? node)
+    {
+        _copied += Size(node);
+        return _copied <= _maxNodes ? node?.DeepClone() : throw new PatchException($"more than {_maxNodes} values are copied");
+    }
+
+    private static int Size(JsonNode? node) => 1 + Children(node).Sum(Size);
+
+    private static int Depth(JsonNode? node) => node is JsonObject or JsonArray ? 1 + Children(node).Select(Depth).DefaultIfEmpty().Max() : 0;
+
+    private static IEnumerable<JsonNode?> Children(JsonNode? node) => node switch
+    {
+        JsonObject obj => obj.Select(p => p.Value),
+        JsonArray array => array,
+        _ => [],
+    };
+}

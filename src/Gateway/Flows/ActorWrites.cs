@@ -2,7 +2,6 @@ using System.Data;
 using System.Security.Cryptography;
 using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Http;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;

@@ -1,4 +1,3 @@
-using PmrGateway.Gateway.Security;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 

@@ -1,5 +1,3 @@
-using PmrGateway.Gateway.Http;
-using PmrGateway.Gateway.Security;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;

@@ -1,5 +1,3 @@
-using PmrGateway.Gateway.Http;
-using PmrGateway.Gateway.Security;
 using PmrGateway.Ipfs;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;

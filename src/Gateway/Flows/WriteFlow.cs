@@ -1,8 +1,7 @@
 using System.Data;
 using System.Text.Json;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Http;
-using PmrGateway.Gateway.Security;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Ipfs;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -204,7 +203,10 @@ public sealed class WriteFlow(
     {
         var edits = new JsonEdits(document);
         Walk(document.Root);
-        return edits.IsEmpty ? document : RequestBody.Parse(edits.Apply()).Value;
+        if (edits.IsEmpty) return document;
+        return ResourceDocument.TryParse(edits.Apply(), out var local, out _)
+            ? local!
+            : throw new InvalidOperationException("a document with other references is a document");
 
         void Walk(ElementNode node)
         {

@@ -1,3 +1,5 @@
+using PmrGateway.Gateway.Options;
+
 namespace PmrGateway.Gateway.Hosting;
 
 /// <summary>Reads the options from pmr.json, the environment and flags, the later ones winning.</summary>

@@ -12,8 +12,11 @@ public class PatchTests
     [InlineData("""{"a":1}""", """[{"op":"replace","path":"/a","value":null}]""", """{"a":null}""")]
     [InlineData("""{"a":{"b":1}}""", """[{"op":"move","from":"/a/b","path":"/c"},{"op":"copy","from":"/c","path":"/d"}]""", """{"a":{},"c":1,"d":1}""")]
     [InlineData("""{"a/b":{"c~d":1}}""", """[{"op":"test","path":"/a~1b/c~0d","value":1.0}]""", """{"a/b":{"c~d":1}}""")]
-    public void A_json_patch_does_what_rfc_6902_says(string document, string patch, string expected) =>
-        Assert.Equal(expected, Encoding.UTF8.GetString(JsonPatch.Apply(Encoding.UTF8.GetBytes(document), Encoding.UTF8.GetBytes(patch), out _)!));
+    public void A_json_patch_does_what_rfc_6902_says(string document, string patch, string expected)
+    {
+        var patched = JsonPatch.Apply(Encoding.UTF8.GetBytes(document), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, out _);
+        Assert.Equal(expected, Encoding.UTF8.GetString(patched!));
+    }
 
     [Theory]
     [InlineData("""[{"op":"remove","path":"/x"}]""", "operation 1: there is nothing at /x")]
@@ -26,18 +29,25 @@ public class PatchTests
     [InlineData("""[""", "")]
     public void A_json_patch_that_cannot_be_applied_names_the_operation(string patch, string reason)
     {
-        Assert.Null(JsonPatch.Apply("""{"b":[1]}"""u8.ToArray(), Encoding.UTF8.GetBytes(patch), out var issue));
+        Assert.Null(JsonPatch.Apply("""{"b":[1]}"""u8.ToArray(), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, out var issue));
         Assert.Contains(reason, issue!.Text);
     }
 
     private static string Operation(string type, string path, string more = "") =>
         $$$"""{"name":"operation","part":[{"name":"type","valueCode":"{{{type}}}"},{"name":"path","valueString":"{{{path}}}"}{{{more}}}]}""";
 
+    private static byte[] Parameters(params string[] operations) =>
+        Encoding.UTF8.GetBytes($"{{\"resourceType\":\"Parameters\",\"parameter\":[{string.Join(',', operations)}]}}");
+
     private static (string? Json, string? Issue) Patch(params string[] operations)
     {
-        var patient = Documents.Parse("""{"resourceType":"Patient","name":[{"family":"A"},{"family":"B"}],"contact":[{"name":{"text":"x"}}],"birthDate":"2000-01-01","_birthDate":{"id":"b"}}""");
-        var result = FhirPathPatch.Apply(patient, Documents.Parse($"{{\"resourceType\":\"Parameters\",\"parameter\":[{string.Join(',', operations)}]}}"), out var issue);
-        return (result is null ? null : Encoding.UTF8.GetString(result), issue?.Text);
+        var patient = Documents.Parse(
+            """
+            {"resourceType":"Patient","name":[{"family":"A"},{"family":"B"}],"contact":[{"name":{"text":"x"}}],
+            "birthDate":"2000-01-01","_birthDate":{"id":"b"}}
+            """);
+        var result = ResourcePatch.Apply(patient, PatchFormat.FhirPathPatch, Parameters(operations));
+        return (result.Document is { } patched ? Encoding.UTF8.GetString(patched.Bytes.Span) : null, result.Issues is [var issue] ? issue.Text : null);
     }
 
     [Fact]
@@ -48,12 +58,16 @@ public class PatchTests
             Operation("insert", "Patient.name", """,{"name":"index","valueInteger":1},{"name":"value","valueHumanName":{"family":"C"}}"""),
             Operation("move", "Patient.name", """,{"name":"source","valueInteger":2},{"name":"destination","valueInteger":0}"""),
             Operation("replace", "Patient.name[1].family", """,{"name":"value","valueString":"D"}"""),
-            Operation("add", "Patient", """,{"name":"name","valueString":"contact"},{"name":"value","part":[{"name":"gender","valueCode":"male"}]}"""),
+            Operation(
+                "add",
+                "Patient",
+                """,{"name":"name","valueString":"contact"},{"name":"value","part":[{"name":"gender","valueCode":"male"}]}"""),
             Operation("delete", "Patient.contact[0].name.text"),
             Operation("delete", "Patient.birthDate"),
             Operation("delete", "Patient.photo"));
         Assert.Null(issue);
-        Assert.Equal("""{"resourceType":"Patient","name":[{"family":"B"},{"family":"D"},{"family":"C"}],"contact":[{"gender":"male"}],"deceasedBoolean":true}""", json);
+        const string Names = """[{"family":"B"},{"family":"D"},{"family":"C"}]""";
+        Assert.Equal($$"""{"resourceType":"Patient","name":{{Names}},"contact":[{"gender":"male"}],"deceasedBoolean":true}""", json);
     }
 
     [Theory]
@@ -68,5 +82,68 @@ public class PatchTests
         Assert.Null(json);
         Assert.StartsWith("operation 2: ", issue, StringComparison.Ordinal);
         Assert.Contains(reason, issue);
+    }
+
+    private static PatchResult JsonPatched(string document, string patch) =>
+        ResourcePatch.Apply(Documents.Parse(document), PatchFormat.JsonPatch, Encoding.UTF8.GetBytes(patch));
+
+    [Fact]
+    public void A_patched_resource_is_a_new_document_and_the_old_one_stays()
+    {
+        var before = Documents.Parse("""{"resourceType":"Patient","id":"a","active":true}""");
+        var result = ResourcePatch.Apply(before, PatchFormat.JsonPatch, """[{"op":"replace","path":"/active","value":false}]"""u8.ToArray());
+        Assert.Empty(result.Issues);
+        Assert.Equal("""{"resourceType":"Patient","id":"a","active":false}""", Encoding.UTF8.GetString(result.Document!.Bytes.Span));
+        Assert.Equal("""{"resourceType":"Patient","id":"a","active":true}""", Encoding.UTF8.GetString(before.Bytes.Span));
+    }
+
+    [Theory]
+    [InlineData("""[{"op":"replace","path":"/resourceType","value":"Group"}]""", "type of a resource")]
+    [InlineData("""[{"op":"replace","path":"/id","value":"b"}]""", "id of a resource")]
+    [InlineData("""[{"op":"remove","path":"/id"}]""", "id of a resource")]
+    [InlineData("""[{"op":"replace","path":"","value":[]}]""", "object")]
+    public void A_patch_makes_no_other_resource_of_it(string patch, string reason)
+    {
+        var result = JsonPatched("""{"resourceType":"Patient","id":"a"}""", patch);
+        Assert.Null(result.Document);
+        Assert.Contains(reason, Assert.Single(result.Issues).Text);
+    }
+
+    [Fact]
+    public void A_fhirpath_patch_is_a_parameters_resource()
+    {
+        var result = ResourcePatch.Apply(Documents.Parse("""{"resourceType":"Patient"}"""), PatchFormat.FhirPathPatch, """{"resourceType":"Patient"}"""u8.ToArray());
+        Assert.Null(result.Document);
+        Assert.Contains("Parameters", Assert.Single(result.Issues).Text);
+    }
+
+    [Theory]
+    [InlineData("/x/-", "copied")]
+    [InlineData("/x/0/a", "too deep")]
+    public void Copies_of_copies_end_at_the_limits(string to, string reason)
+    {
+        var copies = string.Join(',', Enumerable.Repeat($$"""{"op":"copy","from":"/x","path":"{{to}}"}""", 200));
+        var result = JsonPatched("""{"resourceType":"Patient","x":[{"b":1}]}""", $"[{copies}]");
+        Assert.Null(result.Document);
+        Assert.Contains(reason, Assert.Single(result.Issues).Text);
+    }
+
+    [Fact]
+    public void A_patch_has_a_thousand_operations_at_most()
+    {
+        var tests = string.Join(',', Enumerable.Repeat("""{"op":"test","path":"/resourceType","value":"Patient"}""", 1001));
+        Assert.Contains("at most 1000", Assert.Single(JsonPatched("""{"resourceType":"Patient"}""", $"[{tests}]").Issues).Text);
+        var deletes = Parameters([.. Enumerable.Repeat(Operation("delete", "Patient.name"), 1001)]);
+        var result = ResourcePatch.Apply(Documents.Parse("""{"resourceType":"Patient"}"""), PatchFormat.FhirPathPatch, deletes);
+        Assert.Contains("at most 1000", Assert.Single(result.Issues).Text);
+    }
+
+    [Fact]
+    public void The_limits_hold_for_what_comes_out_of_a_patch()
+    {
+        var document = Documents.Parse("""{"resourceType":"Patient"}""");
+        var patch = """[{"op":"add","path":"/name","value":[{"given":["a","b","c","d","e"]}]}]"""u8.ToArray();
+        Assert.Null(ResourcePatch.Apply(document, PatchFormat.JsonPatch, patch, new ResourceLimits(MaxNodes: 6)).Document);
+        Assert.NotNull(ResourcePatch.Apply(document, PatchFormat.JsonPatch, patch, new ResourceLimits(MaxNodes: 60)).Document);
     }
 }

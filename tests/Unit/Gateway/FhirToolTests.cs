@@ -13,7 +13,7 @@ public sealed class FhirToolTests : IDisposable
     private static (int Exit, string Out, string Error) Pmr(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath() };
-        start.ArgumentList.Add(typeof(PmrGateway.Gateway.Hosting.GatewayOptions).Assembly.Location);
+        start.ArgumentList.Add(typeof(PmrGateway.Gateway.Options.GatewayOptions).Assembly.Location);
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();

@@ -1,0 +1,38 @@
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>
+/// FHIR batch: each entry a request of its own, done as if it had come alone. A transaction comes to the same address and is passed on.
+/// https://hl7.org/fhir/R4/http.html#transaction
+/// </summary>
+internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
+{
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
+    {
+        var body = await call.Request.ReadBody(cancellation);
+        if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        var type = body.Value.Root.StringAt("type");
+        if (body.Value.ResourceType != "Bundle" || type is not (Interaction.Transaction or Interaction.Batch))
+        {
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.Malformed,
+                "the base takes a Bundle of type transaction or batch; a document goes to /Bundle",
+                "Bundle.type"));
+        }
+        var entries = BundleEntry.Of(body.Value);
+        if (entries.Failure is { } malformed) return FhirResponse.From(malformed);
+        return type == Interaction.Transaction
+            ? await transaction.RunAsync(call, entries.Value, cancellation)
+            : await RunAsync(call, entries.Value, cancellation);
+    }
+
+    private async Task<FhirResponse> RunAsync(FhirCall call, List<BundleEntry> entries, CancellationToken cancellation)
+    {
+        var answer = new BundleWriter("batch-response", null);
+        foreach (var entry in entries)
+            answer.ResponseEntry(await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation), baseUrl.Fhir);
+        return new FhirResponse(200, answer.ToJson());
+    }
+}

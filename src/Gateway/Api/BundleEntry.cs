@@ -1,0 +1,61 @@
+using System.Text.Json;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>An entry of a transaction or batch, before anything is done about it.</summary>
+/// <param name="Index">Its place.</param>
+/// <param name="FullUrl">How other entries point to it; null: not at all.</param>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Url">Path and query below the FHIR base.</param>
+/// <param name="IfNoneExist">Condition of a create, or null.</param>
+/// <param name="IfMatch">Version of an update, or null.</param>
+/// <param name="Resource">Its resource, or null.</param>
+internal sealed record BundleEntry(
+    int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, string? IfMatch, ElementNode? Resource)
+{
+    private const int MaxEntries = 10_000;
+
+    /// <summary>Its path in the Bundle, for issues.</summary>
+    public string Path => $"Bundle.entry[{Index}]";
+
+    /// <summary>What it asks for, without a query.</summary>
+    public string Target => Url.Split('?')[0];
+
+    /// <summary>The entries of a Bundle.</summary>
+    public static Result<List<BundleEntry>> Of(ResourceDocument bundle)
+    {
+        var entries = new List<BundleEntry>();
+        foreach (var node in bundle.Root.ItemsAt("entry"))
+        {
+            var at = $"Bundle.entry[{entries.Count}]";
+            if (node["request"] is not { } request
+                || request.StringAt("method") is not { } method
+                || request.StringAt("url") is not { } url)
+            {
+                return Outcome.Of(OutcomeCategory.Malformed, "an entry needs request.method and request.url", at + ".request");
+            }
+            if (node["resource"] is { Kind: not JsonTokenType.StartObject })
+                return Outcome.Of(OutcomeCategory.Malformed, "a resource is an object", at + ".resource");
+            entries.Add(new BundleEntry(
+                entries.Count, node.StringAt("fullUrl"), method, url,
+                request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"]));
+            if (entries.Count > MaxEntries)
+                return Outcome.Of(OutcomeCategory.TooLarge, $"a Bundle has at most {MaxEntries} entries", "Bundle.entry");
+        }
+        return entries;
+    }
+
+    /// <summary>Its resource as a document of its own; null: it has none.</summary>
+    public ResourceDocument? Document()
+    {
+        if (Resource is not { } resource) return null;
+        return ResourceDocument.TryParse(resource.RawBytes.ToArray(), out var document, out _)
+            ? document!
+            : throw new InvalidOperationException("an object inside a document is a document");
+    }
+
+    /// <summary>The entry as a request of its own.</summary>
+    public FhirRequest AsRequest() => FhirRequest.OfEntry(Method, Url, Document()) with { IfNoneExist = IfNoneExist, IfMatch = IfMatch };
+}

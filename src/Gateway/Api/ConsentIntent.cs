@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Numerics;
+using Hl7.Fhir.Model;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>
+/// Operation Consent/$intent: the EIP-712 typed data that a patient's wallet signs for a Consent: of an active one the grant (typedData,
+/// salt, nonce, deadline), of one that has granted before, by its id, the revocation of that too (revoke: typedData, nonce, deadline).
+/// https://hl7.org/fhir/R4/operations.html
+/// </summary>
+internal sealed class ConsentIntent(Denials denials, Validator validator, ConsentWrites consents, ConsentIntents intents)
+{
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
+    {
+        Task<FhirResponse> Refuse(Outcome outcome) => denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, outcome);
+        if (call.Refusal is { } refusal) return await Refuse(refusal);
+        var body = await call.Request.ReadBody(cancellation);
+        if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        var report = validator.Validate(body.Value);
+        if (!report.IsValid) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, report.Errors));
+        if (body.Value.ResourceType != call.Type)
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
+        if (ConsentReader.Read(body.Value, out var issues) is not { } terms)
+            return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
+        if (terms.Patient != call.Caller.Requester.Patient)
+            return await Refuse(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));
+
+        var parameters = new Parameters();
+        if (body.Value.Root.StringAt("status") == "active")
+        {
+            if (consents.IntentFor(terms) is not { } made) return await Refuse(Outcome.NotFound);
+            parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
+            parameters.Add("salt", new Base64Binary(made.Salt));
+            parameters.Add("nonce", Text(made.Intent.Nonce));
+            parameters.Add("deadline", Text(made.Intent.Deadline));
+        }
+        if (body.Value.Id is { } id && consents.RevocationFor(terms.Patient, id) is { } revocation)
+        {
+            var revoke = new Parameters.ParameterComponent { Name = "revoke" };
+            revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });
+            revoke.Part.Add(new() { Name = "nonce", Value = Text(revocation.Nonce) });
+            revoke.Part.Add(new() { Name = "deadline", Value = Text(revocation.Deadline) });
+            parameters.Parameter.Add(revoke);
+        }
+        return new FhirResponse(200, FhirTyped.ToJson(parameters));
+    }
+
+    private static FhirString Text(BigInteger number) => new(number.ToString(CultureInfo.InvariantCulture));
+}

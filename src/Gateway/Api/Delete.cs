@@ -1,0 +1,17 @@
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>FHIR delete: ends a resource; its versions stay for who may see them. https://hl7.org/fhir/R4/http.html#delete</summary>
+internal sealed class Delete(Writes writes, Denials denials)
+{
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
+    {
+        if (call.Refusal is { } refusal) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
+        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
+        if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
+        return current.Value.IsDeleted
+            ? FhirResponse.NoContent
+            : await writes.RunAsync(call.Caller, new WriteRequest(null, call.Type, call.Id, current.Value), cancellation);
+    }
+}

@@ -1,0 +1,46 @@
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>From method and path to one interaction, by the table of routes.</summary>
+internal sealed class FhirApi(FhirRoutes routes, Denials denials)
+{
+    /// <summary>What the API offers.</summary>
+    public RouteTable Routes { get; } = new(routes.Rows);
+
+    /// <summary>Runs a request of a known caller.</summary>
+    public async Task<FhirResponse> RunAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
+    {
+        var path = request.Segments;
+        var route = Routes.Find(request.Method, path);
+        if (caller.RefuseAll() is { } refusal)
+            return await denials.AnswerAsync(caller, route?.Interaction ?? Interaction.Operation, string.Join('/', path.Take(2)), refusal);
+        return route is null ? NotOffered(path) : await route.Handler(new FhirCall(caller, request, route, this), cancellation);
+    }
+
+    /// <summary>Runs a request that needs no caller; null: it needs one.</summary>
+    public Task<FhirResponse>? RunOpenAsync(FhirRequest request, CancellationToken cancellation) =>
+        Routes.Find(request.Method, request.Segments) is { IsOpen: true } route
+            ? route.Handler(new FhirCall(Caller.Nobody, request, route, this), cancellation)
+            : null;
+
+    /// <summary>Runs an entry of a Bundle. A Bundle inside a Bundle would be a loop with one more turn than anyone asked for.</summary>
+    public Task<FhirResponse> RunEntryAsync(Caller caller, FhirRequest entry, CancellationToken cancellation) =>
+        entry.Segments.Count == 0 ? Task.FromResult(NotOffered(entry.Segments)) : RunAsync(caller, entry, cancellation);
+
+    /// <summary>What may be asked of a path. It says what the table has, and nothing of what is stored.</summary>
+    public FhirResponse Options(IReadOnlyList<string> path) =>
+        NotOffered(path) is { Allow: { } allow } ? FhirResponse.NoContent with { Allow = allow } : FhirResponse.From(Outcome.NotFound);
+
+    private FhirResponse NotOffered(IReadOnlyList<string> path)
+    {
+        if (Routes.AllowedAt(path) is { } allow) return NotOffered(allow);
+        if (path.Count > 0 && !FhirSchema.R4.IsResourceType(path[0]))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "no such resource type"));
+        return path.Count > 1 && !FhirTypes.IsId(path[1]) ? FhirResponse.From(Outcome.NotFound) : NotOffered("OPTIONS");
+    }
+
+    private static FhirResponse NotOffered(string allow) =>
+        FhirResponse.From(Outcome.Of(OutcomeCategory.NotSupported, "this interaction is not offered: see metadata")) with { Allow = allow };
+}

@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>A FHIR request, whether it came alone or as an entry of a Bundle.</summary>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Segments">Path below the FHIR base.</param>
+/// <param name="Query">Query parameters.</param>
+/// <param name="ReadBody">Reads the body as a resource.</param>
+internal sealed record FhirRequest(
+    string Method,
+    IReadOnlyList<string> Segments,
+    IReadOnlyList<KeyValuePair<string, StringValues>> Query,
+    Func<CancellationToken, Task<Result<ResourceDocument>>> ReadBody)
+{
+    /// <summary>Version of If-Match, or null.</summary>
+    public string? IfMatch { get; init; }
+
+    /// <summary>Query of If-None-Exist, or null.</summary>
+    public string? IfNoneExist { get; init; }
+
+    /// <summary>The HTTP request, where it came alone: a Binary's bytes and the Accept header are there.</summary>
+    public HttpRequest? Http { get; init; }
+
+    /// <summary>A request of a Bundle entry.</summary>
+    public static FhirRequest OfEntry(string method, string url, ResourceDocument? resource)
+    {
+        var question = url.IndexOf('?');
+        var path = question < 0 ? url : url[..question];
+        var query = question < 0 ? [] : QueryHelpers.ParseQuery(url[question..]).ToList();
+        return new FhirRequest(method, path.Split('/', StringSplitOptions.RemoveEmptyEntries), query, Body);
+
+        Task<Result<ResourceDocument>> Body(CancellationToken cancellation) => Task.FromResult<Result<ResourceDocument>>(
+            resource is null ? Outcome.Of(OutcomeCategory.Malformed, "the entry has no resource", "Bundle.entry.resource") : resource);
+    }
+}

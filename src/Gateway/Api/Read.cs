@@ -1,0 +1,64 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>FHIR read: the current version of a resource. https://hl7.org/fhir/R4/http.html#read</summary>
+internal sealed class Read(RecordStore records, ReadFlow flow)
+{
+    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => VersionAsync(call, null, cancellation);
+
+    /// <summary>One version of a resource; null: the current one.</summary>
+    public Task<FhirResponse> VersionAsync(FhirCall call, long? version, CancellationToken cancellation) => flow.RunAsync(
+        call.Caller,
+        call.AsRead(),
+        access => Find(access, call.Type, call.Id, version),
+        opened => Respond(opened[0], call.Request.Http, ReadFlow.Receipt(opened)),
+        cancellation);
+
+    /// <summary>A resource as JSON: a Binary's bytes become its <c>data</c>.</summary>
+    public static byte[] AsResource(OpenedRecord opened)
+    {
+        if (opened.Version.Facts.Type != "Binary") return opened.Content;
+        var (version, facts) = (opened.Version, opened.Version.Facts);
+        var json = new StringBuilder(opened.Content.Length * 4 / 3 + 256)
+            .Append($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
+            .Append($"\"lastUpdated\":\"{FhirInstant.Format(version.LastUpdated)}\"}}")
+            .Append($",\"contentType\":{JsonSerializer.Serialize(version.ContentType)}");
+        if (facts.Patients.Count > 0) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{facts.Patients[0]}\"}}");
+        if (opened.Content.Length > 0) json.Append(",\"data\":\"").Append(Convert.ToBase64String(opened.Content)).Append('"');
+        return Encoding.UTF8.GetBytes(json.Append('}').ToString());
+    }
+
+    private Found Find(AccessQuery access, string type, string id, long? version) => records.Read(access, type, id, version) switch
+    {
+        null => new Found([], Outcome.NotFound),
+        { IsDeleted: true } => new Found([], Outcome.Of(OutcomeCategory.Gone, "the resource was deleted")),
+        var found => new Found([found]),
+    };
+
+    // What a sender wrote as contentType goes into a header only if a header can hold it.
+    private static string HeaderSafe(string contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out _) && contentType.All(c => c is >= ' ' and <= '~')
+            ? contentType
+            : "application/octet-stream";
+
+    private static FhirResponse Respond(OpenedRecord opened, HttpRequest? http, string receipt)
+    {
+        // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
+        var asBytes = opened.Version.Facts.Type == "Binary"
+            && http is not null
+            && !RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]);
+        return new FhirResponse(200, asBytes ? opened.Content : AsResource(opened))
+        {
+            ContentType = asBytes ? HeaderSafe(opened.Version.ContentType!) : FhirResponse.FhirJson + "; charset=utf-8",
+            Version = opened.Version.Version,
+            LastModified = opened.Version.LastUpdated,
+            Decision = receipt,
+        };
+    }
+}

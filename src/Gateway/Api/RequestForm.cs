@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>Reads the form of a search, up to a limit.</summary>
+internal static class RequestForm
+{
+    /// <summary>Bytes of a form, at most: as many as a URL of the same parameters may have, several times.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    private static readonly FormOptions Options = new()
+    {
+        BufferBody = false,
+        BufferBodyLengthLimit = MaxBytes,
+        KeyLengthLimit = 256,
+        ValueLengthLimit = MaxBytes,
+        ValueCountLimit = 1024,
+    };
+
+    /// <summary>The parameters, or why there are none.</summary>
+    public static async Task<Result<IReadOnlyList<KeyValuePair<string, StringValues>>>> ReadAsync(
+        HttpRequest? request, CancellationToken cancellation)
+    {
+        var type = request?.ContentType?.Split(';')[0].Trim();
+        if (request is null || !string.Equals(type, "application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
+            return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "_search takes application/x-www-form-urlencoded");
+        if (request.ContentLength > MaxBytes) return TooLarge();
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+            limit.MaxRequestBodySize = MaxBytes;
+        try
+        {
+            return (await new FormFeature(request, Options).ReadFormAsync(cancellation)).ToList();
+        }
+        catch (InvalidDataException)
+        {
+            return TooLarge();
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            return TooLarge();
+        }
+    }
+
+    private static Outcome TooLarge() => Outcome.Of(OutcomeCategory.TooLarge, $"the form of a search is larger than {MaxBytes} bytes");
+}

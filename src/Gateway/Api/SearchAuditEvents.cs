@@ -1,0 +1,43 @@
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>
+/// FHIR search of AuditEvent, who read what: the patient's own entries, newest first; nothing for anybody else.
+/// https://hl7.org/fhir/R4/auditevent.html
+/// </summary>
+internal sealed class SearchAuditEvents(AuditLog audit, Denials denials, BaseUrl baseUrl, TimeProvider time)
+{
+    private const int DefaultCount = 50;
+    private const int MaxCount = 500;
+
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
+    {
+        var caller = call.Caller;
+        if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, refusal);
+        var (count, cursor) = (DefaultCount, long.MaxValue);
+        string? patient = null;
+        foreach (var (key, value) in call.Request.Query)
+        {
+            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
+            else if (key == "_cursor" && long.TryParse(value, out var c)) cursor = c;
+            else if (key == "patient") patient = value.ToString().Replace("Patient/", "", StringComparison.Ordinal);
+            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "AuditEvent is searched by patient, _count and _cursor"));
+        }
+        var own = caller.Requester.Patient;
+        var (page, total) = own is null || (patient is not null && patient != own) ? ([], 0) : audit.Of(own, null, cursor, count);
+        await audit.AppendAsync(caller.Entry(
+            time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own)));
+        var bundle = new BundleWriter("searchset", total);
+        var self = $"{baseUrl.Fhir}/AuditEvent?patient={own}";
+        bundle.Link("self", self);
+        if (page.Count == count) bundle.Link("next", $"{self}&_count={count}&_cursor={page[^1].Seq}");
+        foreach (var (_, entry) in page)
+            bundle.SearchEntry($"{baseUrl.Fhir}/AuditEvent/{entry.Id}", FhirTyped.ToJson(AuditEntryResource.Of(entry)), "match");
+        cancellation.ThrowIfCancellationRequested();
+        return new FhirResponse(200, bundle.ToJson());
+    }
+}

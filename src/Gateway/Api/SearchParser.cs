@@ -1,0 +1,130 @@
+using Microsoft.Extensions.Primitives;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>A search request as it was understood.</summary>
+/// <param name="Query">What to find.</param>
+/// <param name="Includes">Search parameters whose targets come along.</param>
+/// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
+internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Includes, string Self);
+
+/// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
+internal sealed class SearchParser(SearchIndexer indexer)
+{
+    private const int DefaultCount = 50;
+    private const int MaxCount = 500;
+    private const int MaxValues = 200;
+    private static readonly string[] Ignored = ["_format", "_pretty", "_total"];
+
+    /// <summary>Parses the parameters of a search over a type.</summary>
+    public Result<ParsedSearch> Parse(string type, IEnumerable<KeyValuePair<string, StringValues>> parameters)
+    {
+        var criteria = new List<SearchCriterion>();
+        var includes = new List<string>();
+        var self = new List<string>();
+        var (count, cursor) = (DefaultCount, 0L);
+        foreach (var (key, values) in parameters)
+        {
+            if (Ignored.Contains(key)) continue;
+            foreach (var value in values)
+            {
+                if (string.IsNullOrEmpty(value)) continue;
+                if (key == "_cursor")
+                {
+                    if (!long.TryParse(value, out cursor) || cursor < 0) return Bad(key, "a cursor of a next link");
+                    continue;
+                }
+                self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
+                if (key == "_summary" && value == "count") count = 0;
+                else if (key == "_count" && int.TryParse(value, out count) && count >= 0) count = Math.Min(count, MaxCount);
+                else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
+                else if (key == "_include" && Include(type, value) is { } include) includes.Add(include);
+                else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
+                else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);
+                else return Bad(key, Allowed(type));
+            }
+        }
+        return new ParsedSearch(new SearchQuery(type, criteria, count, cursor), includes, string.Join('&', self));
+    }
+
+    private static Outcome Bad(string key, string allowed) => Outcome.Of(
+        OutcomeCategory.Malformed, $"the search parameter '{(key.Length > 40 ? key[..40] : key)}' is not understood: {allowed}");
+
+    private string Allowed(string type)
+    {
+        var codes = indexer.ParametersOf(type).Select(p => p.Code);
+        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _include; with a value of its type";
+    }
+
+    private string? Include(string type, string value)
+    {
+        var parts = value.Split(':');
+        var isReference = parts.Length is 2 or 3
+            && parts[0] == type
+            && indexer.ParametersOf(type).Any(p => p.Code == parts[1] && p.Type == "reference");
+        return isReference ? parts[1] : null;
+    }
+
+    private SearchCriterion? Criterion(string type, string key, string value)
+    {
+        var (code, modifier) = key.Split(':') is [var c, var m] ? (c, m) : (key, null);
+        var kind = code switch
+        {
+            "_id" => "id",
+            "_lastUpdated" => "date",
+            _ => indexer.ParametersOf(type).FirstOrDefault(p => p.Code == code).Type,
+        };
+        if (kind is null || (modifier is not null && (kind != "reference" || !FhirSchema.R4.IsResourceType(modifier)))) return null;
+        var values = new List<SearchValue>();
+        foreach (var text in SplitValues(value))
+        {
+            if (Value(kind, code, modifier, text) is not { } parsed) return null;
+            values.Add(parsed);
+        }
+        return values.Count <= MaxValues ? new SearchCriterion(code, kind, values) : null;
+    }
+
+    private static SearchValue? Value(string kind, string code, string? modifier, string text)
+    {
+        switch (kind)
+        {
+            case "id":
+                return new SearchValue(null, text);
+            case "token":
+                var bar = text.IndexOf('|');
+                if (bar < 0) return new SearchValue(null, text);
+                return new SearchValue(text[..bar], bar == text.Length - 1 ? null : text[(bar + 1)..]);
+            case "reference":
+                if (FhirReference.TryParse(text, out var reference)) return new SearchValue(reference.Type, reference.Id);
+                if (text.Contains('/') || text.Contains(':')) return new SearchValue(null, text);
+                return new SearchValue(modifier ?? (code == "patient" ? "Patient" : null), text);
+            default:
+                var prefix = text.Length > 2 && char.IsAsciiLetter(text[0]) ? text[..2] : "eq";
+                if (prefix is not ("eq" or "ne" or "lt" or "le" or "gt" or "ge")) return null;
+                var date = text.StartsWith(prefix, StringComparison.Ordinal) ? text[2..] : text;
+                return FhirDate.Range(date) is { } range
+                    ? new SearchValue(null, null, prefix, range.From.ToUnixTimeMilliseconds(), range.To.ToUnixTimeMilliseconds())
+                    : null;
+        }
+    }
+
+    // A comma separates alternatives unless a backslash stands before it (R4 search.html, "escaping").
+    private static IEnumerable<string> SplitValues(string value)
+    {
+        var current = new System.Text.StringBuilder();
+        for (var i = 0; i < value.Length; i++)
+        {
+            if (value[i] == '\\' && i + 1 < value.Length) current.Append(value[++i]);
+            else if (value[i] == ',')
+            {
+                yield return current.ToString();
+                current.Clear();
+            }
+            else current.Append(value[i]);
+        }
+        yield return current.ToString();
+    }
+}

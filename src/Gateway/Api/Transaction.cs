@@ -1,0 +1,170 @@
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>FHIR transaction: all entries or none. https://hl7.org/fhir/R4/http.html#transaction</summary>
+internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes, Patch patch, BaseUrl baseUrl)
+{
+    // What an entry is about. Exists: nothing has to be written, Current is the answer.
+    private readonly record struct Planned(string Type, string Id, StoredVersion? Current, bool Exists);
+
+    /// <summary>(1) each entry gets its id, (2) is prepared, (3) all are committed, (4) reads see what was written.</summary>
+    public async Task<FhirResponse> RunAsync(FhirCall call, List<BundleEntry> entries, CancellationToken cancellation)
+    {
+        // (1) Ids first, so that the others can point to it.
+        var caller = call.Caller;
+        var plan = new Planned[entries.Count];
+        var links = new Dictionary<string, string>(StringComparer.Ordinal);
+        var newPatients = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var entry in entries)
+        {
+            var planned = await PlanAsync(caller, entry, cancellation);
+            if (planned.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
+            var (type, id, current, exists) = plan[entry.Index] = planned.Value;
+            if (entry.FullUrl is { } url && entry.Method != "GET" && !links.TryAdd(url, $"{type}/{id}"))
+                return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries have the same fullUrl"), entry);
+            if (type == "Patient" && current is null && !exists) newPatients.Add(id);
+        }
+
+        // (2)
+        var prepared = new Dictionary<int, PreparedWrite>();
+        foreach (var entry in entries)
+        {
+            if (entry.Method == "GET" || plan[entry.Index].Exists) continue;
+            var request = await WriteAsync(caller, entry, plan[entry.Index], links, cancellation);
+            if (request.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
+            var write = await flow.PrepareAsync(caller, request.Value, newPatients, cancellation);
+            if (write.Failure is { } refused) return await RefuseAsync(caller, refused, entry);
+            prepared[entry.Index] = write.Value;
+        }
+
+        // (3)
+        if (await flow.CommitAsync(caller, [.. prepared.Values], cancellation) is { } broken) return FhirResponse.From(broken);
+
+        // (4)
+        var answer = new BundleWriter("transaction-response", null);
+        foreach (var entry in entries)
+        {
+            var response = prepared.TryGetValue(entry.Index, out var done) ? Writes.Written(done)
+                : entry.Method == "GET" ? await call.Api.RunEntryAsync(caller, FhirRequest.OfEntry("GET", entry.Url, null), cancellation)
+                : Writes.Existing(plan[entry.Index].Current!);
+            var isAsked = entry.Method == "GET" || response.Status >= 400;
+            answer.ResponseEntry(isAsked ? response : response with { Body = default }, baseUrl.Fhir);
+        }
+        return new FhirResponse(200, answer.ToJson());
+    }
+
+    private async Task<Result<Planned>> PlanAsync(Caller caller, BundleEntry entry, CancellationToken cancellation)
+    {
+        var path = entry.Target.Split('/');
+        var type = path[0];
+        if (!FhirSchema.R4.IsResourceType(type))
+            return Outcome.Of(OutcomeCategory.Malformed, "request.url begins with no resource type");
+        switch (entry.Method)
+        {
+            case "GET":
+                return new Planned(type, "", null, false);
+            case "POST" when path.Length == 1 && entry.Resource is { } resource:
+                return await PlanCreateAsync(caller, entry, type, resource, cancellation);
+            case "PUT" or "PATCH" or "DELETE" when RefusalOf(caller, entry.Method, type) is { } refusal:
+                return refusal;
+            case "PUT" or "PATCH" or "DELETE" when path.Length == 2 && FhirTypes.IsId(path[1]):
+                return await PlanChangeAsync(caller, entry, type, path[1], cancellation);
+            default:
+                return Outcome.Of(
+                    OutcomeCategory.NotSupported,
+                    "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance, or a GET");
+        }
+    }
+
+    private static Outcome? RefusalOf(Caller caller, string method, string type) => method switch
+    {
+        "PUT" => caller.Refuse(type, ScopeAction.Update),
+        "PATCH" => Patch.Refusal(caller, type),
+        _ => caller.Refuse(type, ScopeAction.Delete),
+    };
+
+    private async Task<Result<Planned>> PlanCreateAsync(
+        Caller caller, BundleEntry entry, string type, ElementNode resource, CancellationToken cancellation)
+    {
+        if (resource.StringAt("resourceType") != type)
+            return Outcome.Of(OutcomeCategory.Malformed, $"the resource is not the {type} that request.url says");
+        if (type == "Bundle") return Outcome.Of(OutcomeCategory.NotSupported, "a document is posted to /Bundle on its own");
+        if (caller.Refuse(type, ScopeAction.Create) is { } refusal) return refusal;
+        var planned = new Planned(type, ResourceId.New(), null, false);
+        if (entry.IfNoneExist is null) return planned;
+        var existing = await writes.ExistingAsync(caller, type, entry.IfNoneExist, cancellation);
+        if (existing.Failure is { } failure) return failure;
+        return existing.Value is { } found ? new Planned(type, found.Facts.Id, found, true) : planned;
+    }
+
+    private async Task<Result<Planned>> PlanChangeAsync(
+        Caller caller, BundleEntry entry, string type, string id, CancellationToken cancellation)
+    {
+        var current = await writes.CurrentAsync(caller, type, id, entry.IfMatch, cancellation);
+        if (current.Failure is { } missing) return missing;
+        if (entry.Method == "PUT" && entry.Resource?.StringAt("id") != id)
+            return Outcome.Of(OutcomeCategory.Malformed, "the resource's id is not the one in request.url");
+        return new Planned(type, id, current.Value, entry.Method == "DELETE" && current.Value.IsDeleted);
+    }
+
+    private async Task<Result<WriteRequest>> WriteAsync(
+        Caller caller, BundleEntry entry, Planned planned, Dictionary<string, string> links, CancellationToken cancellation)
+    {
+        var (type, id, current, _) = planned;
+        if (entry.Method == "DELETE") return new WriteRequest(null, type, id, current);
+        if (entry.Document() is not { } document) return Outcome.Of(OutcomeCategory.Malformed, "the entry has no resource");
+        if (entry.Method == "PATCH")
+        {
+            var body = Patch.Of(document);
+            if (body.Failure is { } unreadable) return unreadable;
+            var patched = await patch.ApplyAsync(caller, current!, body.Value, cancellation);
+            if (patched.Failure is { } refused) return refused;
+            document = patched.Value;
+        }
+        var rewritten = await RewriteAsync(caller, document, links, cancellation);
+        return rewritten.Failure is { } failure ? failure : Writes.RequestFor(rewritten.Value, type, id, current);
+    }
+
+    // References to other entries, and conditional references, become references to resources here (R4 http.html, "transaction").
+    private async Task<Result<ResourceDocument>> RewriteAsync(
+        Caller caller, ResourceDocument document, Dictionary<string, string> links, CancellationToken cancellation)
+    {
+        var edits = new JsonEdits(document);
+        foreach (var node in EntryLinks.Rewrite(document, edits, links))
+        {
+            var (type, query) = (node.Text.Split('?')[0], node.Text[(node.Text.IndexOf('?') + 1)..]);
+            if (!links.TryGetValue(node.Text, out var target))
+            {
+                var found = await writes.ExistingAsync(caller, type, query, cancellation);
+                if (found.Failure is { } failure) return failure;
+                if (found.Value is null)
+                    return Outcome.Of(OutcomeCategory.PreconditionFailed, $"a conditional reference to {type} matches nothing");
+                links[node.Text] = target = $"{type}/{found.Value.Facts.Id}";
+            }
+            edits.ReplaceString(node, target);
+        }
+        return edits.IsEmpty ? document : RequestBody.Parse(edits.Apply());
+    }
+
+    private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, BundleEntry entry)
+    {
+        await denials.AnswerAsync(caller, Interaction.Transaction, entry.Target, outcome);
+        return Failed(outcome, entry);
+    }
+
+    private static FhirResponse Failed(Outcome outcome, BundleEntry entry) => FhirResponse.From(outcome with
+    {
+        Issues =
+        [
+            .. outcome.Issues.Select(i => i with
+            {
+                Expression = i.Expression.Length == 0 ? entry.Path : $"{entry.Path}.resource.{i.Expression}",
+            }),
+        ],
+    });
+}

@@ -1,0 +1,59 @@
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>What kind of requester it is.</summary>
+public enum CallerKind
+{
+    /// <summary>The operator of this gateway.</summary>
+    Operator,
+
+    /// <summary>A hospital's or insurer's system.</summary>
+    System,
+
+    /// <summary>A practitioner.</summary>
+    Practitioner,
+
+    /// <summary>A patient.</summary>
+    Patient,
+
+    /// <summary>A client with a good token that is bound to no registered actor: known, and refused everything.</summary>
+    Unbound,
+}
+
+/// <summary>An authenticated requester with what the token lets it do.</summary>
+/// <param name="Kind">What kind.</param>
+/// <param name="ActorKind">What its actor is on the chain.</param>
+/// <param name="Requester">Who it is to the consent decision.</param>
+/// <param name="Client">OAuth client id.</param>
+/// <param name="Scopes">Resource scopes of the token.</param>
+public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requester, string Client, SmartScopes Scopes)
+{
+    /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
+    public static Caller Nobody { get; } =
+        new(CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "", new SmartScopes([]));
+
+    /// <summary>Whether it may write clinical records: a hospital's system or practitioner.</summary>
+    public bool IsHospital => Kind is CallerKind.System or CallerKind.Practitioner
+        && ActorKind is ActorKind.Hospital or ActorKind.Practitioner;
+
+    /// <summary>Why this requester is refused whatever is asked; null where it depends on what is asked.</summary>
+    public Outcome? RefuseAll() => Kind == CallerKind.Unbound
+        ? Outcome.Of(OutcomeCategory.Forbidden, "this client is not bound to a registered actor")
+        : Requester.IsActive ? null
+        : Outcome.Of(OutcomeCategory.Forbidden, "the actor is not active on the chain");
+
+    /// <summary>Whether the scopes allow an action on a type; else the refusal.</summary>
+    public Outcome? Refuse(string type, ScopeAction action)
+    {
+        if (RefuseAll() is { } nothing) return nothing;
+        var allowed = Kind switch
+        {
+            CallerKind.System or CallerKind.Operator => Scopes.Allow("system", type, action),
+            CallerKind.Practitioner => Scopes.Allow("user", type, action),
+            _ => Scopes.Allow("patient", type, action) || Scopes.Allow("user", type, action),
+        };
+        if (allowed) return null;
+        return Outcome.Of(OutcomeCategory.Forbidden, $"the token's scopes do not allow {action.ToString().ToLowerInvariant()} on {type}");
+    }
+}

@@ -1,0 +1,60 @@
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>An answer before it is written: status, body and headers.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Body">The body; empty for none.</param>
+public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
+{
+    /// <summary>The media type of FHIR in JSON.</summary>
+    public const string FhirJson = "application/fhir+json";
+
+    /// <summary>MIME type of the body.</summary>
+    public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
+
+    /// <summary>Version for ETag, or null.</summary>
+    public long? Version { get; init; }
+
+    /// <summary>Instant for Last-Modified, or null.</summary>
+    public DateTimeOffset? LastModified { get; init; }
+
+    /// <summary>Path below the FHIR base for Location, or null.</summary>
+    public string? Location { get; init; }
+
+    /// <summary>The decision receipt: why the data was released and at which block, or null.</summary>
+    public string? Decision { get; init; }
+
+    /// <summary>The methods that the path has, for Allow; null: not told.</summary>
+    public string? Allow { get; init; }
+
+    /// <summary>Why the request was not done; null: it was.</summary>
+    public Outcome? Failure { get; init; }
+
+    /// <summary>An answer without a body.</summary>
+    public static FhirResponse NoContent { get; } = new(204, default(ReadOnlyMemory<byte>));
+
+    /// <summary>The answer to a request that failed.</summary>
+    public static FhirResponse From(Outcome outcome) => new(outcome.Status, outcome.ToJson()) { Failure = outcome };
+
+    /// <summary>Writes the answer.</summary>
+    public async Task WriteAsync(HttpContext context, string baseUrl)
+    {
+        var response = context.Response;
+        response.StatusCode = Status;
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        if (Version is { } version) response.Headers.ETag = $"W/\"{version}\"";
+        if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
+        if (Allow is not null) response.Headers.Allow = Allow;
+        if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
+        if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
+        if (Status == 503) response.Headers.RetryAfter = "5";
+        if (Body.Length == 0) return;
+        response.ContentType = ContentType;
+        response.ContentLength = Body.Length;
+        // What a Binary holds is not ours: a browser must neither run nor guess it.
+        if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
+            response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
+        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(Body, context.RequestAborted);
+    }
+}

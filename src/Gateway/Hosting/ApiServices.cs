@@ -1,0 +1,21 @@
+using PmrGateway.Gateway.Api;
+
+namespace PmrGateway.Gateway.Hosting;
+
+/// <summary>The FHIR API: one class an interaction, and the table that leads to them.</summary>
+internal static class ApiServices
+{
+    public static IServiceCollection AddApi(this IServiceCollection services) => services
+        .AddSingleton<Capabilities>()
+        .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
+        .AddSingleton<SearchParser>().AddSingleton<Search>()
+        .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
+        .AddSingleton<Writes>().AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
+        .AddSingleton<ReceiveDocument>()
+        .AddSingleton<Batch>().AddSingleton<Transaction>()
+        .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
+        .AddSingleton<FhirRoutes>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
+
+    public static void MapFhir(this IEndpointRouteBuilder routes) =>
+        routes.Map("/fhir/{**path}", (HttpContext context, FhirEndpoint endpoint) => endpoint.HandleAsync(context));
+}

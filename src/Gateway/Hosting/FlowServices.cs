@@ -1,0 +1,14 @@
+using PmrGateway.Gateway.Flows;
+
+namespace PmrGateway.Gateway.Hosting;
+
+/// <summary>The two flows, and what a write means beside the record.</summary>
+internal static class FlowServices
+{
+    public static IServiceCollection AddFlows(this IServiceCollection services) => services
+        .AddSingleton<Denials>()
+        .AddSingleton<ReadFlow>()
+        .AddSingleton<WriteFlow>()
+        .AddSingleton<ConsentWrites>()
+        .AddSingleton<ActorWrites>();
+}

@@ -1,0 +1,60 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using OpenIddict.Abstractions;
+
+namespace PmrGateway.Gateway.Smart;
+
+/// <summary>The login form of the gateway's own issuer. It works without scripts, and carries the authorization request along.</summary>
+internal static class LoginPage
+{
+    public static IResult Show(OpenIddictRequest request, bool failed)
+    {
+        var fields = new StringBuilder();
+        foreach (var (name, value) in request.GetParameters())
+            if (name is not ("username" or "password"))
+                fields.Append("<input type=\"hidden\" name=\"").Append(Html(name)).Append("\" value=\"").Append(Html(value.ToString() ?? "")).Append("\">\n");
+        var html =
+            $$"""
+            <!doctype html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>Log in - PmrGateway</title>
+            <style>
+            body { font: 16px/1.5 system-ui, sans-serif; max-width: 24rem; margin: 10vh auto; padding: 0 1rem; }
+            label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
+            input { margin: .25rem 0 1rem; padding: .5rem; }
+            button { padding: .6rem; }
+            .error { color: #a00; }
+            </style>
+            </head>
+            <body>
+            <h1>Log in</h1>
+            <p>{{Html(request.ClientId ?? "")}} asks for access to: {{Html(request.Scope ?? "")}}</p>
+            {{(failed ? "<p class=\"error\" role=\"alert\">Name or password is wrong.</p>" : "")}}
+            <form method="post" action="/connect/authorize">
+            {{fields}}
+            <label for="username">Name</label><input id="username" name="username" autocomplete="username" required autofocus>
+            <label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required>
+            <button type="submit">Log in and allow</button>
+            </form>
+            </body>
+            </html>
+            """;
+        return new Page(html);
+    }
+
+    private static string Html(string text) => HtmlEncoder.Default.Encode(text);
+
+    private sealed class Page(string html) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+            httpContext.Response.Headers.CacheControl = "no-store";
+            httpContext.Response.ContentType = "text/html; charset=utf-8";
+            return httpContext.Response.WriteAsync(html, httpContext.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace PmrGateway.Gateway.Smart;
+
+/// <summary>
+/// Tokens that were validated, until they expire or something is revoked. Verifying a signature costs more than the rest of a read.
+/// Keyed by the token's SHA-256, so the cache holds no token.
+/// </summary>
+public sealed class TokenCache(TimeProvider time)
+{
+    private const int Capacity = 20_000;
+    private int _generation;
+    private readonly ConcurrentDictionary<string, (ClaimsPrincipal Principal, DateTimeOffset Expires)> _tokens = new();
+
+    /// <summary>The principal of a token validated before and still valid, or null.</summary>
+    public ClaimsPrincipal? Find(string token)
+    {
+        var key = Key(token);
+        if (!_tokens.TryGetValue(key, out var found)) return null;
+        if (found.Expires > time.GetUtcNow()) return found.Principal;
+        _tokens.TryRemove(key, out _);
+        return null;
+    }
+
+    /// <summary>Keeps a validated token.</summary>
+    /// <param name="token">The token.</param>
+    /// <param name="principal">Whose it is.</param>
+    /// <param name="expires">Until when.</param>
+    /// <param name="generation"><see cref="Generation"/> as it was before the token was validated.</param>
+    public void Add(string token, ClaimsPrincipal principal, DateTimeOffset expires, int generation)
+    {
+        // Something was revoked while this token was validated: perhaps this one.
+        if (generation != Generation) return;
+        // Full of tokens that nobody shows any more: starting over costs one verification a client.
+        if (_tokens.Count >= Capacity) _tokens.Clear();
+        _tokens[Key(token)] = (principal, expires);
+    }
+
+    /// <summary>Forgets all: a token was revoked, and every token is asked about once more.</summary>
+    public void Clear()
+    {
+        Interlocked.Increment(ref _generation);
+        _tokens.Clear();
+    }
+
+    /// <summary>Changes with each revocation.</summary>
+    public int Generation => Volatile.Read(ref _generation);
+
+    private static string Key(string token) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+}

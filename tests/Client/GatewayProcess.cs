@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace PmrGateway.Tests.Client;
+
+/// <summary>A gateway as a process of its own, as an operator starts it: <c>pmr serve</c>.</summary>
+public sealed class GatewayProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private GatewayProcess(Process process, string url) => (_process, Url) = (process, url);
+
+    /// <summary>Its root URL.</summary>
+    public string Url { get; }
+
+    public Process Process => _process;
+
+    /// <summary>pmr.dll beside the running program: every program that refers to the gateway has it there.</summary>
+    public static string Pmr => Path.Combine(AppContext.BaseDirectory, "pmr.dll");
+
+    /// <summary>Starts a gateway and waits until it serves.</summary>
+    /// <exception cref="InvalidOperationException">It ended instead; the text is what it said.</exception>
+    public static async Task<GatewayProcess> StartAsync(string dataFolder, params string[] settings)
+    {
+        var process = Launch(["serve", "--data", dataFolder, .. settings]);
+        var errors = process.StandardError.ReadToEndAsync();
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (!line.Contains("serves FHIR R4 at ", StringComparison.Ordinal)) continue;
+            // What it says from here on is read, or the pipe would fill and the gateway stand still.
+            _ = process.StandardOutput.ReadToEndAsync();
+            return new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0]);
+        }
+        await process.WaitForExitAsync();
+        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {await errors}");
+    }
+
+    /// <summary>Runs a command of pmr to its end.</summary>
+    public static async Task<(int Exit, string Out, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Launch(arguments);
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output, await error);
+    }
+
+    /// <summary>A port of the loopback that nobody listens on now.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Ends it as an operator does (SIGTERM); one that does not end in 20 s is killed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"])) await kill.WaitForExitAsync();
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            try
+            {
+                await _process.WaitForExitAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill(entireProcessTree: true);
+                await _process.WaitForExitAsync();
+            }
+        }
+        _process.Dispose();
+    }
+
+    private static Process Launch(IReadOnlyList<string> arguments)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Pmr);
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        return Process.Start(start)!;
+    }
+}
