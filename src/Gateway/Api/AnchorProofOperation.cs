@@ -11,23 +11,32 @@ namespace PmrGateway.Gateway.Api;
 /// docs/formats/anchor.md. https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class AnchorProofOperation(
-    RecordStore records, ReadFlow flow, DirectoryStore directory, ContractSet contracts, LedgerOptions ledger)
+    AnchorPlaces places, ReadFlow flow, DirectoryStore directory, ContractSet contracts, LedgerOptions ledger)
 {
-    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => flow.RunAsync(
-        call.Caller,
-        call.AsRead(),
-        access => records.Read(access, call.Type, call.Id, null) is { IsDeleted: false } found
-            ? new Found([found])
-            : new Found([], Outcome.NotFound),
-        opened => new FhirResponse(200, Proof(opened[0].Version)?.ToJson() ?? LedgerStatus.ToJson(LedgerStatus.Pending))
-        {
-            Decision = ReadFlow.Receipt(opened),
-        },
-        cancellation);
-
-    private AnchorProof? Proof(StoredVersion version)
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        if (records.Anchor(version.Facts.Type, version.Facts.Id, version.Version) is not { } place) return null;
+        OpenedRecord? released = null;
+        var answer = await flow.RunAsync(
+            call.Caller,
+            call.AsRead(),
+            async snapshot => await snapshot.ReadAsync(call.Type, call.Id, null, cancellation) is { Version.IsDeleted: false } found
+                ? new Found([found])
+                : new Found([], Outcome.NotFound),
+            opened =>
+            {
+                released = opened[0];
+                return FhirResponse.NoContent with { Decision = ReadFlow.Receipt(opened) };
+            },
+            cancellation);
+        if (released is null) return answer;
+        var proof = await ProofAsync(released.Version, cancellation);
+        return new FhirResponse(200, proof?.ToJson() ?? LedgerStatus.ToJson(LedgerStatus.Pending)) { Decision = answer.Decision };
+    }
+
+    private async Task<AnchorProof?> ProofAsync(StoredVersion version, CancellationToken cancellation)
+    {
+        if (await places.OfAsync(version.Facts.Type, version.Facts.Id, version.Version, cancellation) is not { } place) return null;
+        var custodian = (await directory.ActorAsync(place.Custodian, cancellation))!;
         Ipfs.Cid.TryParse(version.Cid, out var cid);
         return new AnchorProof(
             $"{version.Facts.Type}/{version.Facts.Id}/_history/{version.Version}",
@@ -35,8 +44,8 @@ internal sealed class AnchorProofOperation(
             (uint)place.LeafIndex,
             (uint)place.Leaves.Count,
             MerkleTree.Path(place.Leaves, place.LeafIndex),
-            Hex.Bytes(place.Root),
-            Hex.Bytes(directory.Actor(place.Custodian)!.ActorId),
+            Convert.FromHexString(place.Root),
+            Convert.FromHexString(custodian.ActorId),
             place.Sequence,
             ledger.ChainId,
             contracts.Addresses[ContractSet.Anchors],

@@ -33,13 +33,13 @@ internal sealed class ConsentIntent(Denials denials, Validator validator, Consen
         var parameters = new Parameters();
         if (body.Value.Root.StringAt("status") == "active")
         {
-            if (consents.IntentFor(terms) is not { } made) return await Refuse(Outcome.NotFound);
+            if (await consents.IntentForAsync(terms, cancellation) is not { } made) return await Refuse(Outcome.NotFound);
             parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
             parameters.Add("salt", new Base64Binary(made.Salt));
             parameters.Add("nonce", Text(made.Intent.Nonce));
             parameters.Add("deadline", Text(made.Intent.Deadline));
         }
-        if (body.Value.Id is { } id && consents.RevocationFor(terms.Patient, id) is { } revocation)
+        if (body.Value.Id is { } id && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
         {
             var revoke = new Parameters.ParameterComponent { Name = "revoke" };
             revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });

@@ -1,5 +1,5 @@
 using PmrGateway.Gateway.Flows;
-using PmrGateway.Mapping;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -8,34 +8,41 @@ namespace PmrGateway.Gateway.Api;
 /// Operation Consent/$ledger-status: where a Consent's grant stands (<see cref="LedgerStatus"/>), with its transaction and block.
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
-internal sealed class ConsentLedgerStatus(RecordStore records, Database database, ReadFlow flow)
+internal sealed class ConsentLedgerStatus(DirectoryStore directory, ILedgerJournal journal, ReadFlow flow)
 {
-    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => flow.RunAsync(
-        call.Caller,
-        call.AsRead(),
-        access => records.Read(access, call.Type, call.Id, null) is { } found ? new Found([found]) : new Found([], Outcome.NotFound),
-        opened => new FhirResponse(200, Status(call.Id)) { Decision = ReadFlow.Receipt(opened) },
-        cancellation);
-
-    private byte[] Status(string id)
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        using var connection = database.OpenReader();
-        if (ConsentStore.Latest(connection, id) is not { } consent) return LedgerStatus.ToJson(LedgerStatus.Recorded);
-        var granting = SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment);
-        var entry = consent.Revoked != 0 ? SqliteLedgerJournal.Find(connection, "revoke " + consent.Commitment) : granting;
-        if (consent.Revoked != 0)
+        var answer = await flow.RunAsync(
+            call.Caller,
+            call.AsRead(),
+            async snapshot => await snapshot.ReadAsync(call.Type, call.Id, null, cancellation) is { } found
+                ? new Found([found])
+                : new Found([], Outcome.NotFound),
+            opened => FhirResponse.NoContent with { Decision = ReadFlow.Receipt(opened) },
+            cancellation);
+        return answer.Failure is null
+            ? new FhirResponse(200, await StatusAsync(call.Id, cancellation)) { Decision = answer.Decision }
+            : answer;
+    }
+
+    private async Task<byte[]> StatusAsync(string id, CancellationToken cancellation)
+    {
+        if (await directory.LatestConsentAsync(id, cancellation) is not { } consent) return LedgerStatus.ToJson(LedgerStatus.Recorded);
+        var granting = await journal.FindAsync(ChainCommands.GrantKey(consent.Commitment), cancellation);
+        if (consent.IsRevoked)
         {
-            var isUnsigned = entry is null && granting is not null;
-            return LedgerStatus.ToJson(isUnsigned ? LedgerStatus.RevokedUnsigned : LedgerStatus.Revoked, entry?.Hash, entry?.Block);
+            var revoking = await journal.FindAsync(ChainCommands.RevokeKey(consent.Commitment), cancellation);
+            var isUnsigned = revoking is null && granting is not null;
+            return LedgerStatus.ToJson(isUnsigned ? LedgerStatus.RevokedUnsigned : LedgerStatus.Revoked, revoking?.Hash, revoking?.Block);
         }
-        var status = entry?.Status switch
+        var status = granting?.Status switch
         {
-            IntentStatus.Failed => LedgerStatus.Failed,
-            IntentStatus.Confirmed => LedgerStatus.Confirmed,
+            OutboxStatus.Failed => LedgerStatus.Failed,
+            OutboxStatus.Confirmed => LedgerStatus.Confirmed,
             _ when consent.GrantedBlock is not null => LedgerStatus.Granted,
             null => LedgerStatus.Recorded,
             _ => LedgerStatus.Submitted,
         };
-        return LedgerStatus.ToJson(status, entry?.Hash, entry?.Block);
+        return LedgerStatus.ToJson(status, granting?.Hash, granting?.Block);
     }
 }

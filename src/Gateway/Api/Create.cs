@@ -16,13 +16,8 @@ internal sealed class Create(Writes writes, Denials denials, LimitOptions limits
         var body = await request.ReadBody(cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         if (Writes.Mismatch(body.Value, type) is { } mismatch) return FhirResponse.From(mismatch);
-        if (request.IfNoneExist is { } condition)
-        {
-            var existing = await writes.ExistingAsync(caller, type, condition, cancellation);
-            if (existing.Failure is { } failure) return await denials.AnswerAsync(caller, Interaction.SearchType, type, failure);
-            if (existing.Value is { } found) return Writes.Existing(found);
-        }
-        return await writes.RunAsync(caller, Writes.RequestFor(body.Value, type, ResourceId.New(), null), cancellation);
+        return await writes.RunAsync(
+            caller, Writes.RequestFor(body.Value, type, ResourceId.New(), null), request.IfNoneExist, cancellation);
     }
 
     // https://hl7.org/fhir/R4/binary.html#rest
@@ -34,6 +29,6 @@ internal sealed class Create(Writes writes, Denials denials, LimitOptions limits
         if (content.Failure is { } failure) return FhirResponse.From(failure);
         var context = http.Headers["X-Security-Context"].ToString();
         var binary = new BinaryContent(http.ContentType, content.Value, context.Length > 0 ? context : null);
-        return await writes.RunAsync(caller, new WriteRequest(null, "Binary", ResourceId.New(), null, binary), cancellation);
+        return await writes.RunAsync(caller, new WriteRequest(null, "Binary", ResourceId.New(), null, binary), null, cancellation);
     }
 }

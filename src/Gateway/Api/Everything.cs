@@ -8,25 +8,41 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR operation Patient/$everything: all that the requester may see of a patient's compartment.
 /// https://hl7.org/fhir/R4/operation-patient-everything.html
 /// </summary>
-internal sealed class Everything(RecordStore records, ReadFlow flow, BaseUrl baseUrl)
+internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
 {
-    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => flow.RunAsync(
-        call.Caller,
-        call.AsRead(),
-        access =>
-        {
-            var versions = records.Everything(access, call.Id)
-                .Where(v => call.Caller.Refuse(v.Facts.Type, ScopeAction.Read) is null)
-                .ToList();
-            return versions.Count > 0 ? new Found(versions) : new Found([], Outcome.NotFound);
-        },
-        opened => new FhirResponse(200, Respond(call.Id, opened)) { Decision = ReadFlow.Receipt(opened) },
-        cancellation);
+    private const int MaxCount = 1000;
 
-    private byte[] Respond(string patient, IReadOnlyList<OpenedRecord> opened)
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var bundle = new BundleWriter("searchset", opened.Count);
-        bundle.Link("self", $"{baseUrl.Fhir}/Patient/{patient}/$everything");
+        var (count, cursor) = (MaxCount, 0L);
+        foreach (var (key, value) in call.Request.Query)
+        {
+            if (key is "_format" or "_pretty") continue;
+            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
+            else if (key == "_cursor" && long.TryParse(value, out var c) && c >= 0) cursor = c;
+            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"$everything takes _count, not '{key}'"));
+        }
+        var types = FhirTypes.Offered.Where(t => call.Caller.Refuse(t, ScopeAction.Read) is null).ToList();
+        SnapshotPage page = new([], 0, null);
+        return await flow.RunAsync(
+            call.Caller,
+            call.AsRead() with { Searches = true },
+            async snapshot =>
+            {
+                page = await snapshot.CompartmentAsync(
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, cursor, count, cancellation);
+                return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
+            },
+            opened => new FhirResponse(200, Respond(call.Id, count, page, opened)) { Decision = ReadFlow.Receipt(opened) },
+            cancellation);
+    }
+
+    private byte[] Respond(string patient, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    {
+        var bundle = new BundleWriter("searchset", page.Total);
+        var self = $"{baseUrl.Fhir}/Patient/{patient}/$everything";
+        bundle.Link("self", self);
+        if (page.Next is { } next) bundle.Link("next", $"{self}?_count={count}&_cursor={next}");
         foreach (var record in opened)
             bundle.SearchEntry($"{baseUrl.Fhir}/{record.Version.Facts.Type}/{record.Version.Facts.Id}", Read.AsResource(record), "match");
         return bundle.ToJson();

@@ -5,21 +5,40 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>FHIR history of an instance: all its versions, newest first. https://hl7.org/fhir/R4/http.html#history</summary>
-internal sealed class HistoryInstance(RecordStore records, ReadFlow flow, BaseUrl baseUrl)
+internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
 {
-    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => flow.RunAsync(
-        call.Caller,
-        call.AsRead(),
-        access => records.History(access, call.Type, call.Id) is { Count: > 0 } versions
-            ? new Found(versions)
-            : new Found([], Outcome.NotFound),
-        opened => new FhirResponse(200, Respond(call.Type, call.Id, opened)) { Decision = ReadFlow.Receipt(opened) },
-        cancellation);
+    private const int MaxCount = 500;
 
-    private byte[] Respond(string type, string id, IReadOnlyList<OpenedRecord> opened)
+    public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var bundle = new BundleWriter("history", opened.Count);
-        bundle.Link("self", $"{baseUrl.Fhir}/{type}/{id}/_history");
+        var (count, cursor) = (MaxCount, 0L);
+        foreach (var (key, value) in call.Request.Query)
+        {
+            if (key is "_format" or "_pretty") continue;
+            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
+            else if (key == "_cursor" && long.TryParse(value, out var c) && c > 0) cursor = c;
+            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"a history takes _count, not '{key}'"));
+        }
+        SnapshotPage page = new([], 0, null);
+        return await flow.RunAsync(
+            call.Caller,
+            call.AsRead(),
+            async snapshot =>
+            {
+                page = await snapshot.HistoryAsync(call.Type, call.Id, cursor, count, cancellation);
+                return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
+            },
+            opened => new FhirResponse(200, Respond(call, count, page, opened)) { Decision = ReadFlow.Receipt(opened) },
+            cancellation);
+    }
+
+    private byte[] Respond(FhirCall call, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    {
+        var (type, id) = (call.Type, call.Id);
+        var bundle = new BundleWriter("history", page.Total);
+        var self = $"{baseUrl.Fhir}/{type}/{id}/_history";
+        bundle.Link("self", self);
+        if (page.Next is { } next) bundle.Link("next", $"{self}?_count={count}&_cursor={next}");
         foreach (var record in opened)
         {
             var version = record.Version;

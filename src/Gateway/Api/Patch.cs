@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR patch: JSON Patch (application/json-patch+json; in a Bundle a Binary of that type) or FHIRPath Patch (a Parameters resource),
 /// applied to what there is, and then an update like any other. https://hl7.org/fhir/R4/http.html#patch
 /// </summary>
-internal sealed class Patch(Writes writes, ReadFlow readFlow, RecordStore records, Denials denials, LimitOptions limits)
+internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, LimitOptions limits)
 {
     public const string JsonPatchType = "application/json-patch+json";
 
@@ -24,7 +24,7 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, RecordStore record
         var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
         return patched.Failure is { } refused
             ? FhirResponse.From(refused)
-            : await writes.RunAsync(call.Caller, Writes.RequestFor(patched.Value, call.Type, call.Id, current.Value), cancellation);
+            : await writes.RunAsync(call.Caller, Writes.RequestFor(patched.Value, call.Type, call.Id, current.Value), null, cancellation);
     }
 
     /// <summary>Why the token's scopes do not allow a patch; null: they do.</summary>
@@ -41,12 +41,7 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, RecordStore record
         var answer = await readFlow.RunAsync(
             caller,
             new ReadRequest(Interaction.Patch, type, ScopeAction.Read, $"{type}/{id}", type == "Patient" ? id : null),
-            access => records.Read(access, type, id, current.Version) switch
-            {
-                null => new Found([], Outcome.NotFound),
-                { IsDeleted: true } => new Found([], Outcome.Of(OutcomeCategory.Gone, "the resource was deleted")),
-                var found => new Found([found]),
-            },
+            async snapshot => Found.Of(await snapshot.ReadAsync(type, id, current.Version, cancellation)),
             released =>
             {
                 opened = released[0];

@@ -3,12 +3,11 @@ using System.Text;
 using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
-using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>FHIR read: the current version of a resource. https://hl7.org/fhir/R4/http.html#read</summary>
-internal sealed class Read(RecordStore records, ReadFlow flow)
+internal sealed class Read(ReadFlow flow)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => VersionAsync(call, null, cancellation);
 
@@ -16,7 +15,7 @@ internal sealed class Read(RecordStore records, ReadFlow flow)
     public Task<FhirResponse> VersionAsync(FhirCall call, long? version, CancellationToken cancellation) => flow.RunAsync(
         call.Caller,
         call.AsRead(),
-        access => Find(access, call.Type, call.Id, version),
+        async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
         opened => Respond(opened[0], call.Request.Http, ReadFlow.Receipt(opened)),
         cancellation);
 
@@ -33,13 +32,6 @@ internal sealed class Read(RecordStore records, ReadFlow flow)
         if (opened.Content.Length > 0) json.Append(",\"data\":\"").Append(Convert.ToBase64String(opened.Content)).Append('"');
         return Encoding.UTF8.GetBytes(json.Append('}').ToString());
     }
-
-    private Found Find(AccessQuery access, string type, string id, long? version) => records.Read(access, type, id, version) switch
-    {
-        null => new Found([], Outcome.NotFound),
-        { IsDeleted: true } => new Found([], Outcome.Of(OutcomeCategory.Gone, "the resource was deleted")),
-        var found => new Found([found]),
-    };
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
     private static string HeaderSafe(string contentType) =>

@@ -12,11 +12,10 @@ internal sealed class ReadAuditEvent(AuditLog audit, Denials denials, TimeProvid
         var (caller, interaction) = (call.Caller, call.Route.Interaction);
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, interaction, call.Target, refusal);
         var own = caller.Requester.Patient;
-        var found = own is null ? [] : audit.Of(own, call.Id, long.MaxValue, 1).Page;
+        var found = own is null ? [] : (await audit.OfAsync(own, call.Id, long.MaxValue, 1, cancellation)).Page;
         if (found.Count == 0) return await denials.AnswerAsync(caller, interaction, call.Target, Outcome.NotFound, own);
-        await audit.AppendAsync(caller.Entry(
-            time.GetUtcNow(), interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own)));
-        cancellation.ThrowIfCancellationRequested();
+        await audit.AppendAsync(
+            [caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own))], cancellation);
         return new FhirResponse(200, FhirTyped.ToJson(AuditEntryResource.Of(found[0].Entry)));
     }
 }

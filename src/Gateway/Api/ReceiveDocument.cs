@@ -11,7 +11,7 @@ namespace PmrGateway.Gateway.Api;
 /// A FHIR document (Bundle of type document) as the gateway keeps it: its bytes unchanged, since they may be signed, as the attachment of
 /// a DocumentReference with the type, date and patient of its Composition. https://hl7.org/fhir/R4/documents.html
 /// </summary>
-internal sealed class ReceiveDocument(Validator validator, ReadFlow readFlow, RecordStore records, Writes writes, Denials denials)
+internal sealed class ReceiveDocument(Validator validator, RecordDatabase database, Viewers viewers, Writes writes, Denials denials)
 {
     private const string Kept = "DocumentReference";
 
@@ -25,13 +25,8 @@ internal sealed class ReceiveDocument(Validator validator, ReadFlow readFlow, Re
         if (Writes.Mismatch(body.Value, call.Type) is { } mismatch) return FhirResponse.From(mismatch);
         var received = await ReceiveAsync(caller, body.Value, cancellation);
         if (received.Failure is { } refused) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Type, refused);
-        if (request.IfNoneExist is { } condition)
-        {
-            var existing = await writes.ExistingAsync(caller, Kept, condition, cancellation);
-            if (existing.Failure is { } failure) return await denials.AnswerAsync(caller, Interaction.SearchType, Kept, failure);
-            if (existing.Value is { } found) return Writes.Existing(found);
-        }
-        return await writes.RunAsync(caller, Writes.RequestFor(received.Value, Kept, ResourceId.New(), null), cancellation);
+        return await writes.RunAsync(
+            caller, Writes.RequestFor(received.Value, Kept, ResourceId.New(), null), request.IfNoneExist, cancellation);
     }
 
     // The DocumentReference that carries the document, or why it is refused.
@@ -62,10 +57,10 @@ internal sealed class ReceiveDocument(Validator validator, ReadFlow readFlow, Re
     // By its id here, or by an identifier that the document's own copy of the patient shares with one patient here.
     private async Task<string?> PatientAsync(Caller caller, ResourceDocument bundle, string? subject, CancellationToken cancellation)
     {
-        var eyes = await readFlow.EyesOfAsync(caller.Requester, cancellation);
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
         if (FhirReference.TryParse(subject, out var local)
             && local.Type == "Patient"
-            && records.Read(eyes, "Patient", local.Id, null) is { IsDeleted: false })
+            && await snapshot.ReadAsync("Patient", local.Id, null, cancellation) is { Version.IsDeleted: false })
         {
             return local.Id;
         }
@@ -79,7 +74,7 @@ internal sealed class ReceiveDocument(Validator validator, ReadFlow readFlow, Re
                 if (identifier.StringAt("value") is not { } value) continue;
                 var sought = new SearchValue(identifier.StringAt("system") ?? "", value);
                 var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [sought])], 2, 0);
-                if (records.Search(eyes, query).Page is [var only]) return only.Facts.Id;
+                if ((await snapshot.SearchAsync(query, cancellation)).Versions is [var only]) return only.Version.Facts.Id;
             }
         }
         return null;

@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR search of a type, by URL or by form: a page of what matches and may be seen, with the exact total of that.
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
-internal sealed class Search(SearchParser parser, RecordStore records, ReadFlow flow, BaseUrl baseUrl)
+internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => RunAsync(call, call.Request.Query, cancellation);
 
@@ -28,17 +28,16 @@ internal sealed class Search(SearchParser parser, RecordStore records, ReadFlow 
         var parsed = parser.Parse(call.Type, parameters);
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
         var search = parsed.Value;
-        var (total, next, matches) = (0L, (long?)null, 0);
+        SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
-            new ReadRequest(call.Route.Interaction, call.Type, call.Route.Action, call.Type, PatientOf(search)),
-            access =>
+            new ReadRequest(call.Route.Interaction, call.Type, call.Route.Action, call.Type, PatientOf(search)) { Searches = true },
+            async snapshot =>
             {
-                (var page, total, next) = records.Search(access, search.Query);
-                matches = page.Count;
-                return new Found([.. page, .. Included(call.Caller, access, page, search.Includes)]);
+                page = await snapshot.SearchAsync(search.Query, cancellation);
+                return new Found([.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },
-            opened => new FhirResponse(200, Respond(call.Type, search, opened, matches, total, next)) { Decision = ReadFlow.Receipt(opened) },
+            opened => new FhirResponse(200, Respond(call.Type, search, opened, page)) { Decision = ReadFlow.Receipt(opened) },
             cancellation);
     }
 
@@ -47,29 +46,34 @@ internal sealed class Search(SearchParser parser, RecordStore records, ReadFlow 
         .Select(c => c.Values[0].Text)
         .FirstOrDefault();
 
-    private IEnumerable<StoredVersion> Included(
-        Caller caller, AccessQuery access, IReadOnlyList<StoredVersion> page, IReadOnlyList<string> includes)
+    private static async Task<List<PermittedVersion>> IncludedAsync(
+        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, IReadOnlyList<string> includes, CancellationToken cancellation)
     {
-        var seen = page.Select(p => (p.Facts.Type, p.Facts.Id)).ToHashSet();
-        foreach (var (type, id) in includes.SelectMany(i => records.ReferencesOf(page, i)))
+        var included = new List<PermittedVersion>();
+        if (includes.Count == 0) return included;
+        var seen = page.Select(p => (p.Version.Facts.Type, p.Version.Facts.Id)).ToHashSet();
+        foreach (var parameter in includes)
         {
-            // An include is a read of its own: it needs the scope for its type and passes the same condition.
-            if (!seen.Add((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null) continue;
-            if (records.Read(access, type, id, null) is { IsDeleted: false } target) yield return target;
+            foreach (var (type, id) in await snapshot.ReferencesOfAsync(page, parameter, cancellation))
+            {
+                // An include is a read of its own: it needs the scope for its type and is decided like any other.
+                if (!seen.Add((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null) continue;
+                if (await snapshot.ReadAsync(type, id, null, cancellation) is { Version.IsDeleted: false } target) included.Add(target);
+            }
         }
+        return included;
     }
 
-    private byte[] Respond(
-        string type, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, int matches, long total, long? next)
+    private byte[] Respond(string type, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
-        var bundle = new BundleWriter("searchset", total);
+        var bundle = new BundleWriter("searchset", page.Total);
         var self = $"{baseUrl.Fhir}/{type}" + (search.Self.Length > 0 ? "?" + search.Self : "");
         bundle.Link("self", self);
-        if (next is { } cursor) bundle.Link("next", self + (search.Self.Length > 0 ? "&" : "?") + $"_cursor={cursor}");
+        if (page.Next is { } cursor) bundle.Link("next", self + (search.Self.Length > 0 ? "&" : "?") + $"_cursor={cursor}");
         for (var i = 0; i < opened.Count; i++)
         {
             var facts = opened[i].Version.Facts;
-            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", Read.AsResource(opened[i]), i < matches ? "match" : "include");
+            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", Read.AsResource(opened[i]), i < page.Versions.Count ? "match" : "include");
         }
         return bundle.ToJson();
     }

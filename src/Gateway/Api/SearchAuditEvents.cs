@@ -28,16 +28,18 @@ internal sealed class SearchAuditEvents(AuditLog audit, Denials denials, BaseUrl
             else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "AuditEvent is searched by patient, _count and _cursor"));
         }
         var own = caller.Requester.Patient;
-        var (page, total) = own is null || (patient is not null && patient != own) ? ([], 0) : audit.Of(own, null, cursor, count);
-        await audit.AppendAsync(caller.Entry(
-            time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own)));
+        var (page, total) = own is null || (patient is not null && patient != own)
+            ? ([], 0)
+            : await audit.OfAsync(own, null, cursor, count, cancellation);
+        var entry = caller.Entry(
+            time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own));
+        await audit.AppendAsync([entry], cancellation);
         var bundle = new BundleWriter("searchset", total);
         var self = $"{baseUrl.Fhir}/AuditEvent?patient={own}";
         bundle.Link("self", self);
         if (page.Count == count) bundle.Link("next", $"{self}&_count={count}&_cursor={page[^1].Seq}");
         foreach (var (_, entry) in page)
             bundle.SearchEntry($"{baseUrl.Fhir}/AuditEvent/{entry.Id}", FhirTyped.ToJson(AuditEntryResource.Of(entry)), "match");
-        cancellation.ThrowIfCancellationRequested();
         return new FhirResponse(200, bundle.ToJson());
     }
 }

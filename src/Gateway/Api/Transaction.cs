@@ -12,22 +12,31 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     // What an entry is about. Exists: nothing has to be written, Current is the answer.
     private readonly record struct Planned(string Type, string Id, StoredVersion? Current, bool Exists);
 
-    /// <summary>(1) each entry gets its id, (2) is prepared, (3) all are committed, (4) reads see what was written.</summary>
+    private const int MaxTries = 5;
+
+    /// <summary>Runs a transaction, again where somebody else was first with what a condition names or with the key of a patient.</summary>
     public async Task<FhirResponse> RunAsync(FhirCall call, List<BundleEntry> entries, CancellationToken cancellation)
     {
+        for (var tries = 1; ; tries++)
+            if (await TryAsync(call, entries, tries == MaxTries, cancellation) is { } answer) return answer;
+    }
+
+    // (1) each entry gets its id, (2) is prepared, (3) all are committed, (4) reads see what was written. Null: to be tried again.
+    private async Task<FhirResponse?> TryAsync(FhirCall call, List<BundleEntry> entries, bool isLast, CancellationToken cancellation)
+    {
+        var context = flow.Begin(call.Caller);
         // (1) Ids first, so that the others can point to it.
         var caller = call.Caller;
         var plan = new Planned[entries.Count];
         var links = new Dictionary<string, string>(StringComparer.Ordinal);
-        var newPatients = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in entries)
         {
-            var planned = await PlanAsync(caller, entry, cancellation);
+            var planned = await PlanAsync(context, entry, cancellation);
             if (planned.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
             var (type, id, current, exists) = plan[entry.Index] = planned.Value;
             if (entry.FullUrl is { } url && entry.Method != "GET" && !links.TryAdd(url, $"{type}/{id}"))
                 return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries have the same fullUrl"), entry);
-            if (type == "Patient" && current is null && !exists) newPatients.Add(id);
+            if (type == "Patient" && current is null && !exists) context.AddPatient(id);
         }
 
         // (2)
@@ -37,13 +46,16 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             if (entry.Method == "GET" || plan[entry.Index].Exists) continue;
             var request = await WriteAsync(caller, entry, plan[entry.Index], links, cancellation);
             if (request.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
-            var write = await flow.PrepareAsync(caller, request.Value, newPatients, cancellation);
+            var write = await flow.PrepareAsync(context, request.Value, cancellation);
             if (write.Failure is { } refused) return await RefuseAsync(caller, refused, entry);
             prepared[entry.Index] = write.Value;
         }
 
         // (3)
-        if (await flow.CommitAsync(caller, [.. prepared.Values], cancellation) is { } broken) return FhirResponse.From(broken);
+        var committed = await flow.CommitAsync(context, [.. prepared.Values], cancellation);
+        if (committed.Failure is { } broken) return FhirResponse.From(broken);
+        if (committed.Value is not CommitResult.Committed)
+            return isLast || committed.Value is CommitResult.Conflict ? FhirResponse.From(Writes.Conflict(committed.Value)) : null;
 
         // (4)
         var answer = new BundleWriter("transaction-response", null);
@@ -58,8 +70,9 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         return new FhirResponse(200, answer.ToJson());
     }
 
-    private async Task<Result<Planned>> PlanAsync(Caller caller, BundleEntry entry, CancellationToken cancellation)
+    private async Task<Result<Planned>> PlanAsync(WriteContext context, BundleEntry entry, CancellationToken cancellation)
     {
+        var caller = context.Caller;
         var path = entry.Target.Split('/');
         var type = path[0];
         if (!FhirSchema.R4.IsResourceType(type))
@@ -69,7 +82,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             case "GET":
                 return new Planned(type, "", null, false);
             case "POST" when path.Length == 1 && entry.Resource is { } resource:
-                return await PlanCreateAsync(caller, entry, type, resource, cancellation);
+                return await PlanCreateAsync(context, entry, type, resource, cancellation);
             case "PUT" or "PATCH" or "DELETE" when RefusalOf(caller, entry.Method, type) is { } refusal:
                 return refusal;
             case "PUT" or "PATCH" or "DELETE" when path.Length == 2 && FhirTypes.IsId(path[1]):
@@ -89,15 +102,15 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     };
 
     private async Task<Result<Planned>> PlanCreateAsync(
-        Caller caller, BundleEntry entry, string type, ElementNode resource, CancellationToken cancellation)
+        WriteContext context, BundleEntry entry, string type, ElementNode resource, CancellationToken cancellation)
     {
         if (resource.StringAt("resourceType") != type)
             return Outcome.Of(OutcomeCategory.Malformed, $"the resource is not the {type} that request.url says");
         if (type == "Bundle") return Outcome.Of(OutcomeCategory.NotSupported, "a document is posted to /Bundle on its own");
-        if (caller.Refuse(type, ScopeAction.Create) is { } refusal) return refusal;
+        if (context.Caller.Refuse(type, ScopeAction.Create) is { } refusal) return refusal;
         var planned = new Planned(type, ResourceId.New(), null, false);
         if (entry.IfNoneExist is null) return planned;
-        var existing = await writes.ExistingAsync(caller, type, entry.IfNoneExist, cancellation);
+        var existing = await writes.RequireNoneAsync(context, type, entry.IfNoneExist, cancellation);
         if (existing.Failure is { } failure) return failure;
         return existing.Value is { } found ? new Planned(type, found.Facts.Id, found, true) : planned;
     }
@@ -140,7 +153,9 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             var (type, query) = (node.Text.Split('?')[0], node.Text[(node.Text.IndexOf('?') + 1)..]);
             if (!links.TryGetValue(node.Text, out var target))
             {
-                var found = await writes.ExistingAsync(caller, type, query, cancellation);
+                var condition = writes.Condition(caller, type, query);
+                if (condition.Failure is { } notAsked) return notAsked;
+                var found = await writes.ExistingAsync(caller, type, condition.Value, cancellation);
                 if (found.Failure is { } failure) return failure;
                 if (found.Value is null)
                     return Outcome.Of(OutcomeCategory.PreconditionFailed, $"a conditional reference to {type} matches nothing");

@@ -17,6 +17,6 @@ internal sealed class Update(Writes writes, Denials denials)
         var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
         return current.Failure is { } failure
             ? await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure)
-            : await writes.RunAsync(call.Caller, Writes.RequestFor(body.Value, call.Type, call.Id, current.Value), cancellation);
+            : await writes.RunAsync(call.Caller, Writes.RequestFor(body.Value, call.Type, call.Id, current.Value), null, cancellation);
     }
 }

@@ -7,51 +7,98 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>What the interactions that write have in common: what there is already, the write itself, the answer.</summary>
-internal sealed class Writes(WriteFlow flow, Denials denials, ReadFlow readFlow, RecordStore records, SearchParser parser)
+internal sealed class Writes(
+    WriteFlow flow, Denials denials, RecordDatabase database, Viewers viewers, AuditLog audit, SearchParser parser, TimeProvider time)
 {
-    private static readonly HashSet<string> NoPatients = [];
+    private const int MaxTries = 5;
 
     /// <summary>The one resource that a condition names, null for none.</summary>
-    public async Task<Result<StoredVersion?>> ExistingAsync(Caller caller, string type, string condition, CancellationToken cancellation)
+    /// <param name="caller">Who writes.</param>
+    /// <param name="type">Resource type.</param>
+    /// <param name="query">The condition, parsed.</param>
+    /// <param name="cancellation">Stops the search.</param>
+    public async Task<Result<StoredVersion?>> ExistingAsync(Caller caller, string type, SearchQuery query, CancellationToken cancellation)
     {
-        // A condition is a search: it takes the scope for one, and a match is told to the audit log.
+        SnapshotPage page;
+        await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
+            page = await snapshot.SearchAsync(query, cancellation);
+        if (page.Total > 1) return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources");
+        if (page.Versions is not [var match]) return (StoredVersion?)null;
+        // The requester learns of the match: that is a release.
+        var facts = match.Version.Facts;
+        var entry = caller.Entry(
+            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients);
+        await audit.AppendAsync([entry], cancellation);
+        return match.Version;
+    }
+
+    /// <summary>A condition as a search: it takes the scope for one.</summary>
+    public Result<SearchQuery> Condition(Caller caller, string type, string condition)
+    {
         if (caller.Refuse(type, ScopeAction.Search) is { } refusal) return refusal;
         var parsed = parser.Parse(type, QueryHelpers.ParseQuery(condition));
         if (parsed.Failure is { } failure) return failure;
-        if (parsed.Value.Query.Criteria.Count == 0)
-            return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition names nothing to look for");
-        var eyes = await readFlow.EyesOfAsync(caller.Requester, cancellation);
-        var (page, total, _) = records.Search(eyes, parsed.Value.Query with { Count = 1 });
-        if (total > 1) return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources");
-        if (page.FirstOrDefault() is not { } match) return (StoredVersion?)null;
-        await flow.ReportMatchAsync(caller, match.Facts);
-        return match;
+        return parsed.Value.Query.Criteria.Count == 0
+            ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition names nothing to look for")
+            : parsed.Value.Query with { Count = 1 };
     }
 
     /// <summary>The current version as the writer may see it, for a change of it.</summary>
     public async Task<Result<StoredVersion>> CurrentAsync(
         Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
-        var eyes = await readFlow.EyesOfAsync(caller.Requester, cancellation);
-        if (records.Read(eyes, type, id, null) is not { } current) return Outcome.NotFound;
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        if (await snapshot.ReadAsync(type, id, null, cancellation) is not { Version: var current }) return Outcome.NotFound;
         if (ifMatch is not null && ifMatch != $"W/\"{current.Version}\"")
             return Outcome.Of(OutcomeCategory.PreconditionFailed, "the resource is at another version than If-Match says");
         return current;
     }
 
     /// <summary>Prepares and commits one write, and answers.</summary>
-    public async Task<FhirResponse> RunAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
+    /// <param name="caller">Who writes.</param>
+    /// <param name="request">What.</param>
+    /// <param name="ifNoneExist">The condition of a conditional create: where it matches, that is the answer.</param>
+    /// <param name="cancellation">Stops the wait for the stores.</param>
+    public async Task<FhirResponse> RunAsync(Caller caller, WriteRequest request, string? ifNoneExist, CancellationToken cancellation)
     {
-        var prepared = await flow.PrepareAsync(caller, request, NoPatients, cancellation);
-        if (prepared.Failure is { } failure)
+        // Again where somebody else was first: with what the condition names, or with the key of a patient.
+        for (var tries = 1; ; tries++)
         {
-            var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
-            return await denials.AnswerAsync(caller, request.Interaction, asked, failure);
+            var context = flow.Begin(caller);
+            if (ifNoneExist is not null)
+            {
+                var existing = await RequireNoneAsync(context, request.Type, ifNoneExist, cancellation);
+                if (existing.Failure is { } refused) return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
+                if (existing.Value is { } found) return Existing(found);
+            }
+            var prepared = await flow.PrepareAsync(context, request, cancellation);
+            if (prepared.Failure is { } failure)
+            {
+                var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
+                return await denials.AnswerAsync(caller, request.Interaction, asked, failure);
+            }
+            var committed = await flow.CommitAsync(context, [prepared.Value], cancellation);
+            if (committed.Failure is { } broken) return FhirResponse.From(broken);
+            if (committed.Value is CommitResult.Committed) return Written(prepared.Value);
+            if (committed.Value is CommitResult.Conflict || tries == MaxTries) return FhirResponse.From(Conflict(committed.Value));
         }
-        return await flow.CommitAsync(caller, [prepared.Value], cancellation) is { } broken
-            ? FhirResponse.From(broken)
-            : Written(prepared.Value);
     }
+
+    /// <summary>Asks for a condition that nothing matches, now and when the request is committed.</summary>
+    /// <returns>What matches it now; null: nothing.</returns>
+    public async Task<Result<StoredVersion?>> RequireNoneAsync(
+        WriteContext context, string type, string condition, CancellationToken cancellation)
+    {
+        var query = Condition(context.Caller, type, condition);
+        if (query.Failure is { } refused) return refused;
+        context.Require(query.Value);
+        return await ExistingAsync(context.Caller, type, query.Value, cancellation);
+    }
+
+    /// <summary>Why a plan was not carried out.</summary>
+    public static Outcome Conflict(CommitResult result) => Outcome.Of(
+        OutcomeCategory.Conflict,
+        result is CommitResult.Conflict c ? $"{c.Type}/{c.Id} is at another version" : "others are writing the same: try again");
 
     /// <summary>The write that a document means: a Binary in JSON is its content.</summary>
     public static WriteRequest RequestFor(ResourceDocument document, string type, string id, StoredVersion? current)
@@ -66,7 +113,7 @@ internal sealed class Writes(WriteFlow flow, Denials denials, ReadFlow readFlow,
     /// <summary>What to answer to a write that was committed.</summary>
     public static FhirResponse Written(PreparedWrite prepared)
     {
-        var version = prepared.Writes[^1].Version;
+        var version = prepared.Version;
         if (version.IsDeleted) return FhirResponse.NoContent with { Version = version.Version };
         return new FhirResponse(prepared.Request.Current is null ? 201 : 200, prepared.Json)
         {

@@ -1,5 +1,5 @@
-using System.Data;
 using System.Security.Cryptography;
+using System.Text;
 using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
@@ -12,83 +12,91 @@ namespace PmrGateway.Gateway.Flows;
 /// What the operator's directory entries mean to the ledger: an Organization of type prov is a hospital, of type pay or ins an insurer; a
 /// PractitionerRole makes its Practitioner a doctor of its hospital. <c>active: false</c> suspends, here at once.
 /// </summary>
-public sealed class ActorWrites(DirectoryStore directory)
+public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal)
 {
     private const string OrganizationTypes = "http://terminology.hl7.org/CodeSystem/organization-type";
 
-    /// <summary>Prepares the registration or the suspension that a directory entry means.</summary>
-    /// <returns>Why not, or null.</returns>
-    public Outcome? Prepare(WriteRequest request, List<Action<IDbConnection>> effects) => request.Type switch
+    /// <summary>The registration or the suspension that a directory entry means, or why not.</summary>
+    public async Task<Result<CommitPlan>> PlanAsync(WriteRequest request, CancellationToken cancellation) => request.Type switch
     {
-        "Organization" => Organization(request, FhirTyped.Parse<Organization>(request.Document!), effects),
-        "Practitioner" when request.Current is not null => Suspend($"Practitioner/{request.Id}", FhirTyped.Parse<Practitioner>(request.Document!).Active, effects),
-        "PractitionerRole" => Role(FhirTyped.Parse<PractitionerRole>(request.Document!), effects),
-        _ => null,
+        "Organization" => await OrganizationAsync(request, FhirTyped.Parse<Organization>(request.Document!), cancellation),
+        "Practitioner" when request.Current is not null => await SuspensionAsync(
+            $"Practitioner/{request.Id}", FhirTyped.Parse<Practitioner>(request.Document!).Active, cancellation),
+        "PractitionerRole" => await RoleAsync(FhirTyped.Parse<PractitionerRole>(request.Document!), cancellation),
+        _ => new CommitPlan(),
     };
 
-    /// <summary>Binds an OAuth client or user to an actor, on the chain.</summary>
-    /// <param name="connection">The change.</param>
-    /// <param name="reference">The actor.</param>
-    /// <param name="bindingKey">keccak256(issuer || 0x00 || client or subject), hex.</param>
-    public static void Bind(IDbConnection connection, string reference, string bindingKey)
-    {
-        var actor = DirectoryStore.Actor(connection, reference)!;
-        SqliteLedgerJournal.Enqueue(
-            connection, "bind " + bindingKey, ContractSet.Actors, "bindClient", ActorRegistryContract.BindClient(Hex.Bytes(actor.ActorId), Hex.Bytes(bindingKey)));
-    }
-
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
-    public void PrepareDeletion(string reference, List<Action<IDbConnection>> effects) => Suspend(reference, active: false, effects);
+    public Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) => SuspensionAsync(reference, false, cancellation);
 
-    private Outcome? Organization(WriteRequest request, Organization organization, List<Action<IDbConnection>> effects)
+    private async Task<CommitPlan> OrganizationAsync(WriteRequest request, Organization organization, CancellationToken cancellation)
     {
         var reference = $"Organization/{request.Id}";
         var types = organization.Type.SelectMany(t => t.Coding).Where(c => c.System == OrganizationTypes).Select(c => c.Code).ToList();
-        var kind = types.Contains("prov") ? ActorKind.Hospital : types.Contains("ins") || types.Contains("pay") ? ActorKind.Insurer : ActorKind.None;
-        if (kind == ActorKind.None) return null;
-        if (directory.Actor(reference) is not null) return Suspend(reference, organization.Active, effects);
-        var (id, name) = (RandomNumberGenerator.GetBytes(32), SaltedHash(organization.Name ?? ""));
-        var address = SaltedHash(string.Join('\n', organization.Address.Select(a => a.Text ?? string.Join(", ", a.Line.Append(a.PostalCode).Append(a.City).Append(a.Country)))));
+        var kind = types.Contains("prov") ? ActorKind.Hospital
+            : types.Contains("ins") || types.Contains("pay") ? ActorKind.Insurer
+            : ActorKind.None;
+        if (kind == ActorKind.None) return new CommitPlan();
+        var known = await directory.ActorAsync(reference, cancellation);
+        var retries = known is not null && await FailedAsync(reference, cancellation);
+        if (known is not null && !retries) return Suspension(known, organization.Active);
+        var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
+        var name = SaltedHash(organization.Name ?? "");
         var endpoint = organization.Endpoint.Select(e => e.Reference).FirstOrDefault() ?? "";
-        var call = kind == ActorKind.Hospital ? ActorRegistryContract.RegisterHospital(id, name, address, endpoint) : ActorRegistryContract.RegisterInsurer(id, name);
-        effects.Add(connection => Register(connection, reference, id, kind, null, call));
-        return null;
+        var command = kind == ActorKind.Hospital
+            ? ChainCommands.RegisterHospital(reference, id, name, SaltedHash(Address(organization)), endpoint)
+            : ChainCommands.RegisterInsurer(reference, id, name);
+        return Registration(reference, id, kind, null, command);
     }
 
-    private Outcome? Role(PractitionerRole role, List<Action<IDbConnection>> effects)
+    private async Task<Result<CommitPlan>> RoleAsync(PractitionerRole role, CancellationToken cancellation)
     {
-        if (!FhirReference.TryParse(role.Practitioner?.Reference, out var practitioner) || practitioner.Type != "Practitioner") return null;
+        if (!FhirReference.TryParse(role.Practitioner?.Reference, out var practitioner) || practitioner.Type != "Practitioner")
+            return new CommitPlan();
         var reference = practitioner.ToString();
-        if (directory.Actor(reference) is not null) return Suspend(reference, role.Active, effects);
-        if (directory.Actor(role.Organization?.Reference ?? "") is not { } hospital || (ActorKind)hospital.Kind != ActorKind.Hospital)
-            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "PractitionerRole.organization", "not a registered hospital")]);
-        var id = RandomNumberGenerator.GetBytes(32);
+        var known = await directory.ActorAsync(reference, cancellation);
+        var retries = known is not null && await FailedAsync(reference, cancellation);
+        if (known is not null && !retries) return Suspension(known, role.Active);
+        if (await directory.ActorAsync(role.Organization?.Reference ?? "", cancellation) is not { Kind: ActorKind.Hospital } hospital)
+        {
+            return new Outcome(
+                OutcomeCategory.Invalid,
+                [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "PractitionerRole.organization", "not a registered hospital")]);
+        }
+        var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
         var number = SaltedHash(role.Identifier.Select(i => i.Value).FirstOrDefault() ?? reference);
-        effects.Add(connection => Register(
-            connection, reference, id, ActorKind.Practitioner, hospital.Reference, ActorRegistryContract.RegisterPractitioner(id, number, Hex.Bytes(hospital.ActorId))));
-        return null;
+        var command = ChainCommands.RegisterPractitioner(
+            reference, id, number, hospital.Reference, Convert.FromHexString(hospital.ActorId));
+        return Registration(reference, id, ActorKind.Practitioner, hospital.Reference, command);
     }
 
-    private Outcome? Suspend(string reference, bool? active, List<Action<IDbConnection>> effects)
+    // A registration that the chain refused is tried again when the operator writes the entry again.
+    private async Task<bool> FailedAsync(string reference, CancellationToken cancellation) =>
+        await journal.FindAsync(ChainCommands.ActorKey(reference), cancellation) is { Status: OutboxStatus.Failed };
+
+    private async Task<CommitPlan> SuspensionAsync(string reference, bool? active, CancellationToken cancellation) =>
+        await directory.ActorAsync(reference, cancellation) is { } actor ? Suspension(actor, active) : new CommitPlan();
+
+    private static CommitPlan Suspension(Actor actor, bool? active)
     {
         // An entry that says nothing of active neither suspends nor reinstates.
-        if (active is not { } isActive || directory.Actor(reference) is not { } actor || isActive == (actor.Suspended == 0)) return null;
-        var suspended = !isActive;
-        effects.Add(connection =>
+        if (active is not { } isActive || isActive == !actor.IsSuspended) return new CommitPlan();
+        return new CommitPlan
         {
-            DirectoryStore.SetSuspended(connection, reference, suspended);
-            var call = ActorRegistryContract.SetStatus(Hex.Bytes(actor.ActorId), suspended ? 2UL : 1UL);
-            SqliteLedgerJournal.Enqueue(connection, $"status {reference} {ResourceId.New()}", ContractSet.Actors, "setStatus", call);
-        });
-        return null;
+            Directory = [new DirectoryChange.SetSuspended(actor.Reference, !isActive)],
+            Outbox = [ChainCommands.SetStatus(actor.Reference, Convert.FromHexString(actor.ActorId), isActive)],
+        };
     }
 
-    private static void Register(IDbConnection connection, string reference, byte[] id, ActorKind kind, string? hospital, byte[] call)
+    private static CommitPlan Registration(string reference, byte[] id, ActorKind kind, string? hospital, ChainCommand command) => new()
     {
-        if (DirectoryStore.AddActor(connection, reference, Convert.ToHexStringLower(id), kind, hospital))
-            SqliteLedgerJournal.Enqueue(connection, "actor " + reference, ContractSet.Actors, "register", call);
-    }
+        Directory = [new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, hospital)],
+        Outbox = [command],
+    };
+
+    private static string Address(Organization organization) => string.Join('\n', organization.Address.Select(
+        a => a.Text ?? string.Join(", ", a.Line.Append(a.PostalCode).Append(a.City).Append(a.Country))));
 
     // A bare hash of a name or a number could be found by trying them all.
-    private static byte[] SaltedHash(string text) => Keccak256.Hash(RandomNumberGenerator.GetBytes(32), System.Text.Encoding.UTF8.GetBytes(text));
+    private static byte[] SaltedHash(string text) => Keccak256.Hash(RandomNumberGenerator.GetBytes(32), Encoding.UTF8.GetBytes(text));
 }

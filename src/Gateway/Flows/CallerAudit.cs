@@ -16,8 +16,10 @@ internal static class CallerAudit
     /// <param name="commitments">The consents that permitted; null: none was asked.</param>
     /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
     public static AuditEntry Entry(
-        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities, IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
-        ResourceId.New(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client, caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
+        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities, IReadOnlyList<string> patients,
+        IReadOnlyList<string>? commitments = null, long block = -1) => new(
+        ResourceId.New(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
+        caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
 
     /// <summary>One patient's id as the list of those concerned; none for null.</summary>
     public static IReadOnlyList<string> Patients(string? patient) => patient is null ? [] : [patient];
@@ -25,10 +27,10 @@ internal static class CallerAudit
     /// <summary>Action code of an interaction. https://hl7.org/fhir/R4/valueset-audit-event-action.html</summary>
     private static string ActionOf(string interaction) => interaction switch
     {
-        "create" => "C",
-        "update" => "U",
-        "delete" => "D",
-        "read" or "vread" or "history-instance" => "R",
+        Interaction.Create => "C",
+        Interaction.Update => "U",
+        Interaction.Delete => "D",
+        Interaction.Read or Interaction.Vread or Interaction.HistoryInstance => "R",
         _ => "E",
     };
 }

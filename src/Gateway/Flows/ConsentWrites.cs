@@ -1,4 +1,3 @@
-using System.Data;
 using System.Numerics;
 using System.Security.Cryptography;
 using PmrGateway.Fhir;
@@ -9,140 +8,165 @@ using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
 
-/// <summary>What writing a Consent or a Patient means to the ledger, as durable intents of the same commit.</summary>
-public sealed class ConsentWrites(Database database, DirectoryStore directory, Custody custody, ConsentIntents intents, TimeProvider time)
+/// <summary>What writing a Consent or a Patient means to the ledger, as part of the plan of the same commit.</summary>
+public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journal, Custody custody, ConsentIntents intents, TimeProvider time)
 {
-    /// <summary>Reference of the hospital that registered a patient, or null where nobody did.</summary>
-    public string? CustodianOf(string patient) => directory.Patient(patient)?.Custodian;
+    // A custody signature waits in our own store only; a year is longer than any chain is away. A wallet's is asked for and sent at once.
+    private static readonly TimeSpan CustodyDeadline = TimeSpan.FromDays(365);
+    private static readonly TimeSpan WalletDeadline = TimeSpan.FromDays(1);
 
     /// <summary>Registers a new patient on the chain under the hospital's custody.</summary>
-    public Action<IDbConnection> RegisterPatient(string patient, string custodian)
+    public async Task<Result<CommitPlan>> RegisterAsync(string patient, byte[] key, string custodian, CancellationToken cancellation)
     {
-        var key = RandomNumberGenerator.GetBytes(32);
-        return connection =>
+        var hospital = Convert.FromHexString((await directory.ActorAsync(custodian, cancellation))!.ActorId);
+        return new CommitPlan
         {
-            if (!DirectoryStore.AddPatient(connection, patient, Convert.ToHexStringLower(key), custodian)) return;
-            var hospital = Hex.Bytes(DirectoryStore.Actor(connection, custodian)!.ActorId);
-            var call = ConsentRegistryContract.RegisterPatient(key, custody.AccountOf(custodian).Address, hospital);
-            SqliteLedgerJournal.Enqueue(connection, "patient " + patient, ContractSet.Consents, "registerPatient", call);
+            Directory = [new DirectoryChange.AddPatient(patient, Convert.ToHexStringLower(key), custodian)],
+            Outbox = [ChainCommands.RegisterPatient(patient, key, custody.AccountOf(custodian).Address, custodian, hospital)],
         };
     }
 
-    /// <summary>Checks who may consent for whom, and prepares the grant and the revocation of what it replaces.</summary>
-    /// <returns>Why not, or null.</returns>
-    public Task<Outcome?> PrepareAsync(Caller caller, WriteRequest request, IReadOnlySet<string> newPatients, List<Action<IDbConnection>> effects)
+    /// <summary>Checks who may consent for whom: the grant and the revocation of what it replaces, or why not.</summary>
+    public async Task<Result<CommitPlan>> PlanAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
-        if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return Refuse(new Outcome(OutcomeCategory.Invalid, issues));
-        var patient = directory.Patient(terms.Patient);
-        var isPatient = caller.Requester.Patient == terms.Patient;
-        var isCustodian = newPatients.Contains(terms.Patient) || (patient is not null && patient.Custodian == caller.Requester.Organization);
-        if (!isPatient && !isCustodian) return Refuse(Outcome.Of(OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record"));
-        if (UnknownActor(terms) is { } unknown) return Refuse(unknown);
-
+        if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return new Outcome(OutcomeCategory.Invalid, issues);
+        var requester = context.Caller.Requester;
+        var patient = context.KeyOfNewPatient(terms.Patient) is { } key
+            ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
+            : await directory.PatientAsync(terms.Patient, cancellation);
+        if (requester.Patient != terms.Patient && (patient is null || patient.Custodian != requester.Organization))
+        {
+            return Outcome.Of(
+                OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record");
+        }
+        if (patient is null) return Outcome.NotFound;
+        if (await UnknownActorAsync(terms, cancellation) is { } unknown) return unknown;
         var signed = ConsentIntentExtension.Read(request.Document!, out var issue);
-        if (issue is not null) return Refuse(new Outcome(OutcomeCategory.Invalid, [issue]));
-        var inCustody = patient is null || IsInCustody(patient);
+        if (issue is not null) return new Outcome(OutcomeCategory.Invalid, [issue]);
+
+        var plan = new CommitPlan();
         if (request.Current is not null)
         {
-            if (!inCustody && signed.Revocation is { } revocation && !IsSignedBy(patient!, RevocationOf(patient!, request.Id), revocation))
-                return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the signature is not the controller's over the revocation of what this Consent granted")]));
-            effects.Add(connection => Revoke(connection, request.Id, inCustody ? null : signed.Revocation));
+            var revocation = await RevocationAsync(patient, request.Id, signed.Revocation, cancellation);
+            if (revocation.Failure is { } notSigned) return notSigned;
+            plan = revocation.Value;
         }
-        if (request.Document!.Root.StringAt("status") != "active") return Refuse(null);
-
-        if (!inCustody && signed.Grant is null)
-            return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the patient's own wallet controls this record: ask Consent/$intent and send its signature", IssueCode.Required)]));
-        if (!inCustody && !IsSignedBy(patient!, s => intents.Digest(GrantOf(patient!, terms, s.Salt!, s.Nonce, s.Deadline)), signed.Grant!))
-            return Refuse(new Outcome(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue("the signature is not the controller's over these terms")]));
-        effects.Add(connection => Grant(connection, request.Id, terms, inCustody ? null : signed.Grant));
-        return Refuse(null);
+        if (request.Document!.Root.StringAt("status") != "active") return plan;
+        var grant = Grant(patient, request.Id, terms, signed.Grant);
+        return grant.Failure is { } refused ? refused : plan.And(grant.Value);
     }
 
     /// <summary>Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.</summary>
-    public bool MayChange(Caller caller, string patient) => caller.Requester.Patient == patient
-        || directory.Patient(patient) is not { } row || IsInCustody(row);
+    public async ValueTask<bool> MayChangeAsync(Caller caller, string patient, CancellationToken cancellation) =>
+        caller.Requester.Patient == patient
+        || await directory.PatientAsync(patient, cancellation) is not { } row
+        || IsInCustody(row);
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
-    /// <param name="connection">The commit that ends the Consent.</param>
     /// <param name="consentId">The Consent.</param>
     /// <param name="signed">The wallet's signature, checked; null where there is none.</param>
-    public void Revoke(IDbConnection connection, string consentId, SignedIntent? signed = null)
+    /// <param name="cancellation">Stops the wait for the store.</param>
+    public async Task<CommitPlan> RevokeAsync(string consentId, SignedIntent? signed, CancellationToken cancellation)
     {
-        ConsentStore.Revoke(connection, consentId);
+        var plan = new CommitPlan { Consents = [new ConsentChange.Withdraw(consentId)] };
         // One revoked here earlier without the wallet's signature may get it now.
-        if (ConsentStore.Latest(connection, consentId) is not { } consent || SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) return;
-        var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
+        if (await directory.LatestConsentAsync(consentId, cancellation) is not { } consent) return plan;
+        if (await journal.FindAsync(ChainCommands.GrantKey(consent.Commitment), cancellation) is null) return plan;
+        var patient = (await directory.PatientAsync(consent.PatientId, cancellation))!;
         // Without the wallet's word the chain goes on saying "active". It counts for nothing here, but a patient is told (see $ledger-status).
-        if (signed is null && !IsInCustody(patient)) return;
-        var intent = RevokeOf(patient, consent, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline());
+        if (signed is null && !IsInCustody(patient)) return plan;
+        var intent = RevokeOf(patient, consent, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline(CustodyDeadline));
         var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
-        SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", ConsentRegistryContract.RevokeBySig(intent, signature));
+        return plan with { Outbox = [ChainCommands.Revoke(intent, signature)] };
     }
 
     /// <summary>The revocation that a patient's wallet signs, of what a Consent granted last.</summary>
     /// <returns>The intent; null where the Consent has granted nothing of this patient's that the chain does not have as revoked.</returns>
-    public RevokeIntent? RevocationFor(string patientId, string consentId)
+    public async Task<RevokeIntent?> RevocationForAsync(string patientId, string consentId, CancellationToken cancellation)
     {
-        using var connection = database.OpenReader();
-        if (directory.Patient(patientId) is not { } patient || ConsentStore.Latest(connection, consentId) is not { } consent || consent.PatientId != patientId) return null;
-        if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null || SqliteLedgerJournal.Find(connection, "revoke " + consent.Commitment) is not null) return null;
-        return RevokeOf(patient, consent, ConsentIntents.NewNonce(), Deadline(TimeSpan.FromDays(1)));
+        if (await directory.PatientAsync(patientId, cancellation) is not { } patient) return null;
+        if (await directory.LatestConsentAsync(consentId, cancellation) is not { } consent || consent.PatientId != patientId) return null;
+        if (await journal.FindAsync(ChainCommands.GrantKey(consent.Commitment), cancellation) is null) return null;
+        if (await journal.FindAsync(ChainCommands.RevokeKey(consent.Commitment), cancellation) is not null) return null;
+        return RevokeOf(patient, consent, ConsentIntents.NewNonce(), Deadline(WalletDeadline));
     }
 
     /// <summary>The intent that a patient's wallet signs for a Consent.</summary>
     /// <returns>The intent and its salt; null where the patient is not registered.</returns>
-    public (GrantIntent Intent, byte[] Salt)? IntentFor(ConsentTerms terms)
+    public async Task<(GrantIntent Intent, byte[] Salt)?> IntentForAsync(ConsentTerms terms, CancellationToken cancellation)
     {
-        if (directory.Patient(terms.Patient) is not { } patient) return null;
+        if (await directory.PatientAsync(terms.Patient, cancellation) is not { } patient) return null;
         var salt = RandomNumberGenerator.GetBytes(32);
-        return (GrantOf(patient, terms, salt, ConsentIntents.NewNonce(), Deadline(TimeSpan.FromDays(1))), salt);
+        return (GrantOf(patient, terms, salt, ConsentIntents.NewNonce(), Deadline(WalletDeadline)), salt);
     }
 
-    private static Task<Outcome?> Refuse(Outcome? outcome) => Task.FromResult(outcome);
-
-    private static GrantIntent GrantOf(PatientRow patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) => new(
-        Hex.Bytes(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()), (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
-
-    private void Grant(IDbConnection connection, string consentId, ConsentTerms terms, SignedIntent? signed)
+    private async Task<Result<CommitPlan>> RevocationAsync(
+        RegisteredPatient patient, string consentId, SignedIntent? signed, CancellationToken cancellation)
     {
-        var patient = DirectoryStore.Patient(connection, terms.Patient)!;
-        var salt = signed?.Salt ?? RandomNumberGenerator.GetBytes(32);
-        var intent = GrantOf(patient, terms, salt, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline());
-        var commitment = Convert.ToHexStringLower(intent.Commitment);
-        ConsentStore.Add(connection, commitment, consentId, salt, terms);
-        // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
-        if (terms.Root.To <= time.GetUtcNow()) return;
-        var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
-        SqliteLedgerJournal.Enqueue(connection, "grant " + commitment, ContractSet.Consents, "grantBySig", ConsentRegistryContract.GrantBySig(intent, signature));
+        if (IsInCustody(patient)) return await RevokeAsync(consentId, null, cancellation);
+        if (signed is not null)
+        {
+            var consent = await directory.LatestConsentAsync(consentId, cancellation);
+            if (consent is null || !IsSignedBy(patient, intents.Digest(RevokeOf(patient, consent, signed.Nonce, signed.Deadline)), signed))
+                return Refused("the signature is not the controller's over the revocation of what this Consent granted");
+        }
+        return await RevokeAsync(consentId, signed, cancellation);
     }
+
+    private Result<CommitPlan> Grant(RegisteredPatient patient, string consentId, ConsentTerms terms, SignedIntent? signed)
+    {
+        var inCustody = IsInCustody(patient);
+        if (!inCustody && signed is null)
+        {
+            return Refused(
+                "the patient's own wallet controls this record: ask Consent/$intent and send its signature", IssueCode.Required);
+        }
+        var given = inCustody ? null : signed;
+        var salt = given?.Salt ?? RandomNumberGenerator.GetBytes(32);
+        var intent = GrantOf(patient, terms, salt, given?.Nonce ?? ConsentIntents.NewNonce(), given?.Deadline ?? Deadline(CustodyDeadline));
+        var digest = intents.Digest(intent);
+        if (given is not null && !IsSignedBy(patient, digest, given)) return Refused("the signature is not the controller's over these terms");
+
+        var plan = new CommitPlan
+        {
+            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(intent.Commitment), consentId, salt, terms)],
+        };
+        // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
+        if (terms.Root.To <= time.GetUtcNow()) return plan;
+        var signature = given?.Signature ?? custody.AccountOf(patient.Custodian).Sign(digest).ToBytes();
+        return plan with { Outbox = [ChainCommands.Grant(patient.Id, intent, signature)] };
+    }
+
+    private static Outcome Refused(string text, IssueCode code = IssueCode.Value) =>
+        new(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue(text, code)]);
+
+    private static GrantIntent GrantOf(RegisteredPatient patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) => new(
+        Convert.FromHexString(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()),
+        (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
+
+    private static RevokeIntent RevokeOf(RegisteredPatient patient, KeptConsent consent, BigInteger nonce, BigInteger deadline) =>
+        new(Convert.FromHexString(patient.PatientKey), Convert.FromHexString(consent.Commitment), nonce, deadline);
 
     // Until the chain has the patient, custody is what was asked for.
-    private bool IsInCustody(PatientRow patient) => patient.Controller is null || patient.Controller == Convert.ToHexStringLower(custody.AccountOf(patient.Custodian).Address);
+    private bool IsInCustody(RegisteredPatient patient) =>
+        patient.Controller is null || patient.Controller == Convert.ToHexStringLower(custody.AccountOf(patient.Custodian).Address);
 
-    private static RevokeIntent RevokeOf(PatientRow patient, ConsentRow consent, BigInteger nonce, BigInteger deadline) =>
-        new(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), nonce, deadline);
+    private static bool IsSignedBy(RegisteredPatient patient, byte[] digest, SignedIntent signed) =>
+        RecoverableSignature.TryRead(signed.Signature) is { } signature
+        && EthereumAccount.Recover(digest, signature) is { } signer
+        && Convert.ToHexStringLower(signer) == patient.Controller;
 
-    private Func<SignedIntent, byte[]?> RevocationOf(PatientRow patient, string consentId) => signed =>
+    private async ValueTask<Outcome?> UnknownActorAsync(ConsentTerms terms, CancellationToken cancellation)
     {
-        using var connection = database.OpenReader();
-        return ConsentStore.Latest(connection, consentId) is { } consent ? intents.Digest(RevokeOf(patient, consent, signed.Nonce, signed.Deadline)) : null;
-    };
-
-    private static bool IsSignedBy(PatientRow patient, Func<SignedIntent, byte[]?> digestOf, SignedIntent signed)
-    {
-        if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28) || digestOf(signed) is not { } digest) return false;
-        var signature = new RecoverableSignature(signed.Signature[..32], signed.Signature[32..64], signed.Signature[64] - 27);
-        return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == patient.Controller;
-    }
-
-    private Outcome? UnknownActor(ConsentTerms terms)
-    {
-        foreach (var actor in terms.Root.Actors.Concat(terms.Exceptions.SelectMany(e => e.Actors)))
-            if (directory.Actor(actor) is null)
-                return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor", $"{actor} is not a registered actor")]);
+        foreach (var actor in terms.Root.Actors.Concat(terms.Exceptions.SelectMany(e => e.Actors)).Distinct())
+        {
+            if (await directory.ActorAsync(actor, cancellation) is not null) continue;
+            var issue = new ValidationIssue(
+                IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor", $"{actor} is not a registered actor");
+            return new Outcome(OutcomeCategory.Invalid, [issue]);
+        }
         return null;
     }
 
-    // A custody signature waits in our own store only; a year is longer than any chain is away.
-    private BigInteger Deadline(TimeSpan? from = null) => time.GetUtcNow().Add(from ?? TimeSpan.FromDays(365)).ToUnixTimeSeconds();
+    private BigInteger Deadline(TimeSpan from) => time.GetUtcNow().Add(from).ToUnixTimeSeconds();
 }

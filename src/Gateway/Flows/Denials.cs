@@ -16,12 +16,15 @@ public sealed class Denials(AuditLog audit, TimeProvider time)
     /// <param name="patient">Id of the patient asked about, where that is not in <paramref name="asked"/>.</param>
     /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
     /// <exception cref="StoreUnavailableException">The log cannot be written.</exception>
-    public async Task<FhirResponse> AnswerAsync(Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
+    public async Task<FhirResponse> AnswerAsync(
+        Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
     {
         if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
             patient ??= asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null;
-            await audit.AppendAsync(caller.Entry(time.GetUtcNow(), interaction, "deny", [asked], CallerAudit.Patients(patient), block: block));
+            var entry = caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], CallerAudit.Patients(patient), block: block);
+            // Written even where the requester has left meanwhile.
+            await audit.AppendAsync([entry], CancellationToken.None);
         }
         return FhirResponse.From(outcome);
     }

@@ -1,4 +1,3 @@
-using System.Data;
 using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Options;
@@ -18,7 +17,8 @@ namespace PmrGateway.Gateway.Flows;
 public sealed record WriteRequest(ResourceDocument? Document, string Type, string Id, StoredVersion? Current, BinaryContent? Binary = null)
 {
     /// <summary>FHIR interaction code.</summary>
-    public string Interaction => Document is null && Binary is null ? "delete" : Current is null ? "create" : "update";
+    public string Interaction =>
+        Document is null && Binary is null ? Flows.Interaction.Delete : Current is null ? Flows.Interaction.Create : Flows.Interaction.Update;
 
     /// <summary>The version that the write makes.</summary>
     public long Version => (Current?.Version ?? 0) + 1;
@@ -32,38 +32,46 @@ public sealed record BinaryContent(string ContentType, byte[] Content, string? S
 
 /// <summary>A write that is sealed and may be committed.</summary>
 /// <param name="Request">What was asked.</param>
-/// <param name="Writes">The versions: the resource, and the Binaries split off it.</param>
+/// <param name="Plan">What it changes: the resource, the Binaries split off it, grants, registrations.</param>
 /// <param name="Json">The resource as it will be read; empty for a deletion and a Binary.</param>
-/// <param name="Effects">What else the same commit does: grants, registrations.</param>
-public sealed record PreparedWrite(WriteRequest Request, IReadOnlyList<VersionWrite> Writes, byte[] Json, IReadOnlyList<Action<IDbConnection>> Effects);
+public sealed record PreparedWrite(WriteRequest Request, CommitPlan Plan, byte[] Json)
+{
+    /// <summary>The version of the resource itself: the Binaries split off it come before.</summary>
+    public StoredVersion Version => Plan.Versions[^1].Version;
+}
 
 /// <summary>The one way in.</summary>
 /// <remarks>
 /// (1) may this requester write this, (2) validate, (3) map: attachments, patients, index, leaf, (4) are the patients the writer's to write
-/// about, (5) seal, (6) blocks, durable, (7) one commit: resource, index, audit, outbox, and what the write means to the ledger. The chain
-/// comes later and never holds up a write.
+/// about, (5) what it means to the ledger, (6) seal: all of it is a plan then, (7) blocks, durable, (8) the plan of all writes of the
+/// request, committed as one. The chain comes later and never holds up a write.
 /// </remarks>
 public sealed class WriteFlow(
-    RecordStore records, RecordVault vault, UnixFs files, Database database, Validator validator, ResourceMapper mapper, ReadFlow readFlow, ConsentWrites consents, ActorWrites actors,
-    AuditLog audit, BaseUrl baseUrl, TimeProvider time)
+    RecordDatabase database, DirectoryStore directory, RecordVault vault, UnixFs files, Validator validator, ResourceMapper mapper,
+    ConsentWrites consents, ActorWrites actors, Viewers viewers, BaseUrl baseUrl, TimeProvider time)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
 
-    private static readonly HashSet<string> NotWritable = ["AuditEvent", "OperationOutcome", "Parameters", "CapabilityStatement", "Subscription", "SearchParameter", "OperationDefinition"];
+    /// <summary>Begins the writes of one request.</summary>
+    public WriteContext Begin(Caller caller) => new(caller, database, directory, vault, viewers);
 
-    /// <summary>Steps 1 to 5 for one write; nothing is stored.</summary>
-    /// <param name="caller">Who.</param>
+    /// <summary>Steps 1 to 6 for one write; nothing is stored.</summary>
+    /// <param name="context">The request that it belongs to.</param>
     /// <param name="request">What.</param>
-    /// <param name="newPatients">Ids of patients that the same transaction makes.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
-    public async Task<Result<PreparedWrite>> PrepareAsync(Caller caller, WriteRequest request, IReadOnlySet<string> newPatients, CancellationToken cancellation)
+    public async Task<Result<PreparedWrite>> PrepareAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
         // (1)
-        if (MayWrite(caller, request) is { } refusal) return refusal;
-        if (request is { Type: "Consent", Current: { } consent } && consent.Facts.Patients.Any(p => !consents.MayChange(caller, p)))
-            return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
-        if (request.Interaction == "delete") return PrepareDeletion(request);
+        var caller = context.Caller;
+        if (WriteRules.Refusal(caller, request) is { } refusal) return refusal;
+        if (request is { Type: "Consent", Current: { } consent })
+        {
+            foreach (var given in consent.Facts.Patients)
+                if (!await consents.MayChangeAsync(caller, given, cancellation))
+                    return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
+        }
+        if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(request, cancellation);
 
         // (2)
         if (request.Document is { } resource)
@@ -74,63 +82,46 @@ public sealed class WriteFlow(
 
         // (3)
         var now = time.GetUtcNow();
-        var custodian = request.Current?.Facts.Custodian ?? CustodianFor(caller);
-        var effects = new List<Action<IDbConnection>>();
+        if (request.Current is null && request.Type == "Patient") context.AddPatient(request.Id);
+        var custodian = request.Current?.Facts.Custodian ?? await CustodianForAsync(caller, cancellation);
         if (custodian is null) return Outcome.NotFound;
-        var (draft, failure) = Map(request, custodian, now);
-        if (failure is not null) return failure;
+        var mapped = Map(request, custodian, now);
+        if (mapped.Failure is { } failure) return failure;
+        var draft = mapped.Value;
 
         // (4)
-        if (await UnknownPatientAsync(caller, request, draft!, newPatients, cancellation) is { } unknown) return unknown;
+        if (await UnknownPatientAsync(context, request, draft, cancellation) is { } unknown) return unknown;
         // Earlier versions stay under the current patients: one who was concerned by them must not drop out.
-        if (request.Current is { } before && before.Facts.Patients.Except(draft!.Facts.Patients).Any())
-            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, request.Type, "a record is not moved from one patient to another: delete it and create a new one")]);
-        if (await EffectsAsync(caller, request, draft!, newPatients, effects) is { } notAllowed) return notAllowed;
+        if (request.Current is { } before && before.Facts.Patients.Except(draft.Facts.Patients).Any())
+            return Invalid(request.Type, "a record is not moved from one patient to another: delete it and create a new one");
 
         // (5)
-        var subject = draft!.Facts.Patients.Count > 0 ? "Patient/" + draft.Facts.Patients[0] : custodian;
-        var subjectKey = records.SubjectKey(subject) ?? await records.KeepSubjectKeyAsync(subject, vault.NewSubjectKey(subject));
-        var writes = new List<VersionWrite>();
-        foreach (var attachment in draft.Attachments)
-        {
-            var facts = draft.Facts with { Type = "Binary", Id = attachment.Id, Labels = [.. draft.Facts.Labels, ClassOf("Binary")] };
-            writes.Add(new VersionWrite(Seal(attachment.Content, facts, 1, now, subject, subjectKey, attachment.ContentType), [], []));
-        }
-        var content = request.Binary?.Content ?? draft.Json;
-        writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subject, subjectKey, request.Binary?.ContentType), draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
-        return new PreparedWrite(request, writes, request.Binary is null ? draft.Json : [], effects);
+        var meaning = await MeaningAsync(context, request, draft, cancellation);
+        if (meaning.Failure is { } notAllowed) return notAllowed;
+
+        // (6)
+        var versions = await SealAsync(context, request, draft, now, cancellation);
+        return new PreparedWrite(request, meaning.Value with { Versions = versions }, request.Binary is null ? draft.Json : []);
     }
 
-    /// <summary>Steps 6 and 7 for all writes of a request, all or none.</summary>
-    public async Task<Outcome?> CommitAsync(Caller caller, IReadOnlyList<PreparedWrite> prepared, CancellationToken cancellation)
+    /// <summary>Steps 7 and 8 for all writes of a request, all or none.</summary>
+    /// <returns>What became of the plan; a failure where nothing can be written now.</returns>
+    public async Task<Result<CommitResult>> CommitAsync(WriteContext context, IReadOnlyList<PreparedWrite> prepared, CancellationToken cancellation)
     {
         try
         {
-            // (6) Binaries lie in the block store alone; they must be durable before anything points to them.
+            // (7) Binaries lie in the block store alone; they must be durable before anything points to them.
             var blocks = new List<Block>();
             var roots = new List<Cid>();
-            foreach (var write in prepared.SelectMany(p => p.Writes))
-            {
-                if (write.Version.IsDeleted || write.Version.Facts.Type != "Binary") continue;
-                roots.Add(UnixFs.Cut(write.Version.Body, blocks.Add));
-            }
+            foreach (var write in prepared.SelectMany(p => p.Plan.Versions))
+                if (write.Version is { IsDeleted: false, Facts.Type: "Binary" }) roots.Add(UnixFs.Cut(write.Version.Body, blocks.Add));
             if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
 
-            // (7)
-            var entries = prepared.SelectMany(p => Entries(caller, p)).ToList();
-            await database.WriteAsync(connection =>
-            {
-                RecordStore.Commit(connection, [.. prepared.SelectMany(p => p.Writes).Select(WithoutBinaryBody)]);
-                // Patients first: a consent of the same transaction needs its patient registered.
-                foreach (var effect in prepared.OrderBy(p => p.Request.Type == "Patient" ? 0 : 1).SelectMany(p => p.Effects)) effect(connection);
-                foreach (var entry in entries) AuditLog.Append(connection, entry);
-                return true;
-            });
-            return null;
-        }
-        catch (VersionConflictException e)
-        {
-            return Outcome.Of(OutcomeCategory.Conflict, e.Message);
+            // (8)
+            var plan = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
+            foreach (var write in prepared)
+                plan = plan.And(write.Plan with { Versions = [.. write.Plan.Versions.Select(WithoutBinaryBody)], Audit = [.. Entries(context.Caller, write)] });
+            return await database.CommitAsync(plan, cancellation);
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {
@@ -138,118 +129,99 @@ public sealed class WriteFlow(
         }
     }
 
-    /// <summary>Tells the audit log that a condition matched: the requester learns of the match.</summary>
-    public Task ReportMatchAsync(Caller caller, RecordFacts facts) => audit.AppendAsync(
-        caller.Entry(time.GetUtcNow(), "search-type", "permit", [$"{facts.Type}/{facts.Id}"], facts.Patients));
-
     private static RecordLabel ClassOf(string type) => new(LabelKind.Class, "http://hl7.org/fhir/resource-types", type);
+
+    private static Outcome Invalid(string path, string text) =>
+        new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text)]);
 
     private static VersionWrite WithoutBinaryBody(VersionWrite write) =>
         write.Version.Facts.Type == "Binary" ? write with { Version = write.Version with { Body = null } } : write;
 
-    private static Outcome? MayWrite(Caller caller, WriteRequest request)
-    {
-        var action = request.Interaction switch { "create" => ScopeAction.Create, "update" => ScopeAction.Update, _ => ScopeAction.Delete };
-        if (caller.Refuse(request.Type, action) is { } refusal) return refusal;
-        if (NotWritable.Contains(request.Type)) return Outcome.Of(OutcomeCategory.NotSupported, $"{request.Type} cannot be written here");
-        var mayWriteType = caller.Kind switch
-        {
-            CallerKind.Operator => DirectoryTypes.Contains(request.Type),
-            CallerKind.Patient => request.Type == "Consent",
-            _ => caller.IsHospital,
-        };
-        if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
-        if (request.Current is not { } current) return null;
-        var isOwn = caller.Kind switch
-        {
-            CallerKind.Operator => current.Facts.Custodian == OperatorCustodian,
-            CallerKind.Patient => current.Facts.Patients.Count == 1 && current.Facts.Patients[0] == caller.Requester.Patient,
-            _ => current.Facts.Custodian == caller.Requester.Organization,
-        };
-        return isOwn ? null : Outcome.Of(OutcomeCategory.Forbidden, "only who wrote a record may change it");
-    }
-
-    private string? CustodianFor(Caller caller) => caller.Kind switch
+    private async ValueTask<string?> CustodianForAsync(Caller caller, CancellationToken cancellation) => caller.Kind switch
     {
         CallerKind.Operator => OperatorCustodian,
-        CallerKind.Patient => consents.CustodianOf(caller.Requester.Patient!),
+        CallerKind.Patient => (await directory.PatientAsync(caller.Requester.Patient!, cancellation))?.Custodian,
         _ => caller.Requester.Organization,
     };
 
-    private PreparedWrite PrepareDeletion(WriteRequest request)
+    private async Task<PreparedWrite> PrepareDeletionAsync(WriteRequest request, CancellationToken cancellation)
     {
         var version = StoredVersion.Deletion(request.Current!.Facts, request.Version, time.GetUtcNow());
-        List<Action<IDbConnection>> effects = request.Type == "Consent" ? [connection => consents.Revoke(connection, request.Id)] : [];
+        var plan = request.Type == "Consent" ? await consents.RevokeAsync(request.Id, null, cancellation) : new CommitPlan();
         // Only the operator's entries are actors, and only the operator may delete those.
-        actors.PrepareDeletion($"{request.Type}/{request.Id}", effects);
-        return new PreparedWrite(request, [new VersionWrite(version, [], [])], [], effects);
+        plan = plan.And(await actors.DeletionOfAsync($"{request.Type}/{request.Id}", cancellation));
+        return new PreparedWrite(request, plan with { Versions = [new VersionWrite(version, [], [])] }, []);
     }
 
-    private (ResourceDraft? Draft, Outcome? Failure) Map(WriteRequest request, string custodian, DateTimeOffset now)
+    private Result<ResourceDraft> Map(WriteRequest request, string custodian, DateTimeOffset now)
     {
         if (request.Binary is { } binary)
         {
             FhirReference.TryParse(binary.SecurityContext, out var context);
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (context.Type == "Patient" ? [context.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
-            return (new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []), null);
+            return new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []);
         }
-        var draft = mapper.Map(Local(request.Document!), request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
-        return draft is null ? (null, new Outcome(OutcomeCategory.Invalid, issues)) : (draft, null);
-    }
-
-    // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
-    private ResourceDocument Local(ResourceDocument document)
-    {
-        var edits = new JsonEdits(document);
-        Walk(document.Root);
-        if (edits.IsEmpty) return document;
-        return ResourceDocument.TryParse(edits.Apply(), out var local, out _)
-            ? local!
-            : throw new InvalidOperationException("a document with other references is a document");
-
-        void Walk(ElementNode node)
-        {
-            foreach (var child in node)
-            {
-                if (child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray) Walk(child);
-                else if (child is { Name: "reference", Kind: JsonTokenType.String } && child.Text is var text && text.StartsWith(baseUrl.Fhir + "/", StringComparison.Ordinal))
-                    edits.ReplaceString(child, text[(baseUrl.Fhir.Length + 1)..]);
-            }
-        }
+        var local = LocalReferences.Of(request.Document!, baseUrl.Fhir);
+        var draft = mapper.Map(local, request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
+        return draft is null ? new Outcome(OutcomeCategory.Invalid, issues) : draft;
     }
 
     // Unknown and not-yours are one answer, else a hospital could ask for the existence of any patient by writing about them.
-    private async Task<Outcome?> UnknownPatientAsync(Caller caller, WriteRequest request, ResourceDraft draft, IReadOnlySet<string> newPatients, CancellationToken cancellation)
+    private static async ValueTask<Outcome?> UnknownPatientAsync(
+        WriteContext context, WriteRequest request, ResourceDraft draft, CancellationToken cancellation)
     {
-        var asked = draft.Facts.Patients.Where(p => !newPatients.Contains(p) && p != caller.Requester.Patient && !(request.Type == "Patient" && p == request.Id)).ToList();
-        if (asked.Count == 0) return null;
-        var eyes = await readFlow.EyesOfAsync(caller.Requester, cancellation);
-        foreach (var patient in asked)
-            if (records.Read(eyes, "Patient", patient, null) is not { IsDeleted: false })
-                return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, request.Type, "it refers to a Patient that is not known here")]);
+        foreach (var patient in draft.Facts.Patients)
+        {
+            if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;
+            if (!await context.KnowsAsync(patient, cancellation)) return Invalid(request.Type, "it refers to a Patient that is not known here");
+        }
         return null;
     }
 
-    private async Task<Outcome?> EffectsAsync(Caller caller, WriteRequest request, ResourceDraft draft, IReadOnlySet<string> newPatients, List<Action<IDbConnection>> effects)
+    private async Task<Result<CommitPlan>> MeaningAsync(
+        WriteContext context, WriteRequest request, ResourceDraft draft, CancellationToken cancellation)
     {
-        if (request.Type == "Consent") return await consents.PrepareAsync(caller, request, newPatients, effects);
-        if (request.Type == "Patient" && request.Current is null) effects.Add(consents.RegisterPatient(request.Id, draft.Facts.Custodian));
-        return caller.Kind == CallerKind.Operator ? actors.Prepare(request, effects) : null;
+        if (request.Type == "Consent") return await consents.PlanAsync(context, request, cancellation);
+        if (request.Type == "Patient" && request.Current is null)
+            return await consents.RegisterAsync(request.Id, context.KeyOfNewPatient(request.Id)!, draft.Facts.Custodian, cancellation);
+        return context.Caller.Kind == CallerKind.Operator ? await actors.PlanAsync(request, cancellation) : new CommitPlan();
     }
 
-    private StoredVersion Seal(byte[] content, RecordFacts facts, long version, DateTimeOffset now, string subject, byte[] subjectKey, string? contentType)
+    private async ValueTask<IReadOnlyList<VersionWrite>> SealAsync(
+        WriteContext context, WriteRequest request, ResourceDraft draft, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var facts = draft.Facts;
+        var subject = facts.Patients.Count > 0 ? "Patient/" + facts.Patients[0] : facts.Custodian;
+        var key = await context.SubjectKeyAsync(subject, cancellation);
+        var versions = new List<VersionWrite>(draft.Attachments.Count + 1);
+        foreach (var attachment in draft.Attachments)
+        {
+            // Its patients and labels are those of the records that link to it: of itself it has none.
+            var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]);
+            versions.Add(new VersionWrite(Seal(attachment.Content, own, 1, now, subject, key, attachment.ContentType), [], []));
+        }
+        var content = request.Binary?.Content ?? draft.Json;
+        versions.Add(new VersionWrite(
+            Seal(content, facts, request.Version, now, subject, key, request.Binary?.ContentType), draft.Index,
+            [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
+        return versions;
+    }
+
+    private StoredVersion Seal(
+        byte[] content, RecordFacts facts, long version, DateTimeOffset now, string subject, byte[] subjectKey, string? contentType)
     {
         var body = vault.Seal(content, facts.Type, facts.Id, version, subject, subjectKey);
         var cid = UnixFs.Cut(body.Body, _ => { }).ToString();
-        return new StoredVersion(facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
+        return new StoredVersion(
+            facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
     }
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)
     {
-        var entities = prepared.Writes.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
-        var patients = prepared.Writes.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
+        var entities = prepared.Plan.Versions.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
+        var patients = prepared.Plan.Versions.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
         foreach (var patient in patients.Count == 0 ? [null] : patients.Cast<string?>())
-            yield return caller.Entry(time.GetUtcNow(), prepared.Request.Interaction, "permit", entities, CallerAudit.Patients(patient));
+            yield return caller.Entry(time.GetUtcNow(), prepared.Request.Interaction, AuditOutcome.Permit, entities, CallerAudit.Patients(patient));
     }
 }

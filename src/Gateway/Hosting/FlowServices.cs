@@ -6,6 +6,7 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class FlowServices
 {
     public static IServiceCollection AddFlows(this IServiceCollection services) => services
+        .AddSingleton<Viewers>()
         .AddSingleton<Denials>()
         .AddSingleton<ReadFlow>()
         .AddSingleton<WriteFlow>()

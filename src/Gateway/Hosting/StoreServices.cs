@@ -1,4 +1,4 @@
-using PmrGateway.Mapping;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Hosting;
@@ -6,11 +6,11 @@ namespace PmrGateway.Gateway.Hosting;
 /// <summary>Durable state.</summary>
 internal static class StoreServices
 {
-    public static IServiceCollection AddStore(this IServiceCollection services, Database database) => services
+    public static IServiceCollection AddStore(this IServiceCollection services, RecordDatabase database) => services
         // By a factory: what the container makes, it closes.
         .AddSingleton(_ => database)
-        .AddSingleton<RecordStore>()
         .AddSingleton<DirectoryStore>()
+        .AddSingleton<AnchorPlaces>()
         .AddSingleton<AuditLog>()
-        .AddSingleton<ILedgerJournal, SqliteLedgerJournal>();
+        .AddSingleton<ILedgerJournal, LedgerJournal>();
 }

@@ -1,0 +1,58 @@
+using System.Security.Cryptography;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+using PmrGateway.Vault;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>What the writes of one request share: who writes, which patients it makes, which keys it seals under.</summary>
+/// <param name="caller">Who writes.</param>
+/// <param name="database">Where patients and records are looked up.</param>
+/// <param name="directory">Where keys are looked up.</param>
+/// <param name="vault">Makes keys.</param>
+/// <param name="viewers">Under whose eyes records are looked up.</param>
+public sealed class WriteContext(Caller caller, RecordDatabase database, DirectoryStore directory, RecordVault vault, Viewers viewers)
+{
+    private readonly Dictionary<string, byte[]> _newPatients = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _knownPatients = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (byte[] Wrapped, bool IsNew)> _keys = new(StringComparer.Ordinal);
+    private readonly List<Precondition> _if = [];
+
+    /// <summary>Who writes.</summary>
+    public Caller Caller => caller;
+
+    /// <summary>What must hold when the request is committed.</summary>
+    public IReadOnlyList<Precondition> Preconditions => _if;
+
+    /// <summary>Keys made for this request.</summary>
+    public IReadOnlyList<WrappedSubjectKey> NewKeys => [.. _keys.Where(k => k.Value.IsNew).Select(k => new WrappedSubjectKey(k.Key, k.Value.Wrapped))];
+
+    /// <summary>Asks that a search finds nothing still when the request is committed.</summary>
+    public void Require(SearchQuery query) => _if.Add(new Precondition.MatchesNothing(viewers.Of(caller.Requester), query));
+
+    /// <summary>A patient that this request makes.</summary>
+    /// <param name="id">The id.</param>
+    public void AddPatient(string id) => _newPatients.TryAdd(id, RandomNumberGenerator.GetBytes(32));
+
+    /// <summary>The on-chain key of a patient that this request makes; null: it makes none such.</summary>
+    public byte[]? KeyOfNewPatient(string id) => _newPatients.GetValueOrDefault(id);
+
+    /// <summary>Whether a patient is there for this writer, or is made by this request.</summary>
+    public async ValueTask<bool> KnowsAsync(string patient, CancellationToken cancellation)
+    {
+        if (_newPatients.ContainsKey(patient) || _knownPatients.Contains(patient)) return true;
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        if (await snapshot.ReadAsync("Patient", patient, null, cancellation) is not { Version.IsDeleted: false }) return false;
+        return _knownPatients.Add(patient);
+    }
+
+    /// <summary>The wrapped key of a subject, made where it has none yet.</summary>
+    public async ValueTask<byte[]> SubjectKeyAsync(string subject, CancellationToken cancellation)
+    {
+        if (_keys.TryGetValue(subject, out var known)) return known.Wrapped;
+        var isNew = subject.StartsWith("Patient/", StringComparison.Ordinal) && _newPatients.ContainsKey(subject["Patient/".Length..]);
+        var kept = isNew ? null : await directory.SubjectKeyAsync(subject, cancellation);
+        _keys[subject] = (kept ?? vault.NewSubjectKey(subject), kept is null);
+        return _keys[subject].Wrapped;
+    }
+}

@@ -1,0 +1,38 @@
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>Who may write what at all, before anything is looked at.</summary>
+internal static class WriteRules
+{
+    private static readonly HashSet<string> NotWritable =
+        ["AuditEvent", "OperationOutcome", "Parameters", "CapabilityStatement", "Subscription", "SearchParameter", "OperationDefinition"];
+
+    /// <summary>Why a requester may not make this write; null: it may.</summary>
+    public static Outcome? Refusal(Caller caller, WriteRequest request)
+    {
+        var action = request.Interaction switch
+        {
+            Interaction.Create => ScopeAction.Create,
+            Interaction.Update => ScopeAction.Update,
+            _ => ScopeAction.Delete,
+        };
+        if (caller.Refuse(request.Type, action) is { } refusal) return refusal;
+        if (NotWritable.Contains(request.Type)) return Outcome.Of(OutcomeCategory.NotSupported, $"{request.Type} cannot be written here");
+        var mayWriteType = caller.Kind switch
+        {
+            CallerKind.Operator => DirectoryTypes.Contains(request.Type),
+            CallerKind.Patient => request.Type == "Consent",
+            _ => caller.IsHospital,
+        };
+        if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
+        if (request.Current is not { } current) return null;
+        var isOwn = caller.Kind switch
+        {
+            CallerKind.Operator => current.Facts.Custodian == WriteFlow.OperatorCustodian,
+            CallerKind.Patient => current.Facts.Patients.Count == 1 && current.Facts.Patients[0] == caller.Requester.Patient,
+            _ => current.Facts.Custodian == caller.Requester.Organization,
+        };
+        return isOwn ? null : Outcome.Of(OutcomeCategory.Forbidden, "only who wrote a record may change it");
+    }
+}
