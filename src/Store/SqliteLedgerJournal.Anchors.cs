@@ -99,8 +99,8 @@ public sealed partial class SqliteLedgerJournal
         foreach (var b in batches)
         {
             c.Execute("UPDATE batches SET sequence = @Sequence, segment_cid = @SegmentCid WHERE batch = @Batch", new { b.Batch, b.Sequence, b.SegmentCid });
-            c.Execute("UPDATE outbox SET data = @Data WHERE id = @Entry", new { b.Entry, b.Data });
-            Change(c, new OutboxChange(b.Entry, OutboxStatus.Queued));
+            if (b.Data is not null) c.Execute("UPDATE outbox SET data = @Data WHERE id = @Entry", new { b.Entry, b.Data });
+            Change(c, new OutboxChange(b.Entry, b.Data is null ? OutboxStatus.Confirmed : OutboxStatus.Queued));
         }
     });
 

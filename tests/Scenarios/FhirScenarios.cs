@@ -4,6 +4,7 @@ using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Cli;
 using PmrGateway.Gateway.Http;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
@@ -132,7 +133,7 @@ public class FhirScenarios(RunningGateway gateway)
         var directory = gateway.Service<DirectoryStore>();
         await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync("Patient?_summary=count"), _ => patients.All(p => directory.Patient(p)!.Controller is not null));
         Assert.All(patients, p => Assert.NotNull(directory.Patient(p)!.Controller));
-        Assert.Empty(await gateway.Service<ILedgerJournal>().IntentsAsync(IntentStatus.Failed, 10, default));
+        Assert.Empty(await gateway.Service<ILedgerJournal>().EntriesAsync(OutboxStatus.Failed, 10, default));
     }
 
     [Fact]

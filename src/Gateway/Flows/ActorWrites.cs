@@ -34,8 +34,7 @@ public sealed class ActorWrites(DirectoryStore directory)
     public static void Bind(IDbConnection connection, string reference, string bindingKey)
     {
         var actor = DirectoryStore.Actor(connection, reference)!;
-        SqliteLedgerJournal.Enqueue(
-            connection, "bind " + bindingKey, ContractSet.Actors, "bindClient", ActorRegistryContract.BindClient(Hex.Bytes(actor.ActorId), Hex.Bytes(bindingKey)));
+        SqliteLedgerJournal.Enqueue(connection, ChainCommands.BindClient(reference, Convert.FromHexString(actor.ActorId), bindingKey));
     }
 
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
@@ -51,7 +50,9 @@ public sealed class ActorWrites(DirectoryStore directory)
         var (id, name) = (RandomNumberGenerator.GetBytes(32), SaltedHash(organization.Name ?? ""));
         var address = SaltedHash(string.Join('\n', organization.Address.Select(a => a.Text ?? string.Join(", ", a.Line.Append(a.PostalCode).Append(a.City).Append(a.Country)))));
         var endpoint = organization.Endpoint.Select(e => e.Reference).FirstOrDefault() ?? "";
-        var call = kind == ActorKind.Hospital ? ActorRegistryContract.RegisterHospital(id, name, address, endpoint) : ActorRegistryContract.RegisterInsurer(id, name);
+        var call = kind == ActorKind.Hospital
+            ? ChainCommands.RegisterHospital(reference, id, name, address, endpoint)
+            : ChainCommands.RegisterInsurer(reference, id, name);
         effects.Add(connection => Register(connection, reference, id, kind, null, call));
         return null;
     }
@@ -65,8 +66,8 @@ public sealed class ActorWrites(DirectoryStore directory)
             return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "PractitionerRole.organization", "not a registered hospital")]);
         var id = RandomNumberGenerator.GetBytes(32);
         var number = SaltedHash(role.Identifier.Select(i => i.Value).FirstOrDefault() ?? reference);
-        effects.Add(connection => Register(
-            connection, reference, id, ActorKind.Practitioner, hospital.Reference, ActorRegistryContract.RegisterPractitioner(id, number, Hex.Bytes(hospital.ActorId))));
+        var call = ChainCommands.RegisterPractitioner(reference, id, number, hospital.Reference, Convert.FromHexString(hospital.ActorId));
+        effects.Add(connection => Register(connection, reference, id, ActorKind.Practitioner, hospital.Reference, call));
         return null;
     }
 
@@ -78,16 +79,15 @@ public sealed class ActorWrites(DirectoryStore directory)
         effects.Add(connection =>
         {
             DirectoryStore.SetSuspended(connection, reference, suspended);
-            var call = ActorRegistryContract.SetStatus(Hex.Bytes(actor.ActorId), suspended ? 2UL : 1UL);
-            SqliteLedgerJournal.Enqueue(connection, $"status {reference} {ResourceId.New()}", ContractSet.Actors, "setStatus", call);
+            SqliteLedgerJournal.Enqueue(connection, ChainCommands.SetStatus(reference, Convert.FromHexString(actor.ActorId), isActive));
         });
         return null;
     }
 
-    private static void Register(IDbConnection connection, string reference, byte[] id, ActorKind kind, string? hospital, byte[] call)
+    private static void Register(IDbConnection connection, string reference, byte[] id, ActorKind kind, string? hospital, ChainCommand call)
     {
         if (DirectoryStore.AddActor(connection, reference, Convert.ToHexStringLower(id), kind, hospital))
-            SqliteLedgerJournal.Enqueue(connection, "actor " + reference, ContractSet.Actors, "register", call);
+            SqliteLedgerJournal.Enqueue(connection, call);
     }
 
     // A bare hash of a name or a number could be found by trying them all.

@@ -24,9 +24,8 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
         return connection =>
         {
             if (!DirectoryStore.AddPatient(connection, patient, Convert.ToHexStringLower(key), custodian)) return;
-            var hospital = Hex.Bytes(DirectoryStore.Actor(connection, custodian)!.ActorId);
-            var call = ConsentRegistryContract.RegisterPatient(key, custody.AccountOf(custodian).Address, hospital);
-            SqliteLedgerJournal.Enqueue(connection, "patient " + patient, ContractSet.Consents, "registerPatient", call);
+            var hospital = Convert.FromHexString(DirectoryStore.Actor(connection, custodian)!.ActorId);
+            SqliteLedgerJournal.Enqueue(connection, ChainCommands.RegisterPatient(patient, key, custody.AccountOf(custodian).Address, custodian, hospital));
         };
     }
 
@@ -72,13 +71,13 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
     {
         ConsentStore.Revoke(connection, consentId);
         // One revoked here earlier without the wallet's signature may get it now.
-        if (ConsentStore.Latest(connection, consentId) is not { } consent || SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null) return;
+        if (ConsentStore.Latest(connection, consentId) is not { } consent || SqliteLedgerJournal.Find(connection, ChainCommands.GrantKey(consent.Commitment)) is null) return;
         var patient = DirectoryStore.Patient(connection, consent.PatientId)!;
         // Without the wallet's word the chain goes on saying "active". It counts for nothing here, but a patient is told (see $ledger-status).
         if (signed is null && !IsInCustody(patient)) return;
         var intent = RevokeOf(patient, consent, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline());
         var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
-        SqliteLedgerJournal.Enqueue(connection, "revoke " + consent.Commitment, ContractSet.Consents, "revokeBySig", ConsentRegistryContract.RevokeBySig(intent, signature));
+        SqliteLedgerJournal.Enqueue(connection, ChainCommands.Revoke(intent, signature));
     }
 
     /// <summary>The revocation that a patient's wallet signs, of what a Consent granted last.</summary>
@@ -87,7 +86,7 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
     {
         using var connection = database.OpenReader();
         if (directory.Patient(patientId) is not { } patient || ConsentStore.Latest(connection, consentId) is not { } consent || consent.PatientId != patientId) return null;
-        if (SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is null || SqliteLedgerJournal.Find(connection, "revoke " + consent.Commitment) is not null) return null;
+        if (SqliteLedgerJournal.Find(connection, ChainCommands.GrantKey(consent.Commitment)) is null || SqliteLedgerJournal.Find(connection, ChainCommands.RevokeKey(consent.Commitment)) is not null) return null;
         return RevokeOf(patient, consent, ConsentIntents.NewNonce(), Deadline(TimeSpan.FromDays(1)));
     }
 
@@ -103,7 +102,7 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
     private static Task<Outcome?> Refuse(Outcome? outcome) => Task.FromResult(outcome);
 
     private static GrantIntent GrantOf(PatientRow patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) => new(
-        Hex.Bytes(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()), (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
+        Convert.FromHexString(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()), (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
 
     private void Grant(IDbConnection connection, string consentId, ConsentTerms terms, SignedIntent? signed)
     {
@@ -115,14 +114,14 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
         // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
         if (terms.Root.To <= time.GetUtcNow()) return;
         var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
-        SqliteLedgerJournal.Enqueue(connection, "grant " + commitment, ContractSet.Consents, "grantBySig", ConsentRegistryContract.GrantBySig(intent, signature));
+        SqliteLedgerJournal.Enqueue(connection, ChainCommands.Grant(terms.Patient, intent, signature));
     }
 
     // Until the chain has the patient, custody is what was asked for.
     private bool IsInCustody(PatientRow patient) => patient.Controller is null || patient.Controller == Convert.ToHexStringLower(custody.AccountOf(patient.Custodian).Address);
 
     private static RevokeIntent RevokeOf(PatientRow patient, ConsentRow consent, BigInteger nonce, BigInteger deadline) =>
-        new(Hex.Bytes(patient.PatientKey), Hex.Bytes(consent.Commitment), nonce, deadline);
+        new(Convert.FromHexString(patient.PatientKey), Convert.FromHexString(consent.Commitment), nonce, deadline);
 
     private Func<SignedIntent, byte[]?> RevocationOf(PatientRow patient, string consentId) => signed =>
     {
@@ -132,9 +131,8 @@ public sealed class ConsentWrites(Database database, DirectoryStore directory, C
 
     private static bool IsSignedBy(PatientRow patient, Func<SignedIntent, byte[]?> digestOf, SignedIntent signed)
     {
-        if (signed.Signature.Length != 65 || signed.Signature[64] is not (27 or 28) || digestOf(signed) is not { } digest) return false;
-        var signature = new RecoverableSignature(signed.Signature[..32], signed.Signature[32..64], signed.Signature[64] - 27);
-        return Secp256k1.Recover(digest, signature) is { } key && Convert.ToHexStringLower(EthereumAccount.AddressOf(key)) == patient.Controller;
+        if (RecoverableSignature.TryRead(signed.Signature) is not { } signature || digestOf(signed) is not { } digest) return false;
+        return EthereumAccount.Recover(digest, signature) is { } address && Convert.ToHexStringLower(address) == patient.Controller;
     }
 
     private Outcome? UnknownActor(ConsentTerms terms)

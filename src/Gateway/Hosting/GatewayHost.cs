@@ -35,7 +35,6 @@ public static class GatewayHost
         Directory.CreateDirectory(options.DataFolder);
         var keyring = Keyring.OpenOrCreate(Path.Combine(options.DataFolder, "keyring.json"));
         var custody = new Custody(keyring);
-        var contracts = new ContractSet(custody.Sender.Address);
         var database = await Database.OpenAsync(Path.Combine(options.DataFolder, "gateway.db"));
 
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
@@ -51,7 +50,7 @@ public static class GatewayHost
         var services = builder.Services;
 
         // What everything stands on
-        services.AddSingleton(options).AddSingleton(options.Ledger).AddSingleton(TimeProvider.System).AddSingleton(new BaseUrl(publicUrl));
+        services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton(new BaseUrl(publicUrl));
 
         // FHIR as data, and what it means
         // Read before anything starts: a broken package is a gateway that does not.
@@ -65,14 +64,8 @@ public static class GatewayHost
 
         // The chain
         var anvil = options.Ledger.RpcUrl.Length > 0 ? null : await AnvilNode.StartAsync(options.Ledger, Path.Combine(options.DataFolder, "chain"), Logger(quiet), cancellation);
-        if (anvil is not null) services.AddSingleton(_ => anvil);
-        var rpcUrl = anvil?.Url ?? options.Ledger.RpcUrl;
-        services.AddSingleton(new JsonRpcClient(new HttpClient { BaseAddress = new Uri(rpcUrl), Timeout = TimeSpan.FromSeconds(5) }));
-        services.AddSingleton(custody).AddSingleton(custody.Sender).AddSingleton(contracts);
-        services.AddSingleton(new ConsentIntents(options.Ledger.ChainId, contracts.Addresses[ContractSet.Consents]));
-        services.AddSingleton<ConsentView>().AddSingleton<TransactionSender>().AddSingleton<SegmentWriter>();
-        services.AddSingleton(s => new AnchorWorker(s.GetRequiredService<ILedgerJournal>(), s.GetRequiredService<SegmentWriter>().StoreAsync, options.Ledger, TimeProvider.System));
-        services.AddHostedService<LedgerService>();
+        services.AddSingleton(custody).AddSingleton<SegmentWriter>().AddSingleton<StoreSegment>(s => s.GetRequiredService<SegmentWriter>().StoreAsync);
+        services.AddLedger(options.Ledger, custody.Sender, anvil);
 
         // The two flows and the interactions
         services.AddSingleton<Denials>().AddSingleton<ReadFlow>().AddSingleton<WriteFlow>().AddSingleton<ConsentWrites>().AddSingleton<ActorWrites>();

@@ -80,8 +80,8 @@ public sealed class LedgerInteractions(
             (uint)place.LeafIndex,
             (uint)place.Leaves.Count,
             MerkleTree.Path(place.Leaves, place.LeafIndex),
-            Hex.Bytes(place.Root),
-            Hex.Bytes(directory.Actor(place.Custodian)!.ActorId),
+            Convert.FromHexString(place.Root),
+            Convert.FromHexString(directory.Actor(place.Custodian)!.ActorId),
             place.Sequence,
             ledger.ChainId,
             contracts.Addresses[ContractSet.Anchors],
@@ -93,17 +93,17 @@ public sealed class LedgerInteractions(
     {
         using var connection = database.OpenReader();
         if (ConsentStore.Latest(connection, id) is not { } consent) return Status("recorded", null, null);
-        var intent = SqliteLedgerJournal.Find(connection, (consent.Revoked != 0 ? "revoke " : "grant ") + consent.Commitment);
-        var isUnsigned = intent is null && SqliteLedgerJournal.Find(connection, "grant " + consent.Commitment) is not null;
-        var status = consent.Revoked != 0 ? (isUnsigned ? "revoked-unsigned" : "revoked") : intent?.Status switch
+        var entry = SqliteLedgerJournal.Find(connection, consent.Revoked != 0 ? ChainCommands.RevokeKey(consent.Commitment) : ChainCommands.GrantKey(consent.Commitment));
+        var isUnsigned = entry is null && SqliteLedgerJournal.Find(connection, ChainCommands.GrantKey(consent.Commitment)) is not null;
+        var status = consent.Revoked != 0 ? (isUnsigned ? "revoked-unsigned" : "revoked") : entry?.Status switch
         {
-            IntentStatus.Failed => "failed",
-            IntentStatus.Confirmed => "confirmed",
+            OutboxStatus.Failed => "failed",
+            OutboxStatus.Confirmed => "confirmed",
             _ when consent.GrantedBlock is not null => "granted",
             null => "recorded",
             _ => "submitted",
         };
-        return Status(status, intent?.Hash, intent?.Block);
+        return Status(status, entry?.Hash, entry?.Block);
     }
 
     private static byte[] Status(string status, string? transaction, long? block)
