@@ -1,5 +1,5 @@
-// Writes src/LedgerAdapter/Contracts/*.g.cs from the artifacts: a method that encodes the call for each function, and for each
-// event its topic. `--check` writes nothing and exits 1 where a file differs.
+// Writes src/LedgerAdapter/Contracts/*.g.cs from the artifacts: for each function, struct, event and error of a contract a class with
+// Nethereum's attributes. `--check` writes nothing and exits 1 where a file differs.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -7,61 +7,74 @@ const path = require('path');
 const root = path.join(__dirname, '..', '..');
 const out = path.join(root, 'src', 'LedgerAdapter', 'Contracts');
 const pascal = (s) => s[0].toUpperCase() + s.slice(1);
-const canonical = (p) => (p.type.startsWith('tuple') ? `(${p.components.map(canonical).join(',')})${p.type.slice(5)}` : p.type);
-const signature = (f) => `${f.name}(${f.inputs.map(canonical).join(',')})`;
+// An intent keeps its name; a struct that is only read is a DTO like the events.
+const struct = (p) => p.internalType.split('.').pop().replace(/^(?!.*Intent$).*$/, '$&DTO');
 
 function csharp(p) {
-  if (p.type === 'tuple') return { type: p.internalType.split('.').pop(), pass: `new StaticTuple(${p.name}.Words())` };
-  if (p.type === 'bytes') return { type: 'byte[]', pass: `new Dynamic(${p.name})` };
-  if (p.type === 'bytes32[]') return { type: 'IReadOnlyList<byte[]>', pass: p.name };
-  if (p.type === 'string') return { type: 'string', pass: p.name };
-  if (/^uint(8|32|64)$/.test(p.type)) return { type: 'ulong', pass: p.name };
-  if (p.type === 'uint256') return { type: 'BigInteger', pass: p.name };
-  if (p.type === 'bytes32' || p.type === 'address' || p.type === 'bytes4') return { type: 'byte[]', pass: p.name };
-  throw new Error(`no C# type for ${p.type}`);
+  const types = { 'bytes32[]': 'List<byte[]>', uint8: 'byte', uint32: 'uint', uint64: 'ulong', uint256: 'BigInteger', bool: 'bool', string: 'string', address: 'string' };
+  const type = p.type === 'tuple' ? struct(p) : /^bytes\d*$/.test(p.type) ? 'byte[]' : types[p.type];
+  if (!type) throw new Error(`no C# type for ${p.type}`);
+  return type;
 }
 
-function word(p) {
-  return csharp(p).type === 'byte[]' ? `Abi.Word(${pascal(p.name)})` : `Abi.Number(${pascal(p.name)})`;
-}
+const attribute = (p, i) => `Parameter("${p.type}", "${p.name}", ${i + 1}${p.indexed ? ', true' : ''})`;
+const initial = (p) => ({ string: ' = "";', 'byte[]': ' = [];', 'List<byte[]>': ' = [];' })[csharp(p)] || (p.type === 'tuple' ? ' = new();' : '');
 
-function generate(name, abi) {
-  // AccessControl's own functions are not what the gateway calls.
-  const inherited = /^(DEFAULT_ADMIN_ROLE|getRoleAdmin|hasRole|renounceRole|revokeRole|grantRole|supportsInterface)$/;
-  const functions = abi.filter((x) => x.type === 'function' && !inherited.test(x.name) && x.inputs.every((i) => i.name));
-  const events = abi.filter((x) => x.type === 'event' && !/^Role/.test(x.name));
-  const structs = new Map();
-  for (const f of functions) for (const i of f.inputs) if (i.type === 'tuple') structs.set(csharp(i).type, i.components);
-  const members = [
-    ...events.map((e) => `    /// <summary>Topic of the event <c>${signature(e)}</c>.</summary>\n    public static byte[] ${e.name}Topic { get; } = Keccak256.Hash("${signature(e)}");`),
-    ...functions.map((f) => {
-      const parameters = f.inputs.map((i) => `${csharp(i).type} ${i.name}`).join(', ');
-      const passed = f.inputs.map((i) => `, ${csharp(i).pass}`).join('');
-      return `    /// <summary>Call data of <c>${signature(f)}</c>.</summary>\n    public static byte[] ${pascal(f.name)}(${parameters}) => Abi.Call("${signature(f)}"${passed});`;
-    }),
+// What is sent is complete by its constructor.
+const sent = (head, name, base, ps) =>
+  `${head}\ninternal sealed class ${name}${ps.length ? `(${ps.map((p) => `${csharp(p)} ${p.name}`).join(', ')})` : ''} : ${base}\n{` +
+  `${ps.map((p, i) => `\n    [${attribute(p, i)}]\n    public ${csharp(p)} ${pascal(p.name)} { get; } = ${p.name};\n`).join('')}}`;
+
+// What is read is filled in by Nethereum's decoder.
+const read = (head, name, base, ps) =>
+  `${head}internal sealed class ${name}${base}\n{` +
+  `${ps.map((p, i) => `\n    [${attribute(p, i)}]\n    public ${csharp(p)} ${pascal(p.name || 'value')} { get; set; }${initial(p)}\n`).join('')}}`;
+
+// Signed by wallets, so part of the adapter's surface. EIP-712 knows it without the "Intent".
+const intent = (name, ps) =>
+  `/// <summary>The struct <c>${name}</c> of IConsentRegistry: its fields in order.</summary>\n[Struct("${name.replace(/Intent$/, '')}")]\n` +
+  `public sealed record ${name}(\n${ps.map((p, i) => `    [property: ${attribute(p, i)}] ${csharp(p)} ${pascal(p.name)}`).join(',\n')});`;
+
+const seen = new Set();
+
+function generate(abi) {
+  // AccessControl's own functions and the constants are not what the gateway calls.
+  const inherited = /^([A-Z_]+|getRoleAdmin|hasRole|renounceRole|revokeRole|grantRole|supportsInterface|Role.*|AccessControl.*)$/;
+  // Contracts share some errors; one class serves.
+  const own = abi.filter((x) => x.name && !inherited.test(x.name) && !(x.type === 'error' && seen.has(x.name)));
+  own.filter((x) => x.type === 'error').forEach((x) => seen.add(x.name));
+  const functions = own.filter((x) => x.type === 'function');
+  const structs = (ps) => new Map(ps.filter((p) => p.type === 'tuple').map((p) => [struct(p), p.components]));
+  const views = functions.filter((f) => f.outputs.some((o) => o.type === 'tuple'));
+  const text = [
+    ...functions.map((f) => sent(`[Function("${f.name}")]`, `${pascal(f.name)}Function`, 'FunctionMessage', f.inputs)),
+    ...[...structs(functions.flatMap((f) => f.inputs))].map(([name, ps]) => intent(name, ps)),
+    ...views.map((f) => read('[FunctionOutput]\n', `${pascal(f.name)}Output`, ' : IFunctionOutputDTO', f.outputs)),
+    ...[...structs(views.flatMap((f) => f.outputs))].map(([name, ps]) => read('', name, '', ps)),
+    ...own.filter((x) => x.type === 'event').map((e) => read(`[Event("${e.name}")]\n`, `${e.name}EventDTO`, ' : IEventDTO', e.inputs)),
+    ...own.filter((x) => x.type === 'error').map((e) => read(`[Error("${e.name}")]\n`, `${e.name}Error`, ' : IErrorDTO', e.inputs)),
   ];
-  const records = [...structs].map(([type, components]) => {
-    const parameters = components.map((c) => `${csharp(c).type} ${pascal(c.name)}`).join(', ');
-    return `/// <summary>The struct <c>${type}</c> of I${name}: its fields in order.</summary>\npublic sealed record ${type}(${parameters})\n{\n    /// <summary>The fields as ABI words.</summary>\n    public byte[][] Words() => [${components.map(word).join(', ')}];\n}`;
-  });
-  const usesNumerics = JSON.stringify(functions).includes('uint256');
+  return { body: text, usesNumerics: text.some((t) => t.includes('BigInteger')) };
+}
+
+function file(name, { body, usesNumerics }) {
   return [
-    '// <auto-generated>by contracts/tools/bindings.cjs</auto-generated>\n#nullable enable\n#pragma warning disable CS1573\n' +
-      `${usesNumerics ? 'using System.Numerics;\n' : ''}using PmrGateway.Mapping;\n\nnamespace PmrGateway.LedgerAdapter;`,
-    `/// <summary>Calls and events of the contract ${name}; its interface I${name}.sol is the manual.</summary>\npublic static class ${name}Contract\n{\n${members.join('\n\n')}\n}`,
-    ...records,
+    '// <auto-generated>by contracts/tools/bindings.cjs</auto-generated>\n#nullable enable\n#pragma warning disable CS1573, CS1591\n' +
+      `${usesNumerics ? 'using System.Numerics;\n' : ''}using Nethereum.ABI.FunctionEncoding.Attributes;\nusing Nethereum.Contracts;\n\n` +
+      `namespace PmrGateway.LedgerAdapter;`,
+    ...body,
   ].join('\n\n') + '\n';
 }
 
 let differs = false;
 for (const name of ['ActorRegistry', 'ConsentRegistry', 'AnchorRegistry']) {
   const { abi } = JSON.parse(fs.readFileSync(path.join(root, 'contracts', 'artifacts', `${name}.json`), 'utf8'));
-  const file = path.join(out, `${name}Contract.g.cs`);
-  const text = generate(name, abi);
-  if (!process.argv.includes('--check')) fs.writeFileSync(file, text);
-  else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) {
+  const target = path.join(out, `${name}.g.cs`);
+  const text = file(name, generate(abi));
+  if (!process.argv.includes('--check')) fs.writeFileSync(target, text);
+  else if (!fs.existsSync(target) || fs.readFileSync(target, 'utf8') !== text) {
     differs = true;
-    process.stderr.write(`${file} is not what the artifact makes: run 'npm run bindings' in contracts/\n`);
+    process.stderr.write(`${target} is not what the artifact makes: run 'npm run bindings' in contracts/\n`);
   }
 }
 process.exit(differs ? 1 : 0);

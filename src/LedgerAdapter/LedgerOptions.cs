@@ -30,6 +30,9 @@ public sealed class LedgerOptions
     /// <summary>Age of the oldest waiting version at which a batch is closed though it is not full. Default 2 s.</summary>
     public TimeSpan AnchorMaxAge { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Gas of a block of the development chain: room for some thousand transactions a second.</summary>
+    internal const long DevelopmentGasLimit = 300_000_000;
+
     /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
     public string? Validate()
     {

@@ -46,14 +46,13 @@ public sealed class RecordVault(Keyring keyring)
     /// <summary>Opens a record version.</summary>
     /// <param name="permit">Leave to open this record.</param>
     /// <param name="sealedBody">The sealed bytes and their keys.</param>
-    /// <param name="version">The version that the bytes are of.</param>
     /// <param name="subject">Whose key wraps the data key.</param>
     /// <param name="wrappedSubjectKey">That key.</param>
     /// <exception cref="SealBrokenException">Any bit of the bytes, the keys or the commitments is not what was sealed.</exception>
-    public byte[] Open(Permit permit, SealedBody sealedBody, long version, string subject, byte[] wrappedSubjectKey)
+    public byte[] Open(Permit permit, SealedBody sealedBody, string subject, byte[] wrappedSubjectKey)
     {
         // The context comes from the permit, so a permit for one record cannot open the bytes of another.
-        var context = Context(permit.Type, permit.Id, version);
+        var context = Context(permit.Type, permit.Id, permit.Version);
         var subjectKey = Primitives.Open(keyring.MasterKey, wrappedSubjectKey, Primitives.SubjectLabel(subject));
         var dataKey = Primitives.Open(subjectKey, sealedBody.WrappedKey, Primitives.DataLabel(context));
         if (!Primitives.KeyCommitment(dataKey).AsSpan().SequenceEqual(sealedBody.KeyCommitment))

@@ -33,8 +33,8 @@ internal sealed class Wallet
     private static byte[] Word(string type, string value) => type switch
     {
         "string" => Keccak256.Hash(value),
-        "bytes32" => Hex.Bytes(value),
-        "address" => [.. new byte[12], .. Hex.Bytes(value)],
+        "bytes32" => Convert.FromHexString(value[2..]),
+        "address" => [.. new byte[12], .. Convert.FromHexString(value[2..])],
         _ => Padded(BigInteger.Parse(value).ToByteArray(isUnsigned: true, isBigEndian: true)),
     };
 

@@ -5,6 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Smart;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
@@ -67,12 +68,13 @@ internal static class OperatorEndpoints
         var services = context.RequestServices;
         var client = await context.Request.ReadFromJsonAsync<ClientRegistration>(context.RequestAborted);
         if (client is null || string.IsNullOrEmpty(client.ClientId)) return Outcome.Of(OutcomeCategory.Malformed, "clientId is missing");
-        if (client.Actor is not null && services.GetRequiredService<DirectoryStore>().Actor(client.Actor) is null) return Outcome.Of(OutcomeCategory.Invalid, $"{client.Actor} is not a registered actor");
+        var actor = client.Actor is null ? null : await services.GetRequiredService<DirectoryStore>().ActorAsync(client.Actor, context.RequestAborted);
+        if (client.Actor is not null && actor is null) return Outcome.Of(OutcomeCategory.Invalid, $"{client.Actor} is not a registered actor");
         if ((client.Jwks is null) == (client.RedirectUris is not { Length: > 0 })) return Outcome.Of(OutcomeCategory.Invalid, "a client has either jwks (a system) or redirectUris (an app of people)");
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
         if (await applications.FindByClientIdAsync(client.ClientId, context.RequestAborted) is not null) return Outcome.Of(OutcomeCategory.Conflict, "the client is registered already");
         await applications.CreateAsync(Describe(client), context.RequestAborted);
-        if (client.Actor is { } actor) await BindAsync(services, actor, client.ClientId);
+        if (actor is not null) await BindAsync(services, actor, client.ClientId);
         return null;
     }
 
@@ -107,25 +109,23 @@ internal static class OperatorEndpoints
         var user = await context.Request.ReadFromJsonAsync<UserRegistration>(context.RequestAborted);
         if (user is null || string.IsNullOrEmpty(user.Username) || user.Password is not { Length: >= 12 }) return Outcome.Of(OutcomeCategory.Invalid, "username and a password of at least 12 characters are needed");
         var directory = services.GetRequiredService<DirectoryStore>();
-        var exists = user.FhirUser?.Split('/') is ["Patient", var id] ? directory.Patient(id) is not null : directory.Actor(user.FhirUser ?? "") is { } actor && actor.Kind == (int)ActorKind.Practitioner;
-        if (!exists) return Outcome.Of(OutcomeCategory.Invalid, "fhirUser is no registered Patient/id or Practitioner/id");
+        var doctor = await directory.ActorAsync(user.FhirUser ?? "", context.RequestAborted) is { Kind: ActorKind.Practitioner } found ? found : null;
+        var isPatient = user.FhirUser?.Split('/') is ["Patient", var id] && await directory.PatientAsync(id, context.RequestAborted) is not null;
+        if (doctor is null && !isPatient) return Outcome.Of(OutcomeCategory.Invalid, "fhirUser is no registered Patient/id or Practitioner/id");
         var users = services.GetRequiredService<AuthDatabase>();
         if (await users.Users.AnyAsync(u => u.Id == user.Username, context.RequestAborted)) return Outcome.Of(OutcomeCategory.Conflict, "the user is registered already");
         var row = new AuthUser { Id = user.Username, PasswordHash = "", FhirUser = user.FhirUser! };
         row.PasswordHash = services.GetRequiredService<IPasswordHasher<AuthUser>>().HashPassword(row, user.Password);
         users.Users.Add(row);
         await users.SaveChangesAsync(context.RequestAborted);
-        if (row.FhirUser.StartsWith("Practitioner/", StringComparison.Ordinal)) await BindAsync(services, row.FhirUser, "user:" + row.Id);
+        if (doctor is not null) await BindAsync(services, doctor, "user:" + row.Id);
         return null;
     }
 
-    private static Task<bool> BindAsync(IServiceProvider services, string actor, string subject)
+    private static Task BindAsync(IServiceProvider services, Actor actor, string subject)
     {
         var key = CallerResolver.BindingKey(services.GetRequiredService<TokenIssuers>().Own, subject);
-        return services.GetRequiredService<Database>().WriteAsync(connection =>
-        {
-            ActorWrites.Bind(connection, actor, key);
-            return true;
-        });
+        var command = ChainCommands.BindClient(actor.Reference, Convert.FromHexString(actor.ActorId), key);
+        return services.GetRequiredService<ILedgerJournal>().EnqueueAsync([command], CancellationToken.None);
     }
 }

@@ -23,14 +23,18 @@ internal static class VerifyCommand
         try
         {
             if (AnchorProof.TryRead(await File.ReadAllBytesAsync(file, cancellation), out var problem) is not { } proof) return Say(2, $"{file} is no anchor proof: {problem}");
-            if (!proof.Verifies) return Say(1, $"FAILED: leaf {proof.Index} of {proof.Count} is not under the root {Hex.Data(proof.Root)}");
-            Say(0, $"ok: {proof.Resource} is leaf {proof.Index} of {proof.Count} under the root {Hex.Data(proof.Root)}");
+            if (!proof.Verifies) return Say(1, $"FAILED: leaf {proof.Index} of {proof.Count} is not under the root {Hex(proof.Root)}");
+            Say(0, $"ok: {proof.Resource} is leaf {proof.Index} of {proof.Count} under the root {Hex(proof.Root)}");
             if (record is not null)
             {
                 if (!proof.Leaf.CommitsTo(await File.ReadAllBytesAsync(record, cancellation))) return Say(1, $"FAILED: {record} does not hold the bytes that the leaf commits to");
                 Say(0, $"ok: {record} holds the bytes that the leaf commits to");
             }
             return rpc is null ? 0 : await OnChainAsync(proof, rpc, cancellation);
+        }
+        catch (WrongChainException e)
+        {
+            return Say(1, $"FAILED: {e.Message}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or RpcUnavailableException or RpcException or UriFormatException)
         {
@@ -40,17 +44,13 @@ internal static class VerifyCommand
 
     private static async Task<int> OnChainAsync(AnchorProof proof, string url, CancellationToken cancellation)
     {
-        using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(10) };
-        var rpc = new JsonRpcClient(http);
-        var chain = Hex.Number((await rpc.CallAsync("eth_chainId", [], cancellation)).GetString()!);
-        if (chain != proof.ChainId) return Say(1, $"FAILED: the node is of chain {chain}, the proof is of chain {proof.ChainId}");
-        var data = AnchorRegistryContract.Verify(proof.Custodian, (ulong)proof.Sequence, proof.Leaf.Hash, proof.Index, [.. proof.Path.ToList()]);
-        var call = new System.Text.Json.Nodes.JsonObject { ["to"] = Hex.Data(proof.Contract), ["data"] = Hex.Data(data) };
-        var answer = (await rpc.CallAsync("eth_call", [call, "latest"], cancellation)).GetString()!;
-        return answer.EndsWith('1')
-            ? Say(0, $"ok: batch {proof.Sequence} of custodian {Hex.Data(proof.Custodian)} is on chain {chain}")
-            : Say(1, $"FAILED: chain {chain} has no such batch with this leaf");
+        var chain = LedgerServices.ChainOf(url, proof.ChainId, ContractSet.OfAnchors(proof.Contract));
+        return await chain.VerifyAsync(proof.Custodian, proof.Sequence, proof.Leaf.Hash, proof.Index, proof.Path, cancellation)
+            ? Say(0, $"ok: batch {proof.Sequence} of custodian {Hex(proof.Custodian)} is on chain {proof.ChainId}")
+            : Say(1, $"FAILED: chain {proof.ChainId} has no such batch with this leaf");
     }
+
+    private static string Hex(byte[] bytes) => "0x" + Convert.ToHexStringLower(bytes);
 
     private static int Say(int code, string text)
     {

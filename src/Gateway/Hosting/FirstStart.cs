@@ -17,8 +17,8 @@ internal static class FirstStart
     {
         // What the operator writes is anchored under an id of its own.
         var operatorId = Convert.ToHexStringLower(Keccak256.Hash("pmr/1 operator"));
-        await services.GetRequiredService<Database>().WriteAsync(connection =>
-            DirectoryStore.AddActor(connection, WriteFlow.OperatorCustodian, operatorId, ActorKind.None, null));
+        var actor = new DirectoryChange.AddActor(WriteFlow.OperatorCustodian, operatorId, ActorKind.None, null);
+        await services.GetRequiredService<RecordDatabase>().CommitAsync(new CommitPlan { Directory = [actor] }, default);
         await using var scope = services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<AuthDatabase>().Database.EnsureCreatedAsync();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();

@@ -27,7 +27,7 @@ public static class GatewayHost
         Directory.CreateDirectory(options.DataFolder);
         var keyring = Keyring.OpenOrCreate(Path.Combine(options.DataFolder, "keyring.json"));
         var custody = new Custody(keyring);
-        var database = await Database.OpenAsync(Path.Combine(options.DataFolder, "gateway.db"));
+        var database = RecordDatabase.Open(options.Store, Path.Combine(options.DataFolder, "gateway.db"));
 
         var builder = NewBuilder(options, quiet);
         builder.Services
@@ -36,7 +36,7 @@ public static class GatewayHost
             .AddVault(keyring)
             .AddBlocks(options)
             .AddStore(database)
-            .AddLedger(options.Ledger, custody, await DevelopmentChainAsync(options, quiet, cancellation))
+            .AddChain(options.Ledger, custody, await DevelopmentChainAsync(options, quiet, cancellation))
             .AddFlows()
             .AddApi()
             .AddSmart(options, keyring, baseUrl);
@@ -72,7 +72,6 @@ public static class GatewayHost
     private static IServiceCollection AddSettings(this IServiceCollection services, GatewayOptions options, BaseUrl baseUrl) => services
         .AddSingleton(options)
         .AddSingleton(options.Limits)
-        .AddSingleton(options.Ledger)
         .AddSingleton(baseUrl)
         .AddSingleton(TimeProvider.System);
 

@@ -11,6 +11,8 @@ namespace PmrGateway.Gateway.Ledger;
 /// </summary>
 public sealed class SegmentWriter(UnixFs files, RecordVault vault)
 {
+    private const string Format = "pmr-segment/2";
+
     /// <summary>Stores the batch durably; gives the segment's CID, and the same sealed for the chain.</summary>
     /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored; the batch is closed in a later round.</exception>
     public async Task<(string Cid, byte[] SealedCid)> StoreAsync(AnchorBatch batch, CancellationToken cancellation)
@@ -22,7 +24,7 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
             if (leaf.Body is not null) Add(leaf.Body);
         var segment = JsonSerializer.SerializeToUtf8Bytes(new
         {
-            format = "pmr-segment/1",
+            format = Format,
             custodian = batch.Custodian,
             sequence = batch.Sequence,
             records = batch.Leaves.Select(l => new
@@ -37,8 +39,11 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
                 salt = l.Leaf.Salt,
                 plaintextDigest = l.Leaf.PlaintextDigest,
             }),
+            // Without these a lost database would be a lost key to every record: they lie nowhere else outside it.
+            subjectKeys = batch.Leaves.Where(l => l.WrappedSubjectKey is not null).DistinctBy(l => l.Subject)
+                .Select(l => new { subject = l.Subject, wrappedKey = l.WrappedSubjectKey }),
         });
-        Add(vault.SealInternal(segment, $"pmr-segment/1|{batch.Custodian}|{batch.Sequence}"));
+        Add(vault.SealInternal(segment, $"{Format}|{batch.Custodian}|{batch.Sequence}"));
         await files.PutAsync(blocks, roots, cancellation);
         return (roots[^1].ToString(), vault.SealInternal(roots[^1].ToBytes(), $"pmr-segment-cid/1|{batch.Custodian}|{batch.Sequence}"));
     }

@@ -1,4 +1,5 @@
 using PmrGateway.LedgerAdapter;
+using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Options;
 
@@ -16,6 +17,9 @@ public sealed class GatewayOptions
 
     /// <summary>Section Ledger.</summary>
     public LedgerOptions Ledger { get; set; } = new();
+
+    /// <summary>Section Store.</summary>
+    public StoreOptions Store { get; set; } = new();
 
     /// <summary>Section Ipfs.</summary>
     public IpfsOptions Ipfs { get; set; } = new();
@@ -54,7 +58,7 @@ public sealed class GatewayOptions
             if (!IsHttp(issuer.Authority)) return $"Auth:Issuers:Authority is '{issuer.Authority}': the URL of an OpenID Connect issuer";
             if (issuer.Audience.Length == 0) return $"Auth:Issuers:Audience of {issuer.Authority} is empty: the audience that its tokens for this gateway name";
         }
-        return Ledger.Validate();
+        return Store.Validate() ?? Ledger.Validate();
     }
 
     private static bool IsHttp(string text) => Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is ("http" or "https");

@@ -28,7 +28,7 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
         var token = header[7..].Trim();
         if (token.Length is 0 or > 16 * 1024 || !Handler.CanReadToken(token)) return Refused();
         var principal = cache.Find(token) ?? await ValidateAsync(context, token);
-        return principal is null ? Refused() : Resolve(principal);
+        return principal is null ? Refused() : await ResolveAsync(principal, context.RequestAborted);
     }
 
     /// <summary>The key under which a client or user is bound to an actor on the chain, hex.</summary>
@@ -65,9 +65,9 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
         return result.Principal;
     }
 
-    private Result<Caller> Resolve(ClaimsPrincipal principal)
+    private async ValueTask<Result<Caller>> ResolveAsync(ClaimsPrincipal principal, CancellationToken cancellation)
     {
-        string? Claim(params ReadOnlySpan<string> types)
+        string? Claim(params string[] types)
         {
             foreach (var type in types)
                 if (principal.FindFirst(type)?.Value is { Length: > 0 } value) return value;
@@ -85,7 +85,9 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
         if (fhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true)
             return new Caller(CallerKind.Patient, ActorKind.None, new Requester(fhirUser, null, null, fhirUser[8..], true, purposes), client, scopes);
         var isUser = subject.Length > 0 && subject != client;
-        var actor = fhirUser is not null ? directory.Actor(fhirUser) : directory.ActorOfClient(BindingKey(issuer, isUser ? "user:" + subject : client));
+        var actor = fhirUser is not null
+            ? await directory.ActorAsync(fhirUser, cancellation)
+            : await directory.ActorOfClientAsync(BindingKey(issuer, isUser ? "user:" + subject : client), cancellation);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
         return actor is null
             ? new Caller(CallerKind.Unbound, ActorKind.None, new Requester("unbound client", null, null, null, false, purposes), client.Length > 0 ? client : subject, scopes)
@@ -100,17 +102,12 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
         return scopes.Distinct();
     }
 
-    private Caller ForActor(ActorRow actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes)
-    {
-        var kind = (ActorKind)actor.Kind;
-        var isActive = actor is { Suspended: 0, ChainActive: 1 };
-        if (kind != ActorKind.Practitioner)
-            return new Caller(CallerKind.System, kind, new Requester(actor.Reference, actor.Reference, null, null, isActive, purposes), client, scopes);
+    private static Caller ForActor(Actor actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes) => actor.Kind == ActorKind.Practitioner
         // A practitioner acts for a hospital, and falls with it.
-        var hospital = actor.Hospital is null ? null : directory.Actor(actor.Hospital);
-        isActive &= hospital is { Suspended: 0, ChainActive: 1 };
-        return new Caller(CallerKind.Practitioner, kind, new Requester(actor.Reference, hospital?.Reference, actor.Reference, null, isActive, purposes), client, scopes);
-    }
+        ? new Caller(
+            CallerKind.Practitioner, actor.Kind, new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, purposes), client, scopes)
+        : new Caller(
+            CallerKind.System, actor.Kind, new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes), client, scopes);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
     private partial void LogRefused(string scheme, string reason);

@@ -58,6 +58,6 @@ public sealed record FailedBatch(long Batch, string Custodian, string ActorId, l
 /// <param name="Batch">Its row.</param>
 /// <param name="Sequence">The new number.</param>
 /// <param name="SegmentCid">CID of the segment sealed under that number.</param>
-/// <param name="Entry">Its outbox entry, which is queued again.</param>
-/// <param name="Data">The new call data.</param>
-public sealed record MovedBatch(long Batch, long Sequence, string SegmentCid, long Entry, byte[] Data);
+/// <param name="Entry">Its outbox entry, which is queued again, or confirmed.</param>
+/// <param name="Data">The new call data; null where the chain has the batch under this number already, by another transaction.</param>
+public sealed record MovedBatch(long Batch, long Sequence, string SegmentCid, long Entry, byte[]? Data);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Nethereum.Contracts;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
@@ -26,11 +27,11 @@ public static class ChainCommands
 
     /// <summary>Registers a hospital.</summary>
     public static ChainCommand RegisterHospital(string reference, byte[] id, byte[] nameHash, byte[] addressHash, string endpoint) =>
-        Register(reference, ActorRegistryContract.RegisterHospital(id, nameHash, addressHash, endpoint));
+        Register(reference, new RegisterHospitalFunction(id, nameHash, addressHash, endpoint).GetCallData());
 
     /// <summary>Registers an insurer.</summary>
     public static ChainCommand RegisterInsurer(string reference, byte[] id, byte[] nameHash) =>
-        Register(reference, ActorRegistryContract.RegisterInsurer(id, nameHash));
+        Register(reference, new RegisterInsurerFunction(id, nameHash).GetCallData());
 
     /// <summary>Registers a practitioner of a hospital.</summary>
     /// <param name="reference">The practitioner's resource.</param>
@@ -39,7 +40,7 @@ public static class ChainCommands
     /// <param name="hospital">The hospital's resource.</param>
     /// <param name="hospitalId">The hospital's on-chain id.</param>
     public static ChainCommand RegisterPractitioner(string reference, byte[] id, byte[] registrationNumberHash, string hospital, byte[] hospitalId) =>
-        Register(reference, ActorRegistryContract.RegisterPractitioner(id, registrationNumberHash, hospitalId), ActorKey(hospital));
+        Register(reference, new RegisterPractitionerFunction(id, registrationNumberHash, hospitalId).GetCallData(), ActorKey(hospital));
 
     /// <summary>Suspends or reinstates an actor.</summary>
     public static ChainCommand SetStatus(string reference, byte[] id, bool isActive) => new(
@@ -47,7 +48,7 @@ public static class ChainCommands
         $"status {reference} {ResourceId.New()}",
         ContractSet.Actors,
         "setStatus",
-        ActorRegistryContract.SetStatus(id, isActive ? 1UL : 2UL),
+        new SetStatusFunction(id, isActive ? (byte)1 : (byte)2).GetCallData(),
         // Both ways in one class, so that they keep their order.
         OutboxPriority.Withdrawal,
         ActorKey(reference));
@@ -60,7 +61,7 @@ public static class ChainCommands
         "bind " + bindingKey,
         ContractSet.Actors,
         "bindClient",
-        ActorRegistryContract.BindClient(actorId, Convert.FromHexString(bindingKey)),
+        new BindClientFunction(actorId, Convert.FromHexString(bindingKey)).GetCallData(),
         OutboxPriority.Registration,
         ActorKey(reference));
 
@@ -74,7 +75,7 @@ public static class ChainCommands
         PatientKey(patientId),
         ContractSet.Consents,
         "registerPatient",
-        ConsentRegistryContract.RegisterPatient(key, controller, custodianId),
+        new RegisterPatientFunction(key, EthereumAccount.Text(controller), custodianId).GetCallData(),
         OutboxPriority.Registration,
         ActorKey(custodian));
 
@@ -86,7 +87,7 @@ public static class ChainCommands
         GrantKey(Convert.ToHexStringLower(intent.Commitment)),
         ContractSet.Consents,
         "grantBySig",
-        ConsentRegistryContract.GrantBySig(intent, signature),
+        new GrantBySigFunction(intent, signature).GetCallData(),
         OutboxPriority.Grant,
         PatientKey(patientId));
 
@@ -100,7 +101,7 @@ public static class ChainCommands
             RevokeKey(commitment),
             ContractSet.Consents,
             "revokeBySig",
-            ConsentRegistryContract.RevokeBySig(intent, signature),
+            new RevokeBySigFunction(intent, signature).GetCallData(),
             OutboxPriority.Withdrawal,
             GrantKey(commitment));
     }
@@ -114,7 +115,7 @@ public static class ChainCommands
         $"hand over {patientId} {intent.Nonce.ToString(CultureInfo.InvariantCulture)}",
         ContractSet.Consents,
         "handOver",
-        ConsentRegistryContract.HandOver(intent, given, taken),
+        new HandOverFunction(intent, given, taken).GetCallData(),
         OutboxPriority.Grant,
         PatientKey(patientId));
 
@@ -130,13 +131,16 @@ public static class ChainCommands
         $"anchor {custodian} {Convert.ToHexStringLower(root)}",
         ContractSet.Anchors,
         "anchor",
-        AnchorRegistryContract.Anchor(actorId, (ulong)sequence, root, (ulong)leafCount, sealedCid),
+        new AnchorFunction(actorId, (ulong)sequence, root, (uint)leafCount, sealedCid).GetCallData(),
         OutboxPriority.Anchor,
         ActorKey(custodian));
 
     /// <summary>Creates a contract.</summary>
     internal static ChainCommand Deploy(string contract, byte[] creationCode) =>
         new(DeployKey(contract), "", contract, creationCode, OutboxPriority.Foundation);
+
+    /// <summary>Uses up a nonce that nothing of ours holds any more, so that those above it can be mined.</summary>
+    internal static ChainCommand Fill(long nonce) => new($"fill {nonce} {ResourceId.New()}", ContractSet.Self, "fill", [], OutboxPriority.Foundation);
 
     private static ChainCommand Register(string reference, byte[] call, string? after = null) =>
         new(ActorKey(reference), ContractSet.Actors, "register", call, OutboxPriority.Registration, after);

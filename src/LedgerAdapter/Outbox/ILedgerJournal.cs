@@ -81,7 +81,7 @@ public interface ILedgerJournal
     /// <summary>The leaves of a batch in order.</summary>
     Task<IReadOnlyList<PendingLeaf>> BatchLeavesAsync(long batch, CancellationToken cancellation);
 
-    /// <summary>Gives failed batches new numbers and queues their anchors again. The numbers of two of them may change places.</summary>
+    /// <summary>Gives failed batches new numbers and queues their anchors again, or marks them as confirmed. The numbers of two of them may change places.</summary>
     Task MoveBatchesAsync(IReadOnlyList<MovedBatch> batches, CancellationToken cancellation);
 }
 

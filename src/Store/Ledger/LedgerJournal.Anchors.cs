@@ -83,8 +83,8 @@ public sealed partial class LedgerJournal
         foreach (var b in batches)
         {
             await change.ExecuteAsync("UPDATE batches SET sequence = $1, segment_cid = $2 WHERE batch = $3", b.Sequence, b.SegmentCid, b.Batch);
-            await change.ExecuteAsync("UPDATE outbox SET data = $1 WHERE id = $2", b.Data, b.Entry);
-            await OutboxTable.ChangeAsync(change, new OutboxChange(b.Entry, OutboxStatus.Queued));
+            if (b.Data is not null) await change.ExecuteAsync("UPDATE outbox SET data = $1 WHERE id = $2", b.Data, b.Entry);
+            await OutboxTable.ChangeAsync(change, new OutboxChange(b.Entry, b.Data is null ? OutboxStatus.Confirmed : OutboxStatus.Queued));
         }
         return true;
     });

@@ -1,0 +1,104 @@
+using System.Numerics;
+
+namespace PmrGateway.LedgerAdapter;
+
+/// <summary>
+/// The chain as the adapter needs it: asked by polling only, the least that every EVM node serves. One implementation speaks to a node;
+/// the other is the tests' chain in memory, which can be reorganised, lose its end and refuse at will.
+/// </summary>
+/// <remarks>
+/// Every method throws <see cref="RpcUnavailableException"/> where the node cannot be asked or is of another chain (nothing is known then),
+/// and <see cref="RpcException"/> where it refused the question.
+/// </remarks>
+public interface IChain
+{
+    /// <summary>The newest block.</summary>
+    Task<BlockHeader> HeadAsync(CancellationToken cancellation);
+
+    /// <summary>A block by its number, or null where there is none.</summary>
+    Task<BlockHeader?> BlockAsync(long number, CancellationToken cancellation);
+
+    /// <summary>What our contracts said in a range of blocks, both ends included, in chain order.</summary>
+    Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation);
+
+    /// <summary>Whether one of our contracts is there.</summary>
+    /// <param name="contract">A name of <see cref="ContractSet"/>.</param>
+    /// <param name="cancellation">Stops the question.</param>
+    Task<bool> IsDeployedAsync(string contract, CancellationToken cancellation);
+
+    /// <summary>How many transactions of an account the chain has: the nonce of the next one.</summary>
+    Task<long> NonceAsync(byte[] account, CancellationToken cancellation);
+
+    /// <summary>The receipts of transactions in the order of their hashes; null where the chain has none.</summary>
+    Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation);
+
+    /// <summary>Gives signed transactions to the node, and what it said of each.</summary>
+    Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation);
+
+    /// <summary>Runs a transaction on the newest state without sending it.</summary>
+    /// <param name="sender">Who would send it.</param>
+    /// <param name="command">What would be sent.</param>
+    /// <param name="cancellation">Stops the question.</param>
+    /// <returns>Why it would be reverted, or null.</returns>
+    Task<Revert?> SimulateAsync(byte[] sender, ChainCommand command, CancellationToken cancellation);
+
+    /// <summary>What the contract says of a grant at a block.</summary>
+    Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation);
+
+    /// <summary>The number that the contract expects of a custodian's next batch.</summary>
+    Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation);
+
+    /// <summary>Root of a custodian's batch; null where there is none.</summary>
+    Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation);
+
+    /// <summary>Whether the contract finds a leaf under a batch's root.</summary>
+    Task<bool> VerifyAsync(byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation);
+}
+
+/// <summary>What the adapter needs of a block.</summary>
+/// <param name="Number">Height.</param>
+/// <param name="Hash">Hash, hex without 0x.</param>
+/// <param name="ParentHash">Hash of the block before it, hex without 0x.</param>
+/// <param name="BaseFee">Base fee a gas, wei; zero on a chain without fees.</param>
+public sealed record BlockHeader(long Number, string Hash, string ParentHash, BigInteger BaseFee);
+
+/// <summary>A transaction in a block.</summary>
+/// <param name="Block">The block's number.</param>
+/// <param name="IsReverted">Whether it had no effect.</param>
+public sealed record ChainReceipt(long Block, bool IsReverted);
+
+/// <summary>Why a contract reverts.</summary>
+/// <param name="Error">Name of its error, or the node's words.</param>
+/// <param name="IsDone">Whether it says that what is wanted is on the chain already.</param>
+public sealed record Revert(string Error, bool IsDone);
+
+/// <summary>A grant as the contract has it.</summary>
+/// <param name="Status">0 none, 1 active, 2 revoked.</param>
+/// <param name="NotBefore">Begin, Unix seconds.</param>
+/// <param name="NotAfter">End, Unix seconds.</param>
+/// <param name="Epoch">The patient's epoch when it was made.</param>
+public sealed record GrantState(byte Status, ulong NotBefore, ulong NotAfter, ulong Epoch);
+
+/// <summary>What a node said of a transaction.</summary>
+/// <param name="Outcome">What it means.</param>
+/// <param name="Text">The node's words where it refused.</param>
+public readonly record struct SubmitResult(SubmitOutcome Outcome, string Text = "");
+
+/// <summary>What a node does with a transaction that it is given.</summary>
+public enum SubmitOutcome
+{
+    /// <summary>It has it, now or already.</summary>
+    Accepted,
+
+    /// <summary>The chain has a transaction with this nonce.</summary>
+    NonceTooLow,
+
+    /// <summary>The fee is below what the node takes.</summary>
+    Underpriced,
+
+    /// <summary>The sender cannot pay.</summary>
+    InsufficientFunds,
+
+    /// <summary>Something else.</summary>
+    Refused,
+}

@@ -1,0 +1,44 @@
+using Microsoft.Extensions.Logging;
+
+namespace PmrGateway.LedgerAdapter;
+
+/// <summary>
+/// What becomes of entries that their contract reverted. Each is run on the newest state from time to time, without being sent: once that
+/// succeeds its cause is gone, and it is queued again. Anchors are not among them: these need a new number (<see cref="AnchorWorker"/>).
+/// </summary>
+internal sealed partial class FailedEntries(IChain chain, EthereumAccount account, ILedgerJournal journal, TimeProvider time, ILogger log)
+{
+    private const int AtOnce = 200;
+    internal static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(15);
+    private long _lookedAt = time.GetTimestamp();
+
+    /// <summary>Where an entry stands whose transaction was reverted: failed with the reason, or done where the chain has what it wanted.</summary>
+    public async Task<OutboxChange> RevertedAsync(OutboxEntry entry, string hash, long block, CancellationToken cancellation)
+    {
+        var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
+        return revert is { IsDone: true }
+            ? new OutboxChange(entry.Id, OutboxStatus.Confirmed, hash, block)
+            : new OutboxChange(entry.Id, OutboxStatus.Failed, hash, block, revert?.Error ?? "reverted, though it would succeed now");
+    }
+
+    /// <summary>Looks at the failed entries again, when it is time.</summary>
+    public async Task RunOnceAsync(CancellationToken cancellation)
+    {
+        if (time.GetElapsedTime(_lookedAt) < LookAgainAfter) return;
+        _lookedAt = time.GetTimestamp();
+        var changes = new List<OutboxChange>();
+        foreach (var entry in await journal.EntriesAsync(OutboxStatus.Failed, AtOnce, cancellation))
+        {
+            if (entry.Command.Contract == ContractSet.Anchors) continue;
+            var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
+            if (revert is null) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Queued));
+            else if (revert.IsDone) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Confirmed, Block: entry.Block));
+        }
+        if (changes.Count == 0) return;
+        await journal.ChangeAsync(changes, cancellation);
+        LogHealed(changes.Count);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "What reverted {Count} outbox entries is gone; they are sent again, or the chain has what they wanted")]
+    private partial void LogHealed(int count);
+}
