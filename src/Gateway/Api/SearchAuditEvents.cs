@@ -31,9 +31,9 @@ internal sealed class SearchAuditEvents(AuditLog audit, Denials denials, BaseUrl
         var (page, total) = own is null || (patient is not null && patient != own)
             ? ([], 0)
             : await audit.OfAsync(own, null, cursor, count, cancellation);
-        var entry = caller.Entry(
+        var told = caller.Entry(
             time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own));
-        await audit.AppendAsync([entry], cancellation);
+        await audit.AppendAsync([told], cancellation);
         var bundle = new BundleWriter("searchset", total);
         var self = $"{baseUrl.Fhir}/AuditEvent?patient={own}";
         bundle.Link("self", self);

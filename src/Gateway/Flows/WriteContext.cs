@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using PmrGateway.Mapping;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Ipfs;
