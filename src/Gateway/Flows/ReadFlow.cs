@@ -89,12 +89,12 @@ public sealed partial class ReadFlow(
         var consents = patients.Count == 0 || !needsConsents ? [] : records.ConsentsOf(patients, access.ConfirmedBlock);
         var opened = new List<OpenedRecord>(versions.Count);
         // Wrapped keys, each looked up once: a page of one patient's records has one.
-        var keys = new Dictionary<string, byte[]?>(StringComparer.Ordinal);
+        var keys = new Dictionary<string, SubjectKey?>(StringComparer.Ordinal);
         try
         {
             foreach (var version in versions)
             {
-                if (ConsentDecision.Decide(access.Requester, version.Facts, consents, access.Now, access.ConfirmedBlock + ledger.Confirmations) is not { } permit)
+                if (ConsentDecision.Decide(access.Requester, version.Facts, version.Version, consents, access.Now, access.ConfirmedBlock + ledger.Confirmations) is not { } permit)
                 {
                     // Revoked between the query and here, or the query and the decision differ: either way nothing is released.
                     LogDisagreement(version.Facts.Type, version.Facts.Id);
@@ -116,22 +116,20 @@ public sealed partial class ReadFlow(
         }
     }
 
-    private async Task<byte[]> OpenAsync(StoredVersion version, Permit permit, Dictionary<string, byte[]?> keys, CancellationToken cancellation)
+    private async Task<byte[]> OpenAsync(StoredVersion version, Permit permit, Dictionary<string, SubjectKey?> keys, CancellationToken cancellation)
     {
         if (version.IsDeleted) return [];
         var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
-        if (!keys.TryGetValue(version.Subject, out var subjectKey)) keys[version.Subject] = subjectKey = records.SubjectKey(version.Subject);
+        if (!keys.TryGetValue(version.Subject, out var subjectKey))
+            keys[version.Subject] = subjectKey = records.SubjectKey(version.Subject) is { } wrapped ? vault.UnwrapSubjectKey(version.Subject, wrapped) : null;
         if (subjectKey is null) throw new SealBrokenException($"the key of {version.Subject} is gone");
-        var sealedBody = new SealedBody(body, version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
-        return vault.Open(permit, sealedBody, version.Version, version.Subject, subjectKey);
+        return vault.Open(permit, body, new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest), subjectKey);
     }
 
     private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)
     {
         if (!Cid.TryParse(cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        using var all = new MemoryStream();
-        await foreach (var leaf in files.ReadAsync(root!, cancellation)) all.Write(leaf.Span);
-        return all.ToArray();
+        return await files.ReadAllAsync(root!, cancellation);
     }
 
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.

@@ -90,15 +90,16 @@ public sealed class WriteFlow(
 
         // (5)
         var subject = draft!.Facts.Patients.Count > 0 ? "Patient/" + draft.Facts.Patients[0] : custodian;
-        var subjectKey = records.SubjectKey(subject) ?? await records.KeepSubjectKeyAsync(subject, vault.NewSubjectKey(subject));
+        var wrapped = records.SubjectKey(subject) ?? await records.KeepSubjectKeyAsync(subject, vault.NewSubjectKey(subject));
+        var subjectKey = vault.UnwrapSubjectKey(subject, wrapped);
         var writes = new List<VersionWrite>();
         foreach (var attachment in draft.Attachments)
         {
             var facts = draft.Facts with { Type = "Binary", Id = attachment.Id, Labels = [.. draft.Facts.Labels, ClassOf("Binary")] };
-            writes.Add(new VersionWrite(Seal(attachment.Content, facts, 1, now, subject, subjectKey, attachment.ContentType), [], []));
+            writes.Add(new VersionWrite(Seal(attachment.Content, facts, 1, now, subjectKey, attachment.ContentType), [], []));
         }
         var content = request.Binary?.Content ?? draft.Json;
-        writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subject, subjectKey, request.Binary?.ContentType), draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
+        writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subjectKey, request.Binary?.ContentType), draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
         return new PreparedWrite(request, writes, request.Binary is null ? draft.Json : [], effects);
     }
 
@@ -108,14 +109,14 @@ public sealed class WriteFlow(
         try
         {
             // (6) Binaries lie in the block store alone; they must be durable before anything points to them.
-            var blocks = new List<Block>();
+            var batch = files.Begin();
             var roots = new List<Cid>();
             foreach (var write in prepared.SelectMany(p => p.Writes))
             {
                 if (write.Version.IsDeleted || write.Version.Facts.Type != "Binary") continue;
-                roots.Add(UnixFs.Cut(write.Version.Body, blocks.Add));
+                roots.Add(await UnixFs.WriteAsync(batch, write.Version.Body, cancellation));
             }
-            if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
+            if (roots.Count > 0) await batch.CommitAsync(roots, cancellation);
 
             // (7)
             var entries = prepared.SelectMany(p => Entries(caller, p)).ToList();
@@ -236,11 +237,12 @@ public sealed class WriteFlow(
         return caller.Kind == CallerKind.Operator ? actors.Prepare(request, effects) : null;
     }
 
-    private StoredVersion Seal(byte[] content, RecordFacts facts, long version, DateTimeOffset now, string subject, byte[] subjectKey, string? contentType)
+    private StoredVersion Seal(byte[] content, RecordFacts facts, long version, DateTimeOffset now, SubjectKey subject, string? contentType)
     {
-        var body = vault.Seal(content, facts.Type, facts.Id, version, subject, subjectKey);
-        var cid = UnixFs.Cut(body.Body, _ => { }).ToString();
-        return new StoredVersion(facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
+        var (body, key, leaves) = vault.Seal(content, facts.Type, facts.Id, version, subject);
+        var cid = UnixFs.RootOf(leaves, body.Length).ToString();
+        return new StoredVersion(
+            facts, version, now, false, subject.Subject, body, cid, key.WrappedKey, key.KeyCommitment, key.Salt, key.PlaintextDigest, contentType);
     }
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)

@@ -33,7 +33,8 @@ public static class GatewayHost
         options.Url = WithPort(options.Url);
         var publicUrl = options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/');
         Directory.CreateDirectory(options.DataFolder);
-        var keyring = Keyring.OpenOrCreate(Path.Combine(options.DataFolder, "keyring.json"));
+        var keyringPath = Path.Combine(options.DataFolder, "keyring.json");
+        var keyring = File.Exists(Path.Combine(options.DataFolder, "gateway.db")) || File.Exists(keyringPath) ? Keyring.Open(keyringPath) : Keyring.Create(keyringPath);
         var custody = new Custody(keyring);
         var contracts = new ContractSet(custody.Sender.Address);
         var database = await Database.OpenAsync(Path.Combine(options.DataFolder, "gateway.db"));
@@ -60,7 +61,7 @@ public static class GatewayHost
 
         // Keys, blocks, tables
         services.AddSingleton(keyring).AddSingleton<RecordVault>();
-        services.AddSingleton(_ => BlockStore(options)).AddSingleton<UnixFs>();
+        services.AddSingleton(_ => BlockStore(options)).AddSingleton<UnixFs>().AddSingleton<Content.IContent, Content.ContentStore>();
         services.AddSingleton(_ => database).AddSingleton<RecordStore>().AddSingleton<DirectoryStore>().AddSingleton<AuditLog>().AddSingleton<ILedgerJournal, SqliteLedgerJournal>();
 
         // The chain

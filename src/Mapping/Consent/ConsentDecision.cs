@@ -23,19 +23,22 @@ public enum PermitBasis
 }
 
 /// <summary>
-/// Leave to open one record for one request. Only <see cref="ConsentDecision"/> makes one, and the vault opens nothing without one:
+/// Leave to open one version of one record for one request. Only <see cref="ConsentDecision"/> makes one, and the vault opens nothing without one:
 /// that is what makes it impossible to forget the question.
 /// </summary>
 public sealed class Permit
 {
-    internal Permit(RecordFacts record, PermitBasis basis, IReadOnlyList<string> commitments, long block) =>
-        (Type, Id, Basis, Commitments, Block) = (record.Type, record.Id, basis, commitments, block);
+    internal Permit(RecordFacts record, long version, PermitBasis basis, IReadOnlyList<string> commitments, long block) =>
+        (Type, Id, Version, Basis, Commitments, Block) = (record.Type, record.Id, version, basis, commitments, block);
 
     /// <summary>Resource type of the one record that it opens.</summary>
     public string Type { get; }
 
     /// <summary>Id of the one record that it opens.</summary>
     public string Id { get; }
+
+    /// <summary>The one version that it opens.</summary>
+    public long Version { get; }
 
     /// <summary>Why.</summary>
     public PermitBasis Basis { get; }
@@ -56,14 +59,16 @@ public static class ConsentDecision
     /// <summary>The permit, or null for no.</summary>
     /// <param name="requester">Who asks.</param>
     /// <param name="record">For what.</param>
+    /// <param name="version">Which version of it.</param>
     /// <param name="consents">The standing consents of the record's patients.</param>
     /// <param name="now">When.</param>
     /// <param name="block">The block at which <paramref name="consents"/> are true.</param>
-    public static Permit? Decide(Requester requester, RecordFacts record, IReadOnlyList<StandingConsent> consents, DateTimeOffset now, long block)
+    public static Permit? Decide(
+        Requester requester, RecordFacts record, long version, IReadOnlyList<StandingConsent> consents, DateTimeOffset now, long block)
     {
         if (!requester.IsActive) return null;
-        if (DirectoryTypes.Contains(record.Type)) return new Permit(record, PermitBasis.Directory, [], block);
-        if (requester.Organization is not null && requester.Organization == record.Custodian) return new Permit(record, PermitBasis.Author, [], block);
+        if (DirectoryTypes.Contains(record.Type)) return new Permit(record, version, PermitBasis.Directory, [], block);
+        if (requester.Organization is not null && requester.Organization == record.Custodian) return new Permit(record, version, PermitBasis.Author, [], block);
         if (record.Patients.Count == 0) return null;
         var used = new List<string>();
         foreach (var patient in record.Patients)
@@ -71,7 +76,7 @@ public static class ConsentDecision
             if (patient == requester.Patient) continue;
             if (!Permits(requester, record, consents.Where(c => c.Terms.Patient == patient), now, used)) return null;
         }
-        return new Permit(record, used.Count == 0 ? PermitBasis.OwnRecord : PermitBasis.Consent, used, block);
+        return new Permit(record, version, used.Count == 0 ? PermitBasis.OwnRecord : PermitBasis.Consent, used, block);
     }
 
     private static bool Permits(Requester requester, RecordFacts record, IEnumerable<StandingConsent> consents, DateTimeOffset now, List<string> used)

@@ -87,12 +87,12 @@ public class AccessQueryTests
         var access = new AccessQuery(world.Requester, world.Now, Confirmed);
         foreach (var record in world.Records)
         {
-            var permitted = ConsentDecision.Decide(world.Requester, record, standing, world.Now, Confirmed) is not null;
+            var permitted = ConsentDecision.Decide(world.Requester, record, 1, standing, world.Now, Confirmed) is not null;
             Assert.Equal(permitted, records.Read(access, record.Type, record.Id, null) is not null);
         }
         foreach (var type in world.Records.Select(r => r.Type).Distinct())
         {
-            var expected = world.Records.Count(r => r.Type == type && ConsentDecision.Decide(world.Requester, r, standing, world.Now, Confirmed) is not null);
+            var expected = world.Records.Count(r => r.Type == type && ConsentDecision.Decide(world.Requester, r, 1, standing, world.Now, Confirmed) is not null);
             Assert.Equal(expected, records.Search(access, new SearchQuery(type, [], 100, 0)).Total);
         }
         Assert.Equal(standing.OrderBy(s => s.Commitment).Select(s => (s.Commitment, s.IsConfirmed)), records.ConsentsOf(["p", "q"], Confirmed).Select(s => (s.Commitment, s.IsConfirmed)));
