@@ -1,42 +1,44 @@
-using System.Buffers;
+using System.Formats.Cbor;
 
 namespace PmrGateway.Ipfs;
 
-/// <summary>Writes a CARv1: a DAG-CBOR header with the roots, then each block behind its length. Source: IPLD CARv1 specification.</summary>
+/// <summary>The parts of a CARv1: a DAG-CBOR header with the roots, then each block behind its length. Source: IPLD CARv1 specification.</summary>
 internal static class CarWriter
 {
-    public static byte[] Write(IReadOnlyList<Cid> roots, IReadOnlyList<Block> blocks)
+    /// <summary>DAG-CBOR's tag for a CID.</summary>
+    private const CborTag CidTag = (CborTag)42;
+
+    /// <summary>What stands before the blocks.</summary>
+    public static byte[] Header(IReadOnlyList<Cid> roots)
     {
-        var header = new ArrayBufferWriter<byte>();
-        // {"roots": [tag 42 (0x00 || cid), ...], "version": 1}
-        header.Write<byte>([0xa2, 0x65, .. "roots"u8]);
-        WriteCborHead(header, 0x80, roots.Count);
+        var cbor = new CborWriter(CborConformanceMode.Canonical);
+        cbor.WriteStartMap(2);
+        cbor.WriteTextString("roots");
+        cbor.WriteStartArray(roots.Count);
+        Span<byte> cid = stackalloc byte[1 + Cid.Size];
         foreach (var root in roots)
         {
-            var cid = root.ToBytes();
-            header.Write<byte>([0xd8, 42]);
-            WriteCborHead(header, 0x40, cid.Length + 1);
-            header.Write<byte>([0, .. cid]);
+            // The identity multibase, 0x00, stands before a CID in CBOR.
+            cid[0] = 0;
+            root.WriteTo(cid[1..]);
+            cbor.WriteTag(CidTag);
+            cbor.WriteByteString(cid);
         }
-        header.Write<byte>([0x67, .. "version"u8, 1]);
-
-        var car = new ArrayBufferWriter<byte>();
-        DagPb.WriteVarint(car, (ulong)header.WrittenCount);
-        car.Write(header.WrittenSpan);
-        foreach (var block in blocks)
-        {
-            var cid = block.Cid.ToBytes();
-            DagPb.WriteVarint(car, (ulong)(cid.Length + block.Bytes.Length));
-            car.Write(cid);
-            car.Write(block.Bytes.Span);
-        }
-        return car.WrittenSpan.ToArray();
+        cbor.WriteEndArray();
+        cbor.WriteTextString("version");
+        cbor.WriteInt32(1);
+        cbor.WriteEndMap();
+        var header = cbor.Encode();
+        return [.. Varint((ulong)header.Length), .. header];
     }
 
-    private static void WriteCborHead(ArrayBufferWriter<byte> to, byte major, int value)
+    /// <summary>What stands before a block's bytes: its length and its CID.</summary>
+    public static byte[] BlockHead(Block block) => [.. Varint((ulong)(Cid.Size + block.Bytes.Length)), .. block.Cid.ToBytes()];
+
+    private static byte[] Varint(ulong value)
     {
-        if (value < 24) to.Write<byte>([(byte)(major | value)]);
-        else if (value < 256) to.Write<byte>([(byte)(major | 24), (byte)value]);
-        else to.Write<byte>([(byte)(major | 25), (byte)(value >> 8), (byte)value]);
+        var bytes = new System.Buffers.ArrayBufferWriter<byte>(10);
+        DagPb.WriteVarint(bytes, value);
+        return bytes.WrittenSpan.ToArray();
     }
 }

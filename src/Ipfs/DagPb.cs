@@ -37,18 +37,6 @@ internal static class DagPb
         return node.WrittenSpan.ToArray();
     }
 
-    /// <summary>A leaf of the CIDv0 profile: the chunk inside a UnixFS message inside a node.</summary>
-    public static byte[] EncodeLeaf(ReadOnlySpan<byte> chunk)
-    {
-        var data = new ArrayBufferWriter<byte>(chunk.Length + 32);
-        WriteVarintField(data, 1, FileType);
-        if (chunk.Length > 0) WriteBytesField(data, 2, chunk);
-        WriteVarintField(data, 3, (ulong)chunk.Length);
-        var node = new ArrayBufferWriter<byte>(data.WrittenCount + 16);
-        WriteBytesField(node, 1, data.WrittenSpan);
-        return node.WrittenSpan.ToArray();
-    }
-
     /// <summary>The links of a node in order, or null where the bytes are not a UnixFS file node of links only.</summary>
     public static List<DagLink>? DecodeLinks(ReadOnlySpan<byte> node)
     {

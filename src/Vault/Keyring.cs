@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.Win32.SafeHandles;
 
 namespace PmrGateway.Vault;
 
@@ -13,21 +12,33 @@ public sealed class Keyring
 
     private Keyring(byte[] masterKey) => MasterKey = masterKey;
 
+    /// <summary>
+    /// 32 bytes that tell this keyring from every other and nothing else of it. The database keeps them, so that a start with a foreign
+    /// keyring is found before it writes what nobody could open.
+    /// </summary>
+    public byte[] CheckValue => Derive("check");
+
     internal byte[] MasterKey { get; }
 
-    /// <summary>Opens the keyring, making it durably on first start.</summary>
-    /// <exception cref="KeyringException">Others may read the file, or it is no keyring: the gateway must not start.</exception>
-    public static Keyring OpenOrCreate(string path)
+    /// <summary>Opens a keyring that there is.</summary>
+    /// <exception cref="KeyringException">
+    /// There is none, others may read it, or it is no keyring: the gateway must not start. The message says what to do.
+    /// </exception>
+    public static Keyring Open(string path)
     {
-        if (!File.Exists(path)) Create(path);
+        if (!File.Exists(path))
+            throw new KeyringException($"the keyring {path} is missing: restore it from its backup; without it no record can be read");
         if ((File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != 0)
             throw new KeyringException($"the keyring {path} may be read or written by others: its mode must be 0600 (chmod 600)");
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (json.RootElement.GetProperty("format").GetString() != Format) throw new KeyringException($"the keyring {path} is not of format {Format}");
+            if (json.RootElement.GetProperty("format").GetString() != Format)
+                throw new KeyringException($"the keyring {path} is not of format {Format}");
             var key = json.RootElement.GetProperty("masterKey").GetBytesFromBase64();
-            return key.Length == Primitives.KeySize ? new Keyring(key) : throw new KeyringException($"the master key in {path} has {key.Length} bytes, not {Primitives.KeySize}");
+            return key.Length == Primitives.KeySize
+                ? new Keyring(key)
+                : throw new KeyringException($"the master key in {path} has {key.Length} bytes, not {Primitives.KeySize}");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -35,10 +46,9 @@ public sealed class Keyring
         }
     }
 
-    /// <summary>32 bytes derived from the master key for one purpose, e.g. a signing key. The same label gives the same bytes.</summary>
-    public byte[] Derive(string label) => Primitives.Derive(MasterKey, label);
-
-    private static void Create(string path)
+    /// <summary>Makes the keyring of a new deployment, durably. Only where there is no data yet: to what is there its own keyring belongs.</summary>
+    /// <exception cref="KeyringException">There is one already: nothing was written.</exception>
+    public static Keyring Create(string path)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
@@ -54,12 +64,34 @@ public sealed class Keyring
         {
             JsonSerializer.Serialize(file, new { format = Format, masterKey = Primitives.Random(Primitives.KeySize) });
             file.Flush();
-            SafeFileHandle handle = file.SafeFileHandle;
-            Fsync.File(handle);
+            Fsync.File(file.SafeFileHandle);
         }
-        File.Move(temporary, path);
+        try
+        {
+            File.Move(temporary, path);
+        }
+        catch (IOException e)
+        {
+            File.Delete(temporary);
+            throw new KeyringException($"there is a keyring at {path} already: it is kept", e);
+        }
         Fsync.Folder(folder);
+        return Open(path);
     }
+
+    /// <summary>Stops where this is not the keyring that a deployment's data was sealed under.</summary>
+    /// <param name="known">The <see cref="CheckValue"/> that the database keeps.</param>
+    /// <param name="path">Where this keyring lies, for the message.</param>
+    /// <exception cref="KeyringException">It is another's: the gateway must not start.</exception>
+    public void MustBe(ReadOnlySpan<byte> known, string path)
+    {
+        if (!known.SequenceEqual(CheckValue))
+            throw new KeyringException(
+                $"the keyring {path} is not the one that this data was sealed under: put that one there, or name the data folder of this one");
+    }
+
+    /// <summary>32 bytes derived from the master key for one purpose, e.g. a signing key. The same label gives the same bytes.</summary>
+    public byte[] Derive(string label) => Primitives.Derive(MasterKey, label);
 }
 
 /// <summary>A keyring that the gateway must not start with.</summary>

@@ -62,12 +62,12 @@ public partial class ArchitectureTests
         Assert.Equal(["src/Mapping/Consent/ConsentDecision.cs"], FilesWith(@"\bnew Permit\("));
 
     [Fact]
-    public void Only_the_read_flow_opens_the_vault() =>
-        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.Open\("));
+    public void Only_the_read_flow_and_the_content_behind_it_open_the_vault() =>
+        Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
 
     [Fact]
     public void Ciphers_are_called_in_two_files() =>
-        Assert.Equal(["src/Vault/Primitives.cs", "src/Vault/StreamingBody.cs"], FilesWith(@"\bnew AesGcm\("));
+        Assert.Equal(["src/Vault/Primitives.cs", "src/Vault/SegmentCipher.cs"], FilesWith(@"\bnew AesGcm\("));
 
     [Fact]
     public void Every_file_that_ARCHITECTURE_names_exists()

@@ -106,10 +106,12 @@ public sealed partial class ReadFlow(
     private async Task<Result<IReadOnlyList<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation)
     {
         var opened = new List<OpenedRecord>(versions.Count);
+        // Each unwrapped once: a page of one patient's records has one.
+        var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
         try
         {
             foreach (var version in versions)
-                opened.Add(new OpenedRecord(version.Version, await OpenAsync(version, cancellation), version.Permit));
+                opened.Add(new OpenedRecord(version.Version, await OpenAsync(version, keys, cancellation), version.Permit));
             return opened;
         }
         catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
@@ -124,22 +126,23 @@ public sealed partial class ReadFlow(
         }
     }
 
-    private async Task<byte[]> OpenAsync(PermittedVersion permitted, CancellationToken cancellation)
+    private async ValueTask<byte[]> OpenAsync(PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
     {
         var version = permitted.Version;
         if (version.IsDeleted) return [];
         var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
-        var subjectKey = permitted.WrappedSubjectKey ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
-        var sealedBody = new SealedBody(body, version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
-        return vault.Open(permitted.Permit, sealedBody, version.Subject, subjectKey);
+        if (!keys.TryGetValue(version.Subject, out var subject))
+        {
+            var wrapped = permitted.WrappedSubjectKey ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
+            keys[version.Subject] = subject = vault.UnwrapSubjectKey(version.Subject, wrapped);
+        }
+        return vault.Open(permitted.Permit, body, new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest), subject);
     }
 
     private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)
     {
         if (!Cid.TryParse(cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        using var all = new MemoryStream();
-        await foreach (var leaf in files.ReadAsync(root!, cancellation)) all.Write(leaf.Span);
-        return all.ToArray();
+        return await files.ReadAllAsync(root!, cancellation);
     }
 
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.

@@ -14,7 +14,7 @@ public sealed class WriteContext(Caller caller, RecordDatabase database, Directo
 {
     private readonly Dictionary<string, byte[]> _newPatients = new(StringComparer.Ordinal);
     private readonly HashSet<string> _knownPatients = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (byte[] Wrapped, bool IsNew)> _keys = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (SubjectKey Key, byte[] Wrapped, bool IsNew)> _keys = new(StringComparer.Ordinal);
     private readonly List<Precondition> _if = [];
 
     /// <summary>Who writes.</summary>
@@ -45,13 +45,15 @@ public sealed class WriteContext(Caller caller, RecordDatabase database, Directo
         return _knownPatients.Add(patient);
     }
 
-    /// <summary>The wrapped key of a subject, made where it has none yet.</summary>
-    public async ValueTask<byte[]> SubjectKeyAsync(string subject, CancellationToken cancellation)
+    /// <summary>The key of a subject, made where it has none yet.</summary>
+    public async ValueTask<SubjectKey> SubjectKeyAsync(string subject, CancellationToken cancellation)
     {
-        if (_keys.TryGetValue(subject, out var known)) return known.Wrapped;
+        if (_keys.TryGetValue(subject, out var known)) return known.Key;
         var isNew = subject.StartsWith("Patient/", StringComparison.Ordinal) && _newPatients.ContainsKey(subject["Patient/".Length..]);
         var kept = isNew ? null : await directory.SubjectKeyAsync(subject, cancellation);
-        _keys[subject] = (kept ?? vault.NewSubjectKey(subject), kept is null);
-        return _keys[subject].Wrapped;
+        var wrapped = kept ?? vault.NewSubjectKey(subject);
+        var key = vault.UnwrapSubjectKey(subject, wrapped);
+        _keys[subject] = (key, wrapped, kept is null);
+        return key;
     }
 }

@@ -110,11 +110,11 @@ public sealed class WriteFlow(
         try
         {
             // (7) Binaries lie in the block store alone; they must be durable before anything points to them.
-            var blocks = new List<Block>();
+            var blocks = files.Begin();
             var roots = new List<Cid>();
             foreach (var write in prepared.SelectMany(p => p.Plan.Versions))
-                if (write.Version is { IsDeleted: false, Facts.Type: "Binary" }) roots.Add(UnixFs.Cut(write.Version.Body, blocks.Add));
-            if (blocks.Count > 0) await files.PutAsync(blocks, roots, cancellation);
+                if (write.Version is { IsDeleted: false, Facts.Type: "Binary" }) roots.Add(await UnixFs.WriteAsync(blocks, write.Version.Body, cancellation));
+            if (roots.Count > 0) await blocks.CommitAsync(roots, cancellation);
 
             // (8)
             var plan = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
@@ -198,22 +198,22 @@ public sealed class WriteFlow(
         {
             // Its patients and labels are those of the records that link to it: of itself it has none.
             var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]);
-            versions.Add(new VersionWrite(Seal(attachment.Content, own, 1, now, subject, key, attachment.ContentType), [], []));
+            versions.Add(new VersionWrite(Seal(attachment.Content, own, 1, now, key, attachment.ContentType), [], []));
         }
         var content = request.Binary?.Content ?? draft.Json;
         versions.Add(new VersionWrite(
-            Seal(content, facts, request.Version, now, subject, key, request.Binary?.ContentType), draft.Index,
+            Seal(content, facts, request.Version, now, key, request.Binary?.ContentType), draft.Index,
             [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
         return versions;
     }
 
     private StoredVersion Seal(
-        byte[] content, RecordFacts facts, long version, DateTimeOffset now, string subject, byte[] subjectKey, string? contentType)
+        byte[] content, RecordFacts facts, long version, DateTimeOffset now, SubjectKey subject, string? contentType)
     {
-        var body = vault.Seal(content, facts.Type, facts.Id, version, subject, subjectKey);
-        var cid = UnixFs.Cut(body.Body, _ => { }).ToString();
+        var (body, key, leaves) = vault.Seal(content, facts.Type, facts.Id, version, subject);
+        var cid = UnixFs.RootOf(leaves, body.Length).ToString();
         return new StoredVersion(
-            facts, version, now, false, subject, body.Body, cid, body.WrappedKey, body.KeyCommitment, body.Salt, body.PlaintextDigest, contentType);
+            facts, version, now, false, subject.Subject, body, cid, key.WrappedKey, key.KeyCommitment, key.Salt, key.PlaintextDigest, contentType);
     }
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)

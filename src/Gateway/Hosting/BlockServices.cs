@@ -1,3 +1,4 @@
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Ipfs;
 
@@ -7,7 +8,7 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class BlockServices
 {
     public static IServiceCollection AddBlocks(this IServiceCollection services, GatewayOptions options) =>
-        services.AddSingleton(_ => Open(options)).AddSingleton<UnixFs>();
+        services.AddSingleton(_ => Open(options)).AddSingleton<UnixFs>().AddSingleton<IContent, ContentStore>();
 
     private static IBlockStore Open(GatewayOptions options)
     {

@@ -25,9 +25,9 @@ public static class GatewayHost
         options.Url = WithPort(options.Url);
         var baseUrl = new BaseUrl(options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/'));
         Directory.CreateDirectory(options.DataFolder);
-        var keyring = Keyring.OpenOrCreate(Path.Combine(options.DataFolder, "keyring.json"));
-        var custody = new Custody(keyring);
         var database = RecordDatabase.Open(options.Store, Path.Combine(options.DataFolder, "gateway.db"));
+        var keyring = await DeploymentKeyring.OpenAsync(KeyringPath(options), database, cancellation);
+        var custody = new Custody(keyring);
 
         var builder = NewBuilder(options, quiet);
         builder.Services
@@ -81,6 +81,9 @@ public static class GatewayHost
         var log = LoggerFactory.Create(l => l.AddSimpleConsole().SetMinimumLevel(LevelOf(quiet))).CreateLogger("chain");
         return await AnvilNode.StartAsync(options.Ledger, Path.Combine(options.DataFolder, "chain"), log, cancellation);
     }
+
+    private static string KeyringPath(GatewayOptions options) =>
+        options.KeyringFile.Length > 0 ? options.KeyringFile : Path.Combine(options.DataFolder, "keyring.json");
 
     private static LogLevel LevelOf(bool quiet) => quiet ? LogLevel.Warning : LogLevel.Information;
 

@@ -17,11 +17,10 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
     /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored; the batch is closed in a later round.</exception>
     public async Task<(string Cid, byte[] SealedCid)> StoreAsync(AnchorBatch batch, CancellationToken cancellation)
     {
-        var blocks = new List<Block>();
+        var blocks = files.Begin();
         var roots = new List<Cid>();
-        void Add(ReadOnlySpan<byte> file) => roots.Add(UnixFs.Cut(file, blocks.Add));
         foreach (var leaf in batch.Leaves)
-            if (leaf.Body is not null) Add(leaf.Body);
+            if (leaf.Body is not null) roots.Add(await UnixFs.WriteAsync(blocks, leaf.Body, cancellation));
         var segment = JsonSerializer.SerializeToUtf8Bytes(new
         {
             format = Format,
@@ -43,8 +42,9 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
             subjectKeys = batch.Leaves.Where(l => l.WrappedSubjectKey is not null).DistinctBy(l => l.Subject)
                 .Select(l => new { subject = l.Subject, wrappedKey = l.WrappedSubjectKey }),
         });
-        Add(vault.SealInternal(segment, $"{Format}|{batch.Custodian}|{batch.Sequence}"));
-        await files.PutAsync(blocks, roots, cancellation);
+        var sealedSegment = vault.SealInternal(segment, $"{Format}|{batch.Custodian}|{batch.Sequence}");
+        roots.Add(await UnixFs.WriteAsync(blocks, sealedSegment, cancellation));
+        await blocks.CommitAsync(roots, cancellation);
         return (roots[^1].ToString(), vault.SealInternal(roots[^1].ToBytes(), $"pmr-segment-cid/1|{batch.Custodian}|{batch.Sequence}"));
     }
 }

@@ -11,24 +11,32 @@ public sealed class KuboBlockStoreTests : IAsyncLifetime
 {
     private readonly Dictionary<string, byte[]> _blocks = [];
     private readonly HashSet<string> _pinned = [];
+    private readonly List<long> _cars = [];
     private readonly WebApplication _kubo;
     private string _pinError = "";
     private string _trailer = "";
     private bool _spoil;
+    private bool _endless;
 
     public KuboBlockStoreTests()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         _kubo = builder.Build();
-        _kubo.MapPost("/api/v0/dag/import", async (HttpRequest request) =>
+        _kubo.MapPost("/api/v0/dag/import", async Task<string> (HttpRequest request) =>
         {
             var file = (await request.ReadFormAsync()).Files.Single();
             using var car = new MemoryStream();
             await file.CopyToAsync(car);
             var lines = new StringBuilder();
+            _cars.Add(car.Length);
+            if (_endless)
+            {
+                while (true) await request.HttpContext.Response.Body.WriteAsync(new byte[1 << 16], request.HttpContext.RequestAborted);
+            }
             foreach (var root in ReadCar(car.ToArray()))
             {
+                if (request.Query["pin-roots"] != "true") continue;
                 if (_pinError.Length == 0) _pinned.Add(root.ToString());
                 lines.Append($"{{\"Root\":{{\"Cid\":{{\"/\":\"{root}\"}},\"PinErrorMsg\":\"{_pinError}\"}}}}\n");
             }
@@ -42,6 +50,7 @@ public sealed class KuboBlockStoreTests : IAsyncLifetime
                 return;
             }
             if (_trailer.Length > 0) context.Response.DeclareTrailer("X-Stream-Error");
+            while (_endless) await context.Response.Body.WriteAsync(new byte[1 << 16], context.RequestAborted);
             await context.Response.Body.WriteAsync(_spoil ? [.. block[..^1], (byte)(block[^1] ^ 1)] : block);
             if (_trailer.Length > 0) context.Response.AppendTrailer("X-Stream-Error", _trailer);
         });
@@ -57,6 +66,31 @@ public sealed class KuboBlockStoreTests : IAsyncLifetime
         using var all = new MemoryStream();
         await foreach (var leaf in new UnixFs(Store()).ReadAsync(root, default)) all.Write(leaf.Span);
         Assert.Equal(file, all.ToArray());
+        // A file is sent as it comes, about one leaf at a time, and never as one CAR of it all.
+        Assert.All(_cars, size => Assert.InRange(size, 1, (1 << 20) + 4096));
+    }
+
+    [Fact]
+    public async Task Many_small_files_go_out_together_and_all_their_roots_are_pinned()
+    {
+        var store = Store();
+        var batch = store.Begin();
+        var roots = new List<Cid>();
+        for (var i = 0; i < 500; i++) roots.Add(await UnixFs.WriteAsync(batch, new byte[5000 + i], default));
+        await batch.CommitAsync(roots, default);
+        Assert.Equal(3, _cars.Count);
+        Assert.Equal(roots.Select(r => r.ToString()).Order(), _pinned.Order());
+        Assert.All(roots, r => Assert.True(_blocks.ContainsKey(r.ToString())));
+    }
+
+    [Fact]
+    public async Task An_answer_without_an_end_is_cut_off()
+    {
+        var root = await new UnixFs(Store()).AddAsync("some bytes"u8.ToArray(), default);
+        _endless = true;
+        Assert.Contains("longer", (await Assert.ThrowsAsync<BlockCorruptException>(() => ReadAsync(root))).Message);
+        var refused = await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => new UnixFs(Store()).AddAsync("other"u8.ToArray(), default));
+        Assert.Contains("longer", refused.InnerException!.Message);
     }
 
     [Fact]

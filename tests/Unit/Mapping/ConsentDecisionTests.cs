@@ -16,18 +16,18 @@ public class ConsentDecisionTests
     {
         Assert.Equal(PermitBasis.Author, Decide(Insurer with { Organization = "Organization/h1" })!.Basis);
         Assert.Equal(PermitBasis.OwnRecord, Decide(new Requester("Patient/p", null, null, "p", true, []))!.Basis);
-        Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, [], Now, 1)!.Basis);
+        Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, 1, [], Now, 1)!.Basis);
     }
 
     [Fact]
     public void An_inactive_actor_gets_nothing_at_all()
     {
         Assert.Null(Decide(Insurer with { IsActive = false, Organization = "Organization/h1" }));
-        Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, [], Now, 1));
+        Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, 1, [], Now, 1));
     }
 
     [Fact]
-    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, [Permit(Any)], Now, 1));
+    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, 1, [Permit(Any)], Now, 1));
 
     [Fact]
     public void A_permit_that_matches_permits_and_says_by_which_consent() => Assert.Equal(["c"], Decide(Insurer, Permit(Any))!.Commitments);
@@ -74,14 +74,14 @@ public class ConsentDecisionTests
     public void A_record_of_two_patients_needs_both()
     {
         var both = Record with { Patients = ["p", "q"] };
-        Assert.Null(ConsentDecision.Decide(Insurer, both, [Permit(Any)], Now, 1));
-        Assert.NotNull(ConsentDecision.Decide(Insurer, both, [Permit(Any), Permit(Any) with { Terms = new ConsentTerms("q", true, Any, []) }], Now, 1));
-        Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, [], Now, 1));
+        Assert.Null(ConsentDecision.Decide(Insurer, both, 1, [Permit(Any)], Now, 1));
+        Assert.NotNull(ConsentDecision.Decide(Insurer, both, 1, [Permit(Any), Permit(Any) with { Terms = new ConsentTerms("q", true, Any, []) }], Now, 1));
+        Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, 1, [], Now, 1));
     }
 
     private static Provision Any { get; } = new(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []);
 
-    private static Permit? Decide(Requester requester, params StandingConsent[] consents) => ConsentDecision.Decide(requester, Record, consents, Now, 1);
+    private static Permit? Decide(Requester requester, params StandingConsent[] consents) => ConsentDecision.Decide(requester, Record, 1, consents, Now, 1);
 
     private static StandingConsent Permit(Provision root, params Provision[] exceptions) => new("c", new ConsentTerms("p", true, root, exceptions), true);
 

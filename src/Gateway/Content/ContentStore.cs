@@ -1,0 +1,58 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using PmrGateway.Ipfs;
+using PmrGateway.Mapping;
+using PmrGateway.Vault;
+
+namespace PmrGateway.Gateway.Content;
+
+/// <summary>The vault's cipher over the block store: segment = leaf = block, so each byte is sealed once, hashed once and cut once.</summary>
+public sealed class ContentStore(UnixFs files, RecordVault vault) : IContent
+{
+    /// <inheritdoc/>
+    public ContentUpload Begin() => new(files.Begin(), vault);
+
+    /// <inheritdoc/>
+    public async ValueTask<long> SizeAsync(SealedContent content, CancellationToken cancellation) =>
+        content.Size ?? BodyLayout.PlaintextSize(await files.SizeAsync(content.Root, cancellation));
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> OpenAsync(
+        Permit permit, SealedContent content, SubjectKey subject, ByteRange? range, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var size = await SizeAsync(content, cancellation);
+        var (from, to) = range is { } r ? (r.From, r.To) : (0, size);
+        var first = BodyLayout.SegmentAt(from);
+        var last = BodyLayout.SegmentAt(Math.Max(from, to - 1));
+        using var opener = await BeginAsync(permit, content, subject, size, cancellation);
+        var text = ArrayPool<byte>.Shared.Rent(BodyLayout.SegmentSize);
+        try
+        {
+            var index = first;
+            var leaves = files.ReadAsync(content.Root, first * BodyLayout.SegmentSize, (last + 1) * BodyLayout.SegmentSize, cancellation);
+            await foreach (var segment in leaves)
+            {
+                var length = opener.Open(index, segment.Span, text);
+                if (range is null && index == last) opener.CheckWhole();
+                var start = BodyLayout.OffsetOf(index++);
+                var (begin, end) = (Math.Max(from, start), Math.Min(to, start + length));
+                if (begin < end) yield return text.AsMemory((int)(begin - start), (int)(end - begin));
+            }
+            // Fewer leaves than the size says: the end of the body is missing.
+            if (index <= last) throw new SealBrokenException("a sealed body ends before its last segment");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(text, clearArray: true);
+        }
+    }
+
+    // The salt and the nonces' prefix stand in segment 0, whichever segments are asked for.
+    private async Task<BodyOpener> BeginAsync(
+        Permit permit, SealedContent content, SubjectKey subject, long size, CancellationToken cancellation)
+    {
+        await foreach (var segment in files.ReadAsync(content.Root, 0, 1, cancellation))
+            return vault.BeginOpen(permit, segment.Span, BodyLayout.SealedSize(size), content.Key, subject);
+        throw new SealBrokenException("a sealed body has no first segment");
+    }
+}
