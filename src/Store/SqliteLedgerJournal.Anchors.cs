@@ -30,7 +30,7 @@ public sealed partial class SqliteLedgerJournal
         byte[]? Body,
         long LastUpdated);
 
-    private sealed record FailedRow(long Batch, string Custodian, string ActorId, long Sequence, string Root, string SegmentCid, long Entry, long Busy);
+    private sealed record FailedRow(long Batch, string Custodian, string ActorId, long Sequence, string Root, string SegmentCid, long Entry);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<WaitingCustodian>> WaitingAsync(int full, CancellationToken cancellation) => ReadAsync<IReadOnlyList<WaitingCustodian>>(c =>
@@ -83,12 +83,12 @@ public sealed partial class SqliteLedgerJournal
         [
             .. c.Query<FailedRow>(
                 """
-                SELECT b.batch Batch, b.custodian Custodian, a.actor_id ActorId, b.sequence Sequence, b.root Root, b.segment_cid SegmentCid, b.entry Entry,
-                  EXISTS (SELECT 1 FROM outbox w JOIN batches o ON o.entry = w.id WHERE w.status IN (0, 1, 2) AND o.custodian = b.custodian) Busy
+                SELECT b.batch Batch, b.custodian Custodian, a.actor_id ActorId, b.sequence Sequence, b.root Root, b.segment_cid SegmentCid, b.entry Entry
                 FROM outbox e JOIN batches b ON b.entry = e.id JOIN actors a ON a.reference = b.custodian
                 WHERE e.status = 4 ORDER BY b.custodian, b.sequence
                 """)
-                .Select(r => new FailedBatch(r.Batch, r.Custodian, r.ActorId, r.Sequence, Convert.FromHexString(r.Root), r.SegmentCid, r.Entry, r.Busy == 1)),
+                .Select(r => new FailedBatch(
+                    r.Batch, r.Custodian, r.ActorId, r.Sequence, Convert.FromHexString(r.Root), r.SegmentCid, r.Entry, IsBusy(c, r.Custodian))),
         ]);
 
     /// <inheritdoc/>
@@ -103,6 +103,9 @@ public sealed partial class SqliteLedgerJournal
             Change(c, new OutboxChange(b.Entry, b.Data is null ? OutboxStatus.Confirmed : OutboxStatus.Queued));
         }
     });
+
+    private static bool IsBusy(IDbConnection c, string custodian) => c.ExecuteScalar<long>(
+        "SELECT COUNT(*) FROM outbox o JOIN batches b ON b.entry = o.id WHERE o.status IN (0, 1, 2) AND b.custodian = @custodian", new { custodian }) > 0;
 
     private static long NextSequence(IDbConnection c, string custodian) =>
         c.ExecuteScalar<long>("SELECT COALESCE(MAX(sequence) + 1, 0) FROM batches WHERE custodian = @custodian", new { custodian });
