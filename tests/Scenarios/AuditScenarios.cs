@@ -1,4 +1,4 @@
-using Dapper;
+using Microsoft.Data.Sqlite;
 using PmrGateway.Fhir;
 using PmrGateway.Store;
 using PmrGateway.Tests.Client;
@@ -70,9 +70,17 @@ public class AuditScenarios(RunningGateway gateway)
 
     private List<(string Interaction, string Asked)> Denied(string client, string? agent = null)
     {
-        using var connection = gateway.Service<Database>().OpenReader();
-        return [.. connection.Query<(string, string)>(
-            "SELECT interaction, json_extract(entities, '$[0]') FROM audit WHERE outcome = 'deny' AND client = @client AND (@agent IS NULL OR agent = @agent) ORDER BY seq", new { client, agent })];
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False;Mode=ReadOnly");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            "SELECT interaction, json_extract(entities, '$[0]') FROM audit WHERE outcome = 'deny' AND client = $c AND ($a IS NULL OR agent = $a) ORDER BY seq";
+        command.Parameters.AddWithValue("$c", client);
+        command.Parameters.AddWithValue("$a", (object?)agent ?? DBNull.Value);
+        var denied = new List<(string, string)>();
+        using var rows = command.ExecuteReader();
+        while (rows.Read()) denied.Add((rows.GetString(0), rows.GetString(1)));
+        return denied;
     }
 
     [Fact]
@@ -102,6 +110,6 @@ public class AuditScenarios(RunningGateway gateway)
     {
         await gateway.Ehr.GetAsync("Patient/$a%20b");
         await gateway.Ehr.PostAsync("", """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a b"}}]}""");
-        Assert.Null(gateway.Service<AuditLog>().FirstBroken());
+        Assert.Null(await gateway.Service<AuditLog>().FirstBrokenAsync(default));
     }
 }

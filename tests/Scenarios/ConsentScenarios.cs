@@ -297,14 +297,13 @@ public class ConsentScenarios(RunningGateway gateway)
     // What the contract itself says of the latest grant of a Consent (1 active, 2 revoked): not what our view made of it.
     private async Task<int> StatusOnChainAsync(string patient, string consentId, int wanted)
     {
-        using var connection = gateway.Service<Database>().OpenReader();
-        var commitment = ConsentStore.Latest(connection, consentId)!.Commitment;
-        var call = Abi.Call("grantOf(bytes32,bytes32)", Hex.Bytes(gateway.Service<DirectoryStore>().Patient(patient)!.PatientKey), Hex.Bytes(commitment));
+        var directory = gateway.Service<DirectoryStore>();
+        var commitment = (await directory.LatestConsentAsync(consentId, default))!.Commitment;
+        var key = Convert.FromHexString((await directory.PatientAsync(patient, default))!.PatientKey);
+        var chain = gateway.Service<IChain>();
         for (var i = 0; ; i++)
         {
-            var answer = await gateway.Service<JsonRpcClient>().CallAsync(
-                "eth_call", [new JsonObject { ["to"] = Hex.Data(gateway.Service<ContractSet>().Addresses[ContractSet.Consents]), ["data"] = Hex.Data(call) }, "latest"], default);
-            var status = (int)Abi.NumberAt(Hex.Bytes(answer.GetString()!), 0);
+            int status = (await chain.GrantAtAsync(key, Convert.FromHexString(commitment), (await chain.HeadAsync(default)).Number, default)).Status;
             if (status == wanted || i == 100) return status;
             await Task.Delay(100);
         }
@@ -314,14 +313,21 @@ public class ConsentScenarios(RunningGateway gateway)
     private async Task HandOverAsync(string patient, Wallet wallet)
     {
         var directory = gateway.Service<DirectoryStore>();
-        await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller is not null);
-        var row = directory.Patient(patient)!;
-        var intent = new HandOverIntent(Hex.Bytes(row.PatientKey), wallet.Address, ConsentIntents.NewNonce(), 4_000_000_000);
-        var structHash = Keccak256.Hash([Keccak256.Hash("HandOver(bytes32 patient,address newController,uint256 nonce,uint256 deadline)"), .. intent.Words()]);
-        var digest = Keccak256.Hash([0x19, 0x01], gateway.Service<ConsentIntents>().DomainSeparator, structHash);
-        var call = ConsentRegistryContract.HandOver(intent, gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes(), wallet.Sign(digest));
-        await gateway.Service<ILedgerJournal>().EnqueueAsync("hand over " + patient, ContractSet.Consents, "handOver", call, default);
-        await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Patient/{patient}"), _ => directory.Patient(patient)!.Controller == Convert.ToHexStringLower(wallet.Address));
-        Assert.Equal(Convert.ToHexStringLower(wallet.Address), directory.Patient(patient)!.Controller);
+        async Task<RegisteredPatient> UntilAsync(Func<RegisteredPatient, bool> ready)
+        {
+            for (var i = 0; ; i++)
+            {
+                var now = (await directory.PatientAsync(patient, default))!;
+                if (ready(now) || i == 300) return now;
+                await Task.Delay(100);
+            }
+        }
+        var row = await UntilAsync(p => p.Controller is not null);
+        var controller = Convert.ToHexStringLower(wallet.Address);
+        var intent = new HandOverIntent(Convert.FromHexString(row.PatientKey), "0x" + controller, ConsentIntents.NewNonce(), 4_000_000_000);
+        var digest = gateway.Service<ConsentIntents>().Digest(intent);
+        var given = gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes();
+        await gateway.Service<ILedgerJournal>().EnqueueAsync([ChainCommands.HandOver(patient, intent, given, wallet.Sign(digest))], default);
+        Assert.Equal(controller, (await UntilAsync(p => p.Controller == controller)).Controller);
     }
 }

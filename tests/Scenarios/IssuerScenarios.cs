@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
-using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
@@ -14,6 +14,13 @@ namespace PmrGateway.Tests.Scenarios;
 
 public class IssuerScenarios
 {
+    private static async Task BindAsync(RunningGateway gateway, string bindingKey)
+    {
+        var hospital = (await gateway.Service<DirectoryStore>().ActorAsync(gateway.Hospital, default))!;
+        var command = ChainCommands.BindClient(hospital.Reference, Convert.FromHexString(hospital.ActorId), bindingKey);
+        await gateway.Service<ILedgerJournal>().EnqueueAsync([command], default);
+    }
+
     [Fact]
     public async Task A_client_of_a_configured_issuer_is_whom_the_chain_says_and_nobody_before_that()
     {
@@ -26,11 +33,7 @@ public class IssuerScenarios
         {
             var client = gateway.Anyone.As(Token(url, "pmr", "foreign-client"));
             Assert.Equal(403, (await client.GetAsync("Patient")).Status);
-            await gateway.Service<Database>().WriteAsync(connection =>
-            {
-                ActorWrites.Bind(connection, gateway.Hospital, CallerResolver.BindingKey(url, "foreign-client"));
-                return true;
-            });
+            await BindAsync(gateway, CallerResolver.BindingKey(url, "foreign-client"));
             Assert.Equal(200, (await GatewayClient.UntilAsync(() => client.GetAsync("Patient"), a => a.Status == 200)).Status);
             // What such a token says of its user counts for nothing.
             var patient = await gateway.NewPatientAsync();
@@ -58,11 +61,7 @@ public class IssuerScenarios
         await gateway.InitializeAsync();
         try
         {
-            async Task BindAsync(string subject) => await gateway.Service<Database>().WriteAsync(connection =>
-            {
-                ActorWrites.Bind(connection, gateway.Hospital, CallerResolver.BindingKey(issuer, subject));
-                return true;
-            });
+            Task BindAsync(string subject) => IssuerScenarios.BindAsync(gateway, CallerResolver.BindingKey(issuer, subject));
             GatewayClient With(string audience, string client, string tokenIssuer, SecurityKey key, params (string Name, object Value)[] claims) => gateway.Anyone.As(EntraToken(tokenIssuer, audience, client, Tenant, key, claims));
             (string, object) daemon = ("roles", new[] { "system.Patient.read" });
 

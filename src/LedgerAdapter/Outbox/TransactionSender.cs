@@ -148,7 +148,11 @@ internal sealed partial class TransactionSender(
         var dear = due.Where(e => e.Transactions[^1].MaxFee < head.BaseFee).ToList();
         var raised = await SignAsync(dear.Select(e => (e, e.Nonce!.Value)), head, cancellation);
         await GiveAsync(head, [.. raised, .. due.Except(dear).Select(e => e.Transactions[^1])], cancellation);
-        if (waiting.Count == 0) Cleared();
+        if (waiting.Count == 0)
+        {
+            _usedSince = _lookedAt;
+            Cleared();
+        }
         else if (Problem is null && time.GetElapsedTime(_usedSince) > StuckAfter) Report(SenderTrouble.Stuck, $"nonce {used} is not mined");
     }
 
@@ -234,6 +238,7 @@ internal sealed partial class TransactionSender(
     {
         if (Problem is null) return;
         Problem = null;
+        _usedSince = time.GetTimestamp();
         LogCleared();
     }
 

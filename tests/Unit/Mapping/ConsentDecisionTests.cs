@@ -16,18 +16,18 @@ public class ConsentDecisionTests
     {
         Assert.Equal(PermitBasis.Author, Decide(Insurer with { Organization = "Organization/h1" })!.Basis);
         Assert.Equal(PermitBasis.OwnRecord, Decide(new Requester("Patient/p", null, null, "p", true, []))!.Basis);
-        Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, 1, [], Now, 1)!.Basis);
+        Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, 1, true, [], 1)!.Basis);
     }
 
     [Fact]
     public void An_inactive_actor_gets_nothing_at_all()
     {
         Assert.Null(Decide(Insurer with { IsActive = false, Organization = "Organization/h1" }));
-        Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, 1, [], Now, 1));
+        Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, 1, true, [], 1));
     }
 
     [Fact]
-    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, 1, [Permit(Any)], Now, 1));
+    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, 1, true, [Permit(Any)!], 1));
 
     [Fact]
     public void A_permit_that_matches_permits_and_says_by_which_consent() => Assert.Equal(["c"], Decide(Insurer, Permit(Any))!.Commitments);
@@ -46,8 +46,8 @@ public class ConsentDecisionTests
     [Fact]
     public void A_permit_counts_inside_its_period_only()
     {
-        Assert.NotNull(Decide(Insurer, Permit(Any with { From = Now, To = Now.AddTicks(1) })));
-        Assert.Null(Decide(Insurer, Permit(Any with { From = Now.AddTicks(1) })));
+        Assert.NotNull(Decide(Insurer, Permit(Any with { From = Now, To = Now.AddMilliseconds(1) })));
+        Assert.Null(Decide(Insurer, Permit(Any with { From = Now.AddMilliseconds(1) })));
         Assert.Null(Decide(Insurer, Permit(Any with { To = Now })));
     }
 
@@ -63,27 +63,50 @@ public class ConsentDecisionTests
     public void A_denial_overrides_a_permit_even_before_the_chain_has_it()
     {
         Assert.Null(Decide(Insurer, Permit(Any), Deny(Any)));
-        Assert.Null(Decide(Insurer, Permit(Any), Deny(Any) with { IsConfirmed = false }));
+        Assert.Null(Decide(Insurer, Permit(Any), Deny(Any)! with { IsConfirmed = false }));
         Assert.NotNull(Decide(Insurer, Permit(Any), Deny(Any with { Actors = ["Organization/x"] })));
     }
 
     [Fact]
-    public void A_permit_that_the_chain_has_not_confirmed_permits_nothing() => Assert.Null(Decide(Insurer, Permit(Any) with { IsConfirmed = false }));
+    public void A_permit_that_the_chain_has_not_confirmed_permits_nothing() => Assert.Null(Decide(Insurer, Permit(Any)! with { IsConfirmed = false }));
 
     [Fact]
     public void A_record_of_two_patients_needs_both()
     {
         var both = Record with { Patients = ["p", "q"] };
-        Assert.Null(ConsentDecision.Decide(Insurer, both, 1, [Permit(Any)], Now, 1));
-        Assert.NotNull(ConsentDecision.Decide(Insurer, both, 1, [Permit(Any), Permit(Any) with { Terms = new ConsentTerms("q", true, Any, []) }], Now, 1));
-        Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, 1, [], Now, 1));
+        Assert.Null(ConsentDecision.Decide(Insurer, both, 1, true, [Permit(Any)!], 1));
+        Assert.NotNull(ConsentDecision.Decide(Insurer, both, 1, true, [Permit(Any)!, Permit(Any)! with { Patient = "q" }], 1));
+        Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, 1, true, [], 1));
     }
 
     private static Provision Any { get; } = new(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []);
 
-    private static Permit? Decide(Requester requester, params StandingConsent[] consents) => ConsentDecision.Decide(requester, Record, 1, consents, Now, 1);
+    [Fact]
+    public void An_earlier_version_is_for_the_author_and_the_patient_alone()
+    {
+        Permit? Earlier(Requester requester) => ConsentDecision.Decide(requester, Record, 1, false, [Permit(Any)!], 1);
+        Assert.Null(Earlier(Insurer));
+        Assert.NotNull(Earlier(Insurer with { Organization = "Organization/h1" }));
+        Assert.NotNull(Earlier(new Requester("Patient/p", null, null, "p", true, [])));
+    }
 
-    private static StandingConsent Permit(Provision root, params Provision[] exceptions) => new("c", new ConsentTerms("p", true, root, exceptions), true);
+    [Fact]
+    public void An_exception_counts_inside_its_own_period_only()
+    {
+        var psy = Any with { SecurityLabels = [new("sec", "PSY")] };
+        Assert.NotNull(Decide(Insurer, Permit(Any, psy with { To = Now })));
+        Assert.Null(Decide(Insurer, Permit(Any, psy with { From = Now })));
+        Assert.NotNull(Decide(Insurer, Permit(Any, psy with { From = Now.AddMilliseconds(1) })));
+    }
 
-    private static StandingConsent Deny(Provision root, params Provision[] exceptions) => new("d", new ConsentTerms("p", false, root, exceptions), true);
+    private static Provision Any { get; } = new(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []);
+
+    private static Permit? Decide(Requester requester, params StandingConsent?[] consents) =>
+        ConsentDecision.Decide(requester, Record, 1, true, [.. consents.OfType<StandingConsent>()], 1);
+
+    private static StandingConsent? Permit(Provision root, params Provision[] exceptions) =>
+        StandingConsent.At(Now, "c", new ConsentTerms("p", true, root, exceptions), true);
+
+    private static StandingConsent? Deny(Provision root, params Provision[] exceptions) =>
+        StandingConsent.At(Now, "d", new ConsentTerms("p", false, root, exceptions), true);
 }

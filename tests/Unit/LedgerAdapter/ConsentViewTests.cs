@@ -1,0 +1,248 @@
+using Dapper;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.Unit.LedgerAdapter;
+
+public sealed class ConsentViewTests : IAsyncLifetime
+{
+    private static readonly string Hospital = new('a', 64);
+    private static readonly string Patient = new('b', 64);
+    private static readonly string Client = new('c', 64);
+    private static readonly string Commitment = new('d', 64);
+    private LedgerFixture _ledger = null!;
+    private ConsentView _view = null!;
+
+    public async Task InitializeAsync()
+    {
+        _ledger = await LedgerFixture.OpenAsync();
+        _view = NewView();
+        await _ledger.Database.WriteAsync(c =>
+        {
+            DirectoryStore.AddActor(c, "Organization/h", Hospital, ActorKind.Hospital, null);
+            DirectoryStore.AddPatient(c, "p", Patient, "Organization/h");
+            return c.Execute(
+                "INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked) VALUES (@Commitment, 'k', 'p', x'00', '', NULL, 0)",
+                new { Commitment });
+        });
+    }
+
+    public async Task DisposeAsync() => await _ledger.DisposeAsync();
+
+    [Fact]
+    public async Task What_the_contracts_say_is_in_the_view_when_it_is_level()
+    {
+        Assert.Equal(TimeSpan.MaxValue, _view.Staleness);
+        _ledger.Chain.Say(Registered, Bound, PatientKnown, Granted);
+        _ledger.Chain.Mine(3);
+        await _view.RunOnceAsync(default);
+        Assert.Equal((3L, TimeSpan.Zero), (_view.Block, _view.Staleness));
+        Assert.Equal(("1", Hospital, "e", "1", "0"), await StateAsync());
+        _ledger.Time.Now += TimeSpan.FromSeconds(5);
+        Assert.Equal(TimeSpan.FromSeconds(5), _view.Staleness);
+    }
+
+    [Fact]
+    public async Task A_reorganisation_of_one_block_undoes_that_block_alone_and_asks_for_no_block_below_it()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown);
+        _ledger.Chain.Mine(10);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.Say(Bound, Granted, Suspended);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("0", Hospital, "e", "11", "0"), await StateAsync());
+        _ledger.Chain.Asked.Clear();
+
+        _ledger.Chain.RollBack(1);
+        _ledger.Chain.Mine(2);
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", null, "e", null, "0"), await StateAsync());
+        Assert.Equal([(11L, 12L)], _ledger.Chain.Asked);
+        Assert.Equal(12, _view.Block);
+    }
+
+    [Fact]
+    public async Task What_was_changed_twice_is_undone_to_what_it_was_before_both()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown, Bound);
+        _ledger.Chain.Mine(2);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.Say(Suspended, Unbound, b => new ControllerChangedEvent(b, "t", Patient, "f"));
+        _ledger.Chain.Mine();
+        _ledger.Chain.Say(b => new ControllerChangedEvent(b, "t", Patient, "9"), b => new ClientBindingEvent(b, "t", Client, "other"));
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("0", "other", "9", null, "0"), await StateAsync());
+        _ledger.Chain.RollBack(2);
+        _ledger.Chain.Mine(3);
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", Hospital, "e", null, "0"), await StateAsync());
+    }
+
+    [Fact]
+    public async Task A_reorganisation_takes_access_away_and_never_gives_it()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown, Granted);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.Say(Revoked);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.RollBack(1);
+        _ledger.Chain.Mine(2);
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", null, "e", "1", "1"), await StateAsync());
+    }
+
+    [Fact]
+    public async Task A_reorganisation_right_after_a_long_catch_up_finds_where_to_go_back_to()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown);
+        _ledger.Chain.Mine(5000);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.Asked.Clear();
+        _ledger.Chain.RollBack(1);
+        _ledger.Chain.Mine(2);
+        await _view.RunOnceAsync(default);
+        Assert.Equal([(5000L, 5001L)], _ledger.Chain.Asked);
+    }
+
+    [Fact]
+    public async Task A_reorganisation_deeper_than_is_remembered_has_everything_taken_in_anew()
+    {
+        _ledger.Chain.Say(Registered, Bound, Granted);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        for (var i = 0; i < ViewUpdate.BlocksKept + 10; i++)
+        {
+            _ledger.Chain.Mine();
+            await _view.RunOnceAsync(default);
+        }
+        Assert.Equal(ViewUpdate.BlocksKept, (await _ledger.Journal.RecentBlocksAsync(default)).Count);
+        _ledger.Chain.RollBack(ViewUpdate.BlocksKept + 11);
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(2);
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", null, null, null, "0"), await StateAsync());
+        Assert.Single(_ledger.Log.Lines, l => l.Contains("built anew", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_node_that_goes_back_on_the_same_chain_is_told_and_the_view_grows_old()
+    {
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(5);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.RollBack(2);
+        _ledger.Time.Now += TimeSpan.FromSeconds(40);
+        for (var i = 0; i < 3; i++) await _view.RunOnceAsync(default);
+        Assert.Equal((5L, TimeSpan.FromSeconds(40)), (_view.Block, _view.Staleness));
+        Assert.Contains("behind", _view.Problem);
+        Assert.Single(_ledger.Log.Lines);
+        _ledger.Chain.Mine(4);
+        await _view.RunOnceAsync(default);
+        Assert.Equal((7L, null), (_view.Block, _view.Problem));
+    }
+
+    [Fact]
+    public async Task A_node_that_refuses_large_ranges_is_asked_for_smaller_ones()
+    {
+        _ledger.Chain.MaxRange = 100;
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(3000);
+        _ledger.Chain.Say(PatientKnown);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", null, "e", null, "0"), await StateAsync());
+        Assert.Equal(3001, _view.Block);
+        Assert.Equal(3002, _ledger.Chain.Asked.Sum(a => a.To - a.From + 1));
+    }
+
+    [Fact]
+    public async Task The_chain_is_read_from_the_contracts_creation_and_not_at_all_before_it()
+    {
+        _ledger.Chain.IsDeployed = false;
+        _ledger.Chain.Mine(1000);
+        await _view.RunOnceAsync(default);
+        Assert.Empty(_ledger.Chain.Asked);
+        Assert.Equal((1000L, TimeSpan.Zero), (_view.Block, _view.Staleness));
+
+        // Another journal of the same account finds the creation by its transaction.
+        await using var other = await LedgerFixture.OpenAsync();
+        var contracts = new ContractSet(other.Account.Address);
+        await other.Journal.EnqueueAsync(contracts.Deployments(), default);
+        var sender = new TransactionSender(_ledger.Chain, other.Account, contracts, other.Journal, other.Options, other.Time, other.LogOf<TransactionSender>());
+        await sender.RunOnceAsync(default);
+        _ledger.Chain.Mine(500);
+        _ledger.Chain.IsDeployed = true;
+        var view = new ConsentView(_ledger.Chain, other.Journal, other.Options, other.Time, other.LogOf<ConsentView>());
+        await view.RunOnceAsync(default);
+        Assert.Equal([(1001L, 1500L)], _ledger.Chain.Asked);
+    }
+
+    [Fact]
+    public async Task A_grant_that_the_contract_knows_nothing_of_does_not_count_whatever_a_log_says()
+    {
+        _ledger.Chain.Forged.Add(Commitment);
+        _ledger.Chain.Say(Registered, PatientKnown, Granted);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Equal(("1", null, "e", null, "0"), await StateAsync());
+        Assert.Single(_ledger.Log.Lines, l => l.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_process_without_the_lease_knows_block_and_age_of_the_view_from_the_journal()
+    {
+        var other = NewView();
+        await other.ReadJournalAsync(default);
+        Assert.Equal((-1L, TimeSpan.MaxValue), (other.Block, other.Staleness));
+        _ledger.Chain.Mine(4);
+        await _view.RunOnceAsync(default);
+        _ledger.Time.Now += TimeSpan.FromSeconds(7);
+        await other.ReadJournalAsync(default);
+        Assert.Equal((4L, TimeSpan.FromSeconds(7)), (other.Block, other.Staleness));
+        // Where no block comes, a look is still recorded.
+        await _view.RunOnceAsync(default);
+        await other.ReadJournalAsync(default);
+        Assert.Equal(TimeSpan.Zero, other.Staleness);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_down_leaves_the_view_as_it_was_and_growing_old()
+    {
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.IsDown = true;
+        _ledger.Time.Now += TimeSpan.FromMinutes(1);
+        await Assert.ThrowsAsync<RpcUnavailableException>(() => _view.RunOnceAsync(default));
+        Assert.Equal((1L, TimeSpan.FromMinutes(1)), (_view.Block, _view.Staleness));
+    }
+
+    private ConsentView NewView() => new(_ledger.Chain, _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<ConsentView>());
+
+    private Task<(string? Active, string? Bound, string? Controller, string? Granted, string? Revoked)> StateAsync()
+    {
+        using var c = _ledger.Database.OpenReader();
+        string? One(string sql) => c.ExecuteScalar<string?>(sql);
+        return Task.FromResult((
+            One("SELECT chain_active FROM actors"), One("SELECT actor_id FROM bindings"), One("SELECT controller FROM patients"),
+            One("SELECT granted_block FROM consents"), One("SELECT revoked FROM consents")));
+    }
+
+    private static ChainEvent Registered(long block) => new ActorRegisteredEvent(block, "t", Hospital, ActorKind.Hospital, null);
+
+    private static ChainEvent Suspended(long block) => new ActorStatusEvent(block, "t", Hospital, false);
+
+    private static ChainEvent Bound(long block) => new ClientBindingEvent(block, "t", Client, Hospital);
+
+    private static ChainEvent Unbound(long block) => new ClientBindingEvent(block, "t", Client, null);
+
+    private static ChainEvent PatientKnown(long block) => new PatientRegisteredEvent(block, "t", Patient, "e", Hospital);
+
+    private static ChainEvent Granted(long block) => new ConsentGrantedEvent(block, "t", Patient, Commitment, 0, ulong.MaxValue, 0);
+
+    private static ChainEvent Revoked(long block) => new ConsentRevokedEvent(block, "t", Patient, Commitment);
+}

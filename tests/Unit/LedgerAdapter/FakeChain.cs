@@ -1,0 +1,142 @@
+using System.Numerics;
+using Nethereum.Model;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
+using BlockHeader = PmrGateway.LedgerAdapter.BlockHeader;
+
+namespace PmrGateway.Tests.Unit.LedgerAdapter;
+
+/// <summary>
+/// A chain in memory: transactions of one account are mined in the order of their nonces when a test says so, and the chain can be
+/// reorganised, lose its end, be used by a stranger, and refuse at will. What contracts say is what a test puts into a block.
+/// </summary>
+internal sealed class FakeChain : IChain
+{
+    private readonly List<Mined> _blocks = [new(new BlockHeader(0, HashOf("genesis"), HashOf("before"), 0), [], [])];
+    private readonly SortedDictionary<long, byte[]> _pool = [];
+    private readonly List<ChainEvent> _said = [];
+    private int _salt;
+
+    private sealed record Mined(BlockHeader Header, List<(string Hash, long Nonce, bool IsReverted)> Transactions, List<ChainEvent> Events);
+
+    public bool IsDown { get; set; }
+
+    public BigInteger BaseFee { get; set; }
+
+    /// <summary>What the node says of a transaction that it is given; null: it takes it.</summary>
+    public Func<SubmitResult>? Refuse { get; set; }
+
+    /// <summary>Whether a transaction is reverted when it is mined.</summary>
+    public Func<Transaction1559, bool> Reverts { get; set; } = _ => false;
+
+    /// <summary>What a simulation says.</summary>
+    public Func<ChainCommand, Revert?> Simulates { get; set; } = _ => null;
+
+    /// <summary>The largest range of blocks that the node answers.</summary>
+    public long MaxRange { get; set; } = long.MaxValue;
+
+    /// <summary>Grants that the node shows in a log and the contract does not know.</summary>
+    public HashSet<string> Forged { get; } = [];
+
+    public List<(long From, long To)> Asked { get; } = [];
+
+    public List<byte[]> Given { get; } = [];
+
+    public Dictionary<string, byte[]> Roots { get; } = [];
+
+    public long Sequence { get; set; }
+
+    public bool IsDeployed { get; set; } = true;
+
+    public BlockHeader Head => _blocks[^1].Header;
+
+    private long Used => _blocks.Sum(b => (long)b.Transactions.Count);
+
+    /// <summary>Adds to what the contracts say in the next block.</summary>
+    public void Say(params Func<long, ChainEvent>[] events) => _said.AddRange(events.Select(e => e(Head.Number + 1)));
+
+    /// <summary>Makes blocks; the first takes what waits.</summary>
+    public void Mine(int blocks = 1, int capacity = int.MaxValue)
+    {
+        for (var i = 0; i < blocks; i++)
+        {
+            var transactions = new List<(string, long, bool)>();
+            for (var nonce = Used; transactions.Count < capacity && _pool.Remove(nonce, out var raw); nonce++)
+                transactions.Add((HashOf(raw), nonce, Reverts((Transaction1559)TransactionFactory.CreateTransaction(raw))));
+            Add(transactions, [.. _said]);
+            _said.Clear();
+        }
+    }
+
+    /// <summary>A transaction of another sender with our key.</summary>
+    public void MineForeign()
+    {
+        _pool.Remove(Used);
+        Add([(HashOf($"foreign {_salt++}"), Used, false)], []);
+    }
+
+    /// <summary>Takes blocks off the end; their transactions wait again, or are forgotten.</summary>
+    public void RollBack(int blocks)
+    {
+        _pool.Clear();
+        _blocks.RemoveRange(_blocks.Count - blocks, blocks);
+        _salt++;
+    }
+
+    /// <summary>The node forgets what waits.</summary>
+    public void Forget() => _pool.Clear();
+
+    public Task<BlockHeader> HeadAsync(CancellationToken cancellation) => Answer(Head);
+
+    public Task<BlockHeader?> BlockAsync(long number, CancellationToken cancellation) =>
+        Answer(number < _blocks.Count ? _blocks[(int)number].Header : null);
+
+    public Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation)
+    {
+        if (to - from + 1 > MaxRange) throw new RpcException("eth_getLogs", -32005, "query returned more than 10000 results");
+        Asked.Add((from, to));
+        return Answer<IReadOnlyList<ChainEvent>>([.. _blocks.Skip((int)from).Take((int)(to - from + 1)).SelectMany(b => b.Events)]);
+    }
+
+    public Task<bool> IsDeployedAsync(string contract, CancellationToken cancellation) => Answer(IsDeployed);
+
+    public Task<long> NonceAsync(byte[] account, CancellationToken cancellation) => Answer(Used);
+
+    public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) => Answer<IReadOnlyList<ChainReceipt?>>(
+        [.. hashes.Select(h => _blocks.SelectMany(b => b.Transactions.Where(t => t.Hash == h).Select(t => new ChainReceipt(b.Header.Number, t.IsReverted))).FirstOrDefault())]);
+
+    public Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation) =>
+        Answer<IReadOnlyList<SubmitResult>>([.. transactions.Select(Take)]);
+
+    public Task<Revert?> SimulateAsync(byte[] sender, ChainCommand command, CancellationToken cancellation) => Answer(Simulates(command));
+
+    public Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation) =>
+        Answer(new GrantState(Forged.Contains(Convert.ToHexStringLower(commitment)) ? (byte)0 : (byte)1, 0, ulong.MaxValue, 0));
+
+    public Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation) => Answer(Sequence);
+
+    public Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation) => Answer(Roots.GetValueOrDefault($"{sequence}"));
+
+    public Task<bool> VerifyAsync(byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation) =>
+        Answer(false);
+
+    private static string HashOf(string text) => HashOf(System.Text.Encoding.UTF8.GetBytes(text));
+
+    private static string HashOf(byte[] bytes) => Convert.ToHexStringLower(Keccak256.Hash([bytes]));
+
+    private Task<T> Answer<T>(T value) => IsDown ? throw new RpcUnavailableException("down") : Task.FromResult(value);
+
+    private void Add(List<(string, long, bool)> transactions, List<ChainEvent> events) => _blocks.Add(new Mined(
+        new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee), transactions, events));
+
+    private SubmitResult Take(byte[] raw)
+    {
+        Given.Add(raw);
+        if (Refuse?.Invoke() is { } refusal) return refusal;
+        var transaction = (Transaction1559)TransactionFactory.CreateTransaction(raw);
+        if (transaction.MaxFeePerGas < BaseFee) return new SubmitResult(SubmitOutcome.Underpriced, "max fee per gas less than block base fee");
+        if (transaction.Nonce < Used) return new SubmitResult(SubmitOutcome.NonceTooLow, "nonce too low");
+        _pool[(long)transaction.Nonce!.Value] = raw;
+        return new SubmitResult(SubmitOutcome.Accepted);
+    }
+}
