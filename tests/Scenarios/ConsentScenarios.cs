@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using System.Text.Json;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;

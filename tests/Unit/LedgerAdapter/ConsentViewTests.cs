@@ -1,4 +1,4 @@
-using Dapper;
+using System.Globalization;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -18,14 +18,18 @@ public sealed class ConsentViewTests : IAsyncLifetime
     {
         _ledger = await LedgerFixture.OpenAsync();
         _view = NewView();
-        await _ledger.Database.WriteAsync(c =>
-        {
-            DirectoryStore.AddActor(c, "Organization/h", Hospital, ActorKind.Hospital, null);
-            DirectoryStore.AddPatient(c, "p", Patient, "Organization/h");
-            return c.Execute(
-                "INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked) VALUES (@Commitment, 'k', 'p', x'00', '', NULL, 0)",
-                new { Commitment });
-        });
+        var terms = new ConsentTerms("p", true, new Provision(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []), []);
+        await _ledger.Database.CommitAsync(
+            new CommitPlan
+            {
+                Directory =
+                [
+                    new DirectoryChange.AddActor("Organization/h", Hospital, ActorKind.Hospital, null),
+                    new DirectoryChange.AddPatient("p", Patient, "Organization/h"),
+                ],
+                Consents = [new ConsentChange.Give(Commitment, "k", [0], terms)],
+            },
+            default);
     }
 
     public async Task DisposeAsync() => await _ledger.DisposeAsync();
@@ -201,13 +205,15 @@ public sealed class ConsentViewTests : IAsyncLifetime
         Assert.Equal((-1L, TimeSpan.MaxValue), (other.Block, other.Staleness));
         _ledger.Chain.Mine(4);
         await _view.RunOnceAsync(default);
-        _ledger.Time.Now += TimeSpan.FromSeconds(7);
+        // By the database's clock, which all processes share.
+        await _ledger.Journal.ObservedAsync(TimeSpan.FromSeconds(100), default);
         await other.ReadJournalAsync(default);
-        Assert.Equal((4L, TimeSpan.FromSeconds(7)), (other.Block, other.Staleness));
+        Assert.Equal(4L, other.Block);
+        Assert.InRange(other.Staleness.TotalSeconds, 100, 160);
         // Where no block comes, a look is still recorded.
         await _view.RunOnceAsync(default);
         await other.ReadJournalAsync(default);
-        Assert.Equal(TimeSpan.Zero, other.Staleness);
+        Assert.InRange(other.Staleness.TotalSeconds, 0, 60);
     }
 
     [Fact]
@@ -225,8 +231,7 @@ public sealed class ConsentViewTests : IAsyncLifetime
 
     private Task<(string? Active, string? Bound, string? Controller, string? Granted, string? Revoked)> StateAsync()
     {
-        using var c = _ledger.Database.OpenReader();
-        string? One(string sql) => c.ExecuteScalar<string?>(sql);
+        string? One(string sql) => _ledger.Sql(sql) is { } value and not DBNull ? Convert.ToString(value, CultureInfo.InvariantCulture) : null;
         return Task.FromResult((
             One("SELECT chain_active FROM actors"), One("SELECT actor_id FROM bindings"), One("SELECT controller FROM patients"),
             One("SELECT granted_block FROM consents"), One("SELECT revoked FROM consents")));

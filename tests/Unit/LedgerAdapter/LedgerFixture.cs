@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
@@ -19,16 +20,26 @@ internal sealed class LedgerFixture : IAsyncDisposable
 
     public EthereumAccount Account { get; } = new([.. Enumerable.Repeat((byte)7, 32)]);
 
-    public Database Database { get; private set; } = null!;
+    public RecordDatabase Database { get; private set; } = null!;
 
-    public SqliteLedgerJournal Journal { get; private set; } = null!;
+    public LedgerJournal Journal { get; private set; } = null!;
 
-    public static async Task<LedgerFixture> OpenAsync()
+    public static Task<LedgerFixture> OpenAsync()
     {
         var fixture = new LedgerFixture();
-        fixture.Database = await Database.OpenAsync(fixture._folder["t.db"]);
-        fixture.Journal = new SqliteLedgerJournal(fixture.Database, fixture.Time);
-        return fixture;
+        fixture.Database = RecordDatabase.Open(new StoreOptions(), fixture._folder["t.db"]);
+        fixture.Journal = new LedgerJournal(fixture.Database);
+        return Task.FromResult(fixture);
+    }
+
+    /// <summary>Runs SQL beside the journal, as nobody does in production.</summary>
+    public object? Sql(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={_folder["t.db"]};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
     }
 
     public ILogger<T> LogOf<T>() => new Logger<T>(new LoggerFactory([Log]));

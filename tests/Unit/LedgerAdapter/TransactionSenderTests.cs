@@ -162,7 +162,7 @@ public sealed class TransactionSenderTests : IAsyncLifetime
         await _sender.RunOnceAsync(default);
         var a = (await _ledger.Journal.FindAsync("a", default))!.Id;
         await _ledger.Journal.ChangeAsync([new OutboxChange(a, OutboxStatus.Confirmed)], default);
-        await _ledger.Database.WriteAsync(c => Dapper.SqlMapper.Execute(c, "UPDATE outbox SET nonce = NULL WHERE key = 'a'"));
+        _ledger.Sql("UPDATE outbox SET nonce = NULL WHERE key = 'a'");
         _ledger.Chain.Forget();
         _ledger.Time.Now += TimeSpan.FromSeconds(11);
         await _sender.RunOnceAsync(default);

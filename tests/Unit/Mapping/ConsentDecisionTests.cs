@@ -79,8 +79,6 @@ public class ConsentDecisionTests
         Assert.Null(ConsentDecision.Decide(new Requester("Patient/p", null, null, "p", true, []), both, 1, true, [], 1));
     }
 
-    private static Provision Any { get; } = new(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, [], [], [], [], []);
-
     [Fact]
     public void An_earlier_version_is_for_the_author_and_the_patient_alone()
     {
