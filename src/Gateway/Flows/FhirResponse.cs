@@ -8,6 +8,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>The media type of FHIR in JSON.</summary>
     public const string FhirJson = "application/fhir+json";
 
+    /// <summary>Writes the body piece by piece, where it is never held whole; null: it is <see cref="Body"/>.</summary>
+    public Func<Stream, CancellationToken, Task>? Stream { get; init; }
+
     /// <summary>MIME type of the body.</summary>
     public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
 
@@ -49,12 +52,14 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
         if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
         if (Status == 503) response.Headers.RetryAfter = "5";
-        if (Body.Length == 0) return;
+        if (Body.Length == 0 && Stream is null) return;
         response.ContentType = ContentType;
-        response.ContentLength = Body.Length;
+        if (Stream is null) response.ContentLength = Body.Length;
         // What a Binary holds is not ours: a browser must neither run nor guess it.
         if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
-        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(Body, context.RequestAborted);
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        if (Stream is { } write) await write(response.Body, context.RequestAborted);
+        else await response.Body.WriteAsync(Body, context.RequestAborted);
     }
 }
