@@ -7,7 +7,9 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Api;
 
-/// <summary>Writes a batch-response or transaction-response onto the wire, entry by entry: none is held longer than it takes to send it.</summary>
+/// <summary>
+/// Writes a batch-response or transaction-response onto the wire, entry by entry: none is held longer than it takes to send it.
+/// </summary>
 internal sealed class ResponseStream(string type, Stream to, BaseUrl baseUrl)
 {
     private bool _hasEntries;

@@ -38,7 +38,10 @@ internal sealed class Search(SearchParser parser, RecordStore records, ReadFlow 
                 matches = page.Count;
                 return new Found([.. page, .. Included(call.Caller, access, page, search.Includes)]);
             },
-            opened => new FhirResponse(200, Respond(call.Type, search, opened, matches, total, next)) { Decision = ReadFlow.Receipt(opened) },
+            opened => new FhirResponse(200, Respond(call.Type, search, opened, matches, total, next))
+            {
+                Decision = ReadFlow.Receipt(opened),
+            },
             cancellation);
     }
 

@@ -50,7 +50,12 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     }
 
     private async Task AnswerAsync(
-        FhirCall call, List<BundleEntry> entries, Planned[] plan, Dictionary<int, PreparedWrite> prepared, Stream to, CancellationToken cancellation)
+        FhirCall call,
+        List<BundleEntry> entries,
+        Planned[] plan,
+        Dictionary<int, PreparedWrite> prepared,
+        Stream to,
+        CancellationToken cancellation)
     {
         var answer = new ResponseStream("transaction-response", to, baseUrl);
         foreach (var entry in entries)

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>An answer before it is written: status, body and headers.</summary>
@@ -46,7 +48,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
         if (Version is { } version) response.Headers.ETag = $"W/\"{version}\"";
-        if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", CultureInfo.InvariantCulture);
         if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
         if (Allow is not null) response.Headers.Allow = Allow;
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;

@@ -3,7 +3,9 @@ using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Hosting;
 
-/// <summary>How much of a request body is read where no token has been looked at yet. /fhir has a limit of its own, Limits:MaxBodyBytes.</summary>
+/// <summary>
+/// How much of a request body is read where no token has been looked at yet. /fhir has a limit of its own, Limits:MaxBodyBytes.
+/// </summary>
 internal static class BodyLimits
 {
     /// <summary>A form of OAuth: an assertion, a code, a login.</summary>

@@ -21,7 +21,11 @@ internal static class HealthServices
     public static void MapHealth(this IEndpointRouteBuilder routes) => routes.MapHealthChecks("/health", new HealthCheckOptions
     {
         AllowCachingResponses = false,
-        ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status200OK, [HealthStatus.Unhealthy] = StatusCodes.Status503ServiceUnavailable },
+        ResultStatusCodes =
+        {
+            [HealthStatus.Degraded] = StatusCodes.Status200OK,
+            [HealthStatus.Unhealthy] = StatusCodes.Status503ServiceUnavailable,
+        },
         ResponseWriter = (context, report) => context.Response.WriteAsJsonAsync(Answer(report), context.RequestAborted),
     });
 
