@@ -36,12 +36,21 @@ public sealed class GatewayProcess : IAsyncDisposable
         throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {await errors}");
     }
 
-    /// <summary>Runs a command of pmr to its end.</summary>
+    /// <summary>Runs a command of pmr to its end; one that does not end in a minute is killed, and its exit code says so.</summary>
     public static async Task<(int Exit, string Out, string Error)> RunAsync(params string[] arguments)
     {
         using var process = Launch(arguments);
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync();
+        }
         return (process.ExitCode, await output, await error);
     }
 

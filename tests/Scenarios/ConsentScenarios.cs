@@ -89,7 +89,9 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var everything = await gateway.Insurer.GetAsync($"Patient/{patient}/$everything");
-        Assert.All(RunningGateway.Entries(everything), e => Assert.Contains("DocumentReference", e.GetProperty("fullUrl").GetString()! + "DocumentReference"));
+        Assert.Equal(
+            [$"{gateway.Options.Url}/fhir/DocumentReference/{document}"],
+            RunningGateway.Entries(everything).Select(e => e.GetProperty("fullUrl").GetString()));
         Assert.DoesNotContain("\"resourceType\":\"Patient\"", everything.Text);
 
         var other = await gateway.NewPatientAsync();

@@ -31,7 +31,8 @@ internal static class AuditEntryResource
         };
         AddAgents(resource, entry);
         foreach (var patient in entry.Patients) Add(resource, new ResourceReference($"Patient/{patient}"), "1", "Patient");
-        foreach (var entity in entry.Entities.Where(e => e.Contains('/'))) Add(resource, new ResourceReference(entity), "4", "Domain Resource");
+        foreach (var entity in entry.Entities.Where(e => e.Contains('/')))
+            Add(resource, new ResourceReference(entity), "4", "Domain Resource");
         foreach (var commitment in entry.Commitments)
         {
             var consent = new ResourceReference { Identifier = new Identifier("urn:ietf:rfc:3986", "urn:pmr:consent:" + commitment) };
@@ -46,8 +47,9 @@ internal static class AuditEntryResource
         Add(resource, new CodeableConcept(Terminology + "v3-ParticipationType", "IRCP"), who, isRequestor: true);
         var client = new ResourceReference { Identifier = new Identifier(null, entry.Client) };
         Add(resource, new CodeableConcept(Dicom, "110150"), client, isRequestor: false);
-        if (entry.Organization is { } organization && organization != entry.Agent)
-            Add(resource, new CodeableConcept(Terminology + "v3-RoleClass", "PROV"), new ResourceReference(organization), isRequestor: false);
+        if (entry.Organization is not { } organization || organization == entry.Agent) return;
+        var provider = new CodeableConcept(Terminology + "v3-RoleClass", "PROV");
+        Add(resource, provider, new ResourceReference(organization), isRequestor: false);
     }
 
     private static void Add(AuditEvent resource, CodeableConcept type, ResourceReference who, bool isRequestor) =>

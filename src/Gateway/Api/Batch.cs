@@ -25,14 +25,18 @@ internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
         if (entries.Failure is { } malformed) return FhirResponse.From(malformed);
         return type == Interaction.Transaction
             ? await transaction.RunAsync(call, entries.Value, cancellation)
-            : await RunAsync(call, entries.Value, cancellation);
+            : new FhirResponse(200, default) { Stream = (to, stop) => RunAsync(call, entries.Value, to, stop) };
     }
 
-    private async Task<FhirResponse> RunAsync(FhirCall call, List<BundleEntry> entries, CancellationToken cancellation)
+    // Entry by entry onto the wire: what a hundred entries answer may be more than there is memory for.
+    private async Task RunAsync(FhirCall call, List<BundleEntry> entries, Stream to, CancellationToken cancellation)
     {
-        var answer = new BundleWriter("batch-response", null);
+        var answer = new ResponseStream("batch-response", to, baseUrl);
         foreach (var entry in entries)
-            answer.ResponseEntry(await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation), baseUrl.Fhir);
-        return new FhirResponse(200, answer.ToJson());
+        {
+            var response = await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation);
+            await answer.AddAsync(response, cancellation);
+        }
+        await answer.EndAsync(cancellation);
     }
 }

@@ -105,5 +105,6 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
         resource.SearchInclude = includes;
     }
 
-    private static CapabilityStatement.SearchParamComponent Parameter(string name, SearchParamType? type) => new() { Name = name, Type = type };
+    private static CapabilityStatement.SearchParamComponent Parameter(string name, SearchParamType? type) =>
+        new() { Name = name, Type = type };
 }

@@ -4,7 +4,9 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Api;
 
-/// <summary>FHIR create, also conditional: a resource under an id of the gateway's choice. https://hl7.org/fhir/R4/http.html#create</summary>
+/// <summary>
+/// FHIR create, also conditional: a resource under an id of the gateway's choice. https://hl7.org/fhir/R4/http.html#create
+/// </summary>
 internal sealed class Create(Writes writes, Denials denials, LimitOptions limits)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)

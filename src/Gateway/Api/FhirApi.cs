@@ -4,7 +4,7 @@ using PmrGateway.Gateway.Flows;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>From method and path to one interaction, by the table of routes.</summary>
-internal sealed class FhirApi(FhirRoutes routes, Denials denials)
+internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials denials)
 {
     /// <summary>What the API offers.</summary>
     public RouteTable Routes { get; } = new(routes.Rows);
@@ -25,9 +25,22 @@ internal sealed class FhirApi(FhirRoutes routes, Denials denials)
             ? route.Handler(new FhirCall(Caller.Nobody, request, route, this), cancellation)
             : null;
 
-    /// <summary>Runs an entry of a Bundle. A Bundle inside a Bundle would be a loop with one more turn than anyone asked for.</summary>
-    public Task<FhirResponse> RunEntryAsync(Caller caller, FhirRequest entry, CancellationToken cancellation) =>
-        entry.Segments.Count == 0 ? Task.FromResult(NotOffered(entry.Segments)) : RunAsync(caller, entry, cancellation);
+    /// <summary>
+    /// Runs an entry of a Bundle as a request of its own, also where it fails. A Bundle inside a Bundle would be a loop with one more turn
+    /// than anyone asked for.
+    /// </summary>
+    public async Task<FhirResponse> RunEntryAsync(Caller caller, FhirRequest entry, CancellationToken cancellation)
+    {
+        if (entry.Segments.Count == 0) return NotOffered(entry.Segments);
+        try
+        {
+            return await RunAsync(caller, entry, cancellation);
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            return failures.Answer(e, entry.Method, string.Join('/', entry.Segments));
+        }
+    }
 
     /// <summary>What may be asked of a path. It says what the table has, and nothing of what is stored.</summary>
     public FhirResponse Options(IReadOnlyList<string> path) =>

@@ -1,13 +1,12 @@
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
-using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>HTTP around the FHIR API: who asks, in which format, and that whatever happens is answered as an OperationOutcome.</summary>
-internal sealed partial class FhirEndpoint(
-    FhirApi api, CallerResolver callers, LimitOptions limits, BaseUrl baseUrl, ILogger<FhirEndpoint> log)
+internal sealed class FhirEndpoint(
+    FhirApi api, FhirFailures failures, CallerResolver callers, LimitOptions limits, BaseUrl baseUrl)
 {
     private static readonly string[] Formats =
         ["json", "application/json", "application/fhir+json", "application/fhir json", "text/json"];
@@ -23,20 +22,9 @@ internal sealed partial class FhirEndpoint(
         {
             return;
         }
-        catch (StoreUnavailableException e)
-        {
-            LogUnavailable(e);
-            response = Failed(OutcomeCategory.Unavailable, "the database cannot be written: nothing is given out unaudited");
-        }
-        catch (BadHttpRequestException e)
-        {
-            var category = e.StatusCode == StatusCodes.Status413PayloadTooLarge ? OutcomeCategory.TooLarge : OutcomeCategory.Malformed;
-            response = Failed(category, "the request is not well-formed HTTP");
-        }
         catch (Exception e)
         {
-            LogBug(e, context.Request.Method, context.Request.Path);
-            response = Failed(OutcomeCategory.Fault, "an error of the gateway; the operator's log tells more");
+            response = failures.Answer(e, context.Request.Method, context.Request.Path);
         }
         await response.WriteAsync(context, baseUrl.Fhir);
     }
@@ -45,7 +33,8 @@ internal sealed partial class FhirEndpoint(
     {
         var request = context.Request;
         var path = (request.RouteValues["path"] as string ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
-        if (NotAcceptable(request, path)) return Failed(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json");
+        if (NotAcceptable(request, path))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json"));
         if (HttpMethods.IsOptions(request.Method)) return api.Options(path);
         var method = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
         var fhir = new FhirRequest(
@@ -60,8 +49,6 @@ internal sealed partial class FhirEndpoint(
         if (caller.Failure is { } refusal) return FhirResponse.From(refusal);
         return Preferred(request, await api.RunAsync(caller.Value, fhir, context.RequestAborted));
     }
-
-    private static FhirResponse Failed(OutcomeCategory category, string text) => FhirResponse.From(Outcome.Of(category, text));
 
     private static bool NotAcceptable(HttpRequest request, string[] path)
     {
@@ -80,10 +67,4 @@ internal sealed partial class FhirEndpoint(
             && request.Headers["Prefer"].ToString().Contains("return=minimal", StringComparison.Ordinal);
         return isMinimal ? response with { Body = default } : response;
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
-    private partial void LogBug(Exception e, string method, string path);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The database cannot be written")]
-    private partial void LogUnavailable(Exception e);
 }

@@ -28,7 +28,7 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, L
     }
 
     /// <summary>Why the token's scopes do not allow a patch; null: they do.</summary>
-    /// <remarks>The answer shows what a patch was applied to, and a test operation asks about it: it takes the scope for a read as well.</remarks>
+    /// <remarks>The answer shows what was patched, and a test operation asks about it: it takes the scope for a read as well.</remarks>
     public static Outcome? Refusal(Caller caller, string type) =>
         caller.Refuse(type, ScopeAction.Update) ?? caller.Refuse(type, ScopeAction.Read);
 

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -24,13 +25,19 @@ internal sealed class Read(ReadFlow flow)
     {
         if (opened.Version.Facts.Type != "Binary") return opened.Content;
         var (version, facts) = (opened.Version, opened.Version.Facts);
-        var json = new StringBuilder(opened.Content.Length * 4 / 3 + 256)
-            .Append($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
+        var json = new StringBuilder($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
             .Append($"\"lastUpdated\":\"{FhirInstant.Format(version.LastUpdated)}\"}}")
             .Append($",\"contentType\":{JsonSerializer.Serialize(version.ContentType)}");
         if (facts.Patients.Count > 0) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{facts.Patients[0]}\"}}");
-        if (opened.Content.Length > 0) json.Append(",\"data\":\"").Append(Convert.ToBase64String(opened.Content)).Append('"');
-        return Encoding.UTF8.GetBytes(json.Append('}').ToString());
+        if (opened.Content.Length > 0) json.Append(",\"data\":\"");
+        var head = Encoding.UTF8.GetBytes(json.ToString());
+        var tail = opened.Content.Length > 0 ? "\"}"u8 : "}"u8;
+        // In one array of the right size: as text, a large content would be here three times over.
+        var resource = new byte[head.Length + Base64.GetMaxEncodedToUtf8Length(opened.Content.Length) + tail.Length];
+        head.CopyTo(resource, 0);
+        Base64.EncodeToUtf8(opened.Content, resource.AsSpan(head.Length), out _, out var written);
+        tail.CopyTo(resource.AsSpan(head.Length + written));
+        return resource;
     }
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.

@@ -58,16 +58,27 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             return isLast || committed.Value is CommitResult.Conflict ? FhirResponse.From(Writes.Conflict(committed.Value)) : null;
 
         // (4)
-        var answer = new BundleWriter("transaction-response", null);
+        return new FhirResponse(200, default) { Stream = (to, stop) => AnswerAsync(call, entries, plan, prepared, to, stop) };
+    }
+
+    private async Task AnswerAsync(
+        FhirCall call,
+        List<BundleEntry> entries,
+        Planned[] plan,
+        Dictionary<int, PreparedWrite> prepared,
+        Stream to,
+        CancellationToken cancellation)
+    {
+        var answer = new ResponseStream("transaction-response", to, baseUrl);
         foreach (var entry in entries)
         {
             var response = prepared.TryGetValue(entry.Index, out var done) ? Writes.Written(done)
-                : entry.Method == "GET" ? await call.Api.RunEntryAsync(caller, FhirRequest.OfEntry("GET", entry.Url, null), cancellation)
+                : entry.Method == "GET" ? await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation)
                 : Writes.Existing(plan[entry.Index].Current!);
             var isAsked = entry.Method == "GET" || response.Status >= 400;
-            answer.ResponseEntry(isAsked ? response : response with { Body = default }, baseUrl.Fhir);
+            await answer.AddAsync(isAsked ? response : response with { Body = default }, cancellation);
         }
-        return new FhirResponse(200, answer.ToJson());
+        await answer.EndAsync(cancellation);
     }
 
     private async Task<Result<Planned>> PlanAsync(WriteContext context, BundleEntry entry, CancellationToken cancellation)

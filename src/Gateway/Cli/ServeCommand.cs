@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Microsoft.Data.Sqlite;
+using PmrGateway.Fhir;
 using PmrGateway.Gateway.Hosting;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Vault;
@@ -10,10 +12,15 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var settings = new Argument<string[]>("settings") { Description = "Settings as --Section:Key value; docs/configuration.md lists them", Arity = ArgumentArity.ZeroOrMore };
+        var settings = new Argument<string[]>("settings")
+        {
+            Description = "Settings as --Section:Key value; docs/configuration.md lists them",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         var command = new Command("serve", "Run the gateway") { settings };
         command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((parsed, cancellation) => RunAsync([.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], cancellation));
+        command.SetAction((parsed, cancellation) =>
+            RunAsync([.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], cancellation));
         return command;
     }
 
@@ -28,7 +35,7 @@ internal static class ServeCommand
             await app.WaitForShutdownAsync(cancellation);
             return 0;
         }
-        catch (Exception e) when (e is KeyringException or LedgerStartException or PmrGateway.Fhir.InvalidProfileException or IOException or Microsoft.Data.Sqlite.SqliteException)
+        catch (Exception e) when (e is KeyringException or LedgerStartException or InvalidProfileException or IOException or SqliteException)
         {
             return CommandError.Say(e.Message);
         }

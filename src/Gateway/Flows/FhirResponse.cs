@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>An answer before it is written: status, body and headers.</summary>
@@ -7,6 +9,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
 {
     /// <summary>The media type of FHIR in JSON.</summary>
     public const string FhirJson = "application/fhir+json";
+
+    /// <summary>Writes the body piece by piece, where it is never held whole; null: it is <see cref="Body"/>.</summary>
+    public Func<Stream, CancellationToken, Task>? Stream { get; init; }
 
     /// <summary>MIME type of the body.</summary>
     public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
@@ -43,18 +48,20 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
         if (Version is { } version) response.Headers.ETag = $"W/\"{version}\"";
-        if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", CultureInfo.InvariantCulture);
         if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
         if (Allow is not null) response.Headers.Allow = Allow;
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
         if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
         if (Status == 503) response.Headers.RetryAfter = "5";
-        if (Body.Length == 0) return;
+        if (Body.Length == 0 && Stream is null) return;
         response.ContentType = ContentType;
-        response.ContentLength = Body.Length;
+        if (Stream is null) response.ContentLength = Body.Length;
         // What a Binary holds is not ours: a browser must neither run nor guess it.
         if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
-        if (!HttpMethods.IsHead(context.Request.Method)) await response.Body.WriteAsync(Body, context.RequestAborted);
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        if (Stream is { } write) await write(response.Body, context.RequestAborted);
+        else await response.Body.WriteAsync(Body, context.RequestAborted);
     }
 }

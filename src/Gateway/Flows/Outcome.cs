@@ -72,7 +72,9 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
         {
             outcome.Issue.Add(new OperationOutcome.IssueComponent
             {
-                Severity = issue.Severity == IssueSeverity.Fatal ? OperationOutcome.IssueSeverity.Fatal : OperationOutcome.IssueSeverity.Error,
+                Severity = issue.Severity == IssueSeverity.Fatal
+                    ? OperationOutcome.IssueSeverity.Fatal
+                    : OperationOutcome.IssueSeverity.Error,
                 // The kinds of validation are finer than the table's, and only a refused body has them.
                 Code = Category is OutcomeCategory.Invalid
                     ? Hl7.Fhir.Utility.EnumUtility.ParseLiteral<OperationOutcome.IssueType>(issue.CodeText)

@@ -14,7 +14,7 @@ internal static class ApiServices
         .AddSingleton<ReceiveDocument>()
         .AddSingleton<Batch>().AddSingleton<Transaction>()
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
-        .AddSingleton<FhirRoutes>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
+        .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
 
     public static void MapFhir(this IEndpointRouteBuilder routes) =>
         routes.Map("/fhir/{**path}", (HttpContext context, FhirEndpoint endpoint) => endpoint.HandleAsync(context));

@@ -39,7 +39,8 @@ internal static partial class FhirPackages
         {
             var inner = Path.Combine(package, "package");
             var files = Directory.GetFiles(Directory.Exists(inner) ? inner : package, "*.json");
-            return files.Length > 0 ? [.. files.Order(StringComparer.Ordinal).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))] : throw new InvalidProfileException("the folder holds no JSON resources");
+            if (files.Length == 0) throw new InvalidProfileException("the folder holds no JSON resources");
+            return [.. files.Order(StringComparer.Ordinal).Select(f => (ReadOnlyMemory<byte>)File.ReadAllBytes(f))];
         }
         if (!File.Exists(package)) throw new InvalidProfileException("there is no such file or folder");
         if (package.EndsWith(".json", StringComparison.Ordinal)) return [File.ReadAllBytes(package)];

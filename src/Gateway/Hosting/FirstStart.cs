@@ -25,7 +25,7 @@ internal static class FirstStart
         if (await applications.FindByClientIdAsync(CallerResolver.OperatorClient) is not null) return;
         var jwks = JsonSerializer.SerializeToElement(JwkFile.PublicSet(OperatorKey(Path.Combine(options.DataFolder, "operator.jwk"))));
         var registration = new ClientRegistration(CallerResolver.OperatorClient, jwks, null, ["system/*.cruds"], [], null);
-        await applications.CreateAsync(OperatorEndpoints.Describe(registration));
+        await applications.CreateAsync(RegisterClient.Describe(registration));
     }
 
     // The operator's private key, beside the keyring: who may read it is the operator.

@@ -17,21 +17,37 @@ public static class GatewayHost
     /// <param name="options">Validated options.</param>
     /// <param name="quiet">Whether only warnings are logged.</param>
     /// <param name="cancellation">Stops the start.</param>
+    /// <exception cref="DataFolderInUseException">Another gateway runs on the data folder.</exception>
     /// <exception cref="KeyringException">The keyring must not be used.</exception>
     /// <exception cref="LedgerStartException">The development chain does not start.</exception>
     /// <exception cref="InvalidProfileException">A FHIR package is broken.</exception>
     public static async Task<WebApplication> BuildAsync(GatewayOptions options, bool quiet, CancellationToken cancellation)
     {
+        // First of all: what follows writes into the folder.
+        var folder = DataFolderLock.Take(options.DataFolder);
+        try
+        {
+            return await BuildAsync(options, folder, quiet, cancellation);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<WebApplication> BuildAsync(
+        GatewayOptions options, DataFolderLock folder, bool quiet, CancellationToken cancellation)
+    {
         options.Url = WithPort(options.Url);
         var baseUrl = new BaseUrl(options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/'));
-        Directory.CreateDirectory(options.DataFolder);
         var database = RecordDatabase.Open(options.Store, Path.Combine(options.DataFolder, "gateway.db"));
         var keyring = await DeploymentKeyring.OpenAsync(KeyringPath(options), database, cancellation);
         var custody = new Custody(keyring);
 
         var builder = NewBuilder(options, quiet);
         builder.Services
-            .AddSettings(options, baseUrl)
+            .AddSettings(options, baseUrl, folder)
             .AddFhirEngine(options.Fhir)
             .AddVault(keyring)
             .AddBlocks(options)
@@ -39,14 +55,18 @@ public static class GatewayHost
             .AddChain(options.Ledger, custody, await DevelopmentChainAsync(options, quiet, cancellation))
             .AddFlows()
             .AddApi()
-            .AddSmart(options, keyring, baseUrl);
+            .AddSmart(options, keyring, baseUrl)
+            .AddHealth();
 
         var app = builder.Build();
+        // What a container makes it closes in reverse: the folder, asked for first, is given back last.
+        app.Services.GetRequiredService<DataFolderLock>();
         await FirstStart.PrepareAsync(app.Services, options);
+        app.UseBodyLimits();
         app.UseAuthentication();
         app.MapSmart();
         app.MapOperatorEndpoints();
-        app.MapGet("/health", Health);
+        app.MapHealth();
         app.MapFhir();
         return app;
     }
@@ -57,7 +77,7 @@ public static class GatewayHost
         builder.WebHost.UseKestrelCore().UseUrls(options.Url).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // RequestBody has the limit and answers it as FHIR does.
+            // RequestBody has the limit of /fhir and answers it as FHIR does, BodyLimits has those of the rest.
             kestrel.Limits.MaxRequestBodySize = null;
         });
         builder.Logging
@@ -69,7 +89,9 @@ public static class GatewayHost
     }
 
     // What everything stands on.
-    private static IServiceCollection AddSettings(this IServiceCollection services, GatewayOptions options, BaseUrl baseUrl) => services
+    private static IServiceCollection AddSettings(
+        this IServiceCollection services, GatewayOptions options, BaseUrl baseUrl, DataFolderLock folder) => services
+        .AddSingleton(_ => folder)
         .AddSingleton(options)
         .AddSingleton(options.Limits)
         .AddSingleton(baseUrl)
@@ -96,10 +118,4 @@ public static class GatewayHost
         listener.Start();
         return $"{uri.Scheme}://{uri.Host}:{((IPEndPoint)listener.LocalEndpoint).Port}";
     }
-
-    private static IResult Health(ConsentView view, LedgerOptions ledger) => view.Staleness <= ledger.MaxStaleness
-        ? Results.Json(new { status = "ok", block = view.Block })
-        : Results.Json(
-            new { status = "degraded", reads = "refused: the consent view is stale", writes = "accepted", block = view.Block },
-            statusCode: 503);
 }

@@ -13,7 +13,8 @@ internal static class Profiles
     private static IEnumerable<ReadOnlyMemory<byte>> Embedded()
     {
         var assembly = typeof(Profiles).Assembly;
-        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.StartsWith("PmrGateway.Profiles.", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        var names = assembly.GetManifestResourceNames().Where(n => n.StartsWith("PmrGateway.Profiles.", StringComparison.Ordinal));
+        foreach (var name in names.Order(StringComparer.Ordinal))
         {
             using var stream = assembly.GetManifestResourceStream(name)!;
             using var bytes = new MemoryStream();

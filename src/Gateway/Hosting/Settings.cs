@@ -12,6 +12,7 @@ internal static class Settings
     /// <param name="problem">Names the key, the value and what is allowed.</param>
     public static GatewayOptions? Read(string[] flags, out string? problem)
     {
+        if ((problem = Incomplete(flags)) is not null) return null;
         try
         {
             var configuration = new ConfigurationBuilder()
@@ -29,5 +30,20 @@ internal static class Settings
             problem = $"the configuration cannot be read: {e.Message}{(e.InnerException is { } inner ? " " + inner.Message : "")}";
             return null;
         }
+    }
+
+    // The framework passes over a flag without a value, and takes the next flag for one.
+    private static string? Incomplete(string[] flags)
+    {
+        for (var i = 0; i < flags.Length; i++)
+        {
+            var flag = flags[i];
+            if (!flag.StartsWith("--", StringComparison.Ordinal)) return $"'{flag}' is no setting: write --Section:Key value";
+            if (flag.Contains('=')) continue;
+            if (i + 1 == flags.Length || flags[i + 1].StartsWith("--", StringComparison.Ordinal))
+                return $"{flag} has no value: write {flag} value, or {flag}= for nothing";
+            i++;
+        }
+        return null;
     }
 }

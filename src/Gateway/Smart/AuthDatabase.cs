@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 namespace PmrGateway.Gateway.Smart;
 
 /// <summary>A person who can log in at the gateway's own issuer.</summary>
-public sealed class AuthUser
+internal sealed class AuthUser
 {
     /// <summary>Login name.</summary>
     public required string Id { get; set; }
@@ -16,7 +16,7 @@ public sealed class AuthUser
 }
 
 /// <summary>Clients, users, grants and tokens of the gateway's own issuer, in the tables that OpenIddict defines.</summary>
-public sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbContext(options)
+internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbContext(options)
 {
     /// <summary>The users.</summary>
     public DbSet<AuthUser> Users => Set<AuthUser>();

@@ -13,7 +13,8 @@ namespace PmrGateway.Gateway.Smart;
 /// From a bearer token to a <see cref="Caller"/>: the token says which client or user, the chain says which actor that is and whether it
 /// stands active. A token's own word on who its user is counts only from the gateway's own issuer.
 /// </summary>
-public sealed partial class CallerResolver(DirectoryStore directory, TokenCache cache, TokenIssuers issuers, TimeProvider time, ILogger<CallerResolver> log)
+internal sealed partial class CallerResolver(
+    DirectoryStore directory, TokenCache cache, TokenIssuers issuers, TimeProvider time, ILogger<CallerResolver> log)
 {
     /// <summary>Client id of the operator.</summary>
     public const string OperatorClient = "operator";
@@ -77,37 +78,50 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
         var client = Claim("client_id", "azp", "appid") ?? "";
         var subject = Claim("sub", ClaimTypes.NameIdentifier) ?? "";
         var scopes = new SmartScopes(Scopes(principal, issuer));
-        var purposes = principal.FindAll("purpose_of_use").SelectMany(c => Texts(c.Value)).Distinct().ToList();
+        var purposes = principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct().ToList();
         var isOwn = issuer.TrimEnd('/') == issuers.Own;
 
-        if (isOwn && client == OperatorClient) return new Caller(CallerKind.Operator, ActorKind.None, new Requester("Operator", null, null, null, true, purposes), client, scopes);
-        var fhirUser = isOwn ? Claim("fhirUser") : null;
+        if (isOwn && client == OperatorClient)
+        {
+            var self = new Requester(WriteFlow.OperatorCustodian, null, null, null, true, purposes);
+            return new Caller(CallerKind.Operator, ActorKind.None, self, client, scopes);
+        }
+        var fhirUser = isOwn ? Claim(SmartClaims.FhirUser) : null;
         if (fhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true)
-            return new Caller(CallerKind.Patient, ActorKind.None, new Requester(fhirUser, null, null, fhirUser[8..], true, purposes), client, scopes);
+        {
+            var patient = new Requester(fhirUser, null, null, fhirUser[8..], true, purposes);
+            return new Caller(CallerKind.Patient, ActorKind.None, patient, client, scopes);
+        }
         var isUser = subject.Length > 0 && subject != client;
         var actor = fhirUser is not null
             ? await directory.ActorAsync(fhirUser, cancellation)
             : await directory.ActorOfClientAsync(BindingKey(issuer, isUser ? "user:" + subject : client), cancellation);
+        if (actor is not null) return ForActor(actor, client, purposes, scopes);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
-        return actor is null
-            ? new Caller(CallerKind.Unbound, ActorKind.None, new Requester("unbound client", null, null, null, false, purposes), client.Length > 0 ? client : subject, scopes)
-            : ForActor(actor, client, purposes, scopes);
+        var unbound = new Requester("unbound client", null, null, null, false, purposes);
+        return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client.Length > 0 ? client : subject, scopes);
     }
 
     private IEnumerable<string> Scopes(ClaimsPrincipal principal, string issuer)
     {
-        var scopes = principal.FindAll("scope").Concat(principal.FindAll("scp")).Concat(principal.FindAll("oi_scp")).SelectMany(c => c.Value.Split(' '));
+        var claims = principal.FindAll("scope").Concat(principal.FindAll("scp")).Concat(principal.FindAll("oi_scp"));
+        var scopes = claims.SelectMany(c => c.Value.Split(' '));
+        if (issuers.SchemeOf(issuer) != TokenIssuers.Entra) return scopes.Distinct();
         // Entra names what an application may do on its own "roles"; elsewhere roles are anything.
-        if (issuers.SchemeOf(issuer) == AuthorizationServer.EntraScheme) scopes = scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra);
-        return scopes.Distinct();
+        return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra).Distinct();
     }
 
-    private static Caller ForActor(Actor actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes) => actor.Kind == ActorKind.Practitioner
+    private static Caller ForActor(Actor actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes)
+    {
+        if (actor.Kind != ActorKind.Practitioner)
+        {
+            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes);
+            return new Caller(CallerKind.System, actor.Kind, system, client, scopes);
+        }
         // A practitioner acts for a hospital, and falls with it.
-        ? new Caller(
-            CallerKind.Practitioner, actor.Kind, new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, purposes), client, scopes)
-        : new Caller(
-            CallerKind.System, actor.Kind, new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes), client, scopes);
+        var practitioner = new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, purposes);
+        return new Caller(CallerKind.Practitioner, actor.Kind, practitioner, client, scopes);
+    }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
     private partial void LogRefused(string scheme, string reason);
@@ -124,13 +138,4 @@ public sealed partial class CallerResolver(DirectoryStore directory, TokenCache 
             return [];
         }
     }
-}
-
-/// <summary>Which authentication scheme validates the tokens of which issuer.</summary>
-/// <param name="Own">The gateway's own issuer, without a slash at its end.</param>
-/// <param name="Schemes">Schemes by issuer, without a slash at its end.</param>
-public sealed record TokenIssuers(string Own, IReadOnlyDictionary<string, string> Schemes)
-{
-    /// <summary>The scheme for an issuer, or null for one that is not configured.</summary>
-    public string? SchemeOf(string? issuer) => issuer is null ? null : Schemes.GetValueOrDefault(issuer.TrimEnd('/'));
 }

@@ -11,8 +11,10 @@ internal static class LoginPage
     {
         var fields = new StringBuilder();
         foreach (var (name, value) in request.GetParameters())
-            if (name is not ("username" or "password"))
-                fields.Append("<input type=\"hidden\" name=\"").Append(Html(name)).Append("\" value=\"").Append(Html(value.ToString() ?? "")).Append("\">\n");
+        {
+            if (name is "username" or "password") continue;
+            fields.Append($"<input type=\"hidden\" name=\"{Html(name)}\" value=\"{Html(value.ToString() ?? "")}\">\n");
+        }
         var html =
             $$"""
             <!doctype html>
@@ -35,8 +37,10 @@ internal static class LoginPage
             {{(failed ? "<p class=\"error\" role=\"alert\">Name or password is wrong.</p>" : "")}}
             <form method="post" action="/connect/authorize">
             {{fields}}
-            <label for="username">Name</label><input id="username" name="username" autocomplete="username" required autofocus>
-            <label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required>
+            <label for="username">Name</label>
+            <input id="username" name="username" autocomplete="username" required autofocus>
+            <label for="password">Password</label>
+            <input id="password" name="password" type="password" autocomplete="current-password" required>
             <button type="submit">Log in and allow</button>
             </form>
             </body>

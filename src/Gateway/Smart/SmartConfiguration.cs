@@ -8,16 +8,20 @@ internal static class SmartConfiguration
     public static IResult Get(BaseUrl baseUrl) => Results.Json(new
     {
         issuer = baseUrl.Public,
-        jwks_uri = baseUrl.Public + "/.well-known/jwks",
-        authorization_endpoint = baseUrl.Public + "/connect/authorize",
-        token_endpoint = baseUrl.Public + "/connect/token",
-        revocation_endpoint = baseUrl.Public + "/connect/revoke",
+        jwks_uri = baseUrl.Public + SmartPaths.Keys,
+        authorization_endpoint = baseUrl.Public + SmartPaths.Authorize,
+        token_endpoint = baseUrl.Public + SmartPaths.Token,
+        revocation_endpoint = baseUrl.Public + SmartPaths.Revoke,
         grant_types_supported = new[] { "authorization_code", "client_credentials" },
         response_types_supported = new[] { "code" },
         token_endpoint_auth_methods_supported = new[] { "private_key_jwt" },
         token_endpoint_auth_signing_alg_values_supported = new[] { "RS384", "ES384", "ES256" },
         code_challenge_methods_supported = new[] { "S256" },
         scopes_supported = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.cruds", "system/*.cruds" },
-        capabilities = new[] { "client-confidential-asymmetric", "client-public", "context-standalone-patient", "permission-patient", "permission-user", "permission-v1", "permission-v2" },
+        capabilities = new[]
+        {
+            "client-confidential-asymmetric", "client-public", "context-standalone-patient",
+            "permission-patient", "permission-user", "permission-v1", "permission-v2",
+        },
     });
 }

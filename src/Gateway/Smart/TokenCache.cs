@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Smart;
 /// Tokens that were validated, until they expire or something is revoked. Verifying a signature costs more than the rest of a read.
 /// Keyed by the token's SHA-256, so the cache holds no token.
 /// </summary>
-public sealed class TokenCache(TimeProvider time)
+internal sealed class TokenCache(TimeProvider time)
 {
     private const int Capacity = 20_000;
     private int _generation;

@@ -29,9 +29,36 @@ public class SettingsTests
     [InlineData("--Limits:MaxDepth", "2", "Limits:MaxDepth is 2: 8 to 1000")]
     [InlineData("--Fhir:Packages:0", "no/such.tgz", "Fhir:Packages names 'no/such.tgz'")]
     [InlineData("--Ledgr:ChainId", "1", "Ledgr")]
+    [InlineData("--Auth:TokenLifetime", "-1", "Auth:TokenLifetime is -1.00:00:00: 00:00:01 to 1.00:00:00")]
+    [InlineData("--Auth:TokenLifetime", "00:00:00", "00:00:01 to 1.00:00:00")]
+    [InlineData("--Ledger:AnchorMaxAge", "-5", "Ledger:AnchorMaxAge is -5.00:00:00: 00:00:00 to 01:00:00")]
+    [InlineData("--Ledger:AnchorMaxAge", "5", "Ledger:AnchorMaxAge is 5.00:00:00")]
+    [InlineData("--Ledger:MaxStaleness", "30", "Ledger:MaxStaleness is 30.00:00:00: 00:00:01 to 1.00:00:00")]
+    [InlineData("--Ledger:PollInterval", "-00:00:01", "Ledger:PollInterval")]
+    [InlineData("--Ipfs:Store=kubo", "--Ipfs:KuboUrl=node", "Ipfs:KuboUrl is 'node'")]
     public void A_setting_that_is_wrong_is_named_with_its_value_and_what_is_allowed(string flag, string value, string message)
     {
         Assert.Null(Settings.Read([flag, value], out var problem));
         Assert.Contains(message, problem);
+    }
+
+    [Theory]
+    [InlineData("--data has no value", "--data")]
+    [InlineData("--data has no value", "--data", "--url", "http://127.0.0.1:1")]
+    [InlineData("--Ledger:ChainId has no value", "--url=http://127.0.0.1:1", "--Ledger:ChainId")]
+    [InlineData("'data' is no setting", "data")]
+    [InlineData("'-data' is no setting", "-data", "x")]
+    [InlineData("'y' is no setting", "--data", "x", "y")]
+    public void A_flag_without_its_value_and_a_value_without_its_flag_are_named(string message, params string[] flags)
+    {
+        Assert.Null(Settings.Read(flags, out var problem));
+        Assert.Contains(message, problem);
+    }
+
+    [Fact]
+    public void A_flag_may_be_set_to_nothing()
+    {
+        Assert.Equal("", Settings.Read(["--PublicUrl=", "--data", "x"], out var problem)!.PublicUrl);
+        Assert.Null(problem);
     }
 }

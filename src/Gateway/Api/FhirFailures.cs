@@ -1,0 +1,34 @@
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>What is answered where a request ends in an exception: the sender gets no word of it, the operator's log all.</summary>
+internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
+{
+    /// <summary>The answer, after the log has it.</summary>
+    public FhirResponse Answer(Exception exception, string method, string path)
+    {
+        switch (exception)
+        {
+            case StoreUnavailableException:
+                LogUnavailable(exception);
+                return Failed(OutcomeCategory.Unavailable, "the database cannot be written: nothing is given out unaudited");
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return Failed(OutcomeCategory.TooLarge, "the body is too large");
+            case BadHttpRequestException:
+                return Failed(OutcomeCategory.Malformed, "the request is not well-formed HTTP");
+            default:
+                LogBug(exception, method, path);
+                return Failed(OutcomeCategory.Fault, "an error of the gateway; the operator's log tells more");
+        }
+    }
+
+    private static FhirResponse Failed(OutcomeCategory category, string text) => FhirResponse.From(Outcome.Of(category, text));
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
+    private partial void LogBug(Exception e, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The database cannot be written")]
+    private partial void LogUnavailable(Exception e);
+}

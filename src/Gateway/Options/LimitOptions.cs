@@ -1,0 +1,19 @@
+namespace PmrGateway.Gateway.Options;
+
+/// <summary>Section <c>Limits</c>.</summary>
+public sealed class LimitOptions
+{
+    /// <summary>Largest request body, bytes. Default 33554432 (32 MiB).</summary>
+    public long MaxBodyBytes { get; set; } = 32L << 20;
+
+    /// <summary>Elements inside elements of a resource, at most. Default 64.</summary>
+    public int MaxDepth { get; set; } = 64;
+
+    /// <summary>JSON values of a resource, at most. Default 2000000.</summary>
+    public int MaxValues { get; set; } = 2_000_000;
+
+    internal string? Validate() =>
+        Allowed.Between("Limits:MaxBodyBytes", MaxBodyBytes, 1024, 1 << 30)
+        ?? Allowed.Between("Limits:MaxDepth", MaxDepth, 8, 1000)
+        ?? Allowed.Between("Limits:MaxValues", MaxValues, 1000, 50_000_000);
+}

@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using System.Security.Claims;
+using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
+using OpenIddict.Server.AspNetCore;
+using PmrGateway.Gateway.Flows;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace PmrGateway.Gateway.Smart;
+
+/// <summary>The login page, and which claims a person's code gets.</summary>
+internal static class AuthorizeEndpoint
+{
+    // An unknown name costs the same hash as a known one.
+    private static readonly AuthUser Nobody = new()
+    {
+        Id = "",
+        FhirUser = "",
+        PasswordHash = "AQAAAAIAAYagAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+    };
+
+    public static async Task<IResult> RunAsync(
+        HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications)
+    {
+        var request = context.GetOpenIddictServerRequest()!;
+        var isForm = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
+        var form = isForm ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
+        if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, failed: false);
+        var name = form["username"].ToString();
+        var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
+        var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
+        if (user is null || verified == PasswordVerificationResult.Failed) return LoginPage.Show(request, failed: true);
+
+        var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
+        return TokenEndpoint.SignIn(new ClaimsPrincipal(IdentityOf(user, request, client)));
+    }
+
+    private static ClaimsIdentity IdentityOf(AuthUser user, OpenIddictRequest request, ClientGrants client)
+    {
+        var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
+        // A patient is a user too; a practitioner is no patient.
+        bool Fits(string scope) => scope.StartsWith("user/", StringComparison.Ordinal)
+            || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
+        // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
+        var scopes = request.GetScopes()
+            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.Scopes.Contains(s)))
+            .ToImmutableArray();
+        var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
+        identity
+            .SetClaim(Claims.Subject, user.Id)
+            .SetClaim(SmartClaims.FhirUser, user.FhirUser)
+            .SetScopes(scopes)
+            .SetClaims(SmartClaims.PurposeOfUse, [isPatient ? "PATRQT" : "TREAT"]);
+        if (isPatient) identity.SetClaim(SmartClaims.Patient, user.FhirUser[8..]);
+        identity.SetDestinations(claim => claim.Type is SmartClaims.FhirUser or Claims.Subject
+            ? [Destinations.AccessToken, Destinations.IdentityToken]
+            : [Destinations.AccessToken]);
+        return identity;
+    }
+}

@@ -1,0 +1,103 @@
+using Microsoft.AspNetCore.WebUtilities;
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Api;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Store;
+
+namespace PmrGateway.Tests.Unit.Gateway;
+
+public class SearchParserTests
+{
+    private static readonly SearchParser Parser = new(new SearchIndexer(FhirSchema.R4));
+
+    private static Result<ParsedSearch> Parse(string query, string type = "DocumentReference") =>
+        Parser.Parse(type, QueryHelpers.ParseQuery(query));
+
+    private static SearchCriterion Criterion(string query) => Assert.Single(Parse(query).Value.Query.Criteria);
+
+    private static SearchValue Value(string query) => Assert.Single(Criterion(query).Values);
+
+    [Theory]
+    [InlineData("type=http://loinc.org|1-8", "http://loinc.org", "1-8")]
+    [InlineData("type=1-8", null, "1-8")]
+    [InlineData("type=|1-8", "", "1-8")]
+    [InlineData("type=http://loinc.org|", "http://loinc.org", null)]
+    [InlineData("_id=x", null, "x")]
+    [InlineData("patient=x", "Patient", "x")]
+    [InlineData("patient=Patient/x", "Patient", "x")]
+    [InlineData("subject=x", null, "x")]
+    [InlineData("subject:Patient=x", "Patient", "x")]
+    [InlineData("subject=http://elsewhere.example/Patient/x", null, "http://elsewhere.example/Patient/x")]
+    public void A_value_is_read_as_its_parameters_type_has_it(string query, string? system, string? text) =>
+        Assert.Equal((system, text), (Value(query).System, Value(query).Text));
+
+    [Theory]
+    [InlineData("date=2026", "eq", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
+    [InlineData("date=ge2026-01-02", "ge", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")]
+    [InlineData("date=ne2026-01-02", "ne", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")]
+    [InlineData("_lastUpdated=lt2026-01", "lt", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")]
+    public void A_date_is_the_span_that_its_precision_says(string query, string prefix, string from, string to)
+    {
+        static long Instant(string text) => DateTimeOffset.Parse(text).ToUnixTimeMilliseconds();
+        var value = Value(query);
+        Assert.Equal((prefix, Instant(from), Instant(to)), (value.Prefix, value.From, value.To));
+    }
+
+    [Fact]
+    public void Commas_are_alternatives_and_parameters_are_all_to_hold()
+    {
+        Assert.Equal(["a", "b,c", "d"], Criterion("_id=a,b\\,c,d").Values.Select(v => v.Text));
+        Assert.Equal(["status", "type"], Parse("status=current&type=x").Value.Query.Criteria.Select(c => c.Parameter));
+        Assert.Equal(2, Parse("date=ge2026&date=lt2027").Value.Query.Criteria.Count);
+    }
+
+    [Theory]
+    [InlineData("", 50)]
+    [InlineData("_count=7", 7)]
+    [InlineData("_count=501", 500)]
+    [InlineData("_count=0", 0)]
+    [InlineData("_summary=count", 0)]
+    public void A_page_is_as_long_as_was_asked_for_within_its_bounds(string query, int count) =>
+        Assert.Equal(count, Parse(query).Value.Query.Count);
+
+    [Fact]
+    public void The_self_link_has_what_was_understood_and_not_the_cursor()
+    {
+        var parsed = Parse("status=current&_cursor=12&_format=json&type=a|b").Value;
+        Assert.Equal("status=current&type=a%7Cb", parsed.Self);
+        Assert.Equal(12, parsed.Query.Cursor);
+    }
+
+    [Fact]
+    public void An_include_names_a_reference_parameter_of_the_type() =>
+        Assert.Equal(["subject"], Parse("_include=DocumentReference:subject").Value.Includes);
+
+    [Theory]
+    [InlineData("unknown=1", "unknown")]
+    [InlineData("date=yesterday", "date")]
+    [InlineData("date=xx2026", "date")]
+    [InlineData("_count=-1", "_count")]
+    [InlineData("_count=x", "_count")]
+    [InlineData("_summary=true", "_summary")]
+    [InlineData("_include=*", "_include")]
+    [InlineData("_include=DocumentReference:status", "_include")]
+    [InlineData("_include=Patient:general-practitioner", "_include")]
+    [InlineData("_cursor=x", "_cursor")]
+    [InlineData("_cursor=-1", "_cursor")]
+    [InlineData("status:not=current", "status:not")]
+    [InlineData("subject:Nonsense=x", "subject:Nonsense")]
+    public void What_is_not_understood_is_refused_by_its_name(string query, string named)
+    {
+        var failure = Parse(query).Failure;
+        Assert.Equal(OutcomeCategory.Malformed, failure?.Category);
+        Assert.Contains($"'{named}'", failure!.Issues[0].Text);
+    }
+
+    [Fact]
+    public void Too_many_alternatives_are_refused_and_a_long_name_is_not_given_back_whole()
+    {
+        Assert.NotNull(Parse("_id=" + string.Join(',', Enumerable.Range(0, 201))).Failure);
+        Assert.Null(Parse("_id=" + string.Join(',', Enumerable.Range(0, 200))).Failure);
+        Assert.DoesNotContain(new string('x', 41), Parse(new string('x', 5000) + "=1").Failure!.Issues[0].Text);
+    }
+}
