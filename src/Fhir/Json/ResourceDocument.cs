@@ -10,6 +10,9 @@ public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
 {
     /// <summary>Depth 64 and two million values.</summary>
     public static ResourceLimits Default { get; } = new();
+
+    /// <summary>How deep the JSON of such a document is nested at most, objects and arrays.</summary>
+    internal int JsonDepth => MaxDepth * 2 + 2;
 }
 
 /// <summary>

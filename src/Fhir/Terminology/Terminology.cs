@@ -47,9 +47,12 @@ public sealed class Terminology
     /// <param name="valueSet">Canonical URL, without version.</param>
     /// <param name="system">The code's system, or null for a bare code, which any system of the set may hold.</param>
     /// <param name="code">The code.</param>
-    public bool? Contains(string valueSet, string? system, ReadOnlySpan<char> code)
+    public bool? Contains(string valueSet, string? system, ReadOnlySpan<char> code) =>
+        ValueSet(valueSet) is { } set ? Contains(set, system, code) : null;
+
+    /// <summary>Whether a code is in a value set that need not be among these; null: it cannot be told here.</summary>
+    internal bool? Contains(ValueSetDefinition set, string? system, ReadOnlySpan<char> code)
     {
-        if (ValueSet(valueSet) is not { } set) return null;
         var unknown = set.IsOpen;
         foreach (var part in set.Parts)
         {

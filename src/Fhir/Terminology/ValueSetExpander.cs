@@ -41,6 +41,22 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         }
     }
 
+    /// <summary>The definition of a value set that lies inside another resource; one that cannot be read tells nothing.</summary>
+    public static ValueSetDefinition Contained(ElementNode valueSet, Terminology below)
+    {
+        const string Here = "#";
+        using var json = JsonDocument.Parse(valueSet.RawBytes.ToArray(), new JsonDocumentOptions { MaxDepth = ResourceLimits.Default.JsonDepth });
+        try
+        {
+            var sets = new Dictionary<string, JsonElement> { [Here] = json.RootElement };
+            return new ValueSetExpander(sets, new Dictionary<string, JsonElement>(), below).Expand(Here)!;
+        }
+        catch (InvalidProfileException)
+        {
+            return new ValueSetDefinition(Here, [], true);
+        }
+    }
+
     private ValueSetDefinition Read(string url, JsonElement resource)
     {
         if (!resource.TryGetProperty("compose", out var compose))
