@@ -124,8 +124,15 @@ internal sealed class AnswerRules(ValidationRun run, ElementNode questionnaire)
 
     private void Bounds(ElementNode value, ElementNode question, string path)
     {
-        Bound(value, question.CoreExtension("minValue") ?? question.CoreExtension("questionnaire-minQuantity"), path, isMin: true);
-        Bound(value, question.CoreExtension("maxValue") ?? question.CoreExtension("questionnaire-maxQuantity"), path, isMin: false);
+        foreach (var extension in question.ItemsAt("extension"))
+        {
+            // The core's, and those of quantities in Structured Data Capture.
+            var url = extension.StringAt("url") ?? "";
+            if (url.EndsWith("/minValue", StringComparison.Ordinal) || url.EndsWith("questionnaire-minQuantity", StringComparison.Ordinal))
+                Bound(value, extension.Choice(), path, isMin: true);
+            if (url.EndsWith("/maxValue", StringComparison.Ordinal) || url.EndsWith("questionnaire-maxQuantity", StringComparison.Ordinal))
+                Bound(value, extension.Choice(), path, isMin: false);
+        }
     }
 
     private void Bound(ElementNode value, ElementNode? bound, string path, bool isMin)
