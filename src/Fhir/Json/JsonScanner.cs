@@ -38,7 +38,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
         {
             var ok = Scan() && Annotate();
             (error, offset) = (_error, _errorAt);
-            return ok ? new ResourceDocument(bytes, _rows.AsSpan(0, _count).ToArray(), schema) : null;
+            return ok ? new ResourceDocument(bytes, _rows.AsSpan(0, _count).ToArray(), schema, limits) : null;
         }
         finally
         {

@@ -110,7 +110,8 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
     public static ValueSetDefinition Contained(ElementNode valueSet, Terminology below)
     {
         const string Here = "#";
-        using var json = JsonDocument.Parse(valueSet.RawBytes.ToArray(), new JsonDocumentOptions { MaxDepth = ResourceLimits.Default.JsonDepth });
+        var options = new JsonDocumentOptions { MaxDepth = valueSet.Document.Limits.JsonDepth };
+        using var json = JsonDocument.Parse(valueSet.RawBytes.ToArray(), options);
         try
         {
             var sets = new Dictionary<string, JsonElement> { [Here] = json.RootElement };

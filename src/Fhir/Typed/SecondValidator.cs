@@ -14,7 +14,7 @@ namespace PmrGateway.Fhir;
 public sealed class SecondValidator
 {
     private static readonly JsonSerializerOptions Strict =
-        new JsonSerializerOptions().ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Strict);
+        new JsonSerializerOptions { MaxDepth = FhirTyped.MaxJsonDepth }.ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Strict);
 
     private readonly Lazy<Firely.Fhir.Validation.Validator> _validator;
     private readonly Lock _lock = new();
