@@ -83,6 +83,7 @@ internal static class ValidatorSuite
             {
                 // As the reference ran them.
                 UnknownExtensions = UnknownExtensions.Refuse,
+                RefusesWrongDisplays = true,
                 RefusesTagsInTexts = test.TryGetProperty("security-checks", out var checks) && checks.ValueKind == JsonValueKind.True,
             });
             var report = validator.Validate(document!, url);

@@ -9,6 +9,8 @@ internal static class ProfileStripper
     private static readonly HashSet<string> Kept =
         ["id", "path", "min", "max", "type", "contentReference", "slicing", "sliceName", "binding", "constraint", "maxLength"];
 
+    private static readonly string[] Values = ["fixed", "pattern", "minValue", "maxValue"];
+
     public static string Strip(JsonElement definition)
     {
         var elements = new JsonArray();
@@ -17,15 +19,17 @@ internal static class ProfileStripper
             var kept = new JsonObject();
             foreach (var property in element.EnumerateObject())
             {
-                var isValue = property.Name.StartsWith("fixed", StringComparison.Ordinal) || property.Name.StartsWith("pattern", StringComparison.Ordinal)
-                    || property.Name.StartsWith("minValue", StringComparison.Ordinal) || property.Name.StartsWith("maxValue", StringComparison.Ordinal);
+                var isValue = Values.Any(v => property.Name.StartsWith(v, StringComparison.Ordinal));
                 if (property.Name == "binding") kept["binding"] = Only(property.Value, "strength", "valueSet");
                 else if (property.Name == "constraint") kept["constraint"] = Constraints(property.Value);
                 else if (Kept.Contains(property.Name) || isValue) kept[property.Name] = JsonNode.Parse(property.Value.GetRawText());
             }
+            // Of an extension: whether it changes the meaning of what it stands on.
+            if (elements.Count == 0 && element.TryGetProperty("isModifier", out var isModifier) && isModifier.GetBoolean()) kept["isModifier"] = true;
             elements.Add(kept);
         }
-        var result = Only(definition, "resourceType", "url", "kind", "abstract", "type", "baseDefinition", "derivation", "context");
+        var result = Only(
+            definition, "resourceType", "url", "kind", "abstract", "type", "baseDefinition", "derivation", "context", "contextInvariant");
         result["snapshot"] = new JsonObject { ["element"] = elements };
         return result.ToJsonString();
     }
@@ -34,7 +38,10 @@ internal static class ProfileStripper
     {
         var kept = new JsonArray();
         foreach (var constraint in constraints.EnumerateArray())
-            if (constraint.GetProperty("key").GetString() is not ("ele-1" or "ext-1")) kept.Add(Only(constraint, "key", "severity", "expression", "source"));
+        {
+            if (constraint.GetProperty("key").GetString() is not ("ele-1" or "ext-1"))
+                kept.Add(Only(constraint, "key", "severity", "expression", "source"));
+        }
         return kept;
     }
 

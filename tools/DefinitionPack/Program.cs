@@ -44,9 +44,12 @@ var (sets, systems) = (ByUrl("ValueSet"), ByUrl("CodeSystem"));
 var expander = new ValueSetExpander(sets, systems, null);
 var terminology = new Terminology(
     systems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => ValueSetExpander.CodesOf(s.Value)!))),
-    sets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() => expander.Expand(url)!))));
+    sets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() => expander.Expand(url)!))),
+    // Of systems that are not here in full no name could be told from another.
+    () => ValueSetExpander.DisplaysOf(systems, sets.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value))
+        .Where(d => systems.TryGetValue(d.Key, out var system) && ValueSetExpander.IsComplete(system)).ToDictionary(StringComparer.Ordinal));
 
-var profiles = ByUrl("StructureDefinition").Where(d => d.Value.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && d.Value.TryGetProperty("snapshot", out _)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));
+var profiles = ByUrl("StructureDefinition").Where(d => IsConstraint(d.Value)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));
 
 var pack = PackFormat.Write(new FhirSchema(types, searchParameters, compartment, () => terminology, () => profiles));
 if (check)
@@ -56,8 +59,13 @@ if (check)
     return 1;
 }
 File.WriteAllBytes(output, pack);
-Console.Error.WriteLine($"{types.Count} types, {terminology.Systems.Count()} code systems, {terminology.ValueSets.Count()} value sets, {profiles.Count} profiles, {searchParameters.Count} search parameters, {pack.Length} bytes");
+Console.Error.WriteLine(
+    $"{types.Count} types, {terminology.Systems.Count()} code systems, {terminology.ValueSets.Count()} value sets, "
+    + $"{profiles.Count} profiles, {searchParameters.Count} search parameters, {pack.Length} bytes");
 return 0;
+
+static bool IsConstraint(JsonElement definition) =>
+    definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && definition.TryGetProperty("snapshot", out _);
 
 IEnumerable<JsonElement> Entries(string file)
 {

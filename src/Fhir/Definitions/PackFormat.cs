@@ -5,12 +5,12 @@ using System.Text;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// The compact file that the official definitions are compiled to: a version line and three sections under Brotli, types with search
-/// parameters and compartment, terminology, and core profiles, each a string table and numbers into it. The later ones are read when first asked for.
+/// The compact file that the official definitions are compiled to: a version line and four sections under Brotli, types with search
+/// parameters and compartment, terminology, core profiles, and displays, each a string table and numbers into it. The later ones are read when first asked for.
 /// </summary>
 internal static class PackFormat
 {
-    private const string VersionLine = "pmr-definitions/2\n";
+    private const string VersionLine = "pmr-definitions/3\n";
     private const string ResourceName = "PmrGateway.Fhir.r4.pack";
 
     /// <summary>Writes a schema. The same schema gives the same bytes.</summary>
@@ -25,6 +25,7 @@ internal static class PackFormat
             w.Text(p.Key);
             w.Text(p.Value);
         }));
+        WriteSection(file, w => WriteDisplays(w, schema.Terminology));
         return file.ToArray();
     }
 
@@ -37,13 +38,19 @@ internal static class PackFormat
         var definitions = types.List(r => ReadType(r));
         var parameters = types.List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
         var compartment = types.List(r => KeyValuePair.Create(r.Text(), (IReadOnlyList<string>)r.List(x => x.Text())));
+        var profiles = AfterSection(pack, next);
         return new FhirSchema(
-            definitions, parameters, new Dictionary<string, IReadOnlyList<string>>(compartment), () => ReadTerminology(OpenSection(pack, next).Reader), () => ReadProfiles(pack, AfterSection(pack, next)));
+            definitions,
+            parameters,
+            new Dictionary<string, IReadOnlyList<string>>(compartment),
+            () => ReadTerminology(OpenSection(pack, next).Reader, () => ReadDisplays(pack, AfterSection(pack, profiles))),
+            () => ReadProfiles(pack, profiles));
     }
 
     public static FhirSchema ReadEmbedded()
     {
-        using var stream = typeof(PackFormat).Assembly.GetManifestResourceStream(ResourceName) ?? throw new InvalidDataException("the definitions pack is missing from the assembly");
+        using var stream = typeof(PackFormat).Assembly.GetManifestResourceStream(ResourceName)
+            ?? throw new InvalidDataException("the definitions pack is missing from the assembly");
         var pack = new byte[stream.Length];
         stream.ReadExactly(pack);
         return Read(pack);
@@ -103,14 +110,16 @@ internal static class PackFormat
         var name = r.Text();
         var kind = r.Number();
         var baseName = r.Text();
-        return new TypeDefinition(name, (TypeKind)(kind / 2), kind % 2 == 1, baseName.Length == 0 ? null : baseName, r.List(ReadElement), r.List(ReadInvariant));
+        var above = baseName.Length == 0 ? null : baseName;
+        return new TypeDefinition(name, (TypeKind)(kind / 2), kind % 2 == 1, above, r.List(ReadElement), r.List(ReadInvariant));
     }
 
     private static ElementSpec ReadElement(SectionReader r)
     {
         var (name, min, max, flags) = (r.Text(), r.Number(), r.Number(), r.Number());
         var binding = flags / 2 == 0 ? null : new Binding((BindingStrength)(flags / 2), r.Text());
-        return new ElementSpec(name, min, max, flags % 2 == 1, r.List(x => new TypeReference(x.Text(), x.List(y => y.Text()))), binding, r.List(ReadInvariant));
+        var types = r.List(x => new TypeReference(x.Text(), x.List(y => y.Text())));
+        return new ElementSpec(name, min, max, flags % 2 == 1, types, binding, r.List(ReadInvariant));
     }
 
     // An invariant stands on many elements: one object for all of them is compiled once.
@@ -141,7 +150,7 @@ internal static class PackFormat
         });
     }
 
-    private static Terminology ReadTerminology(SectionReader reader)
+    private static Terminology ReadTerminology(SectionReader reader, Func<Dictionary<string, Displays>> displays)
     {
         var systems = reader.List(r =>
         {
@@ -152,9 +161,30 @@ internal static class PackFormat
         {
             var (url, open) = (r.Text(), r.Number() == 1);
             var parts = r.List(x => (System: x.Text(), Codes: x.Number() == 0 ? null : x.List(y => y.Text())));
-            return (url, new Func<ValueSetDefinition>(() => new ValueSetDefinition(url, [.. parts.Select(p => new ValueSetPart(p.System, p.Codes?.ToHashSet(StringComparer.Ordinal)))], open)));
+            return (url, new Func<ValueSetDefinition>(() =>
+                new ValueSetDefinition(url, [.. parts.Select(p => new ValueSetPart(p.System, p.Codes?.ToHashSet(StringComparer.Ordinal)))], open)));
         });
-        return new Terminology(systems, sets);
+        return new Terminology(systems, sets, displays);
+    }
+
+    private static void WriteDisplays(SectionWriter w, Terminology terminology) =>
+        w.List([.. terminology.AllDisplays.OrderBy(s => s.Key, StringComparer.Ordinal)], s =>
+        {
+            w.Text(s.Key);
+            w.List([.. s.Value.Names.OrderBy(n => n.Key, StringComparer.Ordinal)], n =>
+            {
+                w.Text(n.Key);
+                w.List(n.Value, w.Text);
+            });
+        });
+
+    private static Dictionary<string, Displays> ReadDisplays(byte[] pack, int at)
+    {
+        var systems = OpenSection(pack, at).Reader.List(r => (System: r.Text(), Names: r.List(x => (Code: x.Text(), Names: x.List(y => y.Text())))));
+        return systems.ToDictionary(
+            s => s.System,
+            s => new Displays(s.Names.ToDictionary(n => n.Code, n => n.Names, StringComparer.Ordinal)),
+            StringComparer.Ordinal);
     }
 
     private static Dictionary<string, string> ReadProfiles(byte[] pack, int at) =>

@@ -67,7 +67,7 @@ internal static class SchemaCompiler
             c.Key == root ? kind : TypeKind.Backbone,
             isAbstract && c.Key == root,
             c.Key == root ? baseType : BackboneBase(elements, c.Key),
-            [.. c.Value.Select(e => Element(e, url, children))],
+            [.. c.Value.Select(e => Element(e, url, children, elements))],
             c.Key == root ? ofRoot : []))];
     }
 
@@ -75,9 +75,9 @@ internal static class SchemaCompiler
         $"patient.exists() or scope.coding.where(system='http://terminology.hl7.org/CodeSystem/consentscope' and code='{scope}').exists().not()";
 
     private static string BackboneBase(List<JsonElement> elements, string path) =>
-        elements.First(e => e.GetProperty("path").GetString() == path).GetProperty("type")[0].GetProperty("code").GetString()!;
+        Find(elements, path).GetProperty("type")[0].GetProperty("code").GetString()!;
 
-    private static ElementSpec Element(JsonElement element, string definition, Dictionary<string, List<JsonElement>> backbones)
+    private static ElementSpec Element(JsonElement element, string definition, Dictionary<string, List<JsonElement>> backbones, List<JsonElement> all)
     {
         var path = element.GetProperty("path").GetString()!;
         var name = path[(path.LastIndexOf('.') + 1)..];
@@ -86,13 +86,18 @@ internal static class SchemaCompiler
 
         List<TypeReference> types;
         if (backbones.ContainsKey(path)) types = [new TypeReference(path, [])];
-        else if (element.TryGetProperty("contentReference", out var content)) types = [new TypeReference(content.GetString()!.Split('#')[1], [])];
+        else if (ContentOf(element) is { } content) types = [new TypeReference(content, [])];
         else types = [.. element.GetProperty("type").EnumerateArray().Select(x => Type(x, path, basePath))];
 
         Binding? bound = null;
         if (element.TryGetProperty("binding", out var binding) && binding.TryGetProperty("valueSet", out var url))
         {
-            var strength = binding.GetProperty("strength").GetString() switch { "required" => BindingStrength.Required, "extensible" => BindingStrength.Extensible, _ => BindingStrength.None };
+            var strength = binding.GetProperty("strength").GetString() switch
+            {
+                "required" => BindingStrength.Required,
+                "extensible" => BindingStrength.Extensible,
+                _ => BindingStrength.None,
+            };
             if (strength != BindingStrength.None) bound = new Binding(strength, url.GetString()!.Split('|')[0]);
         }
         return new ElementSpec(
@@ -102,8 +107,14 @@ internal static class SchemaCompiler
             isChoice,
             types,
             bound,
-            Invariants(element, definition));
+            // The rules of an element come with its content. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference
+            ContentOf(element) is { } at ? [.. Invariants(Find(all, at), definition), .. Invariants(element, definition)] : Invariants(element, definition));
     }
+
+    private static string? ContentOf(JsonElement element) =>
+        element.TryGetProperty("contentReference", out var content) ? content.GetString()!.Split('#')[1] : null;
+
+    private static JsonElement Find(List<JsonElement> elements, string path) => elements.First(e => e.GetProperty("path").GetString() == path);
 
     /// <summary>The invariants that a definition gives an element, without those it repeats of the element's type.</summary>
     /// <param name="element">The ElementDefinition.</param>

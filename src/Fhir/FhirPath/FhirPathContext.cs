@@ -52,6 +52,7 @@ internal sealed class FhirPathContext
     /// <summary>The time that now() gives, throughout an evaluation.</summary>
     public DateTimeOffset Now { get; set; }
 
+    /// <summary>What defineVariable() defined. Replaced and not changed: who goes over items puts back what was there before each.</summary>
     public Dictionary<string, Item[]>? Variables { get; set; }
 
     public int Count { get; private set; }
@@ -62,6 +63,8 @@ internal sealed class FhirPathContext
     {
         (Count, _steps) = (0, 0);
         (Origin, Resource, RootResource) = (origin, resource, root);
+        // An evaluation that ended in the middle leaves these behind.
+        (Variables, Index, Total) = (null, 0, []);
         _sets?.Clear();
         _items?.Clear();
     }

@@ -86,7 +86,11 @@ internal static class FhirPathValues
 
     /// <summary>The order of two values; null: it cannot be told.</summary>
     /// <exception cref="FhirPathException">They are of types that have no order between them.</exception>
-    public static int? Compare(object? x, object? y)
+    public static int? Compare(object? x, object? y) =>
+        HaveOrder(x, y) ? Order(x, y) : throw FhirPathException.Execution("the two values have no order");
+
+    /// <summary>The order of two values; null: it cannot be told, or there is none between their types.</summary>
+    public static int? Order(object? x, object? y)
     {
         if (Number(x) is { } m && Number(y) is { } n) return m.CompareTo(n);
         return (x, y) switch
@@ -97,9 +101,15 @@ internal static class FhirPathValues
             // A date element is compared with a text in published invariants: by what the text says.
             (FhirTemporal s, string t) => FhirTemporal.Parse(s.Kind, t) is { } other ? FhirTemporal.Compare(s, other) : null,
             (string s, FhirTemporal t) => FhirTemporal.Parse(t.Kind, s) is { } other ? FhirTemporal.Compare(other, t) : null,
-            _ => throw FhirPathException.Execution("the two values have no order"),
+            _ => null,
         };
     }
+
+    private static bool HaveOrder(object? x, object? y) => (x, y) switch
+    {
+        (string or FhirTemporal, string or FhirTemporal) or (QuantityValue, QuantityValue) => true,
+        _ => Number(x) is not null && Number(y) is not null,
+    };
 
     private static FhirTemporal? Temporal(string? type, string text) => type switch
     {

@@ -30,13 +30,14 @@ internal static partial class Functions
         {
             var start = c.Count;
             on.Eval(c, focus);
-            var (end, outer) = (c.Count, c.Index);
+            var (end, outer, variables) = (c.Count, c.Index, c.Variables);
             for (var i = start; i < end; i++)
             {
                 c.Index = i - start;
                 // A copy: the stack may move while the body pushes.
                 var item = c[i];
                 body(c, item, i - start);
+                c.Variables = variables;
             }
             c.Index = outer;
             c.Remove(start, end);
@@ -51,12 +52,13 @@ internal static partial class Functions
         {
             var start = c.Count;
             on.Eval(c, focus);
-            var (end, outer, found) = (c.Count, c.Index, false);
+            var (end, outer, found, variables) = (c.Count, c.Index, false, c.Variables);
             for (var i = start; i < end && !found; i++)
             {
                 c.Index = i - start;
                 var item = c[i];
                 found = criteria is null || criteria.Test(c, item) == true;
+                c.Variables = variables;
             }
             c.Index = outer;
             c.Truncate(start);
@@ -70,12 +72,13 @@ internal static partial class Functions
         {
             var start = c.Count;
             on.Eval(c, focus);
-            var (end, outer, all) = (c.Count, c.Index, true);
+            var (end, outer, all, variables) = (c.Count, c.Index, true, c.Variables);
             for (var i = start; i < end && all; i++)
             {
                 c.Index = i - start;
                 var item = c[i];
                 all = criteria.Test(c, item) == true;
+                c.Variables = variables;
             }
             c.Index = outer;
             c.Truncate(start);
@@ -109,13 +112,14 @@ internal static partial class Functions
         {
             var start = c.Count;
             on.Eval(c, focus);
-            var end = c.Count;
+            var (end, variables) = (c.Count, c.Variables);
             // An element is known by its place, a computed value by what it equals.
             var (places, values) = (new HashSet<(ResourceDocument?, int, int)>(), new ItemSet());
             for (var i = start; i < c.Count; i++)
             {
                 var (before, item) = (c.Count, c[i]);
                 projection.Eval(c, item);
+                c.Variables = variables;
                 var to = before;
                 for (var j = before; j < c.Count; j++)
                 {
@@ -135,7 +139,7 @@ internal static partial class Functions
         {
             var start = c.Count;
             on.Eval(c, focus);
-            var (end, outerTotal, outerIndex) = (c.Count, c.Total, c.Index);
+            var (end, outerTotal, outerIndex, variables) = (c.Count, c.Total, c.Index, c.Variables);
             var total = Array.Empty<Item>();
             if (arguments.Length > 1)
             {
@@ -150,6 +154,7 @@ internal static partial class Functions
                 arguments[0].Eval(c, item);
                 total = c.Slice(end);
                 c.Truncate(end);
+                c.Variables = variables;
             }
             (c.Total, c.Index) = (outerTotal, outerIndex);
             c.Truncate(start);
@@ -165,8 +170,21 @@ internal static partial class Functions
             on.Eval(c, focus);
             var items = c.Slice(start);
             c.Truncate(start);
-            var sorted = items.Select(i => (Item: i, Keys: keys.Length == 0 ? [i.Value] : keys.Select(k => k.Single(c, i)).ToArray())).ToList();
+            var sorted = items.Select(i => (Item: i, Keys: KeysOf(c, i))).ToList();
             foreach (var (item, _) in sorted.OrderBy(s => s.Keys, Comparer<object?[]>.Create(Compare))) c.Push(item);
+        }
+
+        private object?[] KeysOf(FhirPathContext c, Item item)
+        {
+            if (keys.Length == 0) return [item.Value];
+            var variables = c.Variables;
+            var values = new object?[keys.Length];
+            for (var i = 0; i < keys.Length; i++)
+            {
+                values[i] = keys[i].Single(c, item);
+                c.Variables = variables;
+            }
+            return values;
         }
 
         private static int Compare(object?[]? x, object?[]? y)

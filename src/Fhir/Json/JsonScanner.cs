@@ -38,7 +38,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
         {
             var ok = Scan() && Annotate();
             (error, offset) = (_error, _errorAt);
-            return ok ? new ResourceDocument(bytes, _rows.AsSpan(0, _count).ToArray(), schema) : null;
+            return ok ? new ResourceDocument(bytes, _rows.AsSpan(0, _count).ToArray(), schema, limits) : null;
         }
         finally
         {
@@ -58,7 +58,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
     private bool Scan()
     {
         // The reader counts arrays as well: twice the objects, and the values of the innermost.
-        var maxDepth = limits.MaxDepth * 2 + 2;
+        var maxDepth = limits.JsonDepth;
         var reader = new Utf8JsonReader(bytes.Span, new JsonReaderOptions { MaxDepth = maxDepth });
         Span<int> parents = stackalloc int[maxDepth + 1];
         Span<int> last = stackalloc int[maxDepth + 1];

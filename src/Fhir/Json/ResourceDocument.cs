@@ -10,6 +10,9 @@ public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
 {
     /// <summary>Depth 64 and two million values.</summary>
     public static ResourceLimits Default { get; } = new();
+
+    /// <summary>How deep the JSON of such a document is nested at most, objects and arrays.</summary>
+    internal int JsonDepth => MaxDepth * 2 + 2;
 }
 
 /// <summary>
@@ -19,17 +22,23 @@ public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
 /// </summary>
 public sealed class ResourceDocument
 {
+    private const int AddedDepth = 8;
+    private const int AddedNodes = 10_000;
     private readonly NodeRow[] _rows;
     private int[]? _lineStarts;
     private ReferenceIndex? _references;
 
-    internal ResourceDocument(ReadOnlyMemory<byte> bytes, NodeRow[] rows, FhirSchema schema) => (Bytes, _rows, Schema) = (bytes, rows, schema);
+    internal ResourceDocument(ReadOnlyMemory<byte> bytes, NodeRow[] rows, FhirSchema schema, ResourceLimits limits) =>
+        (Bytes, _rows, Schema, Limits) = (bytes, rows, schema, limits);
 
     /// <summary>The document as it came, UTF-8, without a byte order mark.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
     /// <summary>The definitions that its values are typed by.</summary>
     public FhirSchema Schema { get; }
+
+    /// <summary>By which it was parsed: what is made of it is parsed by the same.</summary>
+    public ResourceLimits Limits { get; }
 
     /// <summary>The outermost object.</summary>
     public ElementNode Root => new(this, 0);
@@ -71,6 +80,15 @@ public sealed class ResourceDocument
         }
     }
 
+    /// <summary>A document made of this one: a resource in it, or itself with edits. By the limits of this one, with room for what was added.</summary>
+    /// <param name="bytes">UTF-8. Kept, not copied.</param>
+    /// <exception cref="InvalidOperationException">It does not parse, which is a fault of who made it.</exception>
+    public ResourceDocument Derive(ReadOnlyMemory<byte> bytes)
+    {
+        var limits = new ResourceLimits(Limits.MaxDepth + AddedDepth, Math.Max(Limits.MaxNodes, Limits.MaxNodes + AddedNodes));
+        return TryParse(bytes, out var document, out var issue, limits) ? document! : throw new InvalidOperationException(issue!.Text);
+    }
+
     /// <summary>The line and the column (in bytes) of an offset, both from 1.</summary>
     public (int Line, int Column) LineAt(int offset)
     {
@@ -95,7 +113,8 @@ public sealed class ResourceDocument
 
     private static bool Refuse(string text, int line, int column, out ValidationIssue? issue)
     {
-        issue = new ValidationIssue(IssueSeverity.Fatal, IssueCode.Structure, "", line > 0 ? $"{text} (line {line}, column {column})" : text) { Line = line, Column = column };
+        var place = line > 0 ? $"{text} (line {line}, column {column})" : text;
+        issue = new ValidationIssue(IssueSeverity.Fatal, IssueCode.Structure, "", place) { Line = line, Column = column };
         return false;
     }
 }

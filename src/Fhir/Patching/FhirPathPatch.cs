@@ -17,7 +17,7 @@ internal static class FhirPathPatch
     {
         issue = null;
         var current = document;
-        var options = new JsonDocumentOptions { MaxDepth = JsonPatch.JsonDepth(limits) };
+        var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
         var number = 0;
         foreach (var operation in parameters.Root.ItemsAt("parameter").Where(p => p.StringAt("name") == "operation"))
         {

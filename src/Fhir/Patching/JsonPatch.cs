@@ -22,7 +22,7 @@ internal sealed class JsonPatch
     private JsonNode? _root;
     private int _copied;
 
-    private JsonPatch(JsonNode? root, ResourceLimits limits) => (_root, _maxDepth, _maxNodes) = (root, JsonDepth(limits), limits.MaxNodes);
+    private JsonPatch(JsonNode? root, ResourceLimits limits) => (_root, _maxDepth, _maxNodes) = (root, limits.JsonDepth, limits.MaxNodes);
 
     /// <summary>A document with the operations of a patch applied, all or none.</summary>
     /// <param name="document">JSON, UTF-8.</param>
@@ -34,7 +34,7 @@ internal sealed class JsonPatch
         issue = null;
         try
         {
-            var options = new JsonDocumentOptions { MaxDepth = JsonDepth(limits) };
+            var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
             var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits);
             if (JsonNode.Parse(patch.Span, documentOptions: options) is not JsonArray operations) throw new PatchException("a patch is an array of operations");
             if (operations.Count > ResourcePatch.MaxOperations) throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
@@ -57,9 +57,6 @@ internal sealed class JsonPatch
             return null;
         }
     }
-
-    /// <summary>How deep JSON may be nested where elements may by so much: an element is an object in an array in an object.</summary>
-    internal static int JsonDepth(ResourceLimits limits) => Math.Min(limits.MaxDepth * 2 + 2, Plain.MaxDepth);
 
     private void Run(JsonObject operation)
     {

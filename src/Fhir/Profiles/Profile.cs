@@ -9,6 +9,12 @@ namespace PmrGateway.Fhir;
 /// <param name="Contexts">Of an extension: what it may be on: elements, extensions, or what an expression says; empty: anything.</param>
 internal sealed record Profile(string Url, string Type, ProfileElement Root, IReadOnlyList<(string Type, string Expression)> Contexts)
 {
+    /// <summary>Of an extension: whether it changes the meaning of what it stands on.</summary>
+    public bool IsModifier { get; init; }
+
+    /// <summary>Of an extension: rules over what it stands on.</summary>
+    public IReadOnlyList<Invariant> ContextInvariants { get; init; } = [];
+
     /// <summary>The part of this profile that an element of it is, as a profile of its own; null: there is no element of that id.</summary>
     public Profile? Part(string id) => Root.Find(id) is { } element ? new Profile($"{Url}#{id}", element.Path, element, []) : null;
 }

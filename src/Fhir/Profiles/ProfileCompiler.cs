@@ -16,6 +16,16 @@ internal static class ProfileCompiler
     private const int MaxId = 2000;
     private const int MaxElements = 20_000;
 
+    /// <summary>Extensions of 4.0.1 that the official definitions themselves use elsewhere than they say.</summary>
+    private static readonly Dictionary<string, string> FurtherContexts = new(StringComparer.Ordinal)
+    {
+        [SchemaCompiler.CoreTypes + "regex"] = "ElementDefinition.type",
+        [SchemaCompiler.CoreTypes + "structuredefinition-fhir-type"] = "ElementDefinition.type",
+        [SchemaCompiler.CoreTypes + "structuredefinition-normative-version"] = "Element",
+        [SchemaCompiler.CoreTypes + "capabilitystatement-expectation"] = "Element",
+        [SchemaCompiler.CoreTypes + "capabilitystatement-prohibited"] = "Element",
+    };
+
     /// <summary>One for each kind of rule. The types come before what they point to.</summary>
     private static readonly IReadOnlyList<Action<RuleSource>> Builders =
     [
@@ -58,7 +68,14 @@ internal static class ProfileCompiler
                 id = element.Id;
                 SlicingRule.BuildImplied(element, view == "snapshot");
             }
-            return new Profile(url, type, root, Contexts(definition));
+            return new Profile(url, type, root, Contexts(definition, url))
+            {
+                IsModifier = Elements(definition, view, url).FirstOrDefault() is { ValueKind: JsonValueKind.Object } first
+                    && first.TryGetProperty("isModifier", out var isModifier) && isModifier.GetBoolean(),
+                ContextInvariants = definition.TryGetProperty("contextInvariant", out var rules)
+                    ? [.. rules.EnumerateArray().Select((rule, n) => new Invariant($"context-{n + 1}", false, rule.GetString()!))]
+                    : [],
+            };
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
@@ -71,9 +88,16 @@ internal static class ProfileCompiler
     private static JsonElement.ArrayEnumerator Elements(JsonElement definition, string view, string url) =>
         definition.TryGetProperty(view, out var found) && found.TryGetProperty("element", out var elements) ? elements.EnumerateArray() : throw new InvalidProfileException($"{url} has neither snapshot nor differential");
 
-    private static List<(string Type, string Expression)> Contexts(JsonElement definition) => definition.TryGetProperty("context", out var contexts)
-        ? [.. contexts.EnumerateArray().Where(c => c.TryGetProperty("type", out _) && c.TryGetProperty("expression", out _)).Select(c => (c.GetProperty("type").GetString()!, c.GetProperty("expression").GetString()!))]
-        : [];
+    private static List<(string Type, string Expression)> Contexts(JsonElement definition, string url)
+    {
+        if (!definition.TryGetProperty("context", out var contexts)) return [];
+        var found = new List<(string Type, string Expression)>();
+        foreach (var context in contexts.EnumerateArray())
+            if (context.TryGetProperty("type", out var type) && context.TryGetProperty("expression", out var expression))
+                found.Add((type.GetString()!, expression.GetString()!));
+        if (FurtherContexts.TryGetValue(url, out var further)) found.Add(("element", further));
+        return found;
+    }
 
     // Ids are optional: path and slice names in their order make them.
     private static string IdOf(JsonElement element, Dictionary<string, string> ids)

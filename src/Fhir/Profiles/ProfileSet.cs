@@ -69,6 +69,7 @@ public sealed class ProfileSet
                 // Some profiles in circulation call themselves specialisations of the type that they constrain.
                 case "StructureDefinition" when IsProfile(resource):
                     definitions[url.GetString()!] = resource;
+                    foreach (var (inner, valueSet) in Contained(resource, "ValueSet")) valueSets.TryAdd(inner, valueSet);
                     break;
                 case "ValueSet":
                     valueSets[url.GetString()!] = resource;
@@ -111,6 +112,14 @@ public sealed class ProfileSet
     /// <summary>A Questionnaire by canonical URL, with or without a version; null: it is not known.</summary>
     internal ResourceDocument? Questionnaire(string canonical) => _questionnaires.GetValueOrDefault(canonical.Split('|')[0]);
 
+    /// <summary>A resource of this set beyond the core by canonical URL, as it came; null: there is none.</summary>
+    internal JsonElement? Resource(string url)
+    {
+        foreach (var resources in new[] { _definitions, _valueSets, _codeSystems })
+            if (resources.TryGetValue(url, out var found)) return found;
+        return null;
+    }
+
     /// <summary>Compiles every profile, and tells of those that cannot be.</summary>
     public IReadOnlyList<string> Problems()
     {
@@ -143,6 +152,14 @@ public sealed class ProfileSet
         if (!_schema.CoreProfiles.TryGetValue(url, out var core)) return null;
         using var document = JsonDocument.Parse(core);
         return document.RootElement.Clone();
+    }
+
+    // A profile may bring the value sets along that it binds.
+    private static IEnumerable<(string Url, JsonElement Resource)> Contained(JsonElement resource, string type)
+    {
+        if (!resource.TryGetProperty("contained", out var contained) || contained.ValueKind != JsonValueKind.Array) yield break;
+        foreach (var inner in contained.EnumerateArray())
+            if (inner.ValueKind == JsonValueKind.Object && Text(inner, "resourceType") == type && Text(inner, "url") is { } url) yield return (url, inner);
     }
 
     private static bool IsProfile(JsonElement definition) =>
@@ -184,6 +201,14 @@ public sealed class ProfileSet
                     return new ValueSetDefinition(url, [], true);
                 }
             }))),
+            Displays,
             _schema.Terminology);
+    }
+
+    // A code system that is malformed has no names; that it is, is said where its codes are asked for.
+    private Dictionary<string, Displays> Displays()
+    {
+        var readable = _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value) && Codes(s.Key, s.Value) is not null);
+        return ValueSetExpander.DisplaysOf(readable.ToDictionary(StringComparer.Ordinal), _valueSets.Values);
     }
 }

@@ -16,7 +16,72 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         IsComplete(codeSystem) ? All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal) : null;
 
     /// <summary>Whether a CodeSystem lists all of its codes.</summary>
-    public static bool IsComplete(JsonElement codeSystem) => codeSystem.TryGetProperty("content", out var content) && content.ValueKind == JsonValueKind.String && content.ValueEquals("complete") && codeSystem.TryGetProperty("concept", out var concepts) && concepts.ValueKind == JsonValueKind.Array;
+    public static bool IsComplete(JsonElement codeSystem)
+    {
+        if (!codeSystem.TryGetProperty("content", out var content) || content.ValueKind != JsonValueKind.String) return false;
+        return content.ValueEquals("complete") && codeSystem.TryGetProperty("concept", out var concepts) && concepts.ValueKind == JsonValueKind.Array;
+    }
+
+    /// <summary>The displays of complete code systems, and those that value sets give codes of any system.</summary>
+    public static Dictionary<string, Displays> DisplaysOf(IReadOnlyDictionary<string, JsonElement> codeSystems, IEnumerable<JsonElement> valueSets)
+    {
+        var names = new Dictionary<string, Dictionary<string, List<string>>>(StringComparer.Ordinal);
+        foreach (var (url, codeSystem) in codeSystems)
+        {
+            if (!IsComplete(codeSystem)) continue;
+            var ofSystem = names[url] = new(StringComparer.Ordinal);
+            foreach (var concept in All(codeSystem)) Name(ofSystem, concept);
+        }
+        foreach (var valueSet in valueSets)
+        {
+            foreach (var include in Items(valueSet, "compose", "include"))
+                foreach (var concept in Items(include, "concept")) Name(OfSystem(include), concept);
+            Contained(Items(valueSet, "expansion", "contains"));
+        }
+        return names.ToDictionary(
+            n => n.Key,
+            n => new Displays(n.Value.ToDictionary(c => c.Key, c => c.Value.ToArray(), StringComparer.Ordinal)),
+            StringComparer.Ordinal);
+
+        void Contained(IEnumerable<JsonElement> concepts)
+        {
+            foreach (var concept in concepts)
+            {
+                Name(OfSystem(concept), concept);
+                Contained(Items(concept, "contains"));
+            }
+        }
+
+        Dictionary<string, List<string>> OfSystem(JsonElement element)
+        {
+            var system = TextOf(element, "system") ?? "";
+            return names.TryGetValue(system, out var known) ? known : names[system] = new(StringComparer.Ordinal);
+        }
+    }
+
+    private static void Name(Dictionary<string, List<string>> names, JsonElement concept)
+    {
+        if (TextOf(concept, "code") is not { } code) return;
+        Add(TextOf(concept, "display"));
+        foreach (var designation in Items(concept, "designation")) Add(TextOf(designation, "value"));
+
+        void Add(string? name)
+        {
+            if (string.IsNullOrWhiteSpace(name)) return;
+            if (!names.TryGetValue(code, out var known)) names[code] = known = [];
+            if (!known.Contains(name)) known.Add(name);
+        }
+    }
+
+    private static string? TextOf(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+
+    private static IEnumerable<JsonElement> Items(JsonElement element, params string[] path)
+    {
+        foreach (var name in path)
+            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element)) return [];
+        return element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : [];
+    }
 
     /// <summary>The definition of a value set; null where it is not here.</summary>
     public ValueSetDefinition? Expand(string canonical)
@@ -38,6 +103,23 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         finally
         {
             _depth--;
+        }
+    }
+
+    /// <summary>The definition of a value set that lies inside another resource; one that cannot be read tells nothing.</summary>
+    public static ValueSetDefinition Contained(ElementNode valueSet, Terminology below)
+    {
+        const string Here = "#";
+        var options = new JsonDocumentOptions { MaxDepth = valueSet.Document.Limits.JsonDepth };
+        using var json = JsonDocument.Parse(valueSet.RawBytes.ToArray(), options);
+        try
+        {
+            var sets = new Dictionary<string, JsonElement> { [Here] = json.RootElement };
+            return new ValueSetExpander(sets, new Dictionary<string, JsonElement>(), below).Expand(Here)!;
+        }
+        catch (InvalidProfileException)
+        {
+            return new ValueSetDefinition(Here, [], true);
         }
     }
 

@@ -7,7 +7,11 @@ namespace PmrGateway.Fhir;
 /// <summary>The one bridge between the raw engine and Hl7.Fhir.R4, for the resources whose meaning code interprets or writes.</summary>
 public static class FhirTyped
 {
-    private static readonly JsonSerializerOptions Options = new JsonSerializerOptions().ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Recoverable);
+    // A document was parsed by limits of its own.
+    internal const int MaxJsonDepth = 1000;
+
+    private static readonly JsonSerializerOptions Options =
+        new JsonSerializerOptions { MaxDepth = MaxJsonDepth }.ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Recoverable);
 
     /// <summary>A resource of the typed model as JSON, UTF-8.</summary>
     public static byte[] ToJson(Resource resource) => JsonSerializer.SerializeToUtf8Bytes(resource, Options);
@@ -32,7 +36,9 @@ public static class FhirTyped
             PrimitiveType primitive => JsonSerializer.Serialize(primitive.ToString()),
             _ => JsonSerializer.Serialize(element, element.GetType(), Options),
         };
-        return ResourceDocument.TryParse(System.Text.Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out _) && document!.Root["value"] is { Kind: not JsonTokenType.Null } value ? value : null;
+        var bytes = System.Text.Encoding.UTF8.GetBytes($"{{\"value\":{json}}}");
+        if (!ResourceDocument.TryParse(bytes, out var document, out _, new ResourceLimits(MaxJsonDepth / 2, int.MaxValue))) return null;
+        return document!.Root["value"] is { Kind: not JsonTokenType.Null } value ? value : null;
     }
 
     private static T Parse<T>(Func<T> read)

@@ -11,7 +11,8 @@ internal static class BindingRules
         {
             case JsonTokenType.String:
                 Span<char> buffer = stackalloc char[128];
-                if (run.Profiles.Terminology.Contains(binding.ValueSet, null, node.TextIn(buffer)) == false) Report(run, binding, node, null);
+                if (run.Profiles.Terminology.Contains(binding.ValueSet, null, node.TextIn(buffer)) == false)
+                    Report(run, binding, node, null);
                 break;
             case JsonTokenType.StartObject when node.Type?.Name == "CodeableConcept":
                 Concept(run, binding, node);
@@ -20,18 +21,6 @@ internal static class BindingRules
                 if (Contains(run, binding, node) == false) Report(run, binding, node, node);
                 break;
         }
-    }
-
-    /// <summary>The system of a Coding is an absolute URI, and of a code system.</summary>
-    public static void CheckSystem(ValidationRun run, ElementNode coding)
-    {
-        if (coding["system"] is not { Kind: JsonTokenType.String } system) return;
-        var text = system.TextIn(stackalloc char[128]);
-        if (!text.Contains(':')) run.Sink.Error(IssueCode.Value, system, "the system of a Coding is an absolute URI", "system");
-        else if (text.Contains("/ValueSet/", StringComparison.Ordinal)) run.Sink.Warning(IssueCode.Value, system, "the system of a Coding is a code system, not a value set", "system");
-        else if (coding["code"] is not { Kind: JsonTokenType.String } code) return;
-        else if (run.Profiles.Terminology.System(text) is not { } codes) run.Unknown("code system", text, system);
-        else if (!Terminology.Holds(codes, code.TextIn(stackalloc char[128]))) run.Sink.Warning(IssueCode.CodeInvalid, coding, $"{IssueSink.Shown(code.Text)} is no code of {IssueSink.Shown(system.Text)}");
     }
 
     private static void Concept(ValidationRun run, Binding binding, ElementNode node)
@@ -44,7 +33,8 @@ internal static class BindingRules
             first ??= coding;
         }
         if (first is { } outside) Report(run, binding, node, outside);
-        else if (binding.Strength == BindingStrength.Required && node["text"] is not null && node["coding"] is null) run.Sink.Error(IssueCode.CodeInvalid, node, $"a code of the value set {binding.ValueSet} is required, a text is not enough");
+        else if (binding.Strength == BindingStrength.Required && node["text"] is not null && node["coding"] is null)
+            run.Sink.Error(IssueCode.CodeInvalid, node, $"a code of the value set {binding.ValueSet} is required, a text is not enough");
     }
 
     private static bool? Contains(ValidationRun run, Binding binding, ElementNode coding)
@@ -57,7 +47,9 @@ internal static class BindingRules
     private static void Report(ValidationRun run, Binding binding, ElementNode node, ElementNode? coding)
     {
         var shown = IssueSink.Shown(coding is { } c ? $"{c.StringAt("system")}#{c.StringAt("code")}" : node.Text);
-        if (binding.Strength == BindingStrength.Required) run.Sink.Error(IssueCode.CodeInvalid, node, $"'{shown}' is not in the required value set {binding.ValueSet}");
-        else run.Sink.Warning(IssueCode.CodeInvalid, node, $"'{shown}' is not in the extensible value set {binding.ValueSet}");
+        if (binding.Strength == BindingStrength.Required)
+            run.Sink.Error(IssueCode.CodeInvalid, node, $"'{shown}' is not in the required value set {binding.ValueSet}");
+        else
+            run.Sink.Warning(IssueCode.CodeInvalid, node, $"'{shown}' is not in the extensible value set {binding.ValueSet}");
     }
 }

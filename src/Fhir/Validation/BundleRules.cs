@@ -22,17 +22,20 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
                 if (type != "history" && !seen.Add(url.Text + " " + resource?["meta"]?.StringAt("versionId")))
                     run.Sink.Error(IssueCode.Invariant, url, "two entries have the same fullUrl and version (bdl-7)", path + ".fullUrl");
             }
-            else if (type is "document" or "message" && resource is not null)
+            else if (resource is not null && NeedsUrl(type, entry))
             {
                 run.Sink.Error(IssueCode.Required, entry, $"an entry of a {type} has a fullUrl", path + ".fullUrl");
             }
         }
         var relations = new HashSet<string>(StringComparer.Ordinal);
         foreach (var link in bundle.ItemsAt("link"))
+        {
             if (link.StringAt("relation") is { } relation and ("self" or "first" or "last" or "next" or "previous" or "prev") && !relations.Add(relation))
                 run.Sink.Error(IssueCode.Structure, link, $"the link relation '{relation}' occurs twice", "link");
-        if (type == "document") Document();
-        if (type == "message" && First() is { } header && header.Type?.Name != "MessageHeader") run.Sink.Error(IssueCode.Structure, header, "the first entry of a message is its MessageHeader", "entry[0].resource");
+        }
+        if (type == "document") new DocumentRules(run, bundle).Check(First());
+        if (type == "message" && First() is { } header && header.Type?.Name != "MessageHeader")
+            run.Sink.Error(IssueCode.Structure, header, "the first entry of a message is its MessageHeader", "entry[0].resource");
     }
 
     private ElementNode? First()
@@ -42,37 +45,9 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
         return null;
     }
 
-    private void Document()
-    {
-        if (First() is not { } composition || composition.Type?.Name != "Composition")
-        {
-            run.Sink.Error(IssueCode.Structure, bundle, "the first entry of a document is its Composition", "entry[0].resource");
-            return;
-        }
-        // A document holds what its Composition names, directly and by its sections. https://hl7.org/fhir/R4/documents.html#content
-        foreach (var name in new[] { "subject", "encounter", "author", "custodian" })
-            foreach (var reference in composition.ItemsAt(name)) Inside(composition, reference, name);
-        foreach (var attester in composition.ItemsAt("attester"))
-            foreach (var party in attester.ItemsAt("party")) Inside(composition, party, "attester.party");
-        Sections(composition, composition);
-    }
-
-    private void Sections(ElementNode composition, ElementNode holder)
-    {
-        foreach (var section in holder.ItemsAt("section"))
-        {
-            foreach (var entry in section.ItemsAt("entry")) Inside(composition, entry, "section.entry");
-            foreach (var author in section.ItemsAt("author")) Inside(composition, author, "section.author");
-            Sections(composition, section);
-        }
-    }
-
-    private void Inside(ElementNode composition, ElementNode reference, string name)
-    {
-        if (reference.StringAt("reference") is not { } text || text.StartsWith('#') || text.Contains('?')) return;
-        if (ReferenceResolver.InBundle(bundle, Item.OfNode(composition), text) is null)
-            run.Sink.Error(IssueCode.NotFound, reference, $"the document does not hold what its Composition names: {IssueSink.Shown(text)}", "entry[0].resource." + name);
-    }
+    // https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.fullUrl
+    private static bool NeedsUrl(string? type, ElementNode entry) =>
+        type is "document" or "message" or "collection" or "searchset" && entry["search"]?.StringAt("mode") != "outcome";
 
     private void FullUrl(ElementNode url, ElementNode? resource, string path)
     {
@@ -86,7 +61,8 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
         if (resource is not { } r || r.Type is not { } type) return;
         if (text.StartsWith("urn:uuid:", StringComparison.Ordinal))
         {
-            if (text != text.ToLowerInvariant()) run.Sink.Warning(IssueCode.Value, url, "a UUID is in lower case", path + ".fullUrl");
+            if (text != text.ToLowerInvariant())
+                run.Sink.Warning(IssueCode.Value, url, "a UUID is in lower case", path + ".fullUrl");
             return;
         }
         // A RESTful URL says type and id; they are the resource's.
@@ -97,7 +73,9 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
             run.Sink.Error(IssueCode.Structure, url, $"the fullUrl is one of a {parts[^2]}, the resource is a {type.Name}", path + ".fullUrl");
             return;
         }
-        if (r.StringAt("id") is not { } id) run.Sink.Error(IssueCode.Structure, url, "the fullUrl is of a server, and the resource has no id", path + ".fullUrl");
-        else if (id != parts[^1]) run.Sink.Error(IssueCode.Structure, url, "the fullUrl says another id than the resource", path + ".fullUrl");
+        if (r.StringAt("id") is not { } id)
+            run.Sink.Error(IssueCode.Structure, url, "the fullUrl is of a server, and the resource has no id", path + ".fullUrl");
+        else if (id != parts[^1])
+            run.Sink.Error(IssueCode.Structure, url, "the fullUrl says another id than the resource", path + ".fullUrl");
     }
 }

@@ -36,10 +36,10 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
     }
 
     /// <summary>A name of the sender's, fit for a message: cut, and without control characters, which must not reach a log or a terminal.</summary>
-    public static string Shown(string name)
+    public static string Shown(string name, int most = MaxShown)
     {
-        if (name.Length <= MaxShown && !name.Any(char.IsControl)) return name;
-        var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(MaxShown)]);
+        if (name.Length <= most && !name.Any(char.IsControl)) return name;
+        var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(most)]);
         return clean.Length < name.Length ? clean + "..." : clean;
     }
 }

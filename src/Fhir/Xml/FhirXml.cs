@@ -80,7 +80,7 @@ public static class FhirXml
         {
             var xml = Encoding.UTF8.GetBytes(Writer.SerializeToString(FhirTyped.Parse<Resource>(document)));
             // The typed model drops and mends without a word; what it wrote is read again and compared.
-            var path = ToJson(xml, out var issues) is { } json && issues.Count == 0 && ResourceDocument.TryParse(json, out var again, out _)
+            var path = ToJson(xml, out var issues) is { } json && issues.Count == 0 && ResourceDocument.TryParse(json, out var again, out _, document.Limits)
                 ? XmlLoss.Find(document.Root, again!.Root)
                 : issues is [var first, ..] ? first.Expression : document.ResourceType;
             if (path is not null)

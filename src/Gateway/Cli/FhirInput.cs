@@ -1,6 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Hosting;
 
 namespace PmrGateway.Gateway.Cli;
 
@@ -8,6 +9,10 @@ namespace PmrGateway.Gateway.Cli;
 internal static class FhirInput
 {
     private const long MaxBytes = 512L << 20;
+
+    /// <summary>The limits of the gateway's configuration; where that cannot be read, which is not what is asked here, the default.</summary>
+    public static ResourceLimits Limits { get; } =
+        Settings.Read([], out _) is { Limits: var limits } ? new ResourceLimits(limits.MaxDepth, limits.MaxValues) : ResourceLimits.Default;
 
     /// <summary>JSON as people read it: no escapes for what is no danger in a terminal or a file.</summary>
     public static JsonSerializerOptions PlainJson { get; } = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -52,7 +57,7 @@ internal static class FhirInput
             if (FhirXml.ToJson(bytes, out issues) is not { } json || issues.Count > 0) return null;
             bytes = json;
         }
-        if (ResourceDocument.TryParse(bytes, out var document, out var issue)) return document;
+        if (ResourceDocument.TryParse(bytes, out var document, out var issue, Limits)) return document;
         issues = [issue!];
         return null;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Hl7.Fhir.Specification.Source;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Hosting;
 
@@ -14,21 +15,35 @@ internal static class ValidateCommand
         var packages = new Option<string[]>("--package") { Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated", DefaultValueFactory = _ => [] };
         var format = new Option<string>("--format") { Description = "json, xml or auto", DefaultValueFactory = _ => "auto" };
         format.AcceptOnlyFromAmong("json", "xml", "auto");
+        var engine = new Option<string>("--engine")
+        {
+            Description = "native, or firely: a second opinion, slower, with its own reading of profiles",
+            DefaultValueFactory = _ => "native",
+        };
+        engine.AcceptOnlyFromAmong("native", "firely");
         var files = new Argument<string[]>("files") { Description = "FHIR resources", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("validate", "Validate FHIR resources; exit 0 when all files could be read, whatever the verdicts") { profile, packages, format, files };
+        var command = new Command("validate", "Validate FHIR resources; exit 0 when all files could be read, whatever the verdicts")
+        {
+            profile, packages, format, engine, files,
+        };
         files.Validators.Add(FhirInput.NoOptions);
-        command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(profile), parsed.GetValue(packages)!, parsed.GetValue(format)!));
+        command.SetAction(parsed => Run(
+            parsed.GetValue(files)!,
+            parsed.GetValue(profile),
+            parsed.GetValue(packages)!,
+            parsed.GetValue(format)!,
+            parsed.GetValue(engine)!));
         return command;
     }
 
-    private static int Run(string[] files, string? profile, string[] packages, string format)
+    private static int Run(string[] files, string? profile, string[] packages, string format, string engine)
     {
-        Validator validator;
+        Func<ResourceDocument, ValidationReport> validate;
         try
         {
             var profiles = FhirPackages.Load(packages);
             if (profile is not null && profiles.Explain(profile) is { } problem) return CommandError.Say(problem);
-            validator = new Validator(FhirSchema.R4, profiles, new ValidationOptions { Note = note => CommandError.Say(note) });
+            validate = engine == "firely" ? Second(profiles, profile) : Native(profiles, profile);
         }
         catch (Exception e) when (e is InvalidProfileException or IOException or UnauthorizedAccessException)
         {
@@ -40,7 +55,7 @@ internal static class ValidateCommand
             string line;
             try
             {
-                line = Line(file, Check(validator, FhirInput.Read(file), profile, format));
+                line = Line(file, Check(validate, FhirInput.Read(file), format));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -52,10 +67,22 @@ internal static class ValidateCommand
         return code;
     }
 
-    private static ValidationReport Check(Validator validator, byte[] bytes, string? profile, string format)
+    private static Func<ResourceDocument, ValidationReport> Native(ProfileSet profiles, string? profile)
+    {
+        var validator = new Validator(FhirSchema.R4, profiles, new ValidationOptions { Note = note => CommandError.Say(note) });
+        return document => validator.Validate(document, profile);
+    }
+
+    private static Func<ResourceDocument, ValidationReport> Second(ProfileSet profiles, string? profile)
+    {
+        var validator = new SecondValidator(profiles, ZipSource.CreateValidationSource);
+        return document => validator.Validate(document, profile);
+    }
+
+    private static ValidationReport Check(Func<ResourceDocument, ValidationReport> validate, byte[] bytes, string format)
     {
         if (FhirInput.Parse(bytes, format, out var issues) is not { } document) return new ValidationReport(issues, issues.Count);
-        var report = validator.Validate(document, profile);
+        var report = validate(document);
         return FhirInput.IsXml(bytes, format) ? report with { Issues = FhirXml.InXml(bytes, report.Issues) } : report;
     }
 
@@ -66,7 +93,15 @@ internal static class ValidateCommand
             valid = report.IsValid,
             errors = report.ErrorCount,
             warnings = report.Issues.Count(i => i.Severity == IssueSeverity.Warning),
-            issues = report.Issues.Select(i => new { severity = i.Severity.ToString().ToLowerInvariant(), code = i.CodeText, expression = i.Expression, line = i.Line, column = i.Column, text = i.Text }),
+            issues = report.Issues.Select(i => new
+            {
+                severity = i.Severity.ToString().ToLowerInvariant(),
+                code = i.CodeText,
+                expression = i.Expression,
+                line = i.Line,
+                column = i.Column,
+                text = i.Text,
+            }),
         },
         FhirInput.PlainJson);
 }

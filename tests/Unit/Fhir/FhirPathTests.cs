@@ -136,4 +136,47 @@ public class FhirPathTests
         Assert.True(invariants.Count > 190, $"{invariants.Count}");
         foreach (var expression in invariants.Concat(schema.SearchParameters.Select(p => p.Expression).Where(e => e.Length > 0))) FhirPathExpression.Compile(expression);
     }
+
+    [Fact]
+    public void A_variable_of_one_evaluation_is_not_there_in_the_next()
+    {
+        // One validator, one thread: its context is used again from resource to resource.
+        const string Rule = """{"key":"x-1","severity":"error","expression":"defineVariable('v', $this).select(%v = true)"}""";
+        var set = ProfileSet.Core(FhirSchema.R4).With([System.Text.Encoding.UTF8.GetBytes(
+            $$"""
+            {"resourceType":"StructureDefinition","url":"http://x.example/p","name":"P","status":"draft","kind":"resource","abstract":false,
+            "type":"Patient","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","derivation":"constraint","differential":
+            {"element":[{"id":"Patient","path":"Patient"},{"id":"Patient.active","path":"Patient.active","constraint":[{{Rule}}]}] } }
+            """)]);
+        var validator = new Validator(FhirSchema.R4, set);
+        var right = Documents.Parse("""{"resourceType":"Patient","active":true}""");
+        var wrong = Documents.Parse("""{"resourceType":"Patient","active":false}""");
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.DoesNotContain(validator.Validate(right, "http://x.example/p").Issues, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
+            Assert.Contains(validator.Validate(wrong, "http://x.example/p").Errors, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
+    [InlineData("name.select(defineVariable('v', family).select(%v))", "Doe Roe")]
+    [InlineData("name.where(defineVariable('v', family).exists(%v = 'Roe')).family", "Roe")]
+    [InlineData("name.all(defineVariable('v', family).exists(%v.exists()))", "true")]
+    [InlineData("name.exists(defineVariable('v', family).exists(%v = 'Roe'))", "true")]
+    [InlineData("name.sort(defineVariable('v', family).select(%v)).family", "Doe Roe")]
+    [InlineData("name.aggregate(defineVariable('v', family).select($total & %v), '')", "DoeRoe")]
+    public void A_variable_lives_as_long_as_the_item_that_it_was_defined_for(string expression, string expected) =>
+        Assert.Equal(expected, string.Join(' ', FhirPathExpression.Compile(expression).Evaluate(Patient).Select(r => r.Text)));
+
+    [Fact]
+    public void An_evaluation_that_fails_leaves_no_index_to_the_next()
+    {
+        var context = new FhirPathContext(FhirSchema.R4, FhirSchema.R4.Terminology);
+        var root = Item.OfNode(Patient.Root);
+        context.Begin(root, root, root);
+        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("identifier.where($index = 1 and (1|2) + 1 = 2)").Body.Eval(context, root));
+        context.Begin(root, root, root);
+        FhirPathExpression.Compile("$index").Body.Eval(context, root);
+        Assert.Equal(0, context[0].Value);
+    }
 }

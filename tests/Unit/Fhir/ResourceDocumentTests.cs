@@ -60,4 +60,18 @@ public class ResourceDocumentTests
         edits.Remove(document.Root[name]!.Value);
         Assert.Equal(expected, Encoding.UTF8.GetString(edits.Apply()));
     }
+
+    [Fact]
+    public void What_is_made_of_a_document_is_parsed_by_its_limits()
+    {
+        var nested = """{"resourceType":"Questionnaire","status":"draft","item":[""" + string.Concat(Enumerable.Repeat("""{"linkId":"a","item":[""", 90))
+            + """{"linkId":"b"}""" + string.Concat(Enumerable.Repeat("]}", 90)) + "]}";
+        var bytes = System.Text.Encoding.UTF8.GetBytes(nested);
+        Assert.False(ResourceDocument.TryParse(bytes, out _, out _));
+        Assert.True(ResourceDocument.TryParse(bytes, out var document, out _, new ResourceLimits(MaxDepth: 100)));
+        Assert.Equal(100, document!.Limits.MaxDepth);
+        Assert.Equal("Questionnaire", document.Derive(document.Root.RawBytes.ToArray()).ResourceType);
+        Assert.NotNull(FhirTyped.Parse<Hl7.Fhir.Model.Questionnaire>(document));
+        Assert.NotNull(ResourcePatch.Apply(document, PatchFormat.JsonPatch, "[]"u8.ToArray(), document.Limits).Document);
+    }
 }

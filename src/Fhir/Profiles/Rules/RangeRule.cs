@@ -15,7 +15,7 @@ internal sealed class RangeRule(object limit, string shown, bool isMin) : Elemen
     public override void Check(ProfileRun run, in Item item, ElementNode at)
     {
         if (item.Value is not { } value || value is FhirTemporal != limit is FhirTemporal || value is QuantityValue != limit is QuantityValue) return;
-        var order = FhirPathValues.Compare(value, limit);
+        var order = FhirPathValues.Order(value, limit);
         if (isMin ? order < 0 : order > 0) run.Error(IssueCode.Value, at, isMin ? $"the value is below the least, {shown}" : $"the value is above the greatest, {shown}");
     }
 
