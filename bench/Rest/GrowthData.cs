@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace PmrGateway.Bench.Rest;
+
+/// <summary>
+/// What the growth part fills a gateway with: patients with 19 documents each, who all consent to one insurer, ten of them to a second,
+/// none to a third. Loaded through transactions of 500.
+/// </summary>
+internal sealed class GrowthData(Target target, int size)
+{
+    public const int DocumentsEach = 19;
+    public const int Ten = 10;
+    public const string InsurerOfAll = "insurer";
+    public const string InsurerOfTen = "insurer-of-ten";
+    public const string InsurerOfNone = "insurer-of-none";
+    private const string LateInsurer = "insurer-late";
+    private const int PatientsPerTransaction = 500 / (DocumentsEach + 1);
+    private const int Parallelism = 4;
+    private readonly string[] _patients = new string[size / (DocumentsEach + 1)];
+    private readonly ConcurrentQueue<string> _witnesses = [];
+    private string _lastConsent = "";
+
+    public static string[] Clients { get; } = ["ehr", InsurerOfAll, InsurerOfTen, InsurerOfNone, LateInsurer];
+
+    public Target Target => target;
+
+    /// <summary>Ids.</summary>
+    public IReadOnlyList<string> Patients => _patients;
+
+    /// <summary>Resources of the load a second, Consents not counted.</summary>
+    public double PerSecond { get; private set; }
+
+    /// <summary>Loads everything.</summary>
+    public async Task LoadAsync()
+    {
+        var start = Stopwatch.GetTimestamp();
+        var transactions = _patients.Length / PatientsPerTransaction;
+        await Parallel.ForAsync(0, transactions, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (i, _) =>
+        {
+            var entries = Enumerable.Range(i * PatientsPerTransaction, PatientsPerTransaction).SelectMany(Entries);
+            var ids = await target.PostBundleAsync("ehr", Records.Bundle("transaction", entries));
+            for (var p = 0; p < PatientsPerTransaction; p++) _patients[(i * PatientsPerTransaction) + p] = ids[p * (DocumentsEach + 2)];
+            _witnesses.Enqueue(ids[^2]);
+            if (i == transactions - 1) _lastConsent = ids[^1];
+        });
+        PerSecond = _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    /// <summary>How much of the load is in a block, 0 to 1. Anchoring follows the order of writes: one document of each tells.</summary>
+    public async Task<double> AnchoredShareAsync()
+    {
+        var witnesses = _witnesses.ToArray();
+        var (from, to) = (0, witnesses.Length);
+        while (from < to)
+        {
+            var middle = (from + to) / 2;
+            if (await IsAnchoredAsync(witnesses[middle])) from = middle + 1;
+            else to = middle;
+        }
+        return from / (double)witnesses.Length;
+    }
+
+    /// <summary>Waits until every Consent of the load counts, and lets ten patients consent to the second insurer.</summary>
+    public async Task GrantAsync(TimeSpan patience)
+    {
+        await Seeding.UntilConfirmedAsync(target, _lastConsent, patience);
+        await Seeding.GrantAsync(target, InsurerOfTen, _patients[..Ten], Ten * DocumentsEach);
+        await Seeding.UntilAsync($"{InsurerOfAll} sees {_patients.Length} patients", patience, async () =>
+            (await target.GetAsync(InsurerOfAll, "Patient?_summary=count")).GetProperty("total").GetInt32() == _patients.Length);
+    }
+
+    /// <summary>Seconds from a Consent to the first read that it permits.</summary>
+    public async Task<double> SecondsToGrantAsync(TimeSpan patience)
+    {
+        var patient = _patients[0];
+        var start = Stopwatch.GetTimestamp();
+        await Seeding.AddConsentsAsync(target, [Records.Consent("Patient/" + patient, target.OrganizationOf(LateInsurer))]);
+        await Seeding.UntilAsync("a new Consent counts", patience, async () =>
+            (await target.TryGetAsync(LateInsurer, $"Patient/{patient}")).Status == 200);
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private async Task<bool> IsAnchoredAsync(string document)
+    {
+        var proof = await target.GetAsync("ehr", $"DocumentReference/{document}/$anchor-proof");
+        return proof.GetRawText().Contains("\"block\"", StringComparison.Ordinal);
+    }
+
+    /// <summary>The identifier of a patient's first document.</summary>
+    public static string FirstDocumentOf(int patient) => Seeding.Number(patient, 1);
+
+    private IEnumerable<(string Type, string Json, string? Url)> Entries(int patient)
+    {
+        var url = string.Create(CultureInfo.InvariantCulture, $"urn:uuid:6f1b9a52-0000-4000-8000-{patient:D12}");
+        yield return ("Patient", Records.Patient(Seeding.Number(patient, 0), patient), url);
+        for (var i = 1; i <= DocumentsEach; i++)
+            yield return ("DocumentReference", Records.LinkedDocument(Seeding.Number(patient, i), url), null);
+        yield return ("Consent", Records.Consent(url, target.OrganizationOf(InsurerOfAll)), null);
+    }
+}

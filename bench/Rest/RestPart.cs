@@ -1,0 +1,129 @@
+namespace PmrGateway.Bench.Rest;
+
+/// <summary>The default part: what a request costs the gateway, over what it costs the floor.</summary>
+internal static class RestPart
+{
+    private const int Patients = 200;
+    private const int DocumentsEach = 25;
+    private const int PageSize = 20;
+    private const int SmallAttachment = 1024;
+    private const int LargeAttachment = 5 << 20;
+    private const int Users = 16;
+    private const int UsersOfLarge = 4;
+    private const int LargeRequests = 24;
+    private const int InTransaction = 50;
+    private const string IsPatient = "\"resourceType\":\"Patient\"";
+    private const string IsDocument = "\"resourceType\":\"DocumentReference\"";
+
+    public static async Task RunAsync(BenchOptions options, Report report, string folder)
+    {
+        await using var floor = await Target.StartFloorAsync(Path.Combine(folder, "floor"));
+        await using var gateway = await Target.StartGatewayAsync("gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer");
+        var inFloor = await Seeding.AddAsync(floor, Patients, DocumentsEach, SmallAttachment);
+        var inGateway = await Seeding.AddAsync(gateway, Patients, DocumentsEach, SmallAttachment);
+        await Seeding.GrantAsync(gateway, "insurer", inGateway.Patients, Patients * DocumentsEach);
+        report.Detail($"{Patients} patients and {Patients * DocumentsEach} documents in both, all granted");
+        foreach (var workload in Reads(options, floor, gateway, inFloor, inGateway)) await workload.RunAsync(options, report);
+        var (floorPatient, gatewayPatient) = (await Seeding.AddPatientAsync(floor), await Seeding.AddPatientAsync(gateway));
+        foreach (var workload in Writes(options, new Writer(floor, floorPatient), new Writer(gateway, gatewayPatient)))
+            await workload.RunAsync(options, report);
+        await MeasureUploadsAsync(options, report, gateway, gatewayPatient);
+    }
+
+    private static IEnumerable<Workload> Reads(BenchOptions options, Target floor, Target gateway, Seed inFloor, Seed inGateway)
+    {
+        var shape = new LoadShape(Users, options.Seconds);
+        List<Leg> Legs(Func<Seed, IEnumerable<string>> paths, params (string Text, int Count)[] texts) =>
+        [
+            Leg.Gets("floor", floor, "ehr", paths(inFloor), Leg.Expect(200, texts)),
+            Leg.Gets("insurer", gateway, "insurer", paths(inGateway), Leg.Expect(200, texts)),
+        ];
+        Leg Author(Func<Seed, IEnumerable<string>> paths, Leg insurer) =>
+            Leg.Gets("author", gateway, "ehr", paths(inGateway), insurer.Check);
+
+        var patients = Legs(seed => seed.Patients.Select(p => $"Patient/{p}"), (IsPatient, 1));
+        yield return new Workload("read Patient", shape, patients, [Row.CpuRatio("read-patient", 3, "insurer", "floor", "xF")]);
+
+        IEnumerable<string> DocumentPaths(Seed seed) => seed.Documents.Select(d => $"DocumentReference/{d}");
+        var documents = Legs(DocumentPaths, (IsDocument, 1));
+        yield return new Workload("read document", shape, [.. documents, Author(DocumentPaths, documents[1])],
+        [
+            Row.CpuRatio("read-document", 3, "insurer", "floor", "xF"),
+            Row.CpuRatio("consent-overhead-read", 1.10, "insurer", "author"),
+            new Row("written-per-read", 4, "KB", legs => legs["insurer"].Written / 1000),
+        ]);
+
+        IEnumerable<string> SearchPaths(Seed seed) => seed.Patients.Select(p => $"DocumentReference?patient={p}&_count={PageSize}");
+        // The floor counts no totals; of the gateway's, a wrong one is an error.
+        var searches = Legs(SearchPaths, (IsDocument, PageSize));
+        searches[1] = searches[1] with { Check = Leg.Expect(200, (IsDocument, PageSize), ($"\"total\":{DocumentsEach}", 1)) };
+        yield return new Workload("search 20 of a patient", shape, [.. searches, Author(SearchPaths, searches[1])],
+        [
+            Row.CpuRatio("search-20", 1.5, "insurer", "floor", "xF"),
+            Row.CpuRatio("consent-overhead-search", 1.10, "insurer", "author"),
+        ]);
+
+        // The patient and the documents; what else a gateway finds in the compartment (the Consent, Binaries) is its own cost.
+        var everything = Legs(seed => seed.Patients.Select(p => $"Patient/{p}/$everything"), (IsPatient, 1), (IsDocument, DocumentsEach));
+        yield return new Workload("$everything", shape, everything, [Row.CpuRatio("everything", 1.5, "insurer", "floor", "xF")]);
+    }
+
+    private static IEnumerable<Workload> Writes(BenchOptions options, Writer floor, Writer gateway)
+    {
+        var small = new LoadShape(Users, options.Seconds);
+        var large = new LoadShape(UsersOfLarge, options.Seconds);
+        Row Ratio(string name, double goal) => Row.CpuRatio(name, goal, "gateway", "floor", "xF");
+        List<Leg> Legs(string path, Func<string, string> body, Func<RawAnswer, string?> check) =>
+        [
+            Leg.Posts("floor", floor.Target, path, new StampedBody(body(floor.Patient)), check),
+            Leg.Posts("gateway", gateway.Target, path, new StampedBody(body(gateway.Patient)), check),
+        ];
+        List<Leg> Documents(int size)
+        {
+            var attachment = Records.Attachment(size);
+            return Legs("DocumentReference", patient => Document(patient, attachment), Leg.Expect(201, (IsDocument, 1)));
+        }
+
+        var patients = Legs("Patient", _ => Records.Patient(StampedBody.Mark, 0), Leg.Expect(201, (IsPatient, 1)));
+        yield return new Workload("create Patient", small, patients, [Ratio("create-patient", 4)]);
+        yield return new Workload("create document 1 KB", small, Documents(SmallAttachment),
+        [
+            Ratio("create-document-1kb", 4),
+            new Row("written-per-document", 20, "KB", legs => legs["gateway"].Written / 1000),
+        ]);
+        yield return new Workload("create document 100 KB", small, Documents(100 * 1024), [Ratio("create-document-100kb", 1)]);
+        var few = large with { MaxRequests = LargeRequests };
+        yield return new Workload("create document 5 MB", few, Documents(LargeAttachment), [Ratio("create-document-5mb", 1)]);
+
+        var attachment = Records.Attachment(SmallAttachment);
+        string Transaction(string patient)
+        {
+            (string, string, string?) entry = ("DocumentReference", Document(patient, attachment), null);
+            return Records.Bundle("transaction", Enumerable.Repeat(entry, InTransaction));
+        }
+        var transactions = Legs("", Transaction, Leg.Expect(200, ("\"status\":\"201", InTransaction)));
+        yield return new Workload("transaction of 50", large, transactions, [Ratio("transaction-50", 3)]);
+    }
+
+    private static string Document(string patient, string attachment) =>
+        Records.Document(StampedBody.Mark, "Patient/" + patient, attachment);
+
+    // Not a cost but a bound: how much memory so many large bodies in flight take.
+    private static async Task MeasureUploadsAsync(BenchOptions options, Report report, Target gateway, string patient)
+    {
+        const string Name = "peak-rss-16-uploads-5mb";
+        if (!options.Wants(Name)) return;
+        await gateway.RefreshTokensAsync();
+        var body = new StampedBody(Document(patient, Records.Attachment(LargeAttachment)));
+        var uploads = Leg.Posts("gateway", gateway, "DocumentReference", body, Leg.Expect(201));
+        await report.TryAsync([Name], async () =>
+        {
+            ProcessTree.ResetPeak(gateway.Process.Id);
+            await LoadRun.MeasureAsync(uploads, new LoadShape(Users, 60, 2 * Users));
+            report.Row(Name, ProcessTree.PeakMegabytes(gateway.Process.Id), 500, "MB");
+        });
+    }
+
+    // A patient of their own, to be written about: so that what the reads find stays as it is.
+    private sealed record Writer(Target Target, string Patient);
+}
