@@ -1,5 +1,4 @@
 using System.Data;
-using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Http;
 using PmrGateway.Gateway.Security;
@@ -96,7 +95,7 @@ public sealed class WriteFlow(
         foreach (var attachment in draft.Attachments)
         {
             var facts = draft.Facts with { Type = "Binary", Id = attachment.Id, Labels = [.. draft.Facts.Labels, ClassOf("Binary")] };
-            writes.Add(new VersionWrite(Seal(attachment.Content, facts, 1, now, subjectKey, attachment.ContentType), [], []));
+            writes.Add(new VersionWrite(Seal(attachment.Content!, facts, 1, now, subjectKey, attachment.ContentType), [], []));
         }
         var content = request.Binary?.Content ?? draft.Json;
         writes.Add(new VersionWrite(Seal(content, draft.Facts, request.Version, now, subjectKey, request.Binary?.ContentType), draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
@@ -196,26 +195,8 @@ public sealed class WriteFlow(
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             return (new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []), null);
         }
-        var draft = mapper.Map(Local(request.Document!), request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
+        var draft = mapper.Map(request.Document!, request.Id, request.Version, now, custodian, new MappingScene(baseUrl.Fhir, ResourceId.New, _ => null), out var issues);
         return draft is null ? (null, new Outcome(OutcomeCategory.Invalid, issues)) : (draft, null);
-    }
-
-    // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
-    private ResourceDocument Local(ResourceDocument document)
-    {
-        var edits = new JsonEdits(document);
-        Walk(document.Root);
-        return edits.IsEmpty ? document : RequestBody.Parse(edits.Apply()).Value;
-
-        void Walk(ElementNode node)
-        {
-            foreach (var child in node)
-            {
-                if (child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray) Walk(child);
-                else if (child is { Name: "reference", Kind: JsonTokenType.String } && child.Text is var text && text.StartsWith(baseUrl.Fhir + "/", StringComparison.Ordinal))
-                    edits.ReplaceString(child, text[(baseUrl.Fhir.Length + 1)..]);
-            }
-        }
     }
 
     // Unknown and not-yours are one answer, else a hospital could ask for the existence of any patient by writing about them.
