@@ -9,7 +9,8 @@ namespace PmrGateway.Gateway.Content;
 /// </summary>
 internal sealed class Base64Window(byte[] window)
 {
-    private static readonly SearchValues<byte> Alphabet = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"u8);
+    private static readonly SearchValues<byte> Alphabet =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"u8);
 
     private readonly byte[] _quad = new byte[4];
     private int _inQuad;
@@ -29,7 +30,9 @@ internal sealed class Base64Window(byte[] window)
     /// <summary>What is wrong with the text, or null.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Takes raw bytes behind the opening quote, and gives how many: fewer than all where the window is full or the string ended.</summary>
+    /// <summary>
+    /// Takes raw bytes behind the opening quote, and gives how many: fewer than all where the window is full or the string ended.
+    /// </summary>
     public int Feed(ReadOnlySpan<byte> raw)
     {
         var at = 0;

@@ -5,7 +5,9 @@ using PmrGateway.Fhir;
 
 namespace PmrGateway.Mapping;
 
-/// <summary>Finds the attachments of a resource, contained ones too, and puts a Binary's URL, size and hash in the place of their data.</summary>
+/// <summary>
+/// Finds the attachments of a resource, contained ones too, and puts a Binary's URL, size and hash in the place of their data.
+/// </summary>
 internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, MappingScene scene)
 {
     /// <summary>The Binaries split off.</summary>
@@ -32,7 +34,9 @@ internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, Map
         if (node.Kind != JsonTokenType.StartObject || schema.Type(type) is not { } definition) return;
         foreach (var child in node)
         {
-            if (definition.Property(child.Name!) is not { IsSibling: false } property || char.IsAsciiLetterLower(property.Type.Name[0])) continue;
+            if (definition.Property(child.Name!) is not { IsSibling: false } property) continue;
+            // A primitive has a name in lower case and holds nothing.
+            if (char.IsAsciiLetterLower(property.Type.Name[0])) continue;
             var at = path + "." + property.Element.Name;
             if (child.Kind != JsonTokenType.StartArray)
             {
@@ -66,7 +70,8 @@ internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, Map
         var known = Issues.Count;
         if (node["size"] is { } size && size.Text != cut.Size.ToString(CultureInfo.InvariantCulture))
             Refuse(path + ".size", IssueCode.Value, $"the data has {cut.Size} bytes, not what size says");
-        if (node["hash"] is { } hash && !HashIs(hash.Text, cut.Sha1)) Refuse(path + ".hash", IssueCode.Value, "the data's SHA-1 is not what hash says");
+        if (node["hash"] is { } hash && !HashIs(hash.Text, cut.Sha1))
+            Refuse(path + ".hash", IssueCode.Value, "the data's SHA-1 is not what hash says");
         if (Issues.Count > known) return;
 
         Attachments.Add(new AttachmentDraft(cut.BinaryId, node.StringAt("contentType") ?? "application/octet-stream", content));

@@ -18,7 +18,9 @@ public sealed record AttachmentDraft(string Id, string ContentType, byte[]? Cont
 public sealed record ResourceDraft(
     byte[] Json, RecordFacts Facts, IReadOnlyList<IndexEntry> Index, IReadOnlyList<AttachmentDraft> Attachments, IReadOnlyList<string> LinkedBinaries);
 
-/// <summary>What a validated resource means to the gateway: patients, labels, search values, attachments. Pure: same input, same draft.</summary>
+/// <summary>
+/// What a validated resource means to the gateway: patients, labels, search values, attachments. Pure: same input, same draft.
+/// </summary>
 /// <param name="schema">The definitions.</param>
 /// <param name="limits">Sizes that a resource may have; <see cref="ResourceLimits.Default"/> when null.</param>
 public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = null)
@@ -47,12 +49,14 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     /// <param name="scene">What the mapping needs from outside.</param>
     /// <param name="issues">What is wrong with its attachments, when the result is null.</param>
     public ResourceDraft? Map(
-        ResourceDocument document, string id, long version, DateTimeOffset lastUpdated, string custodian, MappingScene scene, out List<ValidationIssue> issues)
+        ResourceDocument document, string id, long version, DateTimeOffset lastUpdated, string custodian, MappingScene scene,
+        out List<ValidationIssue> issues)
     {
         var edits = new JsonEdits(document);
         var splitter = new AttachmentSplitter(schema, edits, scene);
         // A document Bundle is signed as a whole: it stays as it is. A Binary is its own content.
-        if (document.ResourceType is not ("Binary" or "Bundle")) splitter.Split(document.Root, document.ResourceType, document.ResourceType);
+        if (document.ResourceType is not ("Binary" or "Bundle"))
+            splitter.Split(document.Root, document.ResourceType, document.ResourceType);
         issues = splitter.Issues;
         if (issues.Count > 0) return null;
         if (document.ResourceType != "Bundle") MakeLocal(document.Root, edits, scene.OwnBase + "/", splitter.Removed);
@@ -71,8 +75,11 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         {
             if (removed.Contains(child.Start)) continue;
             if (child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray) MakeLocal(child, edits, ownBase, removed);
-            else if (child is { Name: "reference", Kind: JsonTokenType.String } && child.Text is var text && text.StartsWith(ownBase, StringComparison.Ordinal))
-                edits.ReplaceString(child, text[ownBase.Length..]);
+            else if (child is { Name: "reference", Kind: JsonTokenType.String })
+            {
+                var text = child.Text;
+                if (text.StartsWith(ownBase, StringComparison.Ordinal)) edits.ReplaceString(child, text[ownBase.Length..]);
+            }
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class StreamedBodyTests : IDisposable
 
     [Theory]
     [InlineData("""{"resourceType":"DocumentReference","content":[{"attachment":{"contentType":"a/b","data":"#"}}],"status":"current"}""")]
-    [InlineData("""{"content":[{"attachment":{"title":"a \" quote \\","data" : "#" , "size":70001}}],"resourceType":"DocumentReference"}""")]
+    [InlineData("""{"content":[{"attachment":{"title":"a \" b \\","data" : "#" , "size":70001}}],"resourceType":"DocumentReference"}""")]
     [InlineData("""{"resourceType":"Patient","photo":[{"title":"no data"},{"data":"#"}]}""")]
     [InlineData("""{"resourceType":"Binary","contentType":"a/b","data":"#"}""")]
     [InlineData("""{"data":"#","resourceType":"Binary"}""")]
@@ -61,7 +61,9 @@ public sealed class StreamedBodyTests : IDisposable
         var json = $$"""{"resourceType":"Patient","id":"a\\","photo":[{"title":"\\\"","data":"{{data}}","contentType":"a/b"}]}""";
         var raw = Encoding.UTF8.GetBytes(json);
         var template = $$"""{"resourceType":"Patient","id":"a\\","photo":[{"title":"\\\"","data":"#","contentType":"a/b"}]}""";
-        foreach (var at in Enumerable.Range(0, 200).Concat(Enumerable.Range(raw.Length - 150, 150)).Concat(Enumerable.Range((64 << 10) + 60, 40)))
+        IEnumerable<int> ends =
+            [.. Enumerable.Range(0, 200), .. Enumerable.Range((64 << 10) + 60, 40), .. Enumerable.Range(raw.Length - 150, 150)];
+        foreach (var at in ends)
         {
             var body = await ReadAsync(new Pieces(raw, [at, 1, 50_000]));
             var cut = body.Find(Token(body, template))!;
@@ -125,7 +127,8 @@ public sealed class StreamedBodyTests : IDisposable
     [InlineData(65_540)]
     public async Task Around_the_limit_data_is_inline_or_cut_out_and_never_both(int length)
     {
-        var template = """{"resourceType":"Patient","text":{"div":"~"},"photo":[{"data":"#"}]}""".Replace("~", new string('x', 70_000), StringComparison.Ordinal);
+        var before = new string('x', 70_000);
+        var template = $$$"""{"resourceType":"Patient","text":{"div":"{{{before}}}"},"photo":[{"data":"#"}]}""";
         foreach (var size in new[] { 1, 4096, 65_536, 1 << 20 })
         {
             var body = await ReadAsync(template.Replace("#", new string('A', length), StringComparison.Ordinal), size);
@@ -147,7 +150,8 @@ public sealed class StreamedBodyTests : IDisposable
     {
         var json = template.Replace("#", new string('A', 80_000), StringComparison.Ordinal);
         Assert.False(ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out _, out _));
-        foreach (var size in new[] { 3, 1 << 20 }) Assert.False(ResourceDocument.TryParse((await ReadAsync(json, size)).Json, out _, out _));
+        foreach (var size in new[] { 3, 1 << 20 })
+            Assert.False(ResourceDocument.TryParse((await ReadAsync(json, size)).Json, out _, out _));
     }
 
     [Fact]
@@ -200,7 +204,8 @@ public sealed class StreamedBodyTests : IDisposable
         var data = new string('A', 100_000);
         var json = $$$"""{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Binary","data":"{{{data}}}"}}]}""";
         var pipe = PipeReader.Create(new MemoryStream(Encoding.UTF8.GetBytes(json)));
-        Assert.Equal(json, Encoding.UTF8.GetString((await BodyReader.ReadAsync(pipe, json.Length, 1 << 20, false, _content.Begin(), default))!.Json));
+        var body = await BodyReader.ReadAsync(pipe, json.Length, 1 << 20, false, _content.Begin(), default);
+        Assert.Equal(json, Encoding.UTF8.GetString(body!.Json));
     }
 
     [Fact]
@@ -209,9 +214,9 @@ public sealed class StreamedBodyTests : IDisposable
         var base64 = Convert.ToBase64String(new byte[5 << 20]);
         var raw = Encoding.UTF8.GetBytes($$$"""{"resourceType":"DocumentReference","content":[{"attachment":{"data":"{{{base64}}}"}}]}""");
         await ReadAsync(new Pieces(raw, [16_384]));
-        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < 4; i++) await ReadAsync(new Pieces(raw, [16_384]));
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 1 << 20);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
     [Fact]
@@ -225,7 +230,8 @@ public sealed class StreamedBodyTests : IDisposable
             where property.Type.Definition?.Property("data") is { } data && strings.Contains(data.Type.Name)
             select $"{type.Name}.{property.Name}";
         Assert.Empty(others);
-        var resources = FhirSchema.R4.ResourceTypes.Where(t => FhirSchema.R4.Type(t)!.Property("data") is { } d && strings.Contains(d.Type.Name));
+        var resources = FhirSchema.R4.ResourceTypes
+            .Where(t => FhirSchema.R4.Type(t)!.Property("data") is { } d && strings.Contains(d.Type.Name));
         Assert.Equal(["Binary"], resources);
     }
 
