@@ -2,7 +2,9 @@ using System.Formats.Cbor;
 
 namespace PmrGateway.Ipfs;
 
-/// <summary>The parts of a CARv1: a DAG-CBOR header with the roots, then each block behind its length. Source: IPLD CARv1 specification.</summary>
+/// <summary>
+/// The parts of a CARv1: a DAG-CBOR header with the roots, then each block behind its length. Source: IPLD CARv1 specification.
+/// </summary>
 internal static class CarWriter
 {
     /// <summary>DAG-CBOR's tag for a CID.</summary>

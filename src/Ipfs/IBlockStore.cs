@@ -3,7 +3,9 @@ namespace PmrGateway.Ipfs;
 /// <summary>Where blocks lie: <see cref="EmbeddedBlockStore"/> or <see cref="KuboBlockStore"/>, chosen by configuration.</summary>
 public interface IBlockStore
 {
-    /// <summary>Begins a set of blocks that become durable together. A set that is never committed leaves bytes that nothing names.</summary>
+    /// <summary>
+    /// Begins a set of blocks that become durable together. A set that is never committed leaves bytes that nothing names.
+    /// </summary>
     IBlockBatch Begin();
 
     /// <summary>
@@ -17,15 +19,21 @@ public interface IBlockStore
     ValueTask<int> ReadAsync(Cid cid, Memory<byte> into, CancellationToken cancellation);
 }
 
-/// <summary>Blocks of one or more DAGs on their way into a store, one at a time, so that no file is ever held whole. Used by one writer.</summary>
+/// <summary>
+/// Blocks of one or more DAGs on their way into a store, one at a time, so that no file is ever held whole. Used by one writer.
+/// </summary>
 public interface IBlockBatch
 {
     /// <summary>Takes one block. Its bytes are the caller's again when this returns.</summary>
-    /// <exception cref="BlockStoreUnavailableException">Nothing of the batch may be assumed stored; all of it can be put again in another.</exception>
+    /// <exception cref="BlockStoreUnavailableException">
+    /// Nothing of the batch may be assumed stored; all of it can be put again in another.
+    /// </exception>
     ValueTask PutAsync(Block block, CancellationToken cancellation);
 
     /// <summary>Makes all blocks durable and pins the roots. When it returns, they survive power loss.</summary>
-    /// <exception cref="BlockStoreUnavailableException">Nothing of the batch may be assumed stored; all of it can be put again in another.</exception>
+    /// <exception cref="BlockStoreUnavailableException">
+    /// Nothing of the batch may be assumed stored; all of it can be put again in another.
+    /// </exception>
     Task CommitAsync(IReadOnlyList<Cid> roots, CancellationToken cancellation);
 }
 

@@ -5,7 +5,8 @@ using System.Text.Json;
 namespace PmrGateway.Ipfs;
 
 /// <summary>
-/// Blocks in an IPFS node over Kubo's RPC API (<c>/api/v0</c>): puts are CARs by <c>dag/import</c>, so the node's own chunking settings do not
+/// Blocks in an IPFS node over Kubo's RPC API (<c>/api/v0</c>): puts are CARs by <c>dag/import</c>, so the node's own chunking settings do
+/// not
 /// matter; a get is <c>block/get</c>. Source: Kubo RPC API reference; CARv1 specification.
 /// </summary>
 public sealed class KuboBlockStore(HttpClient http) : IBlockStore
@@ -46,7 +47,8 @@ public sealed class KuboBlockStore(HttpClient http) : IBlockStore
             while (await lines.ReadLineAsync(cancellation) is { } line)
                 if (line.Length > 0 && IsPinned(line)) pinned++;
             ThrowIfBrokenOff(response);
-            if (pin && pinned < roots.Count) throw new BlockStoreUnavailableException($"the IPFS node pinned {pinned} of {roots.Count} roots");
+            if (pin && pinned < roots.Count)
+                throw new BlockStoreUnavailableException($"the IPFS node pinned {pinned} of {roots.Count} roots");
         }
         catch (Exception e) when (IsOutOfReach(e, cancellation))
         {
@@ -81,10 +83,12 @@ public sealed class KuboBlockStore(HttpClient http) : IBlockStore
     }
 
     private static bool IsOutOfReach(Exception e, CancellationToken cancellation) =>
-        e is HttpRequestException or IOException or JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested);
+        e is HttpRequestException or IOException or JsonException
+        || (e is OperationCanceledException && !cancellation.IsCancellationRequested);
 
     /// <summary>
-    /// A CAR names its roots before its blocks, and a file's root is known last. So what comes in goes out as CARs of its own, about one leaf
+    /// A CAR names its roots before its blocks, and a file's root is known last. So what comes in goes out as CARs of its own, about one
+    /// leaf
     /// each and pinned by nothing; the last one names the true roots, and pinning them makes the node look for every block below them.
     /// </summary>
     private sealed class Batch(KuboBlockStore store) : IBlockBatch
@@ -132,7 +136,8 @@ public sealed class KuboBlockStore(HttpClient http) : IBlockStore
             Headers.ContentType = new MediaTypeHeaderValue("application/vnd.ipld.car");
         }
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, default);
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, default);
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {

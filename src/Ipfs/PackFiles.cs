@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace PmrGateway.Ipfs;
 
-/// <summary>The file operations of <see cref="EmbeddedBlockStore"/> that can fail on a full or broken disk; a test puts its own in their place.</summary>
+/// <summary>
+/// The file operations of <see cref="EmbeddedBlockStore"/> that can fail on a full or broken disk; a test puts its own in their place.
+/// </summary>
 internal class PackFiles
 {
     public virtual SafeFileHandle Create(string path)

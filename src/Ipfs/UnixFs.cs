@@ -79,7 +79,8 @@ public sealed class UnixFs(IBlockStore store)
     /// <summary>The leaves of a file in order. Each is there only until the next is asked for.</summary>
     /// <exception cref="BlockCorruptException">A block is missing or is not what its CID names.</exception>
     /// <exception cref="BlockStoreUnavailableException">The store cannot say.</exception>
-    public IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAsync(Cid root, CancellationToken cancellation) => ReadAsync(root, 0, long.MaxValue, cancellation);
+    public IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAsync(Cid root, CancellationToken cancellation) =>
+        ReadAsync(root, 0, long.MaxValue, cancellation);
 
     /// <summary>The leaves that hold the bytes of a range, whole and in order; none of the others is read.</summary>
     /// <param name="root">The file.</param>

@@ -1,7 +1,8 @@
 namespace PmrGateway.Ipfs;
 
 /// <summary>
-/// Writes one file into a batch leaf by leaf: each leaf is hashed, handed on and forgotten. Nothing is durable before the batch is committed.
+/// Writes one file into a batch leaf by leaf: each leaf is hashed, handed on and forgotten. Nothing is durable before the batch is
+/// committed.
 /// </summary>
 public sealed class UnixFsWriter
 {
@@ -13,7 +14,10 @@ public sealed class UnixFsWriter
     /// <param name="batch">Where the blocks go; several files may share one.</param>
     public UnixFsWriter(IBlockBatch batch) => (_batch, _tree) = (batch, new UnixFsBuilder(_nodes.Enqueue));
 
-    /// <summary>Appends a leaf of <see cref="UnixFsBuilder.LeafSize"/> bytes; the last may be shorter. Its bytes are the caller's again when this returns.</summary>
+    /// <summary>
+    /// Appends a leaf of <see cref="UnixFsBuilder.LeafSize"/> bytes; the last may be shorter. Its bytes are the caller's again when this
+    /// returns.
+    /// </summary>
     public async ValueTask AddLeafAsync(ReadOnlyMemory<byte> leaf, CancellationToken cancellation)
     {
         var cid = Cid.Of(leaf.Span);

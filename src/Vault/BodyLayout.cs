@@ -1,6 +1,8 @@
 namespace PmrGateway.Vault;
 
-/// <summary>Where the bytes of a plaintext lie in the segments of its sealed body: arithmetic, no keys (docs/formats/envelope.md, "Body").</summary>
+/// <summary>
+/// Where the bytes of a plaintext lie in the segments of its sealed body: arithmetic, no keys (docs/formats/envelope.md, "Body").
+/// </summary>
 public static class BodyLayout
 {
     /// <summary>Bytes of every sealed segment but the last: one leaf of an IPFS file.</summary>

@@ -34,7 +34,8 @@ public sealed class BodyOpener : IDisposable
     public int Open(long index, ReadOnlySpan<byte> segment, Span<byte> text)
     {
         var isLast = index == Segments - 1;
-        if (!isLast && segment.Length != BodyLayout.SegmentSize) throw new SealBrokenException($"segment {index} of a sealed body is not full");
+        if (!isLast && segment.Length != BodyLayout.SegmentSize)
+            throw new SealBrokenException($"segment {index} of a sealed body is not full");
         var size = _cipher.Open((uint)index, isLast, segment, text);
         if (index == _next) _plaintext?.AppendData(text[..size]);
         else Forget();
@@ -42,12 +43,15 @@ public sealed class BodyOpener : IDisposable
         return size;
     }
 
-    /// <summary>After all segments in order: is the plaintext the one that was committed to? To be called before the last is given out.</summary>
+    /// <summary>
+    /// After all segments in order: is the plaintext the one that was committed to? To be called before the last is given out.
+    /// </summary>
     /// <exception cref="SealBrokenException">It is not.</exception>
     /// <exception cref="InvalidOperationException">Not all segments were opened in order.</exception>
     public void CheckWhole()
     {
-        if (_plaintext is null || _next != Segments) throw new InvalidOperationException("a part of a body cannot be checked against the digest of the whole");
+        if (_plaintext is null || _next != Segments)
+            throw new InvalidOperationException("a part of a body cannot be checked against the digest of the whole");
         if (!_plaintext.GetHashAndReset().AsSpan().SequenceEqual(_digest))
             throw new SealBrokenException("the plaintext is not the one that was committed to");
     }

@@ -20,7 +20,9 @@ public sealed class BodySealer : IDisposable
     private byte[]? _digest;
 
     internal BodySealer(string type, string id, long version, long sizeHint)
-        : this(Primitives.Random(Primitives.KeySize), LabelOf(type, id, version), Primitives.Random(Primitives.KeySize), Primitives.Random(Primitives.PrefixSize), sizeHint)
+        : this(
+            Primitives.Random(Primitives.KeySize), LabelOf(type, id, version),
+            Primitives.Random(Primitives.KeySize), Primitives.Random(Primitives.PrefixSize), sizeHint)
     {
     }
 
@@ -37,7 +39,9 @@ public sealed class BodySealer : IDisposable
     /// <summary>Bytes of plaintext taken so far.</summary>
     public long Size { get; private set; }
 
-    /// <summary>Takes as much plaintext as the segment has room for and gives how much. Less than all: a full segment waits to be sealed.</summary>
+    /// <summary>
+    /// Takes as much plaintext as the segment has room for and gives how much. Less than all: a full segment waits to be sealed.
+    /// </summary>
     public int Fill(ReadOnlySpan<byte> plaintext)
     {
         const int Room = BodyLayout.SegmentSize - Primitives.TagSize;

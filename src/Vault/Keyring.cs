@@ -46,7 +46,9 @@ public sealed class Keyring
         }
     }
 
-    /// <summary>Makes the keyring of a new deployment, durably. Only where there is no data yet: to what is there its own keyring belongs.</summary>
+    /// <summary>
+    /// Makes the keyring of a new deployment, durably. Only where there is no data yet: to what is there its own keyring belongs.
+    /// </summary>
     /// <exception cref="KeyringException">There is one already: nothing was written.</exception>
     public static Keyring Create(string path)
     {
@@ -87,7 +89,8 @@ public sealed class Keyring
     {
         if (!known.SequenceEqual(CheckValue))
             throw new KeyringException(
-                $"the keyring {path} is not the one that this data was sealed under: put that one there, or name the data folder of this one");
+                $"the keyring {path} is not the one that this data was sealed under: "
+                + "put that one there, or name the data folder of this one");
     }
 
     /// <summary>32 bytes derived from the master key for one purpose, e.g. a signing key. The same label gives the same bytes.</summary>

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace PmrGateway.Vault;
 
-/// <summary>Every use of a cipher on small values, of a KDF and of randomness in the gateway's own formats, with the labels beside them (docs/formats/envelope.md).</summary>
+/// <summary>
+/// Every use of a cipher on small values, of a KDF and of randomness in the gateway's own formats, with the labels beside them
+/// (docs/formats/envelope.md).
+/// </summary>
 internal static class Primitives
 {
     public const int KeySize = 32;
@@ -13,12 +16,17 @@ internal static class Primitives
     public const int PrefixSize = 7;
     public const int WrappedKeySize = NonceSize + KeySize + TagSize;
 
-    /// <summary>The longest context, in bytes: "pmr/1|" with the longest type and id of FHIR and the largest version is far below.</summary>
+    /// <summary>
+    /// The longest context, in bytes: "pmr/1|" with the longest type and id of FHIR and the largest version is far below.
+    /// </summary>
     public const int MaxContext = 256;
 
     public static byte[] SubjectLabel(string subject) => Encoding.UTF8.GetBytes("pmr/1 subject|" + subject);
 
-    /// <summary>Writes <c>"pmr/1 data|" || context</c> and gives its length; the context itself is what follows the first <see cref="DataLabelSize"/> bytes.</summary>
+    /// <summary>
+    /// Writes <c>"pmr/1 data|" || context</c> and gives its length; the context itself is what follows the first
+    /// <see cref="DataLabelSize"/> bytes.
+    /// </summary>
     public static int WriteDataLabel(Span<byte> label, string type, string id, long version)
     {
         var text = $"pmr/1 data|pmr/1|{type}/{id}|";
@@ -61,7 +69,9 @@ internal sealed class KeyBox(ReadOnlySpan<byte> key)
     private readonly AesGcm _aes = new AesGcm(key, Primitives.TagSize);
     private readonly Lock _lock = new();
 
-    /// <summary>Seals under a nonce that was drawn at random. That is sound here: no key of ours seals anywhere near 2^32 values this way.</summary>
+    /// <summary>
+    /// Seals under a nonce that was drawn at random. That is sound here: no key of ours seals anywhere near 2^32 values this way.
+    /// </summary>
     public byte[] Seal(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> label)
     {
         var box = new byte[Primitives.NonceSize + plaintext.Length + Primitives.TagSize];

@@ -42,7 +42,8 @@ public sealed class RecordVault(Keyring keyring)
     {
         Span<byte> label = stackalloc byte[Primitives.MaxContext];
         label = label[..Primitives.WriteDataLabel(label, type, id, version)];
-        // One draw for all that must be random: data key, nonce of its wrapping, salt of the content commitment; salt and prefix of the body.
+        // One draw for all that must be random: data key, nonce of its wrapping, salt of the content commitment; salt and prefix of the
+        // body.
         Span<byte> random = stackalloc byte[Primitives.KeySize + Primitives.NonceSize + ContentSaltSize + BodyLayout.HeaderSize - 1];
         RandomNumberGenerator.Fill(random);
         var dataKey = random[..Primitives.KeySize];
@@ -118,7 +119,8 @@ public sealed class RecordVault(Keyring keyring)
         return cipher;
     }
 
-    private static byte[] SealSegments(ReadOnlySpan<byte> plaintext, Span<byte> body, ReadOnlySpan<byte> dataKey, ReadOnlySpan<byte> context)
+    private static byte[] SealSegments(
+        ReadOnlySpan<byte> plaintext, Span<byte> body, ReadOnlySpan<byte> dataKey, ReadOnlySpan<byte> context)
     {
         using var cipher = new SegmentCipher(dataKey, context, body);
         var segments = BodyLayout.SegmentsOf(plaintext.Length);

@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 namespace PmrGateway.Vault;
 
 /// <summary>
-/// Tink's AES256_GCM_HKDF_1MB, one segment at a time (docs/formats/envelope.md, "Body"). Sealed segment i is leaf i of the body's IPFS file,
+/// Tink's AES256_GCM_HKDF_1MB, one segment at a time (docs/formats/envelope.md, "Body"). Sealed segment i is leaf i of the body's IPFS
+/// file,
 /// so what is sealed here needs no second cut.
 /// </summary>
 internal sealed class SegmentCipher : IDisposable

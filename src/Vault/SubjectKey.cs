@@ -1,6 +1,8 @@
 namespace PmrGateway.Vault;
 
-/// <summary>The key of one patient's records, or of a custodian's records of no patient, unwrapped once for as long as it is held. Opaque.</summary>
+/// <summary>
+/// The key of one patient's records, or of a custodian's records of no patient, unwrapped once for as long as it is held. Opaque.
+/// </summary>
 public sealed class SubjectKey
 {
     internal SubjectKey(string subject, ReadOnlySpan<byte> key) => (Subject, Box) = (subject, new KeyBox(key));

@@ -21,6 +21,9 @@ public sealed class JsonEdits(ResourceDocument document)
     /// <summary>Replaces a value by a JSON string.</summary>
     public void ReplaceString(ElementNode node, string text) => Replace(node, Quote(text));
 
+    /// <summary>Replaces a property, its name included, by others. <paramref name="properties"/> is JSON text without braces.</summary>
+    public void ReplaceProperty(ElementNode node, string properties) => _edits.Add((node.PropertyStart, node.End, Encoding.UTF8.GetBytes(properties)));
+
     /// <summary>Puts properties at the front of an object. <paramref name="properties"/> is JSON text without braces, e.g. <c>"url":"x"</c>.</summary>
     public void Prepend(ElementNode node, string properties) =>
         _edits.Add((node.Start + 1, node.Start + 1, Encoding.UTF8.GetBytes(node.ChildCount == 0 ? properties : properties + ",")));
@@ -41,30 +44,22 @@ public sealed class JsonEdits(ResourceDocument document)
     public byte[] Apply()
     {
         _edits.Sort((a, b) => a.Start.CompareTo(b.Start));
-        var bytes = document.Bytes.Span;
-        var result = new ArrayBufferWriter<byte>(bytes.Length + 256);
-        var at = 0;
-        foreach (var (start, end, with) in _edits)
-        {
-            if (start < at) throw new InvalidOperationException("two edits of one document overlap");
-            result.Write(bytes[at..start]);
-            result.Write(with);
-            at = end;
-        }
-        result.Write(bytes[at..]);
+        var result = new ArrayBufferWriter<byte>(document.Bytes.Length + 256);
+        Copy(0, document.Bytes.Length, result);
         return result.WrittenSpan.ToArray();
     }
 
     /// <summary>
     /// The resource under an id and version: <c>resourceType</c>, <c>id</c> and <c>meta</c> first, then everything else as it came.
-    /// What <c>meta</c> held besides versionId and lastUpdated (profiles, tags, security labels) stays.
+    /// What <c>meta</c> held besides versionId and lastUpdated (profiles, tags, security labels) stays. All replacements are made.
     /// </summary>
-    /// <param name="document">A resource.</param>
     /// <param name="id">The logical id.</param>
     /// <param name="versionId">The version.</param>
     /// <param name="lastUpdated">The instant, written in UTC with milliseconds.</param>
-    public static byte[] WithIdAndMeta(ResourceDocument document, string id, string versionId, DateTimeOffset lastUpdated)
+    /// <exception cref="InvalidOperationException">Two replacements overlap: a bug of the caller.</exception>
+    public byte[] ApplyUnder(string id, string versionId, DateTimeOffset lastUpdated)
     {
+        _edits.Sort((a, b) => a.Start.CompareTo(b.Start));
         var result = new ArrayBufferWriter<byte>(document.Bytes.Length + 256);
         result.Write(Encoding.UTF8.GetBytes(
             $"{{\"resourceType\":\"{document.ResourceType}\",\"id\":\"{id}\",\"meta\":{{\"versionId\":\"{versionId}\",\"lastUpdated\":\"{FhirInstant.Format(lastUpdated)}\""));
@@ -77,15 +72,31 @@ public sealed class JsonEdits(ResourceDocument document)
 
     internal static byte[] Quote(string text) => JsonSerializer.SerializeToUtf8Bytes(text);
 
-    private static void CopyProperties(ElementNode from, ArrayBufferWriter<byte> to, params ReadOnlySpan<string> except)
+    private void CopyProperties(ElementNode from, ArrayBufferWriter<byte> to, params ReadOnlySpan<string> except)
     {
-        var bytes = from.Document.Bytes.Span;
         foreach (var property in from)
         {
             if (except.Contains(property.Name!)) continue;
             to.Write(","u8);
-            to.Write(bytes[property.PropertyStart..property.End]);
+            Copy(property.PropertyStart, property.End, to);
         }
+    }
+
+    // A part of the document with the replacements that lie in it.
+    private void Copy(int from, int to, ArrayBufferWriter<byte> result)
+    {
+        var bytes = document.Bytes.Span;
+        var at = from;
+        foreach (var (start, end, with) in _edits)
+        {
+            if (start < from && end <= from) continue;
+            if (start >= to) break;
+            if (start < at) throw new InvalidOperationException("two edits of one document overlap");
+            result.Write(bytes[at..start]);
+            result.Write(with);
+            at = end;
+        }
+        result.Write(bytes[at..to]);
     }
 
     private static int SkipSpace(ReadOnlySpan<byte> bytes, int at, int step)

@@ -6,7 +6,9 @@ using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Content;
 
-/// <summary>The vault's cipher over the block store: segment = leaf = block, so each byte is sealed once, hashed once and cut once.</summary>
+/// <summary>
+/// The vault's cipher over the block store: segment = leaf = block, so each byte is sealed once, hashed once and cut once.
+/// </summary>
 public sealed class ContentStore(UnixFs files, RecordVault vault) : IContent
 {
     /// <inheritdoc/>

@@ -161,8 +161,8 @@ public sealed class WriteFlow(
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             return new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []);
         }
-        var local = LocalReferences.Of(request.Document!, baseUrl.Fhir);
-        var draft = mapper.Map(local, request.Id, request.Version, now, custodian, ResourceId.New, out var issues);
+        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, _ => null);
+        var draft = mapper.Map(request.Document!, request.Id, request.Version, now, custodian, scene, out var issues);
         return draft is null ? new Outcome(OutcomeCategory.Invalid, issues) : draft;
     }
 
@@ -198,7 +198,7 @@ public sealed class WriteFlow(
         {
             // Its patients and labels are those of the records that link to it: of itself it has none.
             var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]);
-            versions.Add(new VersionWrite(Seal(attachment.Content, own, 1, now, key, attachment.ContentType), [], []));
+            versions.Add(new VersionWrite(Seal(attachment.Content!, own, 1, now, key, attachment.ContentType), [], []));
         }
         var content = request.Binary?.Content ?? draft.Json;
         versions.Add(new VersionWrite(

@@ -41,7 +41,7 @@ public class ResourceDocumentTests
     {
         var document = Documents.Parse(
             "{ \"resourceType\":\"Observation\", \"meta\":{\"versionId\":\"9\",\"profile\":[\"http://p\"]},\"id\":\"old\",\n \"valueQuantity\" : {\"value\":1.0E+2 } , \"x\":-0.0}");
-        var bytes = JsonEdits.WithIdAndMeta(document, "new", "1", DateTimeOffset.UnixEpoch);
+        var bytes = new JsonEdits(document).ApplyUnder("new", "1", DateTimeOffset.UnixEpoch);
         Assert.Equal(
             "{\"resourceType\":\"Observation\",\"id\":\"new\",\"meta\":{\"versionId\":\"1\",\"lastUpdated\":\"1970-01-01T00:00:00.000Z\",\"profile\":[\"http://p\"]}," +
             "\"valueQuantity\" : {\"value\":1.0E+2 },\"x\":-0.0}",

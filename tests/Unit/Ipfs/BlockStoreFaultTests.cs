@@ -66,8 +66,13 @@ public sealed class BlockStoreFaultTests : IDisposable
         var waiters = Enumerable.Range(2, 5).Select(i => Task.Run(() => new UnixFs(store).AddAsync(Bytes(i), default))).ToList();
         while (store.Count < 7) await Task.Delay(5);
         // One puts the very block that is about to be lost.
-        waiters.Add(Task.Run(() => new UnixFs(store).AddAsync(Bytes(1), default)));
-        await Task.Delay(50);
+        var same = store.Begin();
+        await same.PutAsync(new Block(Cid.Of(Bytes(1)), Bytes(1)), default);
+        waiters.Add(Task.Run(async () =>
+        {
+            await same.CommitAsync([], default);
+            return Cid.Of(Bytes(1));
+        }));
         _disk.OnSync = () => { };
         go.Release(1);
         foreach (var waiter in waiters.Append(first)) await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => waiter);
@@ -83,7 +88,8 @@ public sealed class BlockStoreFaultTests : IDisposable
     {
         using var store = EmbeddedBlockStore.Open(_folder.Path, _disk);
         _disk.OnSync = () => throw new IOException("EIO");
-        for (var i = 0; i < 20; i++) await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => new UnixFs(store).AddAsync(Bytes(1), default));
+        for (var i = 0; i < 20; i++)
+            await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => new UnixFs(store).AddAsync(Bytes(1), default));
         Assert.InRange(Packs().Length, 0, 1);
         _disk.OnSync = () => { };
         var root = await new UnixFs(store).AddAsync(Bytes(1), default);
@@ -95,7 +101,8 @@ public sealed class BlockStoreFaultTests : IDisposable
     {
         using var store = EmbeddedBlockStore.Open(_folder.Path, _disk);
         _disk.OnSync = () => Thread.Sleep(20);
-        await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => new UnixFs(store).AddAsync(BitConverter.GetBytes(i), default))));
+        var files = new UnixFs(store);
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => files.AddAsync(BitConverter.GetBytes(i), default))));
         Assert.InRange(_disk.Syncs, 1, 32);
     }
 

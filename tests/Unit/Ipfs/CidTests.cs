@@ -12,7 +12,9 @@ public class CidTests
     {
         var data = new TheoryData<string, string, long, string>();
         foreach (var v in Vectors.Read("cid.json").GetProperty("vectors").EnumerateArray())
-            data.Add(v.GetProperty("profile").GetString()!, v.GetProperty("seed").GetString()!, v.GetProperty("size").GetInt64(), v.GetProperty("cid").GetString()!);
+            data.Add(
+                v.GetProperty("profile").GetString()!, v.GetProperty("seed").GetString()!,
+                v.GetProperty("size").GetInt64(), v.GetProperty("cid").GetString()!);
         return data;
     }
 
@@ -46,7 +48,8 @@ public class CidTests
         var text = Cid.Of("x"u8).ToString();
         Assert.True(Cid.TryParse(text, out var cid));
         Assert.Equal(text, cid!.ToString());
-        foreach (var other in new[] { text.ToUpperInvariant(), text + "=", " " + text, text[..^1], text[..^1] + "b", "", "b", "Qm", "zzzz" })
+        string[] others = [text.ToUpperInvariant(), text + "=", " " + text, text[..^1], text[..^1] + "b", "", "b", "Qm", "zzzz"];
+        foreach (var other in others)
             Assert.False(Cid.TryParse(other, out _), other);
     }
 

@@ -57,7 +57,8 @@ public sealed class EmbeddedBlockStoreTests : IDisposable
     public async Task A_flipped_byte_is_found_and_refused()
     {
         Cid root;
-        using (var store = EmbeddedBlockStore.Open(_folder.Path)) root = await new UnixFs(store).AddAsync("some bytes"u8.ToArray(), default);
+        using (var store = EmbeddedBlockStore.Open(_folder.Path))
+            root = await new UnixFs(store).AddAsync("some bytes"u8.ToArray(), default);
         var pack = Directory.GetFiles(_folder.Path, "*.pack").Single();
         var bytes = await File.ReadAllBytesAsync(pack);
         bytes[^3] ^= 1;

@@ -6,7 +6,9 @@ using PmrGateway.Ipfs;
 
 namespace PmrGateway.Tests.Unit.Ipfs;
 
-/// <summary>The Kubo client against a server that answers as Kubo does, and as Kubo does when it fails. It reads CARs with code of its own.</summary>
+/// <summary>
+/// The Kubo client against a server that answers as Kubo does, and as Kubo does when it fails. It reads CARs with code of its own.
+/// </summary>
 public sealed class KuboBlockStoreTests : IAsyncLifetime
 {
     private readonly Dictionary<string, byte[]> _blocks = [];
@@ -89,7 +91,8 @@ public sealed class KuboBlockStoreTests : IAsyncLifetime
         var root = await new UnixFs(Store()).AddAsync("some bytes"u8.ToArray(), default);
         _endless = true;
         Assert.Contains("longer", (await Assert.ThrowsAsync<BlockCorruptException>(() => ReadAsync(root))).Message);
-        var refused = await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => new UnixFs(Store()).AddAsync("other"u8.ToArray(), default));
+        var refused = await Assert.ThrowsAsync<BlockStoreUnavailableException>(
+            () => new UnixFs(Store()).AddAsync("other"u8.ToArray(), default));
         Assert.Contains("longer", refused.InnerException!.Message);
     }
 
@@ -97,7 +100,8 @@ public sealed class KuboBlockStoreTests : IAsyncLifetime
     public async Task A_root_that_was_not_pinned_is_not_taken_for_stored()
     {
         _pinError = "pin: context deadline exceeded";
-        var refused = await Assert.ThrowsAsync<BlockStoreUnavailableException>(() => new UnixFs(Store()).AddAsync("x"u8.ToArray(), default));
+        var refused = await Assert.ThrowsAsync<BlockStoreUnavailableException>(
+            () => new UnixFs(Store()).AddAsync("x"u8.ToArray(), default));
         Assert.Contains("pin", refused.Message);
     }
 

@@ -16,7 +16,8 @@ public sealed class EnvelopeTests : IDisposable
         foreach (var v in Vectors.Read("envelope.json").GetProperty("vectors").EnumerateArray())
         {
             byte[] Hex(string name) => Convert.FromHexString(v.GetProperty(name).GetString()!);
-            var (plaintext, context) = (Text(v.GetProperty("plaintext").GetString()!, v.GetProperty("size").GetInt32()), v.GetProperty("context").GetString()!);
+            var plaintext = Text(v.GetProperty("plaintext").GetString()!, v.GetProperty("size").GetInt32());
+            var context = v.GetProperty("context").GetString()!;
             var body = Seal(Hex("dataKey"), context, plaintext, Hex("salt"), Hex("prefix"));
             Assert.Equal(v.GetProperty("bodySize").GetInt32(), body.Length);
             Assert.Equal(Hex("bodySha256"), SHA256.HashData(body));
@@ -35,7 +36,9 @@ public sealed class EnvelopeTests : IDisposable
         foreach (var v in refusals)
         {
             Assert.Throws<SealBrokenException>(() => Open(
-                Convert.FromHexString(v.GetProperty("dataKey").GetString()!), v.GetProperty("context").GetString()!, Convert.FromHexString(v.GetProperty("body").GetString()!)));
+                Convert.FromHexString(v.GetProperty("dataKey").GetString()!),
+                v.GetProperty("context").GetString()!,
+                Convert.FromHexString(v.GetProperty("body").GetString()!)));
         }
     }
 
@@ -205,7 +208,8 @@ public sealed class EnvelopeTests : IDisposable
         var mine = Keyring.Create(_folder["mine.json"]);
         var other = Keyring.Create(_folder["other.json"]);
         mine.MustBe(mine.CheckValue, _folder["mine.json"]);
-        Assert.Contains(_folder["other.json"], Assert.Throws<KeyringException>(() => other.MustBe(mine.CheckValue, _folder["other.json"])).Message);
+        var refused = Assert.Throws<KeyringException>(() => other.MustBe(mine.CheckValue, _folder["other.json"]));
+        Assert.Contains(_folder["other.json"], refused.Message);
         Assert.NotEqual(mine.CheckValue, mine.Derive("internal"));
     }
 
@@ -229,7 +233,8 @@ public sealed class EnvelopeTests : IDisposable
         return (vault, vault.UnwrapSubjectKey(subject, vault.NewSubjectKey(subject)));
     }
 
-    private static Permit PermitFor(string type, string id, long version) => new(new RecordFacts(type, id, "", [], []), version, PermitBasis.Author, [], 0);
+    private static Permit PermitFor(string type, string id, long version) =>
+        new(new RecordFacts(type, id, "", [], []), version, PermitBasis.Author, [], 0);
 
     private static byte[] Seal(byte[] dataKey, string context, byte[] plaintext, byte[] salt, byte[] prefix)
     {
