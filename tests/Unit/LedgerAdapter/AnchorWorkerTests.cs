@@ -1,3 +1,4 @@
+using System.Globalization;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -20,7 +21,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         _worker = new AnchorWorker(_ledger.Journal, _ledger.Chain, StoreAsync, _ledger.Options, _ledger.Time, _ledger.LogOf<AnchorWorker>());
         _sender = new TransactionSender(
             _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<TransactionSender>());
-        await _ledger.Database.WriteAsync(connection => DirectoryStore.AddActor(connection, Hospital, new string('a', 64), ActorKind.Hospital, null));
+        await AddHospitalAsync(Hospital, 'a');
     }
 
     public async Task DisposeAsync() => await _ledger.DisposeAsync();
@@ -46,7 +47,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     [Fact]
     public async Task All_that_fills_batches_is_closed_in_one_round_for_every_custodian()
     {
-        await _ledger.Database.WriteAsync(connection => DirectoryStore.AddActor(connection, "Organization/z", new string('b', 64), ActorKind.Hospital, null));
+        await AddHospitalAsync("Organization/z", 'b');
         for (var i = 0; i < 7; i++)
         {
             await CommitAsync($"r{i}");
@@ -86,7 +87,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     [Fact]
     public async Task A_leaf_carries_the_wrapped_key_of_its_subject()
     {
-        await new RecordStore(_ledger.Database).KeepSubjectKeyAsync("s", [1, 2, 3]);
+        await _ledger.Database.CommitAsync(new CommitPlan { SubjectKeys = [new("s", [1, 2, 3])] }, default);
         await CommitAsync("r1");
         Assert.Equal([1, 2, 3], Assert.Single(await _ledger.Journal.PendingLeavesAsync(Hospital, 9, default)).WrappedSubjectKey);
     }
@@ -171,17 +172,24 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
 
     private Task<IReadOnlyList<(long Sequence, string Root)>> RootsAsync()
     {
-        using var connection = _ledger.Database.OpenReader();
-        return Task.FromResult<IReadOnlyList<(long, string)>>([.. Dapper.SqlMapper.Query<(long, string)>(connection, "SELECT sequence, root FROM batches ORDER BY sequence")]);
+        // One text, since the fixture gives one value.
+        var all = (string)_ledger.Sql("SELECT group_concat(line, ' ') FROM (SELECT sequence || ':' || root AS line FROM batches ORDER BY sequence)")!;
+        return Task.FromResult<IReadOnlyList<(long, string)>>(
+            [.. all.Split(' ').Select(l => (long.Parse(l.Split(':')[0], CultureInfo.InvariantCulture), l.Split(':')[1]))]);
     }
 
-    private Task<bool> CommitAsync(string id, string custodian = Hospital) => _ledger.Database.WriteAsync(connection =>
+    private async Task AddHospitalAsync(string reference, char id)
+    {
+        var actor = new DirectoryChange.AddActor(reference, new string(id, 64), ActorKind.Hospital, null);
+        await _ledger.Database.CommitAsync(new CommitPlan { Directory = [actor] }, default);
+    }
+
+    private async Task CommitAsync(string id, string custodian = Hospital)
     {
         var facts = new RecordFacts("Basic", id, custodian, [], []);
         var cid = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
         var salt = Keccak256.Hash(id);
-        RecordStore.Commit(connection, [new VersionWrite(
-            new StoredVersion(facts, 1, _ledger.Time.Now, false, "s", [1], cid, [], new byte[32], salt, new byte[32], null), [], [])]);
-        return true;
-    });
+        var version = new StoredVersion(facts, 1, _ledger.Time.Now, false, "s", [1], cid, [], new byte[32], salt, new byte[32], null);
+        await _ledger.Database.CommitAsync(new CommitPlan { Versions = [new VersionWrite(version, [], [])] }, default);
+    }
 }
