@@ -30,10 +30,12 @@ public sealed partial class SqliteLedgerJournal
         byte[]? Body,
         long LastUpdated);
 
-    private sealed record FailedRow(long Batch, string Custodian, string ActorId, long Sequence, string Root, string SegmentCid, long Entry);
+    private sealed record FailedRow(
+        long Batch, string Custodian, string ActorId, long Sequence, string Root, string SegmentCid, long Entry);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<WaitingCustodian>> WaitingAsync(int full, CancellationToken cancellation) => ReadAsync<IReadOnlyList<WaitingCustodian>>(c =>
+    public Task<IReadOnlyList<WaitingCustodian>> WaitingAsync(int full, CancellationToken cancellation) =>
+        ReadAsync<IReadOnlyList<WaitingCustodian>>(c =>
         [
             // Hops from custodian to custodian along the index instead of counting what waits.
             .. c.Query<(string Custodian, string ActorId, long Oldest, long Full)>(
@@ -98,7 +100,9 @@ public sealed partial class SqliteLedgerJournal
         foreach (var b in batches) c.Execute("UPDATE batches SET sequence = -1 - batch WHERE batch = @Batch", new { b.Batch });
         foreach (var b in batches)
         {
-            c.Execute("UPDATE batches SET sequence = @Sequence, segment_cid = @SegmentCid WHERE batch = @Batch", new { b.Batch, b.Sequence, b.SegmentCid });
+            c.Execute(
+                "UPDATE batches SET sequence = @Sequence, segment_cid = @SegmentCid WHERE batch = @Batch",
+                new { b.Batch, b.Sequence, b.SegmentCid });
             if (b.Data is not null) c.Execute("UPDATE outbox SET data = @Data WHERE id = @Entry", new { b.Entry, b.Data });
             Change(c, new OutboxChange(b.Entry, b.Data is null ? OutboxStatus.Confirmed : OutboxStatus.Queued));
         }

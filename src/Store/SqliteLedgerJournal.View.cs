@@ -11,7 +11,8 @@ public sealed partial class SqliteLedgerJournal
     private const string UndoBinding = "binding";
     private const string UndoController = "controller";
 
-    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's consent.
+    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's
+    // consent.
     private const string OfPatient = "patient_id IN (SELECT id FROM patients WHERE patient_key = @Patient)";
 
     /// <inheritdoc/>
@@ -20,14 +21,18 @@ public sealed partial class SqliteLedgerJournal
     /// <summary>How far the consent view has come, inside a snapshot.</summary>
     public static ViewCheckpoint Checkpoint(IDbConnection connection, DateTimeOffset now)
     {
-        var found = connection.QueryFirstOrDefault<(long Block, string Hash, long Observed)?>("SELECT block, hash, observed FROM chain_view WHERE one = 1");
+        var found = connection.QueryFirstOrDefault<(long Block, string Hash, long Observed)?>(
+            "SELECT block, hash, observed FROM chain_view WHERE one = 1");
         if (found is not { } row) return ViewCheckpoint.None;
-        var age = row.Observed == 0 ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(Math.Max(0, now.ToUnixTimeMilliseconds() - row.Observed));
+        var age = row.Observed == 0
+            ? TimeSpan.MaxValue
+            : TimeSpan.FromMilliseconds(Math.Max(0, now.ToUnixTimeMilliseconds() - row.Observed));
         return new ViewCheckpoint(row.Block, row.Hash, age);
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<BlockReference>> RecentBlocksAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyList<BlockReference>>(c =>
+    public Task<IReadOnlyList<BlockReference>> RecentBlocksAsync(CancellationToken cancellation) =>
+        ReadAsync<IReadOnlyList<BlockReference>>(c =>
         [.. c.Query<(long Number, string Hash)>("SELECT number, hash FROM chain_blocks ORDER BY number DESC").Select(b => new BlockReference(b.Number, b.Hash))]);
 
     /// <inheritdoc/>
@@ -35,7 +40,9 @@ public sealed partial class SqliteLedgerJournal
     {
         if (update.RollBackTo is { } block) RollBack(c, block);
         foreach (var b in update.Blocks)
-            c.Execute("INSERT INTO chain_blocks VALUES (@Number, @Hash) ON CONFLICT (number) DO UPDATE SET hash = @Hash", new { b.Number, b.Hash });
+            c.Execute(
+                "INSERT INTO chain_blocks VALUES (@Number, @Hash) ON CONFLICT (number) DO UPDATE SET hash = @Hash",
+                new { b.Number, b.Hash });
         c.Execute(
             "DELETE FROM chain_blocks WHERE number < (SELECT MIN(number) FROM (SELECT number FROM chain_blocks ORDER BY number DESC LIMIT @kept) newest)",
             new { kept = ViewUpdate.BlocksKept });
@@ -102,7 +109,9 @@ public sealed partial class SqliteLedgerJournal
         };
         if (kind.Length == 0) return;
         var value = c.ExecuteScalar<string?>(query, new { key });
-        c.Execute("INSERT INTO chain_undo (block, kind, key, value) VALUES (@Block, @kind, @key, @value)", new { chainEvent.Block, kind, key, value });
+        c.Execute(
+            "INSERT INTO chain_undo (block, kind, key, value) VALUES (@Block, @kind, @key, @value)",
+            new { chainEvent.Block, kind, key, value });
     }
 
     private static void Apply(IDbConnection c, ChainEvent chainEvent)
@@ -134,7 +143,8 @@ public sealed partial class SqliteLedgerJournal
                 c.Execute($"UPDATE consents SET revoked = 1 WHERE commitment = @Commitment AND {OfPatient}", e);
                 break;
             case AllConsentsRevokedEvent e:
-                c.Execute($"UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= @Block AND {OfPatient}", e);
+                c.Execute(
+                    $"UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= @Block AND {OfPatient}", e);
                 break;
             case BatchAnchoredEvent e:
                 c.Execute(

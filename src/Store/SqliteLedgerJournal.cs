@@ -42,7 +42,8 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
         new { command.Key, command.Contract, command.Action, command.Data, Priority = (int)command.Priority, command.After });
 
     /// <summary>The entry with a key, inside a change or a snapshot; null where there is none.</summary>
-    public static OutboxEntry? Find(IDbConnection connection, string key) => Entries(connection, "o.key = @key", "o.id", new { key, limit = 1 }).FirstOrDefault();
+    public static OutboxEntry? Find(IDbConnection connection, string key) =>
+        Entries(connection, "o.key = @key", "o.id", new { key, limit = 1 }).FirstOrDefault();
 
     /// <inheritdoc/>
     public Task<bool> TryHoldAsync(string lease, TimeSpan ttl, CancellationToken cancellation) => Task.FromResult(true);
@@ -84,7 +85,8 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
     {
         var counts = c.Query<(long Status, long Count)>("SELECT status, COUNT(*) FROM outbox WHERE status IN (0, 1, 4) GROUP BY status")
             .ToDictionary(r => (OutboxStatus)r.Status, r => r.Count);
-        var failed = c.QueryFirstOrDefault<(string Key, string? Error)>("SELECT key, error FROM outbox WHERE status = 4 ORDER BY id LIMIT 1");
+        var failed = c.QueryFirstOrDefault<(string Key, string? Error)>(
+            "SELECT key, error FROM outbox WHERE status = 4 ORDER BY id LIMIT 1");
         return new OutboxCounts(
             counts.GetValueOrDefault(OutboxStatus.Queued),
             counts.GetValueOrDefault(OutboxStatus.Sent),
@@ -95,7 +97,8 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<long>> NoncesAsync(long from, CancellationToken cancellation) =>
-        ReadAsync<IReadOnlyList<long>>(c => [.. c.Query<long>("SELECT nonce FROM outbox WHERE nonce >= @from ORDER BY nonce", new { from })]);
+        ReadAsync<IReadOnlyList<long>>(
+            c => [.. c.Query<long>("SELECT nonce FROM outbox WHERE nonce >= @from ORDER BY nonce", new { from })]);
 
     /// <inheritdoc/>
     public Task RecordSignedAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellation) => WriteAsync(c =>
@@ -108,7 +111,9 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
                 ON CONFLICT (hash) DO NOTHING
                 """,
                 new { t.Entry, t.Nonce, t.Hash, t.Raw, tip = Text(t.Tip), maxFee = Text(t.MaxFee) });
-            c.Execute("UPDATE outbox SET status = 1, nonce = @Nonce, hash = @Hash, block = NULL, error = NULL WHERE id = @Entry", new { t.Entry, t.Nonce, t.Hash });
+            c.Execute(
+                "UPDATE outbox SET status = 1, nonce = @Nonce, hash = @Hash, block = NULL, error = NULL WHERE id = @Entry",
+                new { t.Entry, t.Nonce, t.Hash });
         }
     });
 
@@ -124,7 +129,8 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
         const string Lost = "status IN (2, 3, 4) AND nonce >= @fromNonce";
         // Asked first by a reader: nearly always nothing is lost, and nothing needs to be written.
         if (await ReadAsync(c => c.ExecuteScalar<long>($"SELECT COUNT(*) FROM outbox WHERE {Lost}", new { fromNonce })) == 0) return 0;
-        return await database.WriteAsync(c => c.Execute($"UPDATE outbox SET status = 1, block = NULL, error = NULL WHERE {Lost}", new { fromNonce }));
+        return await database.WriteAsync(
+            c => c.Execute($"UPDATE outbox SET status = 1, block = NULL, error = NULL WHERE {Lost}", new { fromNonce }));
     }
 
     private static void Change(IDbConnection c, OutboxChange change) => c.Execute(
@@ -136,7 +142,8 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
 
     private static IReadOnlyList<OutboxEntry> Entries(IDbConnection c, string where, string order, object parameters)
     {
-        var rows = c.Query<EntryRow>($"SELECT {EntryColumns} FROM outbox o WHERE {where} ORDER BY {order} LIMIT @limit", parameters).AsList();
+        var rows = c.Query<EntryRow>($"SELECT {EntryColumns} FROM outbox o WHERE {where} ORDER BY {order} LIMIT @limit", parameters)
+            .AsList();
         if (rows.Count == 0) return [];
         var transactions = c.Query<TransactionRow>(
             $"""
@@ -158,7 +165,13 @@ public sealed partial class SqliteLedgerJournal(Database database, TimeProvider 
         transactions);
 
     private static SignedTransaction Transaction(TransactionRow r) =>
-        new(r.Entry, r.Nonce, r.Hash, r.Raw, BigInteger.Parse(r.Tip, CultureInfo.InvariantCulture), BigInteger.Parse(r.MaxFee, CultureInfo.InvariantCulture));
+        new(
+            r.Entry,
+            r.Nonce,
+            r.Hash,
+            r.Raw,
+            BigInteger.Parse(r.Tip, CultureInfo.InvariantCulture),
+            BigInteger.Parse(r.MaxFee, CultureInfo.InvariantCulture));
 
     private static string Text(BigInteger number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -17,10 +17,11 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         _ledger = await LedgerFixture.OpenAsync();
         _ledger.Options.AnchorBatchSize = 2;
         _ledger.Options.AnchorMaxAge = TimeSpan.FromMinutes(1);
-        _worker = new AnchorWorker(_ledger.Journal, _ledger.Chain, StoreAsync, _ledger.Options, _ledger.Time, _ledger.LogOf<AnchorWorker>());
-        _sender = new TransactionSender(
-            _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<TransactionSender>());
-        await _ledger.Database.WriteAsync(connection => DirectoryStore.AddActor(connection, Hospital, new string('a', 64), ActorKind.Hospital, null));
+        _worker = new AnchorWorker(
+            _ledger.Journal, _ledger.Chain, StoreAsync, _ledger.Options, _ledger.Time, _ledger.LogOf<AnchorWorker>());
+        _sender = _ledger.NewSender();
+        await _ledger.Database.WriteAsync(
+            connection => DirectoryStore.AddActor(connection, Hospital, new string('a', 64), ActorKind.Hospital, null));
     }
 
     public async Task DisposeAsync() => await _ledger.DisposeAsync();
@@ -40,13 +41,15 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         _ledger.Time.Now += TimeSpan.FromMinutes(1);
         await _worker.RunOnceAsync(default);
         Assert.Equal((1L, "r3"), (_batches[1].Sequence, Assert.Single(_batches[1].Leaves).Id));
-        Assert.Equal(["anchor", "anchor"], (await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default)).Select(i => i.Command.Action));
+        Assert.Equal(
+            ["anchor", "anchor"], (await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default)).Select(i => i.Command.Action));
     }
 
     [Fact]
     public async Task All_that_fills_batches_is_closed_in_one_round_for_every_custodian()
     {
-        await _ledger.Database.WriteAsync(connection => DirectoryStore.AddActor(connection, "Organization/z", new string('b', 64), ActorKind.Hospital, null));
+        await _ledger.Database.WriteAsync(
+            connection => DirectoryStore.AddActor(connection, "Organization/z", new string('b', 64), ActorKind.Hospital, null));
         for (var i = 0; i < 7; i++)
         {
             await CommitAsync($"r{i}");
@@ -77,7 +80,13 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         var leaves = await _ledger.Journal.PendingLeavesAsync(Hospital, 2, default);
         await _worker.RunOnceAsync(default);
         Assert.Single(_batches);
-        var again = new ClosedBatch(Hospital, 1, new byte[32], "cid", [.. leaves.Select(l => l.Row)], ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
+        var again = new ClosedBatch(
+            Hospital,
+            1,
+            new byte[32],
+            "cid",
+            [.. leaves.Select(l => l.Row)],
+            ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
         Assert.False(await _ledger.Journal.CloseBatchAsync(again, default));
         Assert.Equal(1, await _ledger.Journal.NextSequenceAsync(Hospital, default));
         Assert.Single(await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default));
@@ -92,7 +101,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_reverted_anchor_the_batches_are_anchored_under_the_numbers_that_the_contract_expects_with_their_leaves_and_roots()
+    public async Task Batches_of_a_reverted_anchor_are_anchored_under_the_numbers_that_the_contract_expects_leaves_and_roots_unchanged()
     {
         // Another database of the same account has anchored number 0: ours are refused, one behind the other.
         _ledger.Chain.Sequence = 1;
@@ -172,7 +181,8 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     private Task<IReadOnlyList<(long Sequence, string Root)>> RootsAsync()
     {
         using var connection = _ledger.Database.OpenReader();
-        return Task.FromResult<IReadOnlyList<(long, string)>>([.. Dapper.SqlMapper.Query<(long, string)>(connection, "SELECT sequence, root FROM batches ORDER BY sequence")]);
+        return Task.FromResult<IReadOnlyList<(long, string)>>(
+            [.. Dapper.SqlMapper.Query<(long, string)>(connection, "SELECT sequence, root FROM batches ORDER BY sequence")]);
     }
 
     private Task<bool> CommitAsync(string id, string custodian = Hospital) => _ledger.Database.WriteAsync(connection =>

@@ -23,7 +23,10 @@ public sealed class ConsentViewTests : IAsyncLifetime
             DirectoryStore.AddActor(c, "Organization/h", Hospital, ActorKind.Hospital, null);
             DirectoryStore.AddPatient(c, "p", Patient, "Organization/h");
             return c.Execute(
-                "INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked) VALUES (@Commitment, 'k', 'p', x'00', '', NULL, 0)",
+                """
+                INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked)
+                VALUES (@Commitment, 'k', 'p', x'00', '', NULL, 0)
+                """,
                 new { Commitment });
         });
     }
@@ -173,7 +176,8 @@ public sealed class ConsentViewTests : IAsyncLifetime
         await using var other = await LedgerFixture.OpenAsync();
         var contracts = new ContractSet(other.Account.Address);
         await other.Journal.EnqueueAsync(contracts.Deployments(), default);
-        var sender = new TransactionSender(_ledger.Chain, other.Account, contracts, other.Journal, other.Options, other.Time, other.LogOf<TransactionSender>());
+        var sender = new TransactionSender(
+            _ledger.Chain, other.Account, contracts, other.Journal, other.Options, other.Time, other.LogOf<TransactionSender>());
         await sender.RunOnceAsync(default);
         _ledger.Chain.Mine(500);
         _ledger.Chain.IsDeployed = true;
