@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Interactions;
 
 /// <summary>The operations that show a resource's place on the chain: <c>$anchor-proof</c>, <c>Consent/$ledger-status</c>, <c>Consent/$intent</c>.</summary>
 public sealed class LedgerInteractions(
-    RecordStore records, Database database, ReadFlow flow, Denials denials, Validator validator, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ContractSet contracts, LedgerOptions ledger)
+    RecordStore records, Database database, ReadFlow flow, Denials denials, Validator validator, DirectoryStore directory, ConsentWrites consents, ConsentIntents intents, ConsentView view, ContractSet contracts, LedgerOptions ledger)
 {
     /// <summary>The inclusion proof of a resource's current version. Before its batch is closed: status pending.</summary>
     public Task<FhirResponse> AnchorProofAsync(Caller caller, string type, string id, CancellationToken cancellation) => flow.RunAsync(
@@ -98,8 +98,8 @@ public sealed class LedgerInteractions(
         var status = consent.Revoked != 0 ? (isUnsigned ? "revoked-unsigned" : "revoked") : entry?.Status switch
         {
             OutboxStatus.Failed => "failed",
-            OutboxStatus.Confirmed => "confirmed",
-            _ when consent.GrantedBlock is not null => "granted",
+            // By the view, not by the outbox: "confirmed" says that the next read finds it, and the two loops are not in step.
+            _ when consent.GrantedBlock is { } granted => granted <= view.Block - ledger.Confirmations ? "confirmed" : "granted",
             null => "recorded",
             _ => "submitted",
         };

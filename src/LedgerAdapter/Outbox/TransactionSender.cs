@@ -97,7 +97,7 @@ internal sealed partial class TransactionSender(
         Tell(entries, changes);
     }
 
-    // Any version of a transaction may be the one that was mined. One reverted under an earlier nonce was dealt with when that happened.
+    // Any version of a transaction may be the one that was mined; one that had its effect counts before one that was reverted.
     private static (string Hash, ChainReceipt Receipt)? Mined(OutboxEntry entry, Dictionary<string, ChainReceipt?> receipts)
     {
         (string, ChainReceipt)? reverted = null;
@@ -105,7 +105,7 @@ internal sealed partial class TransactionSender(
         {
             if (receipts[transaction.Hash] is not { } receipt) continue;
             if (!receipt.IsReverted) return (transaction.Hash, receipt);
-            if (transaction.Nonce == entry.Nonce) reverted = (transaction.Hash, receipt);
+            reverted = (transaction.Hash, receipt);
         }
         return reverted;
     }
@@ -179,12 +179,13 @@ internal sealed partial class TransactionSender(
             var fillers = OutboxOrder.FreeNonces(used, held).Take(Math.Min(gaps, room)).Select(ChainCommands.Fill);
             await journal.EnqueueAsync([.. fillers], cancellation);
         }
-        var oldest = room / 8;
-        var best = await journal.QueuedAsync(room - oldest, oldestFirst: false, cancellation);
-        var first = OutboxOrder.Arrange(best).Take(room - oldest).ToList();
-        if (first.Count == 0) return;
-        var rest = oldest == 0 ? [] : OutboxOrder.Arrange(await journal.QueuedAsync(oldest, oldestFirst: true, cancellation));
-        var next = OutboxOrder.Arrange(first.Concat(rest).DistinctBy(e => e.Id)).Take(room);
+        var best = OutboxOrder.Arrange(await journal.QueuedAsync(room, oldestFirst: false, cancellation));
+        if (best.Count == 0) return;
+        var share = room / 8;
+        // Where all of them find room, the oldest are among them.
+        var oldest = best.Count < room ? [] : await journal.QueuedAsync(share, oldestFirst: true, cancellation);
+        var wanted = best.Take(room - share).Concat(OutboxOrder.Arrange(oldest)).Concat(best.Skip(room - share)).DistinctBy(e => e.Id);
+        var next = OutboxOrder.Arrange(wanted).Take(room);
         await GiveAsync(head, await SignAsync(next.Zip(OutboxOrder.FreeNonces(used, held)), head, cancellation), cancellation);
     }
 
