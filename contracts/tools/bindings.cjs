@@ -11,14 +11,16 @@ const pascal = (s) => s[0].toUpperCase() + s.slice(1);
 const struct = (p) => p.internalType.split('.').pop().replace(/^(?!.*Intent$).*$/, '$&DTO');
 
 function csharp(p) {
-  const types = { 'bytes32[]': 'List<byte[]>', uint8: 'byte', uint32: 'uint', uint64: 'ulong', uint256: 'BigInteger', bool: 'bool', string: 'string', address: 'string' };
+  const numbers = { uint8: 'byte', uint32: 'uint', uint64: 'ulong', uint256: 'BigInteger' };
+  const types = { ...numbers, 'bytes32[]': 'List<byte[]>', bool: 'bool', string: 'string', address: 'string' };
   const type = p.type === 'tuple' ? struct(p) : /^bytes\d*$/.test(p.type) ? 'byte[]' : types[p.type];
   if (!type) throw new Error(`no C# type for ${p.type}`);
   return type;
 }
 
 const attribute = (p, i) => `Parameter("${p.type}", "${p.name}", ${i + 1}${p.indexed ? ', true' : ''})`;
-const initial = (p) => ({ string: ' = "";', 'byte[]': ' = [];', 'List<byte[]>': ' = [];' })[csharp(p)] || (p.type === 'tuple' ? ' = new();' : '');
+const initials = { string: ' = "";', 'byte[]': ' = [];', 'List<byte[]>': ' = [];' };
+const initial = (p) => initials[csharp(p)] || (p.type === 'tuple' ? ' = new();' : '');
 
 // What is sent is complete by its constructor.
 const sent = (head, name, base, ps) =>
@@ -28,11 +30,13 @@ const sent = (head, name, base, ps) =>
 // What is read is filled in by Nethereum's decoder.
 const read = (head, name, base, ps) =>
   `${head}internal sealed class ${name}${base}\n{` +
-  `${ps.map((p, i) => `\n    [${attribute(p, i)}]\n    public ${csharp(p)} ${pascal(p.name || 'value')} { get; set; }${initial(p)}\n`).join('')}}`;
+  ps.map((p, i) => `\n    [${attribute(p, i)}]\n    public ${csharp(p)} ${pascal(p.name || 'value')} { get; set; }${initial(p)}\n`)
+    .join('') + '}';
 
 // Signed by wallets, so part of the adapter's surface. EIP-712 knows it without the "Intent".
 const intent = (name, ps) =>
-  `/// <summary>The struct <c>${name}</c> of IConsentRegistry: its fields in order.</summary>\n[Struct("${name.replace(/Intent$/, '')}")]\n` +
+  `/// <summary>The struct <c>${name}</c> of IConsentRegistry: its fields in order.</summary>\n` +
+  `[Struct("${name.replace(/Intent$/, '')}")]\n` +
   `public sealed record ${name}(\n${ps.map((p, i) => `    [property: ${attribute(p, i)}] ${csharp(p)} ${pascal(p.name)}`).join(',\n')});`;
 
 const seen = new Set();

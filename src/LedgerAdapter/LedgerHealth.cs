@@ -14,7 +14,12 @@ namespace PmrGateway.LedgerAdapter;
 /// <param name="options">How old the view may be.</param>
 /// <param name="anvil">The development chain; null where the node is somebody else's.</param>
 internal sealed class LedgerHealth(
-    ConsentView view, TransactionSender sender, IEnumerable<LedgerLoop> loops, ILedgerJournal journal, LedgerOptions options, AnvilNode? anvil = null) : IHealthCheck
+    ConsentView view,
+    TransactionSender sender,
+    IEnumerable<LedgerLoop> loops,
+    ILedgerJournal journal,
+    LedgerOptions options,
+    AnvilNode? anvil = null) : IHealthCheck
 {
     /// <inheritdoc/>
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -29,7 +34,8 @@ internal sealed class LedgerHealth(
         if (sender.Problem is { } trouble) data["transactions"] = $"{trouble.Trouble}: {trouble.Text} (since {Text(trouble.Since)})";
         var counts = await journal.CountsAsync(cancellationToken);
         (data["queued"], data["sent"]) = (counts.Queued, counts.Sent);
-        if (counts.Failed > 0) data["reverted"] = $"{counts.Failed} outbox entries, the first is '{counts.FailedKey}': {counts.FailedError}";
+        if (counts.Failed > 0) data["reverted"] =
+            $"{counts.Failed} outbox entries, the first is '{counts.FailedKey}': {counts.FailedError}";
         var isWell = data.Keys.All(k => k is "block" or "queued" or "sent");
         return isStale ? HealthCheckResult.Unhealthy("reads are refused", data: data)
             : isWell ? HealthCheckResult.Healthy(data: data)

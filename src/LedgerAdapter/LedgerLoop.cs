@@ -7,7 +7,8 @@ namespace PmrGateway.LedgerAdapter;
 /// One of the three loops of the adapter: it follows the chain, sends, or closes batches, each on its own, so that none waits for another.
 /// It runs its step while this process holds its lease. A node that is down makes it wait, nothing more.
 /// </summary>
-internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger log) : BackgroundService
+internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger log)
+    : BackgroundService
 {
     /// <summary>How long a lease is held without being renewed: a loop of a dead process is taken over after that.</summary>
     internal static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(15);
@@ -79,7 +80,9 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
         return before?.Text != e.Message;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The chain is out of reach ({Loop}): {Reason}. Writes go on; reads stop when the consent view is too old")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The chain is out of reach ({Loop}): {Reason}. Writes go on; reads stop when the consent view is too old")]
     private partial void LogDown(string loop, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The ledger loop '{Loop}' works again")]
@@ -107,7 +110,12 @@ internal sealed class ViewLoop(ConsentView view, ILedgerJournal journal, LedgerO
 
 /// <summary>Sends transactions; the contracts' creation first.</summary>
 internal sealed class SenderLoop(
-    TransactionSender sender, ContractSet contracts, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger<SenderLoop> log)
+    TransactionSender sender,
+    ContractSet contracts,
+    ILedgerJournal journal,
+    LedgerOptions options,
+    TimeProvider time,
+    ILogger<SenderLoop> log)
     : LedgerLoop(Leases.Sender, journal, options, time, log)
 {
     private readonly ILedgerJournal _journal = journal;
@@ -123,7 +131,8 @@ internal sealed class SenderLoop(
 }
 
 /// <summary>Closes batches.</summary>
-internal sealed class AnchorLoop(AnchorWorker anchors, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger<AnchorLoop> log)
+internal sealed class AnchorLoop(
+    AnchorWorker anchors, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger<AnchorLoop> log)
     : LedgerLoop(Leases.Anchors, journal, options, time, log)
 {
     /// <inheritdoc/>

@@ -41,7 +41,8 @@ public sealed class LedgerOptions
         if (ChainId <= 0) return $"Ledger:ChainId is {ChainId}: a positive number";
         if (Confirmations is < 0 or > 100) return $"Ledger:Confirmations is {Confirmations}: 0 to 100";
         if (MaxStaleness < TimeSpan.FromSeconds(1)) return $"Ledger:MaxStaleness is {MaxStaleness}: at least 00:00:01";
-        if (PollInterval < TimeSpan.FromMilliseconds(10) || PollInterval >= MaxStaleness) return $"Ledger:PollInterval is {PollInterval}: at least 00:00:00.010 and below Ledger:MaxStaleness";
+        if (PollInterval < TimeSpan.FromMilliseconds(10) || PollInterval >= MaxStaleness)
+            return $"Ledger:PollInterval is {PollInterval}: at least 00:00:00.010 and below Ledger:MaxStaleness";
         if (AnchorBatchSize is < 1 or > 100_000) return $"Ledger:AnchorBatchSize is {AnchorBatchSize}: 1 to 100000";
         return AnvilPort is < 0 or > 65535 ? $"Ledger:AnvilPort is {AnvilPort}: 0 to 65535" : null;
     }

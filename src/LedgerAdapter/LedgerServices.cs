@@ -17,7 +17,8 @@ public static class LedgerServices
     /// <param name="options">Section Ledger of the configuration.</param>
     /// <param name="sender">The account that pays for and sends every transaction.</param>
     /// <param name="anvil">The development chain that runs, or null where Ledger:RpcUrl names a node.</param>
-    public static IServiceCollection AddLedger(this IServiceCollection services, LedgerOptions options, EthereumAccount sender, AnvilNode? anvil)
+    public static IServiceCollection AddLedger(
+        this IServiceCollection services, LedgerOptions options, EthereumAccount sender, AnvilNode? anvil)
     {
         var contracts = new ContractSet(sender.Address);
         // The container disposes only of what it made.
@@ -42,5 +43,6 @@ public static class LedgerServices
 
     private static void AddLoop<T>(IServiceCollection services)
         where T : LedgerLoop =>
-        services.AddSingleton<T>().AddSingleton<LedgerLoop>(s => s.GetRequiredService<T>()).AddSingleton<IHostedService>(s => s.GetRequiredService<T>());
+        services.AddSingleton<T>().AddSingleton<LedgerLoop>(s => s.GetRequiredService<T>())
+            .AddSingleton<IHostedService>(s => s.GetRequiredService<T>());
 }

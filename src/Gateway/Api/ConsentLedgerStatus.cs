@@ -8,7 +8,8 @@ namespace PmrGateway.Gateway.Api;
 /// Operation Consent/$ledger-status: where a Consent's grant stands (<see cref="LedgerStatus"/>), with its transaction and block.
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
-internal sealed class ConsentLedgerStatus(DirectoryStore directory, ILedgerJournal journal, ReadFlow flow)
+internal sealed class ConsentLedgerStatus(
+    DirectoryStore directory, ILedgerJournal journal, ConsentView view, LedgerOptions ledger, ReadFlow flow)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
@@ -38,8 +39,9 @@ internal sealed class ConsentLedgerStatus(DirectoryStore directory, ILedgerJourn
         var status = granting?.Status switch
         {
             OutboxStatus.Failed => LedgerStatus.Failed,
-            OutboxStatus.Confirmed => LedgerStatus.Confirmed,
-            _ when consent.GrantedBlock is not null => LedgerStatus.Granted,
+            // By the view, not by the outbox: "confirmed" says that the next read finds it, and the two loops are not in step.
+            _ when consent.GrantedBlock is { } granted =>
+                granted <= view.Block - ledger.Confirmations ? LedgerStatus.Confirmed : LedgerStatus.Granted,
             null => LedgerStatus.Recorded,
             _ => LedgerStatus.Submitted,
         };

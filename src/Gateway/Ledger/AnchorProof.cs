@@ -21,7 +21,18 @@ namespace PmrGateway.Gateway.Ledger;
 /// <param name="Transaction">Hash of the transaction, or null while it is not seen in a block.</param>
 /// <param name="Block">Its block, or null.</param>
 public sealed record AnchorProof(
-    string Resource, AnchorLeaf Leaf, uint Index, uint Count, IReadOnlyList<byte[]> Path, byte[] Root, byte[] Custodian, long Sequence, long ChainId, byte[] Contract, string? Transaction, long? Block)
+    string Resource,
+    AnchorLeaf Leaf,
+    uint Index,
+    uint Count,
+    IReadOnlyList<byte[]> Path,
+    byte[] Root,
+    byte[] Custodian,
+    long Sequence,
+    long ChainId,
+    byte[] Contract,
+    string? Transaction,
+    long? Block)
 {
     /// <summary>Whether the leaf is under the root: the offline check.</summary>
     public bool Verifies => MerkleTree.Verify(Root, Count, Leaf.Hash, Index, Path);
@@ -61,7 +72,9 @@ public sealed record AnchorProof(
         {
             using var document = JsonDocument.Parse(json);
             var parameters = document.RootElement.GetProperty("parameter").EnumerateArray()
-                .ToLookup(p => p.GetProperty("name").GetString()!, p => p.TryGetProperty("valueString", out var s) ? s.GetString()! : p.GetProperty("valueInteger").GetRawText());
+                .ToLookup(
+                    p => p.GetProperty("name").GetString()!,
+                    p => p.TryGetProperty("valueString", out var s) ? s.GetString()! : p.GetProperty("valueInteger").GetRawText());
             string Text(string name) => parameters[name].SingleOrDefault() ?? throw new FormatException($"'{name}' is missing");
             byte[] Hash(string name, int size = 32) => Bytes(name, Text(name), size);
             uint Number(string name) => uint.Parse(Text(name), System.Globalization.CultureInfo.InvariantCulture);
@@ -69,13 +82,19 @@ public sealed record AnchorProof(
             var leaf = new AnchorLeaf(Hash("cidDigest"), Hash("keyCommitment"), Hash("salt"), Hash("plaintextDigest"));
             if (!Hash("leaf").AsSpan().SequenceEqual(leaf.Hash)) throw new FormatException("'leaf' is not the hash of its parts");
             return new AnchorProof(
-                Text("resource"), leaf, Number("leafIndex"), Number("leafCount"), [.. parameters["path"].Select(p => Bytes("path", p, 32))], Hash("root"), Hash("custodian"),
+                Text("resource"), leaf, Number("leafIndex"), Number("leafCount"), [.. parameters["path"].Select(p => Bytes("path", p, 32))],
+                Hash("root"), Hash("custodian"),
                 Number("sequence"), Number("chainId"), Hash("contract", 20), parameters["transaction"].SingleOrDefault(),
-                parameters["block"].SingleOrDefault() is { } block ? long.Parse(block, System.Globalization.CultureInfo.InvariantCulture) : null);
+                parameters["block"].SingleOrDefault() is { } block
+                    ? long.Parse(block, System.Globalization.CultureInfo.InvariantCulture)
+                    : null);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
+        catch (Exception e) when (
+            e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or OverflowException)
         {
-            problem = e is KeyNotFoundException or InvalidOperationException ? "it is not a Parameters resource with the parameters of a proof" : e.Message;
+            problem = e is KeyNotFoundException or InvalidOperationException
+                ? "it is not a Parameters resource with the parameters of a proof"
+                : e.Message;
             return null;
         }
     }

@@ -41,7 +41,8 @@ internal static class ConsentIntentExtension
     }
 
     /// <summary>An issue with the extension.</summary>
-    public static ValidationIssue Issue(string text, IssueCode code = IssueCode.Value) => new(IssueSeverity.Error, code, "Consent.extension", text);
+    public static ValidationIssue Issue(string text, IssueCode code = IssueCode.Value) =>
+        new(IssueSeverity.Error, code, "Consent.extension", text);
 
     private static SignedIntent? ReadOne(ElementNode extension)
     {
@@ -63,7 +64,8 @@ internal static class ConsentIntentExtension
     }
 
     private static BigInteger? Number(string? text) =>
-        text is { Length: > 0 and <= 78 } && text.All(char.IsAsciiDigit) && BigInteger.Parse(text, System.Globalization.CultureInfo.InvariantCulture) is var number && number < BigInteger.One << 256
+        text is { Length: > 0 and <= 78 } && text.All(char.IsAsciiDigit)
+        && BigInteger.Parse(text, System.Globalization.CultureInfo.InvariantCulture) is var number && number < BigInteger.One << 256
             ? number
             : null;
 }

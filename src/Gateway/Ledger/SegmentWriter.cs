@@ -7,7 +7,8 @@ namespace PmrGateway.Gateway.Ledger;
 
 /// <summary>
 /// Puts a batch into IPFS: the sealed bodies that are only in the database so far, each under its own CID, and the segment that lists
-/// what the batch holds, sealed for this gateway. From the chain, IPFS and the keyring every record can be found again (docs/formats/anchor.md).
+/// what the batch holds, sealed for this gateway. From the chain, IPFS and the keyring every record can be found again
+/// (docs/formats/anchor.md).
 /// </summary>
 public sealed class SegmentWriter(UnixFs files, RecordVault vault)
 {

@@ -44,6 +44,9 @@ public sealed class GatewayOptions
         if (PublicUrl.Length > 0 && (!Allowed.IsHttp(PublicUrl) || PublicUrl.EndsWith('/')))
             return $"PublicUrl is '{PublicUrl}': an http or https URL without a slash at its end, or nothing";
         if (DataFolder.Length == 0) return "DataFolder is empty: the path of a folder";
-        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate();
+        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate()
+            // One that is not a time of this chain would close no batch, or each at once.
+            ?? Allowed.Between("Ledger:AnchorMaxAge", Ledger.AnchorMaxAge, TimeSpan.Zero, TimeSpan.FromHours(1))
+            ?? Allowed.Between("Ledger:MaxStaleness", Ledger.MaxStaleness, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
     }
 }

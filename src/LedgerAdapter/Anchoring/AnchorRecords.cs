@@ -41,7 +41,8 @@ public sealed record WaitingCustodian(string Custodian, string ActorId, DateTime
 /// <param name="SegmentCid">CID of its segment.</param>
 /// <param name="Rows">The rows of its leaves, in order.</param>
 /// <param name="Anchor">The transaction that anchors it.</param>
-public sealed record ClosedBatch(string Custodian, long Sequence, byte[] Root, string SegmentCid, IReadOnlyList<long> Rows, ChainCommand Anchor);
+public sealed record ClosedBatch(
+    string Custodian, long Sequence, byte[] Root, string SegmentCid, IReadOnlyList<long> Rows, ChainCommand Anchor);
 
 /// <summary>A closed batch whose anchor was reverted.</summary>
 /// <param name="Batch">Its row.</param>
@@ -52,7 +53,8 @@ public sealed record ClosedBatch(string Custodian, long Sequence, byte[] Root, s
 /// <param name="SegmentCid">CID of its segment.</param>
 /// <param name="Entry">Its outbox entry.</param>
 /// <param name="IsBusy">Whether other anchors of this custodian are queued, sent or not deep enough yet.</param>
-public sealed record FailedBatch(long Batch, string Custodian, string ActorId, long Sequence, byte[] Root, string SegmentCid, long Entry, bool IsBusy);
+public sealed record FailedBatch(
+    long Batch, string Custodian, string ActorId, long Sequence, byte[] Root, string SegmentCid, long Entry, bool IsBusy);
 
 /// <summary>A failed batch under the number that the chain expects; leaves and root stay.</summary>
 /// <param name="Batch">Its row.</param>

@@ -35,7 +35,8 @@ internal sealed partial class AnchorWorker(
     /// <summary>One round over all custodians. What fails is tried again in the next.</summary>
     public async Task RunOnceAsync(CancellationToken cancellation)
     {
-        var failed = (await journal.FailedBatchesAsync(cancellation)).GroupBy(b => b.Custodian).ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
+        var failed = (await journal.FailedBatchesAsync(cancellation)).GroupBy(b => b.Custodian)
+            .ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
         foreach (var custodian in await journal.WaitingAsync(options.AnchorBatchSize, cancellation))
         {
             // Behind a reverted anchor every other would be reverted too.
@@ -56,7 +57,8 @@ internal sealed partial class AnchorWorker(
             var sequence = await journal.NextSequenceAsync(custodian.Custodian, cancellation);
             var (cid, anchor) = await StoreAsync(custodian.Custodian, custodian.ActorId, sequence, leaves, cancellation);
             var root = Root(leaves);
-            if (!await journal.CloseBatchAsync(new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], anchor), cancellation)) return;
+            var batch = new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], anchor);
+            if (!await journal.CloseBatchAsync(batch, cancellation)) return;
         }
     }
 
@@ -67,7 +69,8 @@ internal sealed partial class AnchorWorker(
         var next = await chain.NextSequenceAsync(actor, cancellation);
         foreach (var batch in batches)
         {
-            if (batch.Sequence < next && await chain.RootAsync(actor, batch.Sequence, cancellation) is { } root && root.AsSpan().SequenceEqual(batch.Root))
+            var there = batch.Sequence < next ? await chain.RootAsync(actor, batch.Sequence, cancellation) : null;
+            if (there is not null && there.AsSpan().SequenceEqual(batch.Root))
             {
                 moved.Add(new MovedBatch(batch.Batch, batch.Sequence, batch.SegmentCid, batch.Entry, null));
                 continue;
@@ -93,12 +96,15 @@ internal sealed partial class AnchorWorker(
     {
         if (_repairs.TryGetValue(custodian, out var last) && time.GetElapsedTime(last.At) < last.Wait) return false;
         var isRecent = last.Wait > TimeSpan.Zero && time.GetElapsedTime(last.At) < LongestWait * 2;
-        _repairs[custodian] = (time.GetTimestamp(), isRecent ? TimeSpan.FromTicks(Math.Min(last.Wait.Ticks * 2, LongestWait.Ticks)) : FirstWait);
+        var wait = isRecent ? TimeSpan.FromTicks(Math.Min(last.Wait.Ticks * 2, LongestWait.Ticks)) : FirstWait;
+        _repairs[custodian] = (time.GetTimestamp(), wait);
         return true;
     }
 
     private static byte[] Root(IReadOnlyList<PendingLeaf> leaves) => MerkleTree.Root([.. leaves.Select(l => l.Leaf.Hash)]);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} anchors of {Custodian} were reverted; they are sent again from number {Sequence} on")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Count} anchors of {Custodian} were reverted; they are sent again from number {Sequence} on")]
     private partial void LogRepaired(string custodian, int count, long sequence);
 }

@@ -23,7 +23,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
     private Child? _child;
     private Task _supervision = Task.CompletedTask;
 
-    private AnvilNode(LedgerOptions options, string folder, int port, ILogger log) => (_options, _folder, _port, _log) = (options, folder, port, log);
+    private AnvilNode(LedgerOptions options, string folder, int port, ILogger log) =>
+        (_options, _folder, _port, _log) = (options, folder, port, log);
 
     /// <summary>Its JSON-RPC URL.</summary>
     public string Url => $"http://127.0.0.1:{_port}";
@@ -89,7 +90,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
         var binary = Binary(_options);
         await EndLeftOverAsync(cancellation);
         // Asked first: a stranger on the port would answer in our child's place.
-        if (!IsFree(_port)) throw new LedgerStartException($"port {_port} of 127.0.0.1 is in use: end what uses it, or set Ledger:AnvilPort");
+        if (!IsFree(_port)) throw new LedgerStartException(
+            $"port {_port} of 127.0.0.1 is in use: end what uses it, or set Ledger:AnvilPort");
         for (var isSecond = false; ; isSecond = true)
         {
             var child = Child.Start(binary, Arguments(), _folder);
@@ -128,7 +130,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
     ];
 
     // What anvil 1.7 says: invalid value '...' for '--state <PATH>': failed to parse json file.
-    private static bool IsAboutState(string errors) => errors.Contains("--state", StringComparison.Ordinal) || errors.Contains("load state", StringComparison.OrdinalIgnoreCase);
+    private static bool IsAboutState(string errors) =>
+        errors.Contains("--state", StringComparison.Ordinal) || errors.Contains("load state", StringComparison.OrdinalIgnoreCase);
 
     private static string Binary(LedgerOptions options)
     {
@@ -146,8 +149,10 @@ public sealed partial class AnvilNode : IAsyncDisposable
                 if (File.Exists(path)) return path;
             }
         }
-        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "anvil")).FirstOrDefault(File.Exists);
-        return found ?? throw new LedgerStartException("anvil is not there: run 'npm ci' in contracts/, set Ledger:AnvilPath, or set Ledger:RpcUrl to a node");
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "anvil"))
+            .FirstOrDefault(File.Exists);
+        return found ?? throw new LedgerStartException(
+            "anvil is not there: run 'npm ci' in contracts/, set Ledger:AnvilPath, or set Ledger:RpcUrl to a node");
     }
 
     private async Task EndLeftOverAsync(CancellationToken cancellation)
@@ -239,7 +244,13 @@ public sealed partial class AnvilNode : IAsyncDisposable
 
         public static Child Start(string binary, string[] arguments, string folder)
         {
-            var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+            var start =
+                new ProcessStartInfo("/bin/sh")
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
             foreach (var argument in (string[])["-c", Watch, "pmr-chain", binary, .. arguments]) start.ArgumentList.Add(argument);
             // anvil keeps caches under HOME; all that is ours stays in the data folder.
             start.Environment["HOME"] = folder;

@@ -1,3 +1,4 @@
+using Nethereum.ABI.FunctionEncoding.Attributes;
 using Nethereum.Contracts;
 
 namespace PmrGateway.LedgerAdapter;
@@ -7,10 +8,12 @@ internal static class ContractErrors
 {
     // Ids and keys are random and commitments salted, so "exists" is always our own; and an intent's nonce is used by that intent alone.
     private static readonly Type[] Done =
-        [typeof(ActorExistsError), typeof(PatientExistsError), typeof(GrantExistsError), typeof(GrantNotActiveError), typeof(NonceUsedError)];
+    [
+        typeof(ActorExistsError), typeof(PatientExistsError), typeof(GrantExistsError), typeof(GrantNotActiveError), typeof(NonceUsedError),
+    ];
 
     private static readonly Dictionary<string, (string Name, bool IsDone)> Known = typeof(ContractErrors).Assembly.GetTypes()
-        .Where(t => t.Namespace == typeof(ContractErrors).Namespace && typeof(Nethereum.ABI.FunctionEncoding.Attributes.IErrorDTO).IsAssignableFrom(t))
+        .Where(t => t.Namespace == typeof(ContractErrors).Namespace && typeof(IErrorDTO).IsAssignableFrom(t))
         .Select(t => (Abi: ABITypedRegistry.GetError(t), IsDone: Done.Contains(t)))
         .ToDictionary(e => "0x" + e.Abi.Sha3Signature, e => (e.Abi.Name, e.IsDone));
 

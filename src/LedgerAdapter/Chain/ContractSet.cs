@@ -29,7 +29,8 @@ public sealed class ContractSet
     {
         _deployer = deployer;
         string[] names = [Actors, Consents, Anchors];
-        Addresses = names.Select((name, nonce) => (name, EthereumAccount.ContractAddress(deployer, nonce))).ToDictionary(a => a.name, a => a.Item2);
+        Addresses = names.Select((name, nonce) => (name, EthereumAccount.ContractAddress(deployer, nonce)))
+            .ToDictionary(a => a.name, a => a.Item2);
     }
 
     private ContractSet(byte[] deployer, Dictionary<string, byte[]> addresses) => (_deployer, Addresses) = (deployer, addresses);

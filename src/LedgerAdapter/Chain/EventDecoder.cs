@@ -4,7 +4,10 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
 
-/// <summary>Logs of our contracts as events. By Nethereum's DTOs, at some 30 us each: a block has hundreds at most, and a whole chain is read once.</summary>
+/// <summary>
+/// Logs of our contracts as events. By Nethereum's DTOs, at some 30 us each: a block has hundreds at most, and a whole chain is read
+/// once.
+/// </summary>
 internal static class EventDecoder
 {
     private static readonly Dictionary<string, Func<FilterLog, ChainEvent>> Decoders = new(StringComparer.OrdinalIgnoreCase)
@@ -15,17 +18,22 @@ internal static class EventDecoder
             new ActorRegisteredEvent(b, t, Hex(e.Id), ActorKind.Practitioner, Hex(e.Hospital))),
         [Topic<InsurerRegisteredEventDTO>()] = log => On<InsurerRegisteredEventDTO>(log, (e, b, t) =>
             new ActorRegisteredEvent(b, t, Hex(e.Id), ActorKind.Insurer, null)),
-        [Topic<ActorStatusChangedEventDTO>()] = log => On<ActorStatusChangedEventDTO>(log, (e, b, t) => new ActorStatusEvent(b, t, Hex(e.Id), e.Status == 1)),
-        [Topic<ClientBoundEventDTO>()] = log => On<ClientBoundEventDTO>(log, (e, b, t) => new ClientBindingEvent(b, t, Hex(e.Client), Hex(e.Id))),
-        [Topic<ClientUnboundEventDTO>()] = log => On<ClientUnboundEventDTO>(log, (e, b, t) => new ClientBindingEvent(b, t, Hex(e.Client), null)),
+        [Topic<ActorStatusChangedEventDTO>()] = log =>
+            On<ActorStatusChangedEventDTO>(log, (e, b, t) => new ActorStatusEvent(b, t, Hex(e.Id), e.Status == 1)),
+        [Topic<ClientBoundEventDTO>()] = log =>
+            On<ClientBoundEventDTO>(log, (e, b, t) => new ClientBindingEvent(b, t, Hex(e.Client), Hex(e.Id))),
+        [Topic<ClientUnboundEventDTO>()] = log =>
+            On<ClientUnboundEventDTO>(log, (e, b, t) => new ClientBindingEvent(b, t, Hex(e.Client), null)),
         [Topic<PatientRegisteredEventDTO>()] = log => On<PatientRegisteredEventDTO>(log, (e, b, t) =>
             new PatientRegisteredEvent(b, t, Hex(e.Patient), Address(e.Controller), Hex(e.Custodian))),
         [Topic<ControllerChangedEventDTO>()] = log => On<ControllerChangedEventDTO>(log, (e, b, t) =>
             new ControllerChangedEvent(b, t, Hex(e.Patient), Address(e.To))),
         [Topic<ConsentGrantedEventDTO>()] = log => On<ConsentGrantedEventDTO>(log, (e, b, t) =>
             new ConsentGrantedEvent(b, t, Hex(e.Patient), Hex(e.Commitment), e.NotBefore, e.NotAfter, e.Epoch)),
-        [Topic<ConsentRevokedEventDTO>()] = log => On<ConsentRevokedEventDTO>(log, (e, b, t) => new ConsentRevokedEvent(b, t, Hex(e.Patient), Hex(e.Commitment))),
-        [Topic<AllConsentsRevokedEventDTO>()] = log => On<AllConsentsRevokedEventDTO>(log, (e, b, t) => new AllConsentsRevokedEvent(b, t, Hex(e.Patient), e.Epoch)),
+        [Topic<ConsentRevokedEventDTO>()] = log =>
+            On<ConsentRevokedEventDTO>(log, (e, b, t) => new ConsentRevokedEvent(b, t, Hex(e.Patient), Hex(e.Commitment))),
+        [Topic<AllConsentsRevokedEventDTO>()] = log =>
+            On<AllConsentsRevokedEventDTO>(log, (e, b, t) => new AllConsentsRevokedEvent(b, t, Hex(e.Patient), e.Epoch)),
         [Topic<BatchAnchoredEventDTO>()] = log => On<BatchAnchoredEventDTO>(log, (e, b, t) =>
             new BatchAnchoredEvent(b, t, Hex(e.Custodian), (long)e.Sequence, Hex(e.Root))),
     };

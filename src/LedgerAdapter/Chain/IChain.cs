@@ -52,7 +52,8 @@ public interface IChain
     Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation);
 
     /// <summary>Whether the contract finds a leaf under a batch's root.</summary>
-    Task<bool> VerifyAsync(byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation);
+    Task<bool> VerifyAsync(
+        byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation);
 }
 
 /// <summary>What the adapter needs of a block.</summary>

@@ -34,7 +34,8 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         async eth => Header(await eth.Blocks.GetBlockWithTransactionsHashesByNumber.SendRequestAsync(Block(number))), cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation) => AskAsync<IReadOnlyList<ChainEvent>>(
+    public Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation) =>
+        AskAsync<IReadOnlyList<ChainEvent>>(
         async eth =>
         {
             var filter = new NewFilterInput { FromBlock = Block(from), ToBlock = Block(to), Address = _addresses };
@@ -48,11 +49,16 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
 
     /// <inheritdoc/>
     public Task<long> NonceAsync(byte[] account, CancellationToken cancellation) => AskAsync(
-        async eth => (long)(await eth.Transactions.GetTransactionCount.SendRequestAsync(EthereumAccount.Text(account), BlockParameter.CreateLatest())).Value,
+        async eth =>
+        {
+            var address = EthereumAccount.Text(account);
+            return (long)(await eth.Transactions.GetTransactionCount.SendRequestAsync(address, BlockParameter.CreateLatest())).Value;
+        },
         cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) => AskAsync<IReadOnlyList<ChainReceipt?>>(
+    public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
+        AskAsync<IReadOnlyList<ChainReceipt?>>(
         async (eth, connection) =>
         {
             var receipts = new List<ChainReceipt?>(hashes.Count);
@@ -65,7 +71,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
                 foreach (var item in items)
                 {
                     if (item.HasError) throw Refusal("eth_getTransactionReceipt", item.RpcError);
-                    receipts.Add(item.Response is { BlockNumber: { } block } r ? new ChainReceipt((long)block.Value, r.Status?.Value.IsZero == true) : null);
+                    receipts.Add(Receipt(item.Response));
                 }
             }
             return receipts;
@@ -73,7 +79,8 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation) => AskAsync<IReadOnlyList<SubmitResult>>(
+    public Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation) =>
+        AskAsync<IReadOnlyList<SubmitResult>>(
         async (eth, connection) =>
         {
             var results = new List<SubmitResult>(transactions.Count);
@@ -81,8 +88,9 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
             while (results.Count < transactions.Count)
             {
                 var (items, bytes) = (new List<RpcRequestResponseBatchItem<EthSendRawTransaction, string>>(), 0);
-                for (var i = results.Count; i < transactions.Count && items.Count < BatchCount && (bytes == 0 || bytes + transactions[i].Length <= BatchBytes); i++)
+                for (var i = results.Count; i < transactions.Count && items.Count < BatchCount; i++)
                 {
+                    if (bytes > 0 && bytes + transactions[i].Length > BatchBytes) break;
                     items.Add(new(handler, handler.BuildRequest(EthereumAccount.Text(transactions[i]), RpcConnection.NextId())));
                     bytes += transactions[i].Length;
                 }
@@ -127,13 +135,15 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     /// <inheritdoc/>
     public async Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation)
     {
-        var answer = await CallAsync(ContractSet.Anchors, new BatchOfFunction(custodian, (ulong)sequence), BlockParameter.CreateLatest(), cancellation);
+        var answer = await CallAsync(
+            ContractSet.Anchors, new BatchOfFunction(custodian, (ulong)sequence), BlockParameter.CreateLatest(), cancellation);
         var batch = Decode(() => new FunctionCallDecoder().DecodeFunctionOutput<BatchOfOutput>(answer)).Value;
         return batch.LeafCount == 0 ? null : batch.Root;
     }
 
     /// <inheritdoc/>
-    public async Task<bool> VerifyAsync(byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation)
+    public async Task<bool> VerifyAsync(
+        byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation)
     {
         var function = new VerifyFunction(custodian, (ulong)sequence, leaf, index, [.. path]);
         var answer = await CallAsync(ContractSet.Anchors, function, BlockParameter.CreateLatest(), cancellation);
@@ -146,6 +156,9 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         ? null
         : new BlockHeader((long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0);
 
+    private static ChainReceipt? Receipt(TransactionReceipt? receipt) =>
+        receipt is { BlockNumber: { } block } ? new ChainReceipt((long)block.Value, receipt.Status?.Value.IsZero == true) : null;
+
     private static SubmitResult Result(string text) => RpcException.Classify(text) switch
     {
         RpcErrorKind.AlreadyKnown => new SubmitResult(SubmitOutcome.Accepted),
@@ -155,9 +168,11 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         _ => new SubmitResult(SubmitOutcome.Refused, text),
     };
 
-    private static Exception Refusal(string method, RpcError error) => new RpcException(method, error.Code, error.Message ?? "", error.Data as string ?? "");
+    private static Exception Refusal(string method, RpcError error) =>
+        new RpcException(method, error.Code, error.Message ?? "", error.Data as string ?? "");
 
-    private static Task SendBatchAsync<THandler, TResponse>(RpcConnection connection, IEnumerable<RpcRequestResponseBatchItem<THandler, TResponse>> items)
+    private static Task SendBatchAsync<THandler, TResponse>(
+        RpcConnection connection, IEnumerable<RpcRequestResponseBatchItem<THandler, TResponse>> items)
         where THandler : IRpcRequestHandler<TResponse>
     {
         var batch = new RpcRequestResponseBatch { AcceptPartiallySuccessful = true };
@@ -209,7 +224,8 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
             _isChainKnown = false;
             throw;
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or InvalidCastException or NullReferenceException or Newtonsoft.Json.JsonException)
+        catch (Exception e) when (
+            e is FormatException or ArgumentException or InvalidCastException or NullReferenceException or Newtonsoft.Json.JsonException)
         {
             // What Nethereum makes of an answer that is JSON-RPC but not what was asked for.
             throw new RpcUnavailableException($"the Ethereum node at {http.BaseAddress} answers what no node does", e);

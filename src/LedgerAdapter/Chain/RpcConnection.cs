@@ -18,7 +18,8 @@ internal sealed class RpcConnection(HttpClient http, CancellationToken cancellat
     /// <summary>What is read of one answer, at most.</summary>
     public const int MaxAnswer = 16 << 20;
 
-    private static readonly JsonSerializer Json = JsonSerializer.Create(DefaultJsonSerializerSettingsFactory.BuildDefaultJsonSerializerSettings());
+    private static readonly JsonSerializer Json = JsonSerializer.Create(
+        DefaultJsonSerializerSettingsFactory.BuildDefaultJsonSerializerSettings());
     private static long _lastId;
 
     /// <summary>An id that no other request of this process has.</summary>
@@ -31,7 +32,9 @@ internal sealed class RpcConnection(HttpClient http, CancellationToken cancellat
         rpcRequestMessage.Id = id;
         var answer = await PostAsync<RpcResponseMessage>(rpcRequestMessage, rpcRequestMessage.Method);
         if (answer.Error is { } error) throw Refusal(rpcRequestMessage.Method, error);
-        return IdOf(answer) == id ? answer : throw new RpcUnavailableException($"the node answered another call than {rpcRequestMessage.Method}");
+        return IdOf(answer) == id
+            ? answer
+            : throw new RpcUnavailableException($"the node answered another call than {rpcRequestMessage.Method}");
     }
 
     /// <inheritdoc/>
@@ -45,7 +48,8 @@ internal sealed class RpcConnection(HttpClient http, CancellationToken cancellat
     }
 
     /// <summary>A node's refusal as ours.</summary>
-    public static RpcException Refusal(string method, NethereumError error) => new(method, error.Code, error.Message ?? "", error.Data as string ?? "");
+    public static RpcException Refusal(string method, NethereumError error) =>
+        new(method, error.Code, error.Message ?? "", error.Data as string ?? "");
 
     private static long IdOf(RpcResponseMessage answer) => answer.Id is long or int ? Convert.ToInt64(answer.Id, null) : -1;
 
@@ -62,11 +66,13 @@ internal sealed class RpcConnection(HttpClient http, CancellationToken cancellat
             using var read = new JsonTextReader(new StreamReader(await ReadAsync(response, method), Encoding.UTF8));
             return Json.Deserialize<T>(read) ?? throw new RpcUnavailableException($"the node answered {method} with nothing");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException || IsTimeout(e))
         {
             throw new RpcUnavailableException($"the Ethereum node at {http.BaseAddress} cannot be reached ({method})", e);
         }
     }
+
+    private bool IsTimeout(Exception e) => e is OperationCanceledException && !cancellation.IsCancellationRequested;
 
     private async Task<MemoryStream> ReadAsync(HttpResponseMessage response, string method)
     {

@@ -4,7 +4,9 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
 
-/// <summary>Every transaction that the gateway sends, with its key, its rank and what it must follow: the one place where these are named.</summary>
+/// <summary>
+/// Every transaction that the gateway sends, with its key, its rank and what it must follow: the one place where these are named.
+/// </summary>
 public static class ChainCommands
 {
     /// <summary>Key of an actor's registration.</summary>
@@ -39,7 +41,8 @@ public static class ChainCommands
     /// <param name="registrationNumberHash">Salted hash of its registration number.</param>
     /// <param name="hospital">The hospital's resource.</param>
     /// <param name="hospitalId">The hospital's on-chain id.</param>
-    public static ChainCommand RegisterPractitioner(string reference, byte[] id, byte[] registrationNumberHash, string hospital, byte[] hospitalId) =>
+    public static ChainCommand RegisterPractitioner(
+        string reference, byte[] id, byte[] registrationNumberHash, string hospital, byte[] hospitalId) =>
         Register(reference, new RegisterPractitionerFunction(id, registrationNumberHash, hospitalId).GetCallData(), ActorKey(hospital));
 
     /// <summary>Suspends or reinstates an actor.</summary>
@@ -71,7 +74,8 @@ public static class ChainCommands
     /// <param name="controller">Address of who controls the record.</param>
     /// <param name="custodian">The hospital's resource.</param>
     /// <param name="custodianId">The hospital's on-chain id.</param>
-    public static ChainCommand RegisterPatient(string patientId, byte[] key, byte[] controller, string custodian, byte[] custodianId) => new(
+    public static ChainCommand RegisterPatient(
+        string patientId, byte[] key, byte[] controller, string custodian, byte[] custodianId) => new(
         PatientKey(patientId),
         ContractSet.Consents,
         "registerPatient",
@@ -126,7 +130,8 @@ public static class ChainCommands
     /// <param name="root">Root of its tree.</param>
     /// <param name="leafCount">Number of its leaves.</param>
     /// <param name="sealedCid">The segment's CID, sealed.</param>
-    internal static ChainCommand Anchor(string custodian, byte[] actorId, long sequence, byte[] root, int leafCount, byte[] sealedCid) => new(
+    internal static ChainCommand Anchor(
+        string custodian, byte[] actorId, long sequence, byte[] root, int leafCount, byte[] sealedCid) => new(
         // By root: a batch may get another number, its root stays.
         $"anchor {custodian} {Convert.ToHexStringLower(root)}",
         ContractSet.Anchors,
@@ -140,7 +145,8 @@ public static class ChainCommands
         new(DeployKey(contract), "", contract, creationCode, OutboxPriority.Foundation);
 
     /// <summary>Uses up a nonce that nothing of ours holds any more, so that those above it can be mined.</summary>
-    internal static ChainCommand Fill(long nonce) => new($"fill {nonce} {ResourceId.New()}", ContractSet.Self, "fill", [], OutboxPriority.Foundation);
+    internal static ChainCommand Fill(long nonce) =>
+        new($"fill {nonce} {ResourceId.New()}", ContractSet.Self, "fill", [], OutboxPriority.Foundation);
 
     private static ChainCommand Register(string reference, byte[] call, string? after = null) =>
         new(ActorKey(reference), ContractSet.Actors, "register", call, OutboxPriority.Registration, after);

@@ -12,7 +12,9 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
     internal static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(15);
     private long _lookedAt = time.GetTimestamp();
 
-    /// <summary>Where an entry stands whose transaction was reverted: failed with the reason, or done where the chain has what it wanted.</summary>
+    /// <summary>
+    /// Where an entry stands whose transaction was reverted: failed with the reason, or done where the chain has what it wanted.
+    /// </summary>
     public async Task<OutboxChange> RevertedAsync(OutboxEntry entry, string hash, long block, CancellationToken cancellation)
     {
         var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
@@ -39,6 +41,8 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
         LogHealed(changes.Count);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "What reverted {Count} outbox entries is gone; they are sent again, or the chain has what they wanted")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "What reverted {Count} outbox entries is gone; they are sent again, or the chain has what they wanted")]
     private partial void LogHealed(int count);
 }

@@ -2,11 +2,15 @@ using System.Numerics;
 
 namespace PmrGateway.LedgerAdapter;
 
-/// <summary>What a transaction offers for its gas. Set here because Nethereum's defaults offer 2 gwei on a chain without fees, where we have no ether.</summary>
+/// <summary>
+/// What a transaction offers for its gas. Set here because Nethereum's defaults offer 2 gwei on a chain without fees, where we have no
+/// ether.
+/// </summary>
 internal static class FeePolicy
 {
     /// <summary>
-    /// Gas of a call: the dearest of ours uses a third. A block is filled by what is used, not by what is allowed, so the margin costs no room.
+    /// Gas of a call: the dearest of ours uses a third. A block is filled by what is used, not by what is allowed, so the margin costs no
+    /// room.
     /// </summary>
     public const long CallGas = 600_000;
 

@@ -45,7 +45,9 @@ public interface ILedgerJournal
     /// <summary>Records where entries stand now.</summary>
     Task ChangeAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellation);
 
-    /// <summary>The chain has lost every transaction from this nonce on: those mined before count as sent again. Returns how many.</summary>
+    /// <summary>
+    /// The chain has lost every transaction from this nonce on: those mined before count as sent again. Returns how many.
+    /// </summary>
     Task<int> SetLostAsync(long fromNonce, CancellationToken cancellation);
 
     /// <summary>How far the consent view has come.</summary>
@@ -81,7 +83,10 @@ public interface ILedgerJournal
     /// <summary>The leaves of a batch in order.</summary>
     Task<IReadOnlyList<PendingLeaf>> BatchLeavesAsync(long batch, CancellationToken cancellation);
 
-    /// <summary>Gives failed batches new numbers and queues their anchors again, or marks them as confirmed. The numbers of two of them may change places.</summary>
+    /// <summary>
+    /// Gives failed batches new numbers and queues their anchors again, or marks them as confirmed. The numbers of two of them may change
+    /// places.
+    /// </summary>
     Task MoveBatchesAsync(IReadOnlyList<MovedBatch> batches, CancellationToken cancellation);
 }
 

@@ -21,7 +21,9 @@ internal static class OutboxOrder
         }
     }
 
-    /// <summary>The nonces from the chain's count on that no entry of ours holds, in order: gaps first, then those above the last.</summary>
+    /// <summary>
+    /// The nonces from the chain's count on that no entry of ours holds, in order: gaps first, then those above the last.
+    /// </summary>
     /// <param name="used">The chain's count of our transactions.</param>
     /// <param name="held">The nonces that entries hold from there on, ascending.</param>
     public static IEnumerable<long> FreeNonces(long used, IReadOnlyList<long> held)
@@ -36,5 +38,6 @@ internal static class OutboxOrder
     }
 
     /// <summary>How many nonces below the last held one nobody holds: until these are used, nothing above them is mined.</summary>
-    public static int Gaps(long used, IReadOnlyList<long> held) => held.Count == 0 ? 0 : (int)Math.Min(int.MaxValue, held[^1] + 1 - used - held.Count);
+    public static int Gaps(long used, IReadOnlyList<long> held) =>
+        held.Count == 0 ? 0 : (int)Math.Min(int.MaxValue, held[^1] + 1 - used - held.Count);
 }

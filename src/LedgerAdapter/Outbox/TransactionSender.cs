@@ -19,7 +19,9 @@ internal sealed partial class TransactionSender(
     /// <summary>Transactions that wait to be mined, at most: two blocks of the development chain.</summary>
     internal const int InFlight = 1000;
 
-    /// <summary>Blocks beyond the confirmations for which a used nonce may be without a receipt of ours before it counts as another sender's.</summary>
+    /// <summary>
+    /// Blocks beyond the confirmations for which a used nonce may be without a receipt of ours before it counts as another sender's.
+    /// </summary>
     internal const int ForeignAfter = 10;
 
     private const int SettleAtOnce = 2000;
@@ -57,8 +59,9 @@ internal sealed partial class TransactionSender(
             LogLost(lost, used);
             _given.Clear();
         }
-        if ((head.Hash, used) != _seen || lost > 0) await SettleAsync(head, used, cancellation);
-        if ((head.Hash, used) != _seen || lost > 0 || time.GetElapsedTime(_lookedAt) >= SendAgainAfter) await SendAgainAsync(head, used, cancellation);
+        var isNews = (head.Hash, used) != _seen || lost > 0;
+        if (isNews) await SettleAsync(head, used, cancellation);
+        if (isNews || time.GetElapsedTime(_lookedAt) >= SendAgainAfter) await SendAgainAsync(head, used, cancellation);
         _seen = (head.Hash, used);
         // Behind one that the node does not take, nothing would be mined.
         if (Problem is null or { Trouble: SenderTrouble.Stuck }) await SendQueuedAsync(head, used, cancellation);
@@ -75,23 +78,26 @@ internal sealed partial class TransactionSender(
     // (1) What is mined, what is deep enough, what has vanished.
     private async Task SettleAsync(BlockHeader head, long used, CancellationToken cancellation)
     {
-        var mined = (await journal.EntriesAsync(OutboxStatus.Mined, SettleAtOnce, cancellation)).Where(e => head.Number - e.Block >= options.Confirmations);
+        var mined = (await journal.EntriesAsync(OutboxStatus.Mined, SettleAtOnce, cancellation))
+            .Where(e => head.Number - e.Block >= options.Confirmations);
         var sent = (await journal.EntriesAsync(OutboxStatus.Sent, SettleAtOnce, cancellation)).Where(e => e.Nonce < used);
         var entries = mined.Concat(sent).ToList();
         if (entries.Count == 0) return;
         var hashes = entries.SelectMany(e => e.Transactions).Select(t => t.Hash).ToList();
-        var receipts = hashes.Zip(await chain.ReceiptsAsync(hashes, cancellation)).ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
+        var receipts = hashes.Zip(await chain.ReceiptsAsync(hashes, cancellation))
+            .ToDictionary(r => r.First, r => r.Second, StringComparer.Ordinal);
         var changes = new List<OutboxChange>();
         foreach (var entry in entries)
         {
-            if (Mined(entry, receipts) is { } found) changes.AddRange(await MinedAsync(entry, found.Hash, found.Receipt, head, cancellation));
-            else changes.AddRange(Vanished(entry, head));
+            changes.AddRange(Mined(entry, receipts) is { } found
+                ? await MinedAsync(entry, found.Hash, found.Receipt, head, cancellation)
+                : Vanished(entry, head));
         }
         if (changes.Count > 0) await journal.ChangeAsync(changes, cancellation);
         Tell(entries, changes);
     }
 
-    // Any version of a transaction may be the one that was mined. One reverted under an earlier nonce was dealt with when that happened.
+    // Any version of a transaction may be the one that was mined; one that had its effect counts before one that was reverted.
     private static (string Hash, ChainReceipt Receipt)? Mined(OutboxEntry entry, Dictionary<string, ChainReceipt?> receipts)
     {
         (string, ChainReceipt)? reverted = null;
@@ -99,17 +105,20 @@ internal sealed partial class TransactionSender(
         {
             if (receipts[transaction.Hash] is not { } receipt) continue;
             if (!receipt.IsReverted) return (transaction.Hash, receipt);
-            if (transaction.Nonce == entry.Nonce) reverted = (transaction.Hash, receipt);
+            reverted = (transaction.Hash, receipt);
         }
         return reverted;
     }
 
-    private async Task<OutboxChange[]> MinedAsync(OutboxEntry entry, string hash, ChainReceipt receipt, BlockHeader head, CancellationToken cancellation)
+    private async Task<OutboxChange[]> MinedAsync(
+        OutboxEntry entry, string hash, ChainReceipt receipt, BlockHeader head, CancellationToken cancellation)
     {
         _foreign.Remove(entry.Id);
         _given.Remove(entry.Id);
         if (head.Number - receipt.Block < options.Confirmations)
-            return entry.Status == OutboxStatus.Mined && entry.Block == receipt.Block ? [] : [new OutboxChange(entry.Id, OutboxStatus.Mined, hash, receipt.Block)];
+            return entry.Status == OutboxStatus.Mined && entry.Block == receipt.Block
+                ? []
+                : [new OutboxChange(entry.Id, OutboxStatus.Mined, hash, receipt.Block)];
         if (!receipt.IsReverted) return [new OutboxChange(entry.Id, OutboxStatus.Confirmed, hash, receipt.Block)];
         return [await _failed.RevertedAsync(entry, hash, receipt.Block, cancellation)];
     }
@@ -142,7 +151,8 @@ internal sealed partial class TransactionSender(
     private async Task SendAgainAsync(BlockHeader head, long used, CancellationToken cancellation)
     {
         _lookedAt = time.GetTimestamp();
-        var waiting = (await journal.EntriesAsync(OutboxStatus.Sent, SettleAtOnce, cancellation)).Where(e => e.Nonce >= used).Take(InFlight).ToList();
+        var sent = await journal.EntriesAsync(OutboxStatus.Sent, SettleAtOnce, cancellation);
+        var waiting = sent.Where(e => e.Nonce >= used).Take(InFlight).ToList();
         foreach (var gone in _foreign.Keys.Intersect(waiting.Select(e => e.Id)).ToList()) _foreign.Remove(gone);
         var due = waiting.Where(e => !_given.TryGetValue(e.Id, out var at) || time.GetElapsedTime(at) >= SendAgainAfter).ToList();
         var dear = due.Where(e => e.Transactions[^1].MaxFee < head.BaseFee).ToList();
@@ -166,17 +176,21 @@ internal sealed partial class TransactionSender(
         if (gaps > 0)
         {
             LogGap(gaps, used);
-            await journal.EnqueueAsync([.. OutboxOrder.FreeNonces(used, held).Take(Math.Min(gaps, room)).Select(ChainCommands.Fill)], cancellation);
+            var fillers = OutboxOrder.FreeNonces(used, held).Take(Math.Min(gaps, room)).Select(ChainCommands.Fill);
+            await journal.EnqueueAsync([.. fillers], cancellation);
         }
-        var oldest = room / 8;
-        var first = OutboxOrder.Arrange(await journal.QueuedAsync(room - oldest, oldestFirst: false, cancellation)).Take(room - oldest).ToList();
-        if (first.Count == 0) return;
-        var rest = oldest == 0 ? [] : OutboxOrder.Arrange(await journal.QueuedAsync(oldest, oldestFirst: true, cancellation));
-        var next = OutboxOrder.Arrange(first.Concat(rest).DistinctBy(e => e.Id)).Take(room);
+        var best = OutboxOrder.Arrange(await journal.QueuedAsync(room, oldestFirst: false, cancellation));
+        if (best.Count == 0) return;
+        var share = room / 8;
+        // Where all of them find room, the oldest are among them.
+        var oldest = best.Count < room ? [] : await journal.QueuedAsync(share, oldestFirst: true, cancellation);
+        var wanted = best.Take(room - share).Concat(OutboxOrder.Arrange(oldest)).Concat(best.Skip(room - share)).DistinctBy(e => e.Id);
+        var next = OutboxOrder.Arrange(wanted).Take(room);
         await GiveAsync(head, await SignAsync(next.Zip(OutboxOrder.FreeNonces(used, held)), head, cancellation), cancellation);
     }
 
-    private async Task<IReadOnlyList<SignedTransaction>> SignAsync(IEnumerable<(OutboxEntry Entry, long Nonce)> entries, BlockHeader head, CancellationToken cancellation)
+    private async Task<IReadOnlyList<SignedTransaction>> SignAsync(
+        IEnumerable<(OutboxEntry Entry, long Nonce)> entries, BlockHeader head, CancellationToken cancellation)
     {
         var signed = entries.Select(e => Sign(e.Entry, e.Nonce, head)).ToList();
         if (signed.Count > 0) await journal.RecordSignedAsync(signed, cancellation);
@@ -214,7 +228,8 @@ internal sealed partial class TransactionSender(
             if (result.Outcome == SubmitOutcome.Underpriced && !head.BaseFee.IsZero) underpriced.Add(transaction.Entry);
             else refusal ??= result;
         }
-        if (refusal is { } refused) Report(refused.Outcome == SubmitOutcome.InsufficientFunds ? SenderTrouble.Unfunded : SenderTrouble.Refused, refused.Text);
+        if (refusal is { Outcome: SubmitOutcome.InsufficientFunds } unfunded) Report(SenderTrouble.Unfunded, unfunded.Text);
+        else if (refusal is { } refused) Report(SenderTrouble.Refused, refused.Text);
         else if (Problem is not { Trouble: SenderTrouble.Stuck }) Cleared();
         if (underpriced.Count > 0) await RaiseAsync(head, underpriced, cancellation);
     }
@@ -242,16 +257,23 @@ internal sealed partial class TransactionSender(
         LogCleared();
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The chain has lost {Count} transactions (its nonce is {Nonce}); they are sent again")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The chain has lost {Count} transactions (its nonce is {Nonce}); they are sent again")]
     private partial void LogLost(int count, long nonce);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The nonces of {Count} outbox entries were used by another sender of our key, or the database is older than the chain: they are signed anew (the first is '{Key}')")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "The nonces of {Count} outbox entries were used by another sender of our key, or the database is older than the " +
+            "chain: they are signed anew (the first is '{Key}')")]
     private partial void LogForeign(int count, string key);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Count} outbox entries were reverted; the first is '{Key}': {Error}")]
     private partial void LogReverted(int count, string key, string? error);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} nonces from {Nonce} on are held by nothing; they are used up so that those above them can be mined")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Count} nonces from {Nonce} on are held by nothing; they are used up so that those above them can be mined")]
     private partial void LogGap(int count, long nonce);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Transactions do not get onto the chain ({Trouble}): {Text}")]

@@ -33,7 +33,9 @@ public sealed partial class ConsentView
     public long Block => Volatile.Read(ref _level.Block);
 
     /// <summary>Time since the view was last level with the chain, by the monotonic clock; very long before the first look.</summary>
-    public TimeSpan Staleness => Volatile.Read(ref _level.ObservedAt) is var at && (Block < 0 || at == long.MinValue) ? TimeSpan.MaxValue : _time.GetElapsedTime(at);
+    public TimeSpan Staleness => Volatile.Read(ref _level.ObservedAt) is var at && (Block < 0 || at == long.MinValue)
+        ? TimeSpan.MaxValue
+        : _time.GetElapsedTime(at);
 
     /// <summary>What is wrong with the node's answers; null for nothing.</summary>
     internal string? Problem { get; private set; }
@@ -105,7 +107,9 @@ public sealed partial class ConsentView
                 // Where it is not level yet, reads are refused: what it has of grants may miss suspensions that follow.
                 if (!isLevel) Level(to, long.MinValue);
                 var proven = await ProvenAsync(events, to, cancellation);
-                await _journal.ApplyAsync(new ViewUpdate(rollBackTo, proven, blocks, isLevel ? _time.GetElapsedTime(observedAt) : TimeSpan.MaxValue), cancellation);
+                await _journal.ApplyAsync(
+                    new ViewUpdate(rollBackTo, proven, blocks, isLevel ? _time.GetElapsedTime(observedAt) : TimeSpan.MaxValue),
+                    cancellation);
                 if (isLevel)
                 {
                     _recordedAt = _time.GetTimestamp();
@@ -125,7 +129,9 @@ public sealed partial class ConsentView
         var deployment = await _journal.FindAsync(ChainCommands.DeployKey(ContractSet.Actors), cancellation);
         var hashes = deployment?.Transactions.Select(t => t.Hash).ToList() ?? [];
         // Asked of the chain, not of our own notes: it may be another chain now.
-        var receipt = hashes.Count == 0 ? null : (await _chain.ReceiptsAsync(hashes, cancellation)).FirstOrDefault(r => r is { IsReverted: false });
+        var receipt = hashes.Count == 0
+            ? null
+            : (await _chain.ReceiptsAsync(hashes, cancellation)).FirstOrDefault(r => r is { IsReverted: false });
         if (receipt is not null) return receipt.Block;
         return await _chain.IsDeployedAsync(ContractSet.Actors, cancellation) ? 0 : head.Number + 1;
     }
@@ -152,17 +158,16 @@ public sealed partial class ConsentView
         var proven = new List<ChainEvent>(events.Count);
         foreach (var chainEvent in events)
         {
-            if (chainEvent is ConsentGrantedEvent e
-                && (await _chain.GrantAtAsync(Convert.FromHexString(e.Patient), Convert.FromHexString(e.Commitment), block, cancellation)).Status == 0)
-            {
-                LogUnproven(e.Commitment, e.Block);
-            }
-            else
-            {
-                proven.Add(chainEvent);
-            }
+            if (chainEvent is not ConsentGrantedEvent e || await IsProvenAsync(e, block, cancellation)) proven.Add(chainEvent);
+            else LogUnproven(e.Commitment, e.Block);
         }
         return proven;
+    }
+
+    private async Task<bool> IsProvenAsync(ConsentGrantedEvent granted, long block, CancellationToken cancellation)
+    {
+        var (patient, commitment) = (Convert.FromHexString(granted.Patient), Convert.FromHexString(granted.Commitment));
+        return (await _chain.GrantAtAsync(patient, commitment, block, cancellation)).Status != 0;
     }
 
     // The head and some blocks below it, so that the next reorganisation finds where to go back to. Null: the chain moved meanwhile, and
@@ -184,7 +189,8 @@ public sealed partial class ConsentView
     }
 
     private async Task<BlockHeader> BlockAsync(long number, CancellationToken cancellation) =>
-        await _chain.BlockAsync(number, cancellation) ?? throw new RpcUnavailableException($"the node has no block {number} though its head is above");
+        await _chain.BlockAsync(number, cancellation) ?? throw new RpcUnavailableException(
+            $"the node has no block {number} though its head is above");
 
     private async Task RecordAsync(long observedAt, CancellationToken cancellation)
     {
@@ -200,13 +206,20 @@ public sealed partial class ConsentView
         Volatile.Write(ref _level.Block, block);
     }
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "The node shows a log of the grant {Commitment} at block {Block} that the contract knows nothing of: it does not count")]
+    [LoggerMessage(
+        Level = LogLevel.Critical,
+        Message = "The node shows a log of the grant {Commitment} at block {Block} that the contract knows nothing of: it does " +
+            "not count")]
     private partial void LogUnproven(string commitment, long block);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The chain was reorganised: the view was at block {Block}, the head is {Head}, both have block {Common}")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The chain was reorganised: the view was at block {Block}, the head is {Head}, both have block {Common}")]
     private partial void LogReorg(long block, long head, long common);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The chain is not the one followed up to block {Block}; its head is {Head}. The view is built anew")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The chain is not the one followed up to block {Block}; its head is {Head}. The view is built anew")]
     private partial void LogRebuild(long block, long head);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The node is at block {Head}, behind the view at {Block}")]

@@ -25,7 +25,9 @@ public readonly record struct BlockReference(long Number, string Hash);
 /// </param>
 /// <param name="Events">What happened since, in chain order.</param>
 /// <param name="Blocks">The blocks to remember, ascending; the last one is the new checkpoint.</param>
-/// <param name="Observed">Age of the look at the chain that this rests on; <see cref="TimeSpan.MaxValue"/> while the view is not level yet.</param>
+/// <param name="Observed">
+/// Age of the look at the chain that this rests on; <see cref="TimeSpan.MaxValue"/> while the view is not level yet.
+/// </param>
 public sealed record ViewUpdate(long? RollBackTo, IReadOnlyList<ChainEvent> Events, IReadOnlyList<BlockReference> Blocks, TimeSpan Observed)
 {
     /// <summary>How many blocks the journal remembers: it can undo what happened above the oldest of them.</summary>

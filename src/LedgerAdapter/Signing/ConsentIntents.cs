@@ -18,10 +18,12 @@ public sealed class ConsentIntents(long chainId, byte[] verifyingContract)
     public byte[] Digest(GrantIntent intent) => Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<GrantIntent>("Grant"));
 
     /// <summary>Digest of a revoke intent.</summary>
-    public byte[] Digest(RevokeIntent intent) => Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<RevokeIntent>("Revoke"));
+    public byte[] Digest(RevokeIntent intent) =>
+        Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<RevokeIntent>("Revoke"));
 
     /// <summary>Digest of a hand-over intent.</summary>
-    public byte[] Digest(HandOverIntent intent) => Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<HandOverIntent>("HandOver"));
+    public byte[] Digest(HandOverIntent intent) =>
+        Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<HandOverIntent>("HandOver"));
 
     /// <summary>A nonce that no other intent of any signer has: 256 random bits.</summary>
     public static BigInteger NewNonce() => new(RandomNumberGenerator.GetBytes(32), isUnsigned: true, isBigEndian: true);
@@ -34,7 +36,14 @@ public sealed class ConsentIntents(long chainId, byte[] verifyingContract)
 
     private TypedData<Domain> DataOf<TIntent>(string primaryType) => new()
     {
-        Domain = new Domain { Name = "PmrGateway Consent", Version = "1", ChainId = chainId, VerifyingContract = EthereumAccount.Text(verifyingContract) },
+        Domain =
+            new Domain
+            {
+                Name = "PmrGateway Consent",
+                Version = "1",
+                ChainId = chainId,
+                VerifyingContract = EthereumAccount.Text(verifyingContract),
+            },
         Types = MemberDescriptionFactory.GetTypesMemberDescription(typeof(Domain), typeof(TIntent)),
         PrimaryType = primaryType,
     };

@@ -18,7 +18,8 @@ public sealed class EthereumAccount
     /// <exception cref="ArgumentException">Not 32 bytes, zero, or not below the order.</exception>
     public EthereumAccount(byte[] privateKey)
     {
-        if (privateKey.Length != 32 || !Secp256k1.IsValidSecretKey(privateKey)) throw new ArgumentException("not a private key of secp256k1", nameof(privateKey));
+        if (privateKey.Length != 32 || !Secp256k1.IsValidSecretKey(privateKey)) throw new ArgumentException(
+            "not a private key of secp256k1", nameof(privateKey));
         _privateKey = privateKey;
         Address = AddressOf(Secp256k1.CreatePublicKey(privateKey, compressed: false));
     }
@@ -31,7 +32,8 @@ public sealed class EthereumAccount
     {
         try
         {
-            return AddressOf(Secp256k1.RecoverPublicKey([.. signature.R, .. signature.S], (byte)signature.RecoveryId, digest, compressed: false));
+            return AddressOf(
+                Secp256k1.RecoverPublicKey([.. signature.R, .. signature.S], (byte)signature.RecoveryId, digest, compressed: false));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -59,7 +61,8 @@ public sealed class EthereumAccount
     /// <param name="gas">Gas limit.</param>
     /// <param name="to">Who is called, or null to create a contract.</param>
     /// <param name="data">Call data or creation code.</param>
-    internal (byte[] Raw, string Hash) SignTransaction(long chainId, long nonce, BigInteger tip, BigInteger maxFee, long gas, byte[]? to, byte[] data)
+    internal (byte[] Raw, string Hash) SignTransaction(
+        long chainId, long nonce, BigInteger tip, BigInteger maxFee, long gas, byte[]? to, byte[] data)
     {
         var transaction = new Transaction1559(chainId, nonce, tip, maxFee, gas, to is null ? null : Text(to), 0, Text(data), []);
         var signature = Sign(transaction.RawHash);

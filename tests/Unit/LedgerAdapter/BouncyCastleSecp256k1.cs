@@ -8,7 +8,9 @@ using ECAlgorithms = Org.BouncyCastle.Math.EC.ECAlgorithms;
 
 namespace PmrGateway.Tests.Unit.LedgerAdapter;
 
-/// <summary>secp256k1 by BouncyCastle, against which the native library is held: its signer, then the recovery id by trying the points.</summary>
+/// <summary>
+/// secp256k1 by BouncyCastle, against which the native library is held: its signer, then the recovery id by trying the points.
+/// </summary>
 internal static class BouncyCastleSecp256k1
 {
     private static readonly Org.BouncyCastle.Asn1.X9.X9ECParameters Curve = SecNamedCurves.GetByName("secp256k1");

@@ -33,7 +33,8 @@ public class EthereumTests
     [InlineData(ContractSet.Actors)]
     [InlineData(ContractSet.Consents)]
     [InlineData(ContractSet.Anchors)]
-    public void The_contracts_stay_where_they_were(string name) => Assert.Equal(Vector.GetProperty(name).GetString(), Hex(Contracts.Addresses[name]));
+    public void The_contracts_stay_where_they_were(string name) =>
+        Assert.Equal(Vector.GetProperty(name).GetString(), Hex(Contracts.Addresses[name]));
 
     // RFC 6979 with secp256k1 and SHA-256, the vector of the Bitcoin libraries: key 1, "Satoshi Nakamoto".
     [Fact]
@@ -68,12 +69,13 @@ public class EthereumTests
     [InlineData(0)]
     [InlineData(255)]
     public void What_is_no_signature_is_nobodys(byte fill) =>
-        Assert.Null(EthereumAccount.Recover(new byte[32], new RecoverableSignature([.. Enumerable.Repeat(fill, 32)], [.. Enumerable.Repeat(fill, 32)], 0)));
+        Assert.Null(EthereumAccount.Recover(new byte[32], new RecoverableSignature(Filled(fill), Filled(fill), 0)));
 
     [Theory]
     [InlineData(0)]
     [InlineData(255)]
-    public void What_is_no_key_is_no_account(byte fill) => Assert.Throws<ArgumentException>(() => new EthereumAccount([.. Enumerable.Repeat(fill, 32)]));
+    public void What_is_no_key_is_no_account(byte fill) => Assert.Throws<ArgumentException>(() =>
+        new EthereumAccount([.. Enumerable.Repeat(fill, 32)]));
 
     [Fact]
     public void Calls_are_byte_for_byte_what_they_were()
@@ -96,7 +98,8 @@ public class EthereumTests
             ["verify"] = new VerifyFunction(Filled(5), 3, Filled(6), 2, [Filled(7), Filled(8)]).GetCallData(),
         };
         foreach (var (name, data) in calls) Assert.Equal($"{name} {Vector.GetProperty(name).GetString()}", $"{name} {Hex(data)}");
-        Assert.EndsWith(Vector.GetProperty("deployConsentsArgs").GetString()!, Hex(Contracts.Deployments()[1].Data), StringComparison.Ordinal);
+        Assert.EndsWith(
+            Vector.GetProperty("deployConsentsArgs").GetString()!, Hex(Contracts.Deployments()[1].Data), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -142,8 +145,10 @@ public class EthereumTests
     [Fact]
     public void Typed_data_has_its_numbers_as_text_since_JavaScript_holds_53_bits()
     {
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Vector.GetProperty("grantTypedData").GetRawText()), JsonNode.Parse(Intents.TypedData(GrantIntent()))));
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Vector.GetProperty("revokeTypedData").GetRawText()), JsonNode.Parse(Intents.TypedData(RevokeIntent()))));
+        void Same(string name, string typedData) =>
+            Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Vector.GetProperty(name).GetRawText()), JsonNode.Parse(typedData)));
+        Same("grantTypedData", Intents.TypedData(GrantIntent()));
+        Same("revokeTypedData", Intents.TypedData(RevokeIntent()));
     }
 
     [Theory]
@@ -154,7 +159,8 @@ public class EthereumTests
     [InlineData("replacement transaction underpriced", RpcErrorKind.Underpriced)]
     [InlineData("does not have enough balance", RpcErrorKind.InsufficientFunds)]
     [InlineData("something else", RpcErrorKind.Other)]
-    public void A_refusal_is_told_by_its_text_since_codes_differ_between_nodes(string text, RpcErrorKind kind) => Assert.Equal(kind, new RpcException("m", -32000, text).Kind);
+    public void A_refusal_is_told_by_its_text_since_codes_differ_between_nodes(string text, RpcErrorKind kind) =>
+        Assert.Equal(kind, new RpcException("m", -32000, text).Kind);
 
     [Fact]
     public void A_contracts_error_is_told_by_its_selector_and_whether_it_means_that_the_wish_is_fulfilled()
@@ -170,7 +176,9 @@ public class EthereumTests
 
     [Fact]
     public void A_selector_is_the_hash_of_its_signature() =>
-        Assert.Equal(Hex(Keccak256.Hash("bindClient(bytes32,bytes32)"))[..8], Hex(ChainCommands.BindClient("r", Filled(5), Hex(Filled(6))).Data)[..8]);
+        Assert.Equal(
+            Hex(Keccak256.Hash("bindClient(bytes32,bytes32)"))[..8],
+            Hex(ChainCommands.BindClient("r", Filled(5), Hex(Filled(6))).Data)[..8]);
 
     [Fact]
     public void Terms_have_one_encoding_whatever_the_order_of_their_lists()

@@ -102,8 +102,9 @@ internal sealed class FakeChain : IChain
 
     public Task<long> NonceAsync(byte[] account, CancellationToken cancellation) => Answer(Used);
 
-    public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) => Answer<IReadOnlyList<ChainReceipt?>>(
-        [.. hashes.Select(h => _blocks.SelectMany(b => b.Transactions.Where(t => t.Hash == h).Select(t => new ChainReceipt(b.Header.Number, t.IsReverted))).FirstOrDefault())]);
+    public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
+        Answer<IReadOnlyList<ChainReceipt?>>(
+        [.. hashes.Select(ReceiptOf)]);
 
     public Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation) =>
         Answer<IReadOnlyList<SubmitResult>>([.. transactions.Select(Take)]);
@@ -115,10 +116,16 @@ internal sealed class FakeChain : IChain
 
     public Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation) => Answer(Sequence);
 
-    public Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation) => Answer(Roots.GetValueOrDefault($"{sequence}"));
+    public Task<byte[]?> RootAsync(byte[] custodian, long sequence, CancellationToken cancellation) =>
+        Answer(Roots.GetValueOrDefault($"{sequence}"));
 
-    public Task<bool> VerifyAsync(byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation) =>
+    public Task<bool> VerifyAsync(
+        byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation) =>
         Answer(false);
+
+    private ChainReceipt? ReceiptOf(string hash) => _blocks
+        .SelectMany(b => b.Transactions.Where(t => t.Hash == hash).Select(t => new ChainReceipt(b.Header.Number, t.IsReverted)))
+        .FirstOrDefault();
 
     private static string HashOf(string text) => HashOf(System.Text.Encoding.UTF8.GetBytes(text));
 
@@ -134,7 +141,8 @@ internal sealed class FakeChain : IChain
         Given.Add(raw);
         if (Refuse?.Invoke() is { } refusal) return refusal;
         var transaction = (Transaction1559)TransactionFactory.CreateTransaction(raw);
-        if (transaction.MaxFeePerGas < BaseFee) return new SubmitResult(SubmitOutcome.Underpriced, "max fee per gas less than block base fee");
+        if (transaction.MaxFeePerGas < BaseFee) return new SubmitResult(
+            SubmitOutcome.Underpriced, "max fee per gas less than block base fee");
         if (transaction.Nonce < Used) return new SubmitResult(SubmitOutcome.NonceTooLow, "nonce too low");
         _pool[(long)transaction.Nonce!.Value] = raw;
         return new SubmitResult(SubmitOutcome.Accepted);

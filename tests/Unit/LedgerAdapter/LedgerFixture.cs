@@ -42,6 +42,9 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return command.ExecuteScalar();
     }
 
+    public TransactionSender NewSender() =>
+        new(Chain, Account, new ContractSet(Account.Address), Journal, Options, Time, LogOf<TransactionSender>());
+
     public ILogger<T> LogOf<T>() => new Logger<T>(new LoggerFactory([Log]));
 
     public async ValueTask DisposeAsync()
@@ -75,7 +78,8 @@ internal sealed class LogLines : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         Lines.Add($"{logLevel}: {formatter(state, exception)}");
 
     public void Dispose()

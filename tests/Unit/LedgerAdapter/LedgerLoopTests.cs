@@ -31,7 +31,9 @@ public sealed class LedgerLoopTests : IAsyncLifetime
         failing = false;
         await UntilAsync(() => loop.Problem is null);
         await loop.StopAsync(default);
-        Assert.Equal(["Error: A round of the ledger loop 'test' failed; the next one follows", "Information: The ledger loop 'test' works again"], _ledger.Log.Lines);
+        Assert.Equal(
+            ["Error: A round of the ledger loop 'test' failed; the next one follows", "Information: The ledger loop 'test' works again"],
+            _ledger.Log.Lines);
     }
 
     [Fact]
@@ -72,10 +74,12 @@ public sealed class LedgerLoopTests : IAsyncLifetime
     public async Task Health_tells_what_keeps_from_reading_and_what_keeps_off_the_chain()
     {
         var view = new ConsentView(_ledger.Chain, _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<ConsentView>());
-        var sender = new TransactionSender(
-            _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<TransactionSender>());
+        var sender = _ledger.NewSender();
         var isBroken = false;
-        using var loop = new Loop(_ledger, _ledger.Journal, () => isBroken ? throw new InvalidOperationException("no segment can be stored") : Task.CompletedTask);
+        using var loop = new Loop(
+            _ledger,
+            _ledger.Journal,
+            () => isBroken ? throw new InvalidOperationException("no segment can be stored") : Task.CompletedTask);
         var health = new LedgerHealth(view, sender, [loop], _ledger.Journal, _ledger.Options);
         async Task<HealthCheckResult> CheckAsync() => await health.CheckHealthAsync(new HealthCheckContext());
 
@@ -89,7 +93,9 @@ public sealed class LedgerLoopTests : IAsyncLifetime
         await _ledger.Journal.EnqueueAsync([new ChainCommand("a", ContractSet.Actors, "test", [1], OutboxPriority.Grant)], default);
         await sender.RunOnceAsync(default);
         var unfunded = await CheckAsync();
-        Assert.Equal((HealthStatus.Degraded, "Unfunded: insufficient funds (since 2020-01-01T00:00:00Z)"), (unfunded.Status, unfunded.Data["transactions"]));
+        Assert.Equal(
+            (HealthStatus.Degraded, "Unfunded: insufficient funds (since 2020-01-01T00:00:00Z)"),
+            (unfunded.Status, unfunded.Data["transactions"]));
 
         // Reverted.
         _ledger.Chain.Refuse = null;
@@ -101,7 +107,8 @@ public sealed class LedgerLoopTests : IAsyncLifetime
         await sender.RunOnceAsync(default);
         await view.RunOnceAsync(default);
         var reverted = await CheckAsync();
-        Assert.Equal((HealthStatus.Degraded, "1 outbox entries, the first is 'a': NotAHospital"), (reverted.Status, reverted.Data["reverted"]));
+        Assert.Equal(
+            (HealthStatus.Degraded, "1 outbox entries, the first is 'a': NotAHospital"), (reverted.Status, reverted.Data["reverted"]));
         Assert.DoesNotContain("transactions", reverted.Data.Keys);
 
         // A loop that fails; and all is well when its cause is gone.
@@ -148,6 +155,8 @@ public sealed class LedgerLoopTests : IAsyncLifetime
         public bool IsHeld { get; set; }
 
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
-            targetMethod!.Name == nameof(ILedgerJournal.TryHoldAsync) ? Task.FromResult(IsHeld) : throw new NotSupportedException(targetMethod.Name);
+            targetMethod!.Name == nameof(ILedgerJournal.TryHoldAsync)
+                ? Task.FromResult(IsHeld)
+                : throw new NotSupportedException(targetMethod.Name);
     }
 }

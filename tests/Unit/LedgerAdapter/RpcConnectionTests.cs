@@ -22,8 +22,10 @@ public sealed class RpcConnectionTests
     [Fact]
     public async Task A_block_is_read_with_its_parent()
     {
-        var chain = Chain((_, _) => $$"""{"number":"0x10","hash":"0x{{Hash}}","parentHash":"0x{{Hash.Replace('a', 'b')}}","baseFeePerGas":"0x7","transactions":[]}""");
-        Assert.Equal(new BlockHeader(16, Hash, Hash.Replace('a', 'b'), 7), await chain.HeadAsync(default));
+        var parent = Hash.Replace('a', 'b');
+        var chain = Chain((_, _) =>
+            $$"""{"number":"0x10","hash":"0x{{Hash}}","parentHash":"0x{{parent}}","baseFeePerGas":"0x7","transactions":[]}""");
+        Assert.Equal(new BlockHeader(16, Hash, parent, 7), await chain.HeadAsync(default));
     }
 
     [Fact]
@@ -41,7 +43,10 @@ public sealed class RpcConnectionTests
             _ => "!exceeds block gas limit",
         });
         Assert.Equal(
-            [SubmitOutcome.Accepted, SubmitOutcome.NonceTooLow, SubmitOutcome.Accepted, SubmitOutcome.InsufficientFunds, SubmitOutcome.Refused],
+            [
+                SubmitOutcome.Accepted, SubmitOutcome.NonceTooLow, SubmitOutcome.Accepted,
+                SubmitOutcome.InsufficientFunds, SubmitOutcome.Refused,
+            ],
             (await chain.SubmitAsync([[1], [2], [3], [4], [5]], default)).Select(r => r.Outcome));
     }
 
@@ -49,7 +54,14 @@ public sealed class RpcConnectionTests
     public async Task Receipts_come_in_the_order_of_their_hashes_in_batches_of_a_hundred()
     {
         var sizes = new List<int>();
-        var chain = Chain((_, hash) => hash.EndsWith("05", StringComparison.Ordinal) ? "null" : $$"""{"blockNumber":"0x{{hash[^2..]}}","status":"0x{{(hash.EndsWith("07", StringComparison.Ordinal) ? 0 : 1)}}"}""", sizes);
+        var chain = Chain(
+            (_, hash) => hash[^2..] switch
+            {
+                "05" => "null",
+                "07" => """{"blockNumber":"0x07","status":"0x0"}""",
+                var block => $$"""{"blockNumber":"0x{{block}}","status":"0x1"}""",
+            },
+            sizes);
         var receipts = await chain.ReceiptsAsync([.. Enumerable.Range(0, 130).Select(i => $"{i:x64}")], default);
         Assert.Null(receipts[5]);
         Assert.Equal(new ChainReceipt(7, true), receipts[7]);
@@ -72,7 +84,8 @@ public sealed class RpcConnectionTests
     [InlineData("""{"jsonrpc":"2.0","id":"another","result":"0x539"}""")]
     [InlineData("""{"jsonrpc":"2.0","id":0,"result":"0x539"}""")]
     public async Task What_is_no_answer_to_the_question_is_a_node_that_cannot_be_asked(string answer) =>
-        await Assert.ThrowsAsync<RpcUnavailableException>(() => new NethereumChain(Http(_ => answer), 1337, Contracts()).NonceAsync(new byte[20], default));
+        await Assert.ThrowsAsync<RpcUnavailableException>(
+            () => new NethereumChain(Http(_ => answer), 1337, Contracts()).NonceAsync(new byte[20], default));
 
     [Fact]
     public async Task An_answer_that_is_not_what_was_asked_for_is_a_node_that_cannot_be_asked() =>
@@ -98,7 +111,8 @@ public sealed class RpcConnectionTests
     {
         var selector = Convert.ToHexStringLower(PmrGateway.Mapping.Keccak256.Hash("CustodianNotActive(bytes32)")[..4]);
         var answer = $$"""!{"code":3,"message":"execution reverted","data":"0x{{selector}}{{Hash}}"}""";
-        var revert = await Chain((_, _) => answer).SimulateAsync(new byte[20], new ChainCommand("k", ContractSet.Actors, "a", [1], OutboxPriority.Grant), default);
+        var revert = await Chain((_, _) => answer)
+            .SimulateAsync(new byte[20], new ChainCommand("k", ContractSet.Actors, "a", [1], OutboxPriority.Grant), default);
         Assert.Equal(new Revert("CustodianNotActive", false), revert);
     }
 
@@ -134,7 +148,10 @@ public sealed class RpcConnectionTests
 
     private sealed class Handler(Func<string, CancellationToken, Task<string>> answer) : HttpMessageHandler
     {
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            new(HttpStatusCode.OK) { Content = new StringContent(await answer(await request.Content!.ReadAsStringAsync(cancellationToken), cancellationToken), Encoding.UTF8, "application/json") };
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var text = await answer(await request.Content!.ReadAsStringAsync(cancellationToken), cancellationToken);
+            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/json") };
+        }
     }
 }

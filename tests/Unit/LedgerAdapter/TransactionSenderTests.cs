@@ -49,10 +49,12 @@ public sealed class TransactionSenderTests : IAsyncLifetime
     [Fact]
     public async Task A_grant_does_not_wait_behind_thousands_of_registrations_and_the_oldest_do_not_wait_for_ever()
     {
-        await _ledger.Journal.EnqueueAsync([.. Enumerable.Range(0, 3000).Select(i => Command($"registration {i}", OutboxPriority.Registration))], default);
+        await _ledger.Journal.EnqueueAsync(
+            [.. Enumerable.Range(0, 3000).Select(i => Command($"registration {i}", OutboxPriority.Registration))], default);
         await QueueAsync("patient", OutboxPriority.Registration);
         await QueueAsync("grant", OutboxPriority.Grant, "patient");
-        await _ledger.Journal.EnqueueAsync([.. Enumerable.Range(0, 3000).Select(i => Command($"later grant {i}", OutboxPriority.Grant))], default);
+        await _ledger.Journal.EnqueueAsync(
+            [.. Enumerable.Range(0, 3000).Select(i => Command($"later grant {i}", OutboxPriority.Grant))], default);
         await _sender.RunOnceAsync(default);
         Assert.Equal((OutboxStatus.Sent, 1L), await StandingAsync("grant"));
         Assert.Equal(OutboxStatus.Sent, (await StandingAsync("registration 0")).Status);
@@ -122,7 +124,8 @@ public sealed class TransactionSenderTests : IAsyncLifetime
         Assert.Equal((OutboxStatus.Sent, 2L), await StandingAsync("a"));
         _ledger.Chain.Mine(3);
         await _sender.RunOnceAsync(default);
-        Assert.Equal((OutboxStatus.Confirmed, OutboxStatus.Confirmed), ((await StandingAsync("a")).Status, (await StandingAsync("b")).Status));
+        Assert.Equal(
+            (OutboxStatus.Confirmed, OutboxStatus.Confirmed), ((await StandingAsync("a")).Status, (await StandingAsync("b")).Status));
         Assert.Single(_ledger.Log.Lines);
         Assert.Contains("used by another sender", _ledger.Log.Lines[0]);
     }
@@ -313,8 +316,7 @@ public sealed class TransactionSenderTests : IAsyncLifetime
         Assert.Equal(OutboxStatus.Confirmed, (await StandingAsync("a")).Status);
     }
 
-    private TransactionSender NewSender() => new(
-        _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<TransactionSender>());
+    private TransactionSender NewSender() => _ledger.NewSender();
 
     private async Task FailAsync(string key)
     {
