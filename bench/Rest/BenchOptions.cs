@@ -34,6 +34,7 @@ internal sealed record BenchOptions
     public static string Floor { get; } = Path.Combine(Root, "bench", "Floor", "bin", "Release", "net10.0", "pmr-floor.dll");
 
     /// <summary>The options; null where the arguments are not understood.</summary>
+    /// <exception cref="BenchException">There is no build to run.</exception>
     public static BenchOptions? Read(string[] args)
     {
         var options = new BenchOptions();
@@ -42,7 +43,7 @@ internal sealed record BenchOptions
             if (args[i] == "growth") options.Growth = true;
             else if (i + 1 == args.Length || !options.Set(args[i], args[++i])) return null;
         }
-        return File.Exists(options.Pmr) ? options : null;
+        return File.Exists(options.Pmr) ? options : throw new BenchException($"there is no {options.Pmr}: make gateway builds it");
     }
 
     public bool Wants(string row) => Only.Count == 0 || Only.Contains(row);

@@ -106,8 +106,11 @@ internal static class GrowthPart
     private static async Task IdleMemoryAsync(BenchOptions options, Report report, Target gateway, string name)
     {
         if (!options.Wants(name)) return;
-        await Task.Delay(ToIdle);
-        report.Row(name, ProcessTree.ResidentMegabytes(gateway.Process.Id), 160, "MB");
+        await report.TryAsync([name], async () =>
+        {
+            await Task.Delay(ToIdle);
+            report.Row(name, ProcessTree.ResidentMegabytes(gateway.Process.Id), 160, "MB");
+        });
     }
 
     // One patient with 200 consents: half are the insurer's, of codes that the record does not have; half are somebody else's.

@@ -1,6 +1,9 @@
 // The load of bench/README.md: the gateway as in production beside F, the floor, request kinds in turn, one line a row.
+using System.Runtime.InteropServices;
 using PmrGateway.Bench.Rest;
 
+using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => ServerProcess.KillAll());
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => ServerProcess.KillAll());
 var folder = Directory.CreateTempSubdirectory("pmr-bench-").FullName;
 try
 {
@@ -12,6 +15,7 @@ try
     var report = new Report();
     Report.Header(options);
     await (options.Growth ? GrowthPart.RunAsync(options, report, folder) : RestPart.RunAsync(options, report, folder));
+    report.CheckAllTried(options.Only);
     return report.HasFailures ? 1 : 0;
 }
 catch (BenchException e)

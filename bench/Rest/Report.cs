@@ -7,6 +7,8 @@ namespace PmrGateway.Bench.Rest;
 /// <summary>Says what was measured: rows on standard output, what they come from on standard error.</summary>
 internal sealed class Report
 {
+    private readonly HashSet<string> _tried = [];
+
     /// <summary>Whether a row could not be measured.</summary>
     public bool HasFailures { get; private set; }
 
@@ -29,20 +31,32 @@ internal sealed class Report
     }
 
     /// <summary>Measures rows; where that fails, each is said to have failed, and the next ones are measured all the same.</summary>
-    public async Task TryAsync(IEnumerable<string> rows, Func<Task> measure)
+    public async Task TryAsync(IReadOnlyList<string> rows, Func<Task> measure)
     {
+        _tried.UnionWith(rows);
         try
         {
             await measure();
         }
         catch (Exception e) when (e is BenchException or IOException or SocketException or HttpRequestException)
         {
-            HasFailures = true;
-            foreach (var row in rows) Console.Error.WriteLine($"{row} FAILED: {e.Message}");
+            foreach (var row in rows) Fail(row, e.Message);
         }
     }
 
+    /// <summary>A row that was asked for by a name that none has is a failure.</summary>
+    public void CheckAllTried(IEnumerable<string> wanted)
+    {
+        foreach (var row in wanted.Where(row => !_tried.Contains(row))) Fail(row, "there is no such row in this part");
+    }
+
     public void Detail(string text) => Console.Error.WriteLine("# " + text);
+
+    private void Fail(string row, string reason)
+    {
+        HasFailures = true;
+        Console.Error.WriteLine($"{row} FAILED: {reason}");
+    }
 
     // Three digits that count, never an exponent.
     private static string Number(double value) => value.ToString(value >= 100 ? "F0" : "G3", CultureInfo.InvariantCulture);

@@ -17,7 +17,7 @@ internal static class RestPart
 
     public static async Task RunAsync(BenchOptions options, Report report, string folder)
     {
-        await using var floor = await Target.StartFloorAsync(Path.Combine(folder, "floor"));
+        await using var floor = await Target.StartFloorAsync(BenchOptions.Floor, Path.Combine(folder, "floor"));
         await using var gateway = await Target.StartGatewayAsync("gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer");
         var inFloor = await Seeding.AddAsync(floor, Patients, DocumentsEach, SmallAttachment);
         var inGateway = await Seeding.AddAsync(gateway, Patients, DocumentsEach, SmallAttachment);
@@ -91,10 +91,6 @@ internal static class RestPart
             Ratio("create-document-1kb", 4),
             new Row("written-per-document", 20, "KB", legs => legs["gateway"].Written / 1000),
         ]);
-        yield return new Workload("create document 100 KB", small, Documents(100 * 1024), [Ratio("create-document-100kb", 1)]);
-        var few = large with { MaxRequests = LargeRequests };
-        yield return new Workload("create document 5 MB", few, Documents(LargeAttachment), [Ratio("create-document-5mb", 1)]);
-
         var attachment = Records.Attachment(SmallAttachment);
         string Transaction(string patient)
         {
@@ -103,6 +99,10 @@ internal static class RestPart
         }
         var transactions = Legs("", Transaction, Leg.Expect(200, ("\"status\":\"201", InTransaction)));
         yield return new Workload("transaction of 50", large, transactions, [Ratio("transaction-50", 3)]);
+
+        yield return new Workload("create document 100 KB", small, Documents(100 * 1024), [Ratio("create-document-100kb", 1)]);
+        var few = large with { MaxRequests = LargeRequests };
+        yield return new Workload("create document 5 MB", few, Documents(LargeAttachment), [Ratio("create-document-5mb", 1)]);
     }
 
     private static string Document(string patient, string attachment) =>

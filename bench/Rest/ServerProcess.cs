@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -7,6 +8,7 @@ namespace PmrGateway.Bench.Rest;
 /// <summary>A server as a process of its own, its output in a file.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<Process, bool> Running = [];
     private readonly Process _process;
     private readonly string _log;
 
@@ -32,7 +34,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         start.Environment["BENCH_LOG"] = log;
         // A setting of the load driver alone (see the Makefile); servers run as they do in production.
         start.Environment.Remove("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS");
-        return new ServerProcess(name, Process.Start(start)!, port, log);
+        var process = Process.Start(start)!;
+        Running[process] = true;
+        return new ServerProcess(name, process, port, log);
     }
 
     /// <summary>Asks until the server is ready.</summary>
@@ -75,7 +79,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        Running.TryRemove(_process, out _);
         _process.Dispose();
+    }
+
+    /// <summary>Ends all by force: no server outlives a bench that is told to end.</summary>
+    public static void KillAll()
+    {
+        foreach (var process in Running.Keys) process.Kill(entireProcessTree: true);
     }
 
     public static int FreePort()

@@ -29,10 +29,10 @@ internal sealed class Target : IAsyncDisposable
     public TimeSpan DeferredWork { get; }
 
     /// <summary>Starts F.</summary>
-    public static async Task<Target> StartFloorAsync(string folder)
+    public static async Task<Target> StartFloorAsync(string floor, string folder)
     {
         var (port, log) = (ServerProcess.FreePort(), folder + ".log");
-        string[] command = [BenchOptions.Floor, port.ToString(CultureInfo.InvariantCulture), folder];
+        string[] command = [floor, port.ToString(CultureInfo.InvariantCulture), folder];
         var target = new Target(() => ServerProcess.Start("floor", port, log, command), TimeSpan.Zero);
         await target.Process.WaitAsync(() => Task.FromResult(target.Process.FirstLine?.Length > 0), TimeSpan.FromSeconds(30));
         foreach (var client in (string[])["ehr", "insurer"]) target._tokens[client] = target.Process.FirstLine!;

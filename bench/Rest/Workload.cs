@@ -30,7 +30,7 @@ internal sealed record Workload(string Name, LoadShape Shape, IReadOnlyList<Leg>
     {
         var rows = Rows.Where(r => options.Wants(r.Name)).ToList();
         if (rows.Count == 0) return;
-        await report.TryAsync(rows.Select(r => r.Name), async () =>
+        await report.TryAsync([.. rows.Select(r => r.Name)], async () =>
         {
             var medians = await MeasureAsync(options.Rounds, report);
             foreach (var row in rows) report.Row(row.Name, row.Of(medians), row.Goal, row.Unit, row.IsAtLeast);
