@@ -19,7 +19,8 @@ internal static partial class SecondOpinionSuite
         if (data.Has("validator")) yield return Compare("second-opinion-validator", ValidatorSuite.Standalone(data), native, second, 0.6);
     }
 
-    private static SuiteResult Compare(string name, IEnumerable<(string Name, byte[] Bytes)> files, Validator native, SecondValidator second, double threshold)
+    private static SuiteResult Compare(
+        string name, IEnumerable<(string Name, byte[] Bytes)> files, Validator native, SecondValidator second, double threshold)
     {
         var (agreed, total) = (0, 0);
         var disagreements = new Dictionary<string, (int Count, string First)>(StringComparer.Ordinal);
@@ -36,7 +37,8 @@ internal static partial class SecondOpinionSuite
             var refusal = ours.IsValid ? $"Firely alone: {Kind(theirs)}" : $"ours alone: {Kind(ours)}";
             disagreements[refusal] = disagreements.TryGetValue(refusal, out var known) ? (known.Count + 1, known.First) : (1, file);
         }
-        var lines = disagreements.OrderByDescending(d => d.Value.Count).Select(d => $"{d.Key}: {d.Value.Count} times, first in {d.Value.First}");
+        var lines =
+            disagreements.OrderByDescending(d => d.Value.Count).Select(d => $"{d.Key}: {d.Value.Count} times, first in {d.Value.First}");
         return new SuiteResult(name, agreed, total, threshold, "verdicts of the native engine that are Firely's", [.. lines]);
     }
 
