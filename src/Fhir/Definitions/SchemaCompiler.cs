@@ -21,7 +21,8 @@ internal static class SchemaCompiler
         ["ref-1"] = "reference.exists().not() or reference = '#' or reference.startsWith('#').not() "
             + "or (reference.substring(1) in %rootResource.contained.id)",
         ["eld-11"] = "binding.empty() or type.code.empty() or type.select((code = 'code') or (code = 'Coding') "
-            + "or (code = 'CodeableConcept') or (code = 'Quantity') or (code = 'string') or (code = 'uri') or (code = 'Duration')).exists(true)",
+            + "or (code = 'CodeableConcept') or (code = 'Quantity') or (code = 'string') or (code = 'uri') "
+            + "or (code = 'Duration')).exists(true)",
         ["eld-19"] = @"path.matches('^[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}"
             + @"(\\.[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*$')",
         ["eld-20"] = @"path.matches('^[A-Za-z][A-Za-z0-9]*(\\.[a-z][A-Za-z0-9]*(\\[x])?)*$')",

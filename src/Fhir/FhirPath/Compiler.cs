@@ -65,11 +65,9 @@ internal sealed class Compiler
 
     private static string KnownType(string type)
     {
-        var name = type.StartsWith("System.", StringComparison.Ordinal)
-            ? type[7..]
-            : type.StartsWith("FHIR.", StringComparison.Ordinal)
-            ? type[5..]
-            : type;
+        var name = type;
+        if (type.StartsWith("System.", StringComparison.Ordinal)) name = type[7..];
+        else if (type.StartsWith("FHIR.", StringComparison.Ordinal)) name = type[5..];
         // A name in a namespace that does not have it is of no item; one in no namespace must be a type's.
         if (type.StartsWith("System.", StringComparison.Ordinal) || Functions.SystemTypes.Contains(name)
             || FhirSchema.R4.Type(name) is not null)

@@ -62,12 +62,8 @@ internal static class FhirPathValues
         {
             (string s, string t) => string.Equals(s, t, StringComparison.Ordinal),
             (bool s, bool t) => s == t,
-            (FhirTemporal s, FhirTemporal t) =>
-                s.Kind == TemporalKind.Time == (t.Kind == TemporalKind.Time)
-                    ? FhirTemporal.Compare(s, t) is { } order
-                    ? order == 0
-                    : null
-                    : false,
+            (FhirTemporal s, FhirTemporal t) when s.Kind == TemporalKind.Time != (t.Kind == TemporalKind.Time) => false,
+            (FhirTemporal s, FhirTemporal t) => FhirTemporal.Compare(s, t) is { } order ? order == 0 : null,
             (QuantityValue s, QuantityValue t) => QuantityValue.Compare(s, t) is { } order ? order == 0 : null,
             (TypeInfo s, TypeInfo t) => s == t,
             _ => false,

@@ -47,12 +47,11 @@ internal static partial class Functions
         });
         AddText("escape", 1, 1, (s, a) => a[0] switch
         {
-            "html" =>
-                s.Replace(
-                    "&",
-                    "&amp;",
-                    StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal).Replace(
-                    "\"", "&quot;", StringComparison.Ordinal),
+            "html" => s
+                .Replace("&", "&amp;", StringComparison.Ordinal)
+                .Replace("<", "&lt;", StringComparison.Ordinal)
+                .Replace(">", "&gt;", StringComparison.Ordinal)
+                .Replace("\"", "&quot;", StringComparison.Ordinal),
             "json" => s.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal),
             _ => null,
         });

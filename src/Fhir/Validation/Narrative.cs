@@ -11,13 +11,15 @@ internal static class Narrative
     private const string Xhtml = "http://www.w3.org/1999/xhtml";
 
     private static readonly FrozenSet<string> Elements = (
-        "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li " +
-        "ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+        "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i " +
+        "img kbd li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string> Attributes = (
         "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite class " +
-        "colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev rowspan rules scope shape " +
-        "span src start style summary tabindex title type valign value vspace width").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+        "colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev rowspan rules scope " +
+        "shape span src start style summary tabindex title type valign value vspace width")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Why a narrative is refused, or null.</summary>
     public static string? Check(string text)

@@ -94,8 +94,8 @@ public static class FhirXml
             }
             return xml;
         }
-        catch (Exception e) when (
-            e is InvalidOperationException or FormatException or DeserializationFailedException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is InvalidOperationException or FormatException or DeserializationFailedException
+            or ArgumentException or NotSupportedException)
         {
             issue = new ValidationIssue(
                 IssueSeverity.Error,
