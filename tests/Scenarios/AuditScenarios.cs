@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using PmrGateway.Fhir;
 using PmrGateway.Store;
@@ -111,5 +112,45 @@ public class AuditScenarios(RunningGateway gateway)
         await gateway.Ehr.GetAsync("Patient/$a%20b");
         await gateway.Ehr.PostAsync("", """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a b"}}]}""");
         Assert.Null(await gateway.Service<AuditLog>().FirstBrokenAsync(default));
+    }
+
+    [Fact]
+    public async Task The_log_is_verified_at_the_shell_while_the_gateway_runs()
+    {
+        await gateway.NewPatientAsync();
+        var (code, output) = await PmrAsync("verify", "audit", "--data", gateway.Options.DataFolder);
+        Assert.Equal((0, true), (code, output.Contains("ok: each entry", StringComparison.Ordinal)));
+        // A copy in which somebody has changed an entry.
+        var folder = Directory.CreateTempSubdirectory("pmr-audit-").FullName;
+        try
+        {
+            using (var source = new SqliteConnection($"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False"))
+            using (var copy = new SqliteConnection($"Data Source={Path.Combine(folder, "gateway.db")};Pooling=False"))
+            {
+                source.Open();
+                copy.Open();
+                source.BackupDatabase(copy);
+                using var change = copy.CreateCommand();
+                change.CommandText = "UPDATE audit SET outcome = 'deny' WHERE seq = 2";
+                change.ExecuteNonQuery();
+            }
+            (code, output) = await PmrAsync("verify", "audit", "--data", folder);
+            Assert.Equal((1, true), (code, output.Contains("FAILED: entry 2", StringComparison.Ordinal)));
+            (code, _) = await PmrAsync("verify", "audit", "--data", Path.Combine(folder, "nothing"));
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task<(int Code, string Output)> PmrAsync(params string[] arguments)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "pmr.dll");
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. arguments]) { RedirectStandardOutput = true })!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, output);
     }
 }

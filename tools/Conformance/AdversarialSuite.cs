@@ -41,7 +41,8 @@ internal static class AdversarialSuite
             var ok = expect switch { "ACCEPT" => valid, "REJECT" => !valid, _ => true } && took < MaxTime;
             if (expect is not ("ACCEPT" or "REJECT")) either++;
             if (ok) passed++;
-            else failures.Add($"{file}: {expect}, was {(valid ? "accepted" : "rejected")} in {took.TotalMilliseconds:F0} ms; {columns.ElementAtOrDefault(4)}; {text}");
+            else failures.Add($"{file}: {expect}, was {(valid ? "accepted" : "rejected")} in {took.TotalMilliseconds:F0} ms; "
+                    + $"{columns.ElementAtOrDefault(4)}; {text}");
         }
         yield return new SuiteResult("adversarial", passed, total, 1, $"{either} of them may get either verdict", failures);
     }

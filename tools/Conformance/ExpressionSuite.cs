@@ -22,21 +22,27 @@ internal static class ExpressionSuite
             }
         }
         var schema = FhirSchema.R4;
-        foreach (var invariant in schema.Types.SelectMany(t => t.Invariants.Concat(t.Elements.SelectMany(e => e.Invariants))).Distinct()) Try(invariant.Key, invariant.Expression);
+        foreach (var invariant in schema.Types.SelectMany(t => t.Invariants.Concat(t.Elements.SelectMany(e => e.Invariants))).Distinct())
+            Try(invariant.Key, invariant.Expression);
         foreach (var parameter in schema.SearchParameters.Where(p => p.Expression.Length > 0))
         {
             Try(parameter.Code, parameter.Expression);
             foreach (var (_, expression) in parameter.Components) Try(parameter.Code, expression);
         }
         var core = total;
-        foreach (var package in data.Folder("packages") is { } folder ? Directory.GetFiles(folder, "*.tgz").Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
+        foreach (var package in data.Folder("packages") is { } folder
+                ? Directory.GetFiles(folder, "*.tgz").Order(StringComparer.Ordinal)
+                : Enumerable.Empty<string>())
         {
             using var stream = File.OpenRead(package);
             var resources = FhirPackage.Read(stream);
-            foreach (var (name, expression) in resources.SelectMany(Expressions).Distinct()) Try(Path.GetFileName(package) + " " + name, expression);
-            foreach (var problem in ProfileSet.Core(schema).With(resources).Problems()) failures.Add($"{Path.GetFileName(package)}: {problem}");
+            foreach (var (name, expression) in resources.SelectMany(Expressions).Distinct())
+                Try(Path.GetFileName(package) + " " + name, expression);
+            foreach (var problem in ProfileSet.Core(schema).With(resources).Problems())
+                failures.Add($"{Path.GetFileName(package)}: {problem}");
         }
-        yield return new SuiteResult("expressions", passed, total, 1, $"{core} of the core, the others of the packages, compile natively", failures);
+        yield return new SuiteResult(
+            "expressions", passed, total, 1, $"{core} of the core, the others of the packages, compile natively", failures);
     }
 
     private static IEnumerable<(string Name, string Expression)> Expressions(ReadOnlyMemory<byte> resource)
@@ -53,7 +59,8 @@ internal static class ExpressionSuite
                 foreach (var element in snapshot.GetProperty("element").EnumerateArray())
                     if (element.TryGetProperty("constraint", out var constraints))
                         foreach (var constraint in constraints.EnumerateArray())
-                            if (constraint.TryGetProperty("expression", out var text)) found.Add((constraint.GetProperty("key").GetString()!, text.GetString()!));
+                            if (constraint.TryGetProperty("expression", out var text))
+                                found.Add((constraint.GetProperty("key").GetString()!, text.GetString()!));
                 break;
         }
         return found;

@@ -31,7 +31,9 @@ internal static class PatchSuite
         if (test["error"] is not null) return result is null ? null : "must be refused";
         if (result is null) return issue!.Text;
         // A case without a result only tests.
-        return test["expected"] is not { } expected || JsonNode.DeepEquals(expected, JsonNode.Parse(result)) ? null : $"gave {Encoding.UTF8.GetString(result)}";
+        return test["expected"] is not { } expected || JsonNode.DeepEquals(expected, JsonNode.Parse(result))
+            ? null
+            : $"gave {Encoding.UTF8.GetString(result)}";
     }
 
     private static string? Fhir(XElement test)
@@ -41,11 +43,18 @@ internal static class PatchSuite
         var result = FhirPathPatch.Apply(input, diff, ResourceLimits.Default, out var issue);
         if (test.Element("error") is not null) return result is null ? null : "must be refused";
         if (result is null) return issue!.Text;
-        return Document(test.Element("output")) is { } expected && JsonNode.DeepEquals(JsonNode.Parse(expected.Bytes.Span), JsonNode.Parse(result)) ? null : $"gave {Encoding.UTF8.GetString(result)}";
+        return Document(test.Element("output")) is { } expected
+            && JsonNode.DeepEquals(JsonNode.Parse(expected.Bytes.Span), JsonNode.Parse(result))
+            ? null
+            : $"gave {Encoding.UTF8.GetString(result)}";
     }
 
     private static byte[] Bytes(JsonNode? node) => Encoding.UTF8.GetBytes(node?.ToJsonString() ?? "null");
 
     private static ResourceDocument? Document(XElement? holder) =>
-        holder?.Elements().FirstOrDefault() is { } resource && FhirXml.ToJson(Encoding.UTF8.GetBytes(resource.ToString()), out _) is { } json && ResourceDocument.TryParse(json, out var document, out _) ? document : null;
+        holder?.Elements().FirstOrDefault() is { } resource
+            && FhirXml.ToJson(Encoding.UTF8.GetBytes(resource.ToString()), out _) is { } json
+            && ResourceDocument.TryParse(json, out var document, out _)
+            ? document
+            : null;
 }

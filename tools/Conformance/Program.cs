@@ -26,6 +26,7 @@ foreach (var (name, needs, run) in new (string, string, Func<SuiteData, IEnumera
     ("expressions", "packages", ExpressionSuite.Run),
     ("firely", "examples", FirelySuite.Run),
     ("validator", "validator", ValidatorSuite.Run),
+    ("second-opinion", "examples", SecondOpinionSuite.Run),
     ("patch", "patch", PatchSuite.Run),
     ("synthea", "synthea", d => ExamplesSuite.RunArchive(d, "synthea")),
     ("documents", "documents", d => ExamplesSuite.RunArchive(d, "documents")),
@@ -48,7 +49,7 @@ foreach (var (name, needs, run) in new (string, string, Func<SuiteData, IEnumera
 }
 if (results.Count == 0)
 {
-    Console.Error.WriteLine(only is null ? $"conformance: no suite is in {rest[0]}" : $"conformance: no suite {only} is in {rest[0]}");
+    Console.Error.WriteLine($"conformance: no suite {(only is null ? "" : only + " ")}is in {rest[0]}");
     return 2;
 }
 foreach (var result in results)
@@ -59,5 +60,6 @@ foreach (var result in results)
 Console.WriteLine();
 foreach (var result in results) Console.WriteLine($"{result.Name} {result.Passed}/{result.Total}");
 var below = results.Where(r => r.Total == 0 || (double)r.Passed / r.Total < r.Threshold).ToList();
-foreach (var result in below) Console.Error.WriteLine(result.Total == 0 ? $"conformance: {result.Name}: {result.Note}" : $"conformance: {result.Name} is below {result.Threshold:P0}");
+foreach (var result in below)
+    Console.Error.WriteLine($"conformance: {result.Name}{(result.Total == 0 ? ": " + result.Note : $" is below {result.Threshold:P0}")}");
 return below.Count == 0 ? 0 : 1;

@@ -33,13 +33,41 @@ internal static class ValidatorSuite
                 if ((expected == "VALID") == valid) passed++;
                 else failures.Add($"{test.GetProperty("name").GetString()}: {expected}: {(valid ? Reference(test) : text)}");
             }
-            yield return new SuiteResult("validator-" + tier, passed, total, threshold, "agreement with the recorded verdict of the reference validator", failures);
+            yield return new SuiteResult(
+                "validator-" + tier, passed, total, threshold, "agreement with the recorded verdict of the reference validator", failures);
         }
     }
 
-    private static string Reference(JsonElement test) => "we accept; the reference says: " + string.Join(" | ", (Verdict(test).ValueKind == JsonValueKind.Object && Verdict(test).TryGetProperty("msgs", out var messages) ? messages.EnumerateArray().ToList() : []).Select(m => m.GetString()!.ReplaceLineEndings(" ")).Take(2));
+    /// <summary>The cases that need no further resources, as JSON.</summary>
+    public static IEnumerable<(string Name, byte[] Bytes)> Standalone(SuiteData data)
+    {
+        if (data.Folder("validator") is not { } folder || !File.Exists(Path.Combine(folder, "manifest-r4.json"))) yield break;
+        using var manifest = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "manifest-r4.json")));
+        foreach (var test in manifest.RootElement.EnumerateObject().Where(t => t.Name is "base" or "profile")
+            .SelectMany(t => t.Value.EnumerateArray()))
+        {
+            if (test.TryGetProperty("supporting", out _) || test.TryGetProperty("profiles", out _) || test.TryGetProperty("profile", out _))
+                continue;
+            if (Find(folder, test.GetProperty("file").GetString()!) is { } path && Json(File.ReadAllBytes(path), out var issues) is { } json
+                && issues.Count == 0)
+                yield return (test.GetProperty("name").GetString()!, json);
+        }
+    }
 
-    private static JsonElement Verdict(JsonElement test) => test.TryGetProperty("profile", out var profile) ? (profile.GetProperty("java") is { ValueKind: JsonValueKind.Object } own ? own : test.GetProperty("java")) : test.GetProperty("java");
+    private static string Reference(JsonElement test)
+    {
+        var verdict = Verdict(test);
+        List<JsonElement> said = verdict.ValueKind == JsonValueKind.Object && verdict.TryGetProperty("msgs", out var messages)
+            ? [.. messages.EnumerateArray()]
+            : [];
+        return "we accept; the reference says: " + string.Join(" | ", said.Take(2).Select(m => m.GetString()!.ReplaceLineEndings(" ")));
+    }
+
+    private static JsonElement Verdict(JsonElement test)
+    {
+        var own = test.TryGetProperty("profile", out var profile) ? profile.GetProperty("java") : default;
+        return own.ValueKind == JsonValueKind.Object ? own : test.GetProperty("java");
+    }
 
     private static (bool Valid, string Text) Validate(string folder, JsonElement test)
     {
@@ -95,9 +123,13 @@ internal static class ValidatorSuite
         }
     }
 
-    private static string? Find(string folder, string file) =>
-        new[] { Path.Combine(folder, "files", file), Path.Combine(folder, file) }.FirstOrDefault(File.Exists)
-        ?? Directory.EnumerateFiles(folder, Path.GetFileName(file), SearchOption.AllDirectories).FirstOrDefault(f => f.EndsWith(file, StringComparison.Ordinal));
+    private static string? Find(string folder, string file)
+    {
+        foreach (var path in new[] { Path.Combine(folder, "files", file), Path.Combine(folder, file) })
+            if (File.Exists(path)) return path;
+        var named = Directory.EnumerateFiles(folder, Path.GetFileName(file), SearchOption.AllDirectories);
+        return named.FirstOrDefault(f => f.EndsWith(file, StringComparison.Ordinal));
+    }
 
     private static byte[]? Json(byte[] bytes, out IReadOnlyList<ValidationIssue> issues)
     {

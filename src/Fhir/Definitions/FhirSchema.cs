@@ -49,7 +49,10 @@ public sealed class FhirSchema
 
     internal NameTable Names { get; }
 
-    /// <summary>The profiles and extensions of the core, by URL: StructureDefinitions in JSON with what a <see cref="ProfileCompiler"/> reads. Read on first use.</summary>
+    /// <summary>
+    /// The profiles and extensions of the core, by URL: StructureDefinitions in JSON with what a <see cref="ProfileCompiler"/> reads. Read
+    /// on first use.
+    /// </summary>
     internal IReadOnlyDictionary<string, string> CoreProfiles => _coreProfiles.Value;
 
     /// <summary>All types: primitives, datatypes, backbones, resources.</summary>
@@ -60,12 +63,17 @@ public sealed class FhirSchema
     /// <summary>A type by name (<c>Patient</c>, <c>HumanName</c>, <c>date</c>, <c>Consent.provision</c>), or null.</summary>
     public TypeDefinition? Type(string name) => _types.GetValueOrDefault(name);
 
-    /// <summary>The type whose StructureDefinition a canonical URL names, with or without a version; null where it names no type of the core.</summary>
+    /// <summary>
+    /// The type whose StructureDefinition a canonical URL names, with or without a version; null where it names no type of the core.
+    /// </summary>
     public TypeDefinition? TypeOfCanonical(string canonical) =>
-        canonical.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal) ? Type(canonical[SchemaCompiler.CoreTypes.Length..].Split('|')[0]) : null;
+        canonical.StartsWith(SchemaCompiler.CoreTypes, StringComparison.Ordinal)
+            ? Type(canonical[SchemaCompiler.CoreTypes.Length..].Split('|')[0])
+            : null;
 
     /// <summary>Whether a name is a concrete resource type.</summary>
-    public bool IsResourceType(string name) => _types.TryGetValue(name, out var type) && type is { Kind: TypeKind.Resource, IsAbstract: false };
+    public bool IsResourceType(string name) =>
+        _types.TryGetValue(name, out var type) && type is { Kind: TypeKind.Resource, IsAbstract: false };
 
     /// <summary>The search parameters that put a type into the Patient compartment; empty where the type is not in it.</summary>
     public IReadOnlyList<string> PatientCompartmentParameters(string type) => _patientCompartment.GetValueOrDefault(type) ?? [];

@@ -6,7 +6,8 @@ namespace PmrGateway.Fhir;
 
 /// <summary>
 /// The compact file that the official definitions are compiled to: a version line and four sections under Brotli, types with search
-/// parameters and compartment, terminology, core profiles, and displays, each a string table and numbers into it. The later ones are read when first asked for.
+/// parameters and compartment, terminology, core profiles, and displays, each a string table and numbers into it. The later ones are read
+/// when first asked for.
 /// </summary>
 internal static class PackFormat
 {
@@ -33,10 +34,12 @@ internal static class PackFormat
     /// <exception cref="InvalidDataException">The bytes are no pack of this version.</exception>
     public static FhirSchema Read(byte[] pack)
     {
-        if (!pack.AsSpan().StartsWith(Encoding.ASCII.GetBytes(VersionLine))) throw new InvalidDataException($"not a definitions pack of version '{VersionLine.Trim()}'");
+        if (!pack.AsSpan().StartsWith(Encoding.ASCII.GetBytes(VersionLine)))
+            throw new InvalidDataException($"not a definitions pack of version '{VersionLine.Trim()}'");
         var (types, next) = OpenSection(pack, VersionLine.Length);
         var definitions = types.List(r => ReadType(r));
-        var parameters = types.List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
+        var parameters = types
+            .List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
         var compartment = types.List(r => KeyValuePair.Create(r.Text(), (IReadOnlyList<string>)r.List(x => x.Text())));
         var profiles = AfterSection(pack, next);
         return new FhirSchema(
@@ -162,7 +165,8 @@ internal static class PackFormat
             var (url, open) = (r.Text(), r.Number() == 1);
             var parts = r.List(x => (System: x.Text(), Codes: x.Number() == 0 ? null : x.List(y => y.Text())));
             return (url, new Func<ValueSetDefinition>(() =>
-                new ValueSetDefinition(url, [.. parts.Select(p => new ValueSetPart(p.System, p.Codes?.ToHashSet(StringComparer.Ordinal)))], open)));
+                new ValueSetDefinition(
+                    url, [.. parts.Select(p => new ValueSetPart(p.System, p.Codes?.ToHashSet(StringComparer.Ordinal)))], open)));
         });
         return new Terminology(systems, sets, displays);
     }
@@ -180,7 +184,8 @@ internal static class PackFormat
 
     private static Dictionary<string, Displays> ReadDisplays(byte[] pack, int at)
     {
-        var systems = OpenSection(pack, at).Reader.List(r => (System: r.Text(), Names: r.List(x => (Code: x.Text(), Names: x.List(y => y.Text())))));
+        var systems =
+            OpenSection(pack, at).Reader.List(r => (System: r.Text(), Names: r.List(x => (Code: x.Text(), Names: x.List(y => y.Text())))));
         return systems.ToDictionary(
             s => s.System,
             s => new Displays(s.Names.ToDictionary(n => n.Code, n => n.Names, StringComparer.Ordinal)),
@@ -188,7 +193,8 @@ internal static class PackFormat
     }
 
     private static Dictionary<string, string> ReadProfiles(byte[] pack, int at) =>
-        OpenSection(pack, at).Reader.List(r => (Url: r.Text(), Json: r.Text())).ToDictionary(p => p.Url, p => p.Json, StringComparer.Ordinal);
+        OpenSection(pack, at).Reader.List(r => (Url: r.Text(), Json: r.Text())).ToDictionary(
+            p => p.Url, p => p.Json, StringComparer.Ordinal);
 
     private static int AfterSection(byte[] pack, int at) => at + 4 + BinaryPrimitives.ReadInt32BigEndian(pack.AsSpan(at));
 

@@ -18,12 +18,17 @@ internal static class SchemaCompiler
     /// </summary>
     public static IReadOnlyDictionary<string, string> Corrections { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        ["ref-1"] = "reference.exists().not() or reference = '#' or reference.startsWith('#').not() or (reference.substring(1) in %rootResource.contained.id)",
-        ["eld-11"] = "binding.empty() or type.code.empty() or type.select((code = 'code') or (code = 'Coding') or (code = 'CodeableConcept') or (code = 'Quantity') or (code = 'string') or (code = 'uri') or (code = 'Duration')).exists(true)",
-        ["eld-19"] = @"path.matches('^[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\.[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*$')",
+        ["ref-1"] = "reference.exists().not() or reference = '#' or reference.startsWith('#').not() "
+            + "or (reference.substring(1) in %rootResource.contained.id)",
+        ["eld-11"] = "binding.empty() or type.code.empty() or type.select((code = 'code') or (code = 'Coding') "
+            + "or (code = 'CodeableConcept') or (code = 'Quantity') or (code = 'string') or (code = 'uri') "
+            + "or (code = 'Duration')).exists(true)",
+        ["eld-19"] = @"path.matches('^[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}"
+            + @"(\\.[^\\s.,:;\'""/|?!@#$%&*()\\[\\]{}]{1,64}(\\[x\\])?(\\:[^\\s\\.]+)?)*$')",
         ["eld-20"] = @"path.matches('^[A-Za-z][A-Za-z0-9]*(\\.[a-z][A-Za-z0-9]*(\\[x])?)*$')",
         ["que-7"] = "operator = 'exists' implies (answer is boolean)",
-        ["opd-3"] = "targetProfile.exists() implies (type.exists() and (type = 'Reference' or type = 'canonical' or type.memberOf('http://hl7.org/fhir/ValueSet/all-resource-types')))",
+        ["opd-3"] = "targetProfile.exists() implies (type.exists() and (type = 'Reference' or type = 'canonical' "
+            + "or type.memberOf('http://hl7.org/fhir/ValueSet/all-resource-types')))",
         ["ppc-2"] = Privacy("patient-privacy"),
         ["ppc-3"] = Privacy("research"),
         ["ppc-4"] = Privacy("adr"),
@@ -31,8 +36,9 @@ internal static class SchemaCompiler
     };
 
     /// <summary>
-    /// Invariants whose expression is empty where something is missing or is no number, and whose text leaves no doubt that this is a breach:
-    /// ElementDefinition.max is a number or "*", so "x" is neither. Of all others, nothing said is nothing broken (docs/decisions/0010).
+    /// Invariants whose expression is empty where something is missing or is no number, and whose text leaves no doubt that this is a
+    /// breach: ElementDefinition.max is a number or "*", so "x" is neither. Of all others, nothing said is nothing broken
+    /// (docs/decisions/0010).
     /// </summary>
     private static readonly HashSet<string> MustSayTrue = ["eld-3", "md-1", "opd-2", "que-13", "ras-1", "vsd-9"];
 
@@ -49,7 +55,9 @@ internal static class SchemaCompiler
             _ => TypeKind.Complex,
         };
         var isAbstract = definition.GetProperty("abstract").GetBoolean();
-        var baseType = definition.TryGetProperty("baseDefinition", out var b) ? b.GetString()![(b.GetString()!.LastIndexOf('/') + 1)..] : null;
+        var baseType = definition.TryGetProperty("baseDefinition", out var b)
+            ? b.GetString()![(b.GetString()!.LastIndexOf('/') + 1)..]
+            : null;
 
         var elements = definition.GetProperty("snapshot").GetProperty("element").EnumerateArray().ToList();
         var children = new Dictionary<string, List<JsonElement>>(StringComparer.Ordinal) { [root] = [] };
@@ -72,12 +80,14 @@ internal static class SchemaCompiler
     }
 
     private static string Privacy(string scope) =>
-        $"patient.exists() or scope.coding.where(system='http://terminology.hl7.org/CodeSystem/consentscope' and code='{scope}').exists().not()";
+        "patient.exists() or "
+        + $"scope.coding.where(system='http://terminology.hl7.org/CodeSystem/consentscope' and code='{scope}').exists().not()";
 
     private static string BackboneBase(List<JsonElement> elements, string path) =>
         Find(elements, path).GetProperty("type")[0].GetProperty("code").GetString()!;
 
-    private static ElementSpec Element(JsonElement element, string definition, Dictionary<string, List<JsonElement>> backbones, List<JsonElement> all)
+    private static ElementSpec Element(
+        JsonElement element, string definition, Dictionary<string, List<JsonElement>> backbones, List<JsonElement> all)
     {
         var path = element.GetProperty("path").GetString()!;
         var name = path[(path.LastIndexOf('.') + 1)..];
@@ -107,14 +117,18 @@ internal static class SchemaCompiler
             isChoice,
             types,
             bound,
-            // The rules of an element come with its content. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference
-            ContentOf(element) is { } at ? [.. Invariants(Find(all, at), definition), .. Invariants(element, definition)] : Invariants(element, definition));
+            // The rules of an element come with its content.
+            // https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference
+            ContentOf(element) is { } at
+                ? [.. Invariants(Find(all, at), definition), .. Invariants(element, definition)]
+                : Invariants(element, definition));
     }
 
     private static string? ContentOf(JsonElement element) =>
         element.TryGetProperty("contentReference", out var content) ? content.GetString()!.Split('#')[1] : null;
 
-    private static JsonElement Find(List<JsonElement> elements, string path) => elements.First(e => e.GetProperty("path").GetString() == path);
+    private static JsonElement Find(List<JsonElement> elements, string path) =>
+        elements.First(e => e.GetProperty("path").GetString() == path);
 
     /// <summary>The invariants that a definition gives an element, without those it repeats of the element's type.</summary>
     /// <param name="element">The ElementDefinition.</param>
@@ -130,7 +144,8 @@ internal static class SchemaCompiler
                 // ele-1 is how JSON is read: an object or value that is empty is an error of its own.
                 if (key == "ele-1" || !constraint.TryGetProperty("expression", out var expression)) continue;
                 if (source is not null && constraint.TryGetProperty("source", out var from) && from.GetString() != source) continue;
-                invariants.Add(new Invariant(key, constraint.GetProperty("severity").GetString() == "warning", Correct(key, expression.GetString()!)));
+                invariants.Add(new Invariant(
+                    key, constraint.GetProperty("severity").GetString() == "warning", Correct(key, expression.GetString()!)));
             }
         }
         // A SimpleQuantity is a Quantity by its type code; the profile's one rule goes with the element.
@@ -150,7 +165,8 @@ internal static class SchemaCompiler
     internal static int Max(JsonElement max) => max.GetString() switch
     {
         "*" => -1,
-        { } text when uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) => (int)Math.Min(most, int.MaxValue),
+        { } text when uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var most) =>
+            (int)Math.Min(most, int.MaxValue),
         var other => throw new MalformedElementException($"max is a number or *, not '{other}'"),
     };
 
@@ -164,7 +180,10 @@ internal static class SchemaCompiler
         }
         var targets = new List<string>();
         if (type.TryGetProperty("targetProfile", out var profiles))
-            targets.AddRange(profiles.EnumerateArray().Select(p => p.GetString()!).Where(p => p.StartsWith(CoreTypes, StringComparison.Ordinal)).Select(p => p[CoreTypes.Length..]));
-        return new TypeReference(code.StartsWith(CoreTypes, StringComparison.Ordinal) ? code[CoreTypes.Length..] : code, targets.Contains("Resource") ? [] : targets);
+            targets.AddRange(profiles.EnumerateArray().Select(p => p.GetString()!)
+                .Where(p => p.StartsWith(CoreTypes, StringComparison.Ordinal)).Select(p => p[CoreTypes.Length..]));
+        return new TypeReference(
+            code.StartsWith(CoreTypes, StringComparison.Ordinal) ? code[CoreTypes.Length..] : code,
+            targets.Contains("Resource") ? [] : targets);
     }
 }

@@ -34,7 +34,9 @@ public enum BindingStrength : byte
 /// <param name="ValueSet">Canonical URL, without a version.</param>
 public sealed record Binding(BindingStrength Strength, string ValueSet);
 
-/// <summary>A rule over an element's content, in FHIRPath. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint</summary>
+/// <summary>
+/// A rule over an element's content, in FHIRPath. https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.constraint
+/// </summary>
 /// <param name="Key">Its name, e.g. <c>pat-1</c>.</param>
 /// <param name="IsWarning">Whether breaking it is worth a warning only.</param>
 /// <param name="Expression">FHIRPath that must be true of the element.</param>
@@ -90,7 +92,9 @@ public sealed record PropertySpec(string Name, ElementSpec Element, TypeReferenc
     /// <summary>Path of the element: its type and its name, e.g. <c>HumanName.family</c>, <c>Patient.contact.relationship</c>.</summary>
     internal string Path { get; init; } = "";
 
-    /// <summary>Number of the name that goes with this one: of <c>x</c>, <c>_x</c>; of <c>_x</c>, <c>x</c>; -1 where there is none.</summary>
+    /// <summary>
+    /// Number of the name that goes with this one: of <c>x</c>, <c>_x</c>; of <c>_x</c>, <c>x</c>; -1 where there is none.
+    /// </summary>
     internal int PairId { get; init; } = -1;
 
     /// <summary>The property as one that holds a certain resource: contained[0] is a Patient.</summary>
@@ -113,7 +117,13 @@ public sealed class TypeDefinition
     private PropertySpec?[]? _table;
     private PropertySpec? _root;
 
-    internal TypeDefinition(string name, TypeKind kind, bool isAbstract, string? baseType, IReadOnlyList<ElementSpec> elements, IReadOnlyList<Invariant> invariants) =>
+    internal TypeDefinition(
+        string name,
+        TypeKind kind,
+        bool isAbstract,
+        string? baseType,
+        IReadOnlyList<ElementSpec> elements,
+        IReadOnlyList<Invariant> invariants) =>
         (Name, Kind, IsAbstract, BaseName, Elements, Invariants) = (name, kind, isAbstract, baseType, elements, invariants);
 
     /// <summary>Its name; for a backbone its path, e.g. <c>Consent.provision</c>.</summary>
@@ -141,7 +151,9 @@ public sealed class TypeDefinition
     public IEnumerable<PropertySpec> Properties => Table.OfType<PropertySpec>();
 
     /// <summary>A property that the outermost value of a document has, as this type.</summary>
-    internal PropertySpec Root => _root ??= new PropertySpec("", new ElementSpec("", 1, 1, false, [], null, []), new TypeReference(Name, []) { Definition = this }, false) { NameId = -1 };
+    internal PropertySpec Root =>
+        _root ??= new PropertySpec(
+            "", new ElementSpec("", 1, 1, false, [], null, []), new TypeReference(Name, []) { Definition = this }, false) { NameId = -1 };
 
     private PropertySpec?[] Table => _table ?? Build();
 
@@ -192,8 +204,15 @@ public sealed class TypeDefinition
                 var name = PropertyName(element, type);
                 var isPrimitive = char.IsAsciiLetterLower(type.Name[0]);
                 var (nameId, siblingId) = (_schema!.Names.IdOf(name), isPrimitive ? _schema.Names.IdOf("_" + name) : -1);
-                properties.Add(new PropertySpec(name, element, type, false) { NameId = nameId, PairId = siblingId, Path = Name + "." + element.Name });
-                if (isPrimitive) properties.Add(new PropertySpec("_" + name, element, type, true) { NameId = siblingId, PairId = nameId, Path = Name + "." + element.Name });
+                properties.Add(new PropertySpec(name, element, type, false)
+                {
+                    NameId = nameId, PairId = siblingId, Path = Name + "." + element.Name
+                });
+                if (isPrimitive)
+                    properties.Add(new PropertySpec("_" + name, element, type, true)
+                    {
+                        NameId = siblingId, PairId = nameId, Path = Name + "." + element.Name
+                    });
             }
         }
         var table = new PropertySpec?[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(4, properties.Count * 2 + 1))];
@@ -213,4 +232,5 @@ public sealed class TypeDefinition
 /// <param name="Bases">The resource types that have it.</param>
 /// <param name="Expression">Its FHIRPath expression; "" where it has none.</param>
 /// <param name="Components">Of a composite: code of each component and the expression under the composite's own.</param>
-public sealed record SearchParameterSpec(string Code, string Type, IReadOnlyList<string> Bases, string Expression, IReadOnlyList<(string Type, string Expression)> Components);
+public sealed record SearchParameterSpec(
+    string Code, string Type, IReadOnlyList<string> Bases, string Expression, IReadOnlyList<(string Type, string Expression)> Components);

@@ -25,7 +25,9 @@ internal sealed class Compiler
                 return Variable(variable.Name);
             case Syntax.Member { On: null } member:
                 // A capital letter is a type's: Patient.name; should there be none of that name, an element's.
-                return char.IsAsciiLetterUpper(member.Name[0]) ? new RootTypeExpr(member.Name, new MemberExpr(null, member.Name)) : new MemberExpr(null, member.Name);
+                return char.IsAsciiLetterUpper(member.Name[0])
+                    ? new RootTypeExpr(member.Name, new MemberExpr(null, member.Name))
+                    : new MemberExpr(null, member.Name);
             case Syntax.Member member:
                 return new MemberExpr(Build(member.On!, isBeginning: true), member.Name);
             case Syntax.Indexer indexer:
@@ -45,23 +47,31 @@ internal sealed class Compiler
 
     private Expr Call(Syntax.Call call)
     {
-        if (!Functions.All.TryGetValue(call.Name, out var function)) throw new FhirPathException(FhirPathFault.UnknownFunction, $"there is no function {call.Name}()");
+        if (!Functions.All.TryGetValue(call.Name, out var function))
+            throw new FhirPathException(FhirPathFault.UnknownFunction, $"there is no function {call.Name}()");
         var on = call.On is null ? new ThisExpr() : Build(call.On, isBeginning: true);
         if (function.Make is not null) _lambdas++;
         var arguments = call.Arguments.Select(a => Build(a)).ToArray();
         if (function.Make is not null) _lambdas--;
-        if (arguments.Length < function.Min || arguments.Length > function.Max) throw new FhirPathException(FhirPathFault.Syntax, $"{call.Name}() takes {function.Min} to {function.Max} arguments");
-        if (call.Name is "is" or "as" or "ofType") return new TypeTestExpr(call.Name, on, KnownType((string)((LiteralExpr)arguments[0]).Value!));
-        if (call.Name.StartsWith("matches", StringComparison.Ordinal) && arguments[0] is LiteralExpr { Value: string { Length: > MaxRegexLength } })
+        if (arguments.Length < function.Min || arguments.Length > function.Max)
+            throw new FhirPathException(FhirPathFault.Syntax, $"{call.Name}() takes {function.Min} to {function.Max} arguments");
+        if (call.Name is "is" or "as" or "ofType")
+            return new TypeTestExpr(call.Name, on, KnownType((string)((LiteralExpr)arguments[0]).Value!));
+        if (call.Name.StartsWith("matches", StringComparison.Ordinal)
+            && arguments[0] is LiteralExpr { Value: string { Length: > MaxRegexLength } })
             throw new FhirPathException(FhirPathFault.Syntax, "a regular expression has at most 1000 characters");
         return function.Make is { } make ? make(on, arguments) : new CallExpr(on, arguments, function.Body!);
     }
 
     private static string KnownType(string type)
     {
-        var name = type.StartsWith("System.", StringComparison.Ordinal) ? type[7..] : type.StartsWith("FHIR.", StringComparison.Ordinal) ? type[5..] : type;
+        var name = type;
+        if (type.StartsWith("System.", StringComparison.Ordinal)) name = type[7..];
+        else if (type.StartsWith("FHIR.", StringComparison.Ordinal)) name = type[5..];
         // A name in a namespace that does not have it is of no item; one in no namespace must be a type's.
-        if (type.StartsWith("System.", StringComparison.Ordinal) || Functions.SystemTypes.Contains(name) || FhirSchema.R4.Type(name) is not null) return type;
+        if (type.StartsWith("System.", StringComparison.Ordinal) || Functions.SystemTypes.Contains(name)
+            || FhirSchema.R4.Type(name) is not null)
+            return type;
         throw FhirPathException.Semantic($"there is no type {type}");
     }
 
@@ -80,10 +90,12 @@ internal sealed class Compiler
         "%loinc" => new LiteralExpr("http://loinc.org"),
         "%ucum" => new LiteralExpr("http://unitsofmeasure.org"),
         _ when name.StartsWith("%vs-", StringComparison.Ordinal) => new LiteralExpr("http://hl7.org/fhir/ValueSet/" + name[4..]),
-        _ when name.StartsWith("%ext-", StringComparison.Ordinal) => new LiteralExpr("http://hl7.org/fhir/StructureDefinition/" + name[5..]),
+        _ when name.StartsWith("%ext-", StringComparison.Ordinal) =>
+            new LiteralExpr("http://hl7.org/fhir/StructureDefinition/" + name[5..]),
         _ => new ContextExpr(c =>
         {
-            if (c.Variables?.GetValueOrDefault(name[1..]) is not { } items) throw FhirPathException.Execution($"there is no variable {name}");
+            if (c.Variables?.GetValueOrDefault(name[1..]) is not { } items)
+                throw FhirPathException.Execution($"there is no variable {name}");
             foreach (var item in items) c.Push(item);
         }),
     };

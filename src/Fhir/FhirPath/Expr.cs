@@ -3,7 +3,9 @@ namespace PmrGateway.Fhir;
 /// <summary>A part of a compiled expression: reads the focus and pushes its items.</summary>
 internal abstract class Expr
 {
-    /// <summary>Whether it gives the same throughout an evaluation, whatever the focus: a path from %resource, %rootResource or %context.</summary>
+    /// <summary>
+    /// Whether it gives the same throughout an evaluation, whatever the focus: a path from %resource, %rootResource or %context.
+    /// </summary>
     public virtual bool IsFixed => false;
 
     public abstract void Eval(FhirPathContext c, in Item focus);
@@ -115,7 +117,8 @@ internal sealed class MemberExpr(Expr? on, string name) : Expr
             return;
         }
         c.PushChildren(of, _nameId);
-        if (c.IsStrict && c.Count == before && of.Type is { } type && !Knows(type)) throw FhirPathException.Semantic($"{type.Name} has no element {name}");
+        if (c.IsStrict && c.Count == before && of.Type is { } type && !Knows(type))
+            throw FhirPathException.Semantic($"{type.Name} has no element {name}");
     }
 
     private bool Knows(TypeDefinition type)

@@ -52,7 +52,9 @@ internal sealed class FhirPathContext
     /// <summary>The time that now() gives, throughout an evaluation.</summary>
     public DateTimeOffset Now { get; set; }
 
-    /// <summary>What defineVariable() defined. Replaced and not changed: who goes over items puts back what was there before each.</summary>
+    /// <summary>
+    /// What defineVariable() defined. Replaced and not changed: who goes over items puts back what was there before each.
+    /// </summary>
     public Dictionary<string, Item[]>? Variables { get; set; }
 
     public int Count { get; private set; }
@@ -74,7 +76,9 @@ internal sealed class FhirPathContext
         // An expression over a hostile document, or a hostile expression, must end.
         if (++_steps > MaxSteps) throw FhirPathException.Execution("the expression takes too many steps");
         if (item.Boxed is string text) Charge(text.Length);
-        if (Count == _stack.Length) Array.Resize(ref _stack, Count < MaxItems ? Count * 2 : throw FhirPathException.Execution("the expression selects too many items"));
+        if (Count == _stack.Length)
+            Array.Resize(
+                ref _stack, Count < MaxItems ? Count * 2 : throw FhirPathException.Execution("the expression selects too many items"));
         _stack[Count++] = item;
     }
 
@@ -93,8 +97,8 @@ internal sealed class FhirPathContext
     }
 
     /// <summary>
-    /// What an expression that is fixed gives, as a set, made once in an evaluation: a rule that looks up each of thousands of items among thousands
-    /// of others would take their product.
+    /// What an expression that is fixed gives, as a set, made once in an evaluation: a rule that looks up each of thousands of items among
+    /// thousands of others would take their product.
     /// </summary>
     public ItemSet SetOf(Expr expression)
     {
@@ -153,7 +157,8 @@ internal sealed class FhirPathContext
             var sibling = property.PairId < 0 ? null : new ElementNode(document, parent).Child(property.PairId);
             if (document.Rows[child].Kind != JsonTokenType.StartArray)
             {
-                if (document.Rows[child].Kind != JsonTokenType.Null || sibling is not null) Push(Item.OfNode(document, child, sibling?.Index ?? -1, document.Rows[child].Property!.Type.Definition));
+                if (document.Rows[child].Kind != JsonTokenType.Null || sibling is not null)
+                    Push(Item.OfNode(document, child, sibling?.Index ?? -1, document.Rows[child].Property!.Type.Definition));
                 continue;
             }
             var beside = sibling is { Kind: JsonTokenType.StartArray, ChildCount: > 0 } s ? s.Index + 1 : -1;
@@ -161,7 +166,11 @@ internal sealed class FhirPathContext
             {
                 var withObject = beside >= 0 && document.Rows[beside].Kind == JsonTokenType.StartObject;
                 if (document.Rows[item].Kind != JsonTokenType.Null || withObject)
-                    Push(Item.OfNode(document, document.Rows[item].Kind == JsonTokenType.Null ? -1 : item, withObject ? beside : -1, document.Rows[item].Property?.Type.Definition));
+                    Push(Item.OfNode(
+                        document,
+                        document.Rows[item].Kind == JsonTokenType.Null ? -1 : item,
+                        withObject ? beside : -1,
+                        document.Rows[item].Property?.Type.Definition));
                 if (beside >= 0) beside = document.Rows[beside].Next;
             }
         }

@@ -1,7 +1,8 @@
 namespace PmrGateway.Fhir;
 
 /// <summary>An item of a FHIRPath result.</summary>
-/// <param name="Type">Its type: <c>Patient</c>, <c>code</c>, <c>boolean</c> of an element; <c>Boolean</c>, <c>String</c>, ... of a computed value.</param>
+/// <param name="Type">Its type: <c>Patient</c>, <c>code</c>, <c>boolean</c> of an element; <c>Boolean</c>, <c>String</c>, ... of a computed
+/// value.</param>
 /// <param name="Text">A scalar's value as text; of a complex element null.</param>
 /// <param name="Node">Of an element with JSON of its own, that JSON; else null.</param>
 public sealed record FhirPathResult(string Type, string? Text, ElementNode? Node);
@@ -29,7 +30,10 @@ public sealed class FhirPathExpression
     /// <exception cref="FhirPathException">It cannot be evaluated on this resource.</exception>
     public IReadOnlyList<FhirPathResult> Evaluate(ResourceDocument document, bool isStrict = false)
     {
-        var context = new FhirPathContext(document.Schema, document.Schema.Terminology) { IsStrict = isStrict, Now = TimeProvider.System.GetLocalNow() };
+        var context = new FhirPathContext(document.Schema, document.Schema.Terminology)
+        {
+            IsStrict = isStrict, Now = TimeProvider.System.GetLocalNow()
+        };
         var root = Item.OfNode(document.Root);
         context.Begin(root, root, root);
         Body.Eval(context, root);
@@ -38,7 +42,9 @@ public sealed class FhirPathExpression
 
     internal static FhirPathResult Result(Item item)
     {
-        if (!item.IsNode) return new FhirPathResult(Functions.TypeOf(item).Name, item.Boxed is TypeInfo t ? $"{t.Namespace}.{t.Name}" : FhirPathValues.Text(item.Boxed), null);
+        if (!item.IsNode)
+            return new FhirPathResult(
+                Functions.TypeOf(item).Name, item.Boxed is TypeInfo t ? $"{t.Namespace}.{t.Name}" : FhirPathValues.Text(item.Boxed), null);
         var type = item.Type?.Name ?? "";
         if (item.Row < 0) return new FhirPathResult(type, null, null);
         return new FhirPathResult(type, item.HasScalar ? item.Node.Text : null, item.Node);

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>What values mean to each other: conversion from elements, equality, equivalence, order, text. https://hl7.org/fhirpath/N1/#equality</summary>
+/// <summary>
+/// What values mean to each other: conversion from elements, equality, equivalence, order, text. https://hl7.org/fhirpath/N1/#equality
+/// </summary>
 internal static class FhirPathValues
 {
     /// <summary>The System value of an element.</summary>
@@ -18,7 +20,9 @@ internal static class FhirPathValues
                 return node.Kind == JsonTokenType.True;
             case JsonTokenType.Number:
                 var text = node.Text;
-                if (item.Type?.Name != "decimal" && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer)) return integer;
+                if (item.Type?.Name != "decimal"
+                    && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
+                    return integer;
                 return decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : text;
             case JsonTokenType.String:
                 return Temporal(item.Type?.Name, node.Text) ?? (object)node.Text;
@@ -58,7 +62,8 @@ internal static class FhirPathValues
         {
             (string s, string t) => string.Equals(s, t, StringComparison.Ordinal),
             (bool s, bool t) => s == t,
-            (FhirTemporal s, FhirTemporal t) => s.Kind == TemporalKind.Time == (t.Kind == TemporalKind.Time) ? FhirTemporal.Compare(s, t) is { } order ? order == 0 : null : false,
+            (FhirTemporal s, FhirTemporal t) when s.Kind == TemporalKind.Time != (t.Kind == TemporalKind.Time) => false,
+            (FhirTemporal s, FhirTemporal t) => FhirTemporal.Compare(s, t) is { } order ? order == 0 : null,
             (QuantityValue s, QuantityValue t) => QuantityValue.Compare(s, t) is { } order ? order == 0 : null,
             (TypeInfo s, TypeInfo t) => s == t,
             _ => false,
@@ -120,11 +125,14 @@ internal static class FhirPathValues
     };
 
     /// <summary>A Quantity in JSON as its number and unit; null: it has no number, or a comparator.</summary>
-    public static QuantityValue? QuantityOf(string json) => ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out var document, out _) ? Quantity(document!.Root) : null;
+    public static QuantityValue? QuantityOf(string json) =>
+        ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out var document, out _) ? Quantity(document!.Root) : null;
 
     private static QuantityValue? Quantity(ElementNode node)
     {
-        if (node["value"] is not { Kind: JsonTokenType.Number } number || !decimal.TryParse(number.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)) return null;
+        if (node["value"] is not { Kind: JsonTokenType.Number } number
+            || !decimal.TryParse(number.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+            return null;
         if (node["comparator"] is not null) return null;
         var code = node.StringAt("system") is "http://unitsofmeasure.org" ? node.StringAt("code") : null;
         return new QuantityValue(value, code ?? node.StringAt("unit") ?? node.StringAt("code") ?? "1", false);
@@ -144,7 +152,10 @@ internal static class FhirPathValues
         }
 
         static QuantityValue Ucum(QuantityValue q) => !q.IsCalendar ? q : new QuantityValue(
-            q.Value, q.Unit switch { "year" => "a", "month" => "mo", "week" => "wk", "day" => "d", "hour" => "h", "minute" => "min", "second" => "s", _ => "ms" }, false);
+            q.Value, q.Unit switch
+            {
+                "year" => "a", "month" => "mo", "week" => "wk", "day" => "d", "hour" => "h", "minute" => "min", "second" => "s", _ => "ms"
+            }, false);
     }
 
     private static string Normal(string text)
@@ -165,7 +176,8 @@ internal static class FhirPathValues
         if (i < 0 || j < 0) return i == j || (i < 0 && j < 0);
         var (x, y) = (new ElementNode(a, i), new ElementNode(b, j));
         if (x.Kind != y.Kind || x.ChildCount != y.ChildCount) return false;
-        if (x.Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) return x.Kind == JsonTokenType.Number ? Number(OfNode(Item.OfNode(x))) == Number(OfNode(Item.OfNode(y))) : x.Text == y.Text;
+        if (x.Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+            return x.Kind == JsonTokenType.Number ? Number(OfNode(Item.OfNode(x))) == Number(OfNode(Item.OfNode(y))) : x.Text == y.Text;
         if (x.Kind == JsonTokenType.StartArray)
         {
             var other = y.GetEnumerator();

@@ -21,8 +21,12 @@ internal sealed class FhirTemporal
     private readonly int _year, _month, _day, _hour, _minute;
     private readonly decimal _second;
 
-    private FhirTemporal(TemporalKind kind, int fields, int year, int month, int day, int hour, int minute, decimal second, int? offset, int fractionDigits) =>
-        (Kind, Fields, _year, _month, _day, _hour, _minute, _second, Offset, FractionDigits) = (kind, fields, year, month, day, hour, minute, second, offset, fractionDigits);
+    private FhirTemporal(
+        TemporalKind kind, int fields, int year, int month, int day, int hour, int minute, decimal second, int? offset, int fractionDigits)
+    {
+        (Kind, Fields, Offset, FractionDigits) = (kind, fields, offset, fractionDigits);
+        (_year, _month, _day, _hour, _minute, _second) = (year, month, day, hour, minute, second);
+    }
 
     public TemporalKind Kind { get; }
 
@@ -37,7 +41,9 @@ internal sealed class FhirTemporal
 
     /// <summary>A literal without its @, or null.</summary>
     public static FhirTemporal? ParseLiteral(string text) =>
-        text.StartsWith('T') ? Parse(TemporalKind.Time, text[1..]) : Parse(text.Contains('T') ? TemporalKind.DateTime : TemporalKind.Date, text);
+        text.StartsWith('T')
+            ? Parse(TemporalKind.Time, text[1..])
+            : Parse(text.Contains('T') ? TemporalKind.DateTime : TemporalKind.Date, text);
 
     /// <summary>A text of a temporal type, or null.</summary>
     public static FhirTemporal? Parse(TemporalKind kind, string text)
@@ -98,15 +104,20 @@ internal sealed class FhirTemporal
             else if (text[at] is '+' or '-')
             {
                 var sign = text[at++] == '-' ? -1 : 1;
-                if (!Digits(text, ref at, 2, out var hours) || at >= text.Length || text[at++] != ':' || !Digits(text, ref at, 2, out var minutes) || hours > 14 || minutes > 59) return null;
+                if (!Digits(text, ref at, 2, out var hours) || at >= text.Length || text[at++] != ':'
+                    || !Digits(text, ref at, 2, out var minutes) || hours > 14 || minutes > 59)
+                    return null;
                 offset = sign * (hours * 60 + minutes);
             }
         }
-        return at == text.Length ? new FhirTemporal(kind, fields, parts[0], parts[1], parts[2], parts[3], parts[4], second, offset, fraction) : null;
+        return at == text.Length
+            ? new FhirTemporal(kind, fields, parts[0], parts[1], parts[2], parts[3], parts[4], second, offset, fraction)
+            : null;
     }
 
     public static FhirTemporal Of(DateTimeOffset moment) => new(
-        TemporalKind.DateTime, 6, moment.Year, moment.Month, moment.Day, moment.Hour, moment.Minute, moment.Second + moment.Millisecond / 1000m, (int)moment.Offset.TotalMinutes, 3);
+        TemporalKind.DateTime, 6, moment.Year, moment.Month, moment.Day, moment.Hour, moment.Minute, moment.Second
+            + moment.Millisecond / 1000m, (int)moment.Offset.TotalMinutes, 3);
 
     public FhirTemporal To(TemporalKind kind) => kind switch
     {
@@ -132,11 +143,24 @@ internal sealed class FhirTemporal
     /// <exception cref="FhirPathException">The unit is none of time.</exception>
     public FhirTemporal? Add(decimal amount, string unit, bool isCalendar)
     {
-        var name = isCalendar ? unit : unit switch { "s" => "second", "ms" => "millisecond", "min" => "minute", "h" => "hour", "d" => "day", "wk" => "week", "month" or "year" or "week" or "day" or "hour" or "minute" or "second" => unit, _ => null };
+        var name = isCalendar
+            ? unit
+            : unit switch
+            {
+                "s" => "second",
+                "ms" => "millisecond",
+                "min" => "minute",
+                "h" => "hour",
+                "d" => "day",
+                "wk" => "week",
+                "month" or "year" or "week" or "day" or "hour" or "minute" or "second" => unit,
+                _ => null
+            };
         if (name is null) throw FhirPathException.Execution($"'{unit}' cannot be added to a date or time");
         try
         {
-            var start = new DateTime(Math.Max(1, _year), _month, _day, _hour, _minute, 0).AddTicks((long)(_second * TimeSpan.TicksPerSecond));
+            var start = new DateTime(
+                Math.Max(1, _year), _month, _day, _hour, _minute, 0).AddTicks((long)(_second * TimeSpan.TicksPerSecond));
             var whole = (int)decimal.Truncate(amount);
             // An amount finer than the precision counts in whole units of the precision.
             var moved = name switch
@@ -154,7 +178,8 @@ internal sealed class FhirTemporal
                 _ => throw FhirPathException.Execution($"'{unit}' cannot be added to a date or time"),
             };
             var second = moved.Second + moved.TimeOfDay.Ticks % TimeSpan.TicksPerSecond / (decimal)TimeSpan.TicksPerSecond;
-            return new FhirTemporal(Kind, Fields, moved.Year, moved.Month, moved.Day, moved.Hour, moved.Minute, second, Offset, FractionDigits);
+            return new FhirTemporal(
+                Kind, Fields, moved.Year, moved.Month, moved.Day, moved.Hour, moved.Minute, second, Offset, FractionDigits);
         }
         catch (Exception e) when (e is ArgumentOutOfRangeException or OverflowException)
         {
@@ -204,8 +229,11 @@ internal sealed class FhirTemporal
         }
         if (Fields >= 4) text.Append(_hour.ToString("00", invariant));
         if (Fields >= 5) text.Append(':').Append(_minute.ToString("00", invariant));
-        if (Fields >= 6) text.Append(':').Append(_second.ToString(FractionDigits == 0 ? "00" : "00." + new string('0', Math.Min(FractionDigits, 20)), invariant));
-        if (Offset is { } offset) text.Append(offset == 0 ? "Z" : $"{(offset < 0 ? '-' : '+')}{Math.Abs(offset) / 60:00}:{Math.Abs(offset) % 60:00}");
+        if (Fields >= 6)
+            text.Append(':')
+                .Append(_second.ToString(FractionDigits == 0 ? "00" : "00." + new string('0', Math.Min(FractionDigits, 20)), invariant));
+        if (Offset is { } offset)
+            text.Append(offset == 0 ? "Z" : $"{(offset < 0 ? '-' : '+')}{Math.Abs(offset) / 60:00}:{Math.Abs(offset) % 60:00}");
         return text.ToString();
     }
 

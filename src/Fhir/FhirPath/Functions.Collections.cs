@@ -15,8 +15,18 @@ internal static partial class Functions
         Add("first", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => c.Truncate(Math.Min(c.Count, start + 1)));
         Add("last", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => c.Remove(start, Math.Max(start, c.Count - 1)));
         Add("tail", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => c.Remove(start, Math.Min(c.Count, start + 1)));
-        Add("skip", 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) => c.Remove(start, start + Math.Clamp(Integer(c, focus, a[0]), 0, c.Count - start)));
-        Add("take", 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) => c.Truncate(start + Math.Clamp(Integer(c, focus, a[0]), 0, c.Count - start)));
+        Add(
+            "skip",
+            1,
+            1,
+            (FhirPathContext c, int start, in Item focus, Expr[] a) =>
+                c.Remove(start, start + Math.Clamp(Integer(c, focus, a[0]), 0, c.Count - start)));
+        Add(
+            "take",
+            1,
+            1,
+            (FhirPathContext c, int start, in Item focus, Expr[] a) =>
+                c.Truncate(start + Math.Clamp(Integer(c, focus, a[0]), 0, c.Count - start)));
         Add("single", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
         {
             if (c.Count > start + 1) throw FhirPathException.Execution("single() of several items");
@@ -30,8 +40,18 @@ internal static partial class Functions
         });
         foreach (var truth in new[] { true, false })
         {
-            Add("all" + truth, 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).All(i => i.Value is bool b && b == truth)));
-            Add("any" + truth, 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Slice(start).Any(i => i.Value is bool b && b == truth)));
+            Add(
+                "all" + truth,
+                0,
+                0,
+                (FhirPathContext c, int start, in Item _, Expr[] _) =>
+                    Replace(c, start, c.Slice(start).All(i => i.Value is bool b && b == truth)));
+            Add(
+                "any" + truth,
+                0,
+                0,
+                (FhirPathContext c, int start, in Item _, Expr[] _) =>
+                    Replace(c, start, c.Slice(start).Any(i => i.Value is bool b && b == truth)));
         }
         AddSets();
         Add("children", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
@@ -52,13 +72,15 @@ internal static partial class Functions
     private static void AddSets()
     {
         // The argument lies on the stack behind the input: [start, middle) and [middle, count).
-        void Both(string name, Action<FhirPathContext, int, int> of) => Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
+        void Both(string name, Action<FhirPathContext, int, int> of) =>
+            Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var middle = c.Count;
             a[0].Eval(c, focus);
             of(c, start, middle);
         });
-        void WithSet(string name, Action<FhirPathContext, int, ItemSet> of) => Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
+        void WithSet(string name, Action<FhirPathContext, int, ItemSet> of) =>
+            Add(name, 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var middle = c.Count;
             var set = a[0].IsFixed ? c.SetOf(a[0]) : null;

@@ -12,7 +12,13 @@ internal static partial class Functions
             bool => v,
             int i when i is 0 or 1 => i == 1,
             decimal d when d is 0m or 1m => d == 1,
-            string s => s.ToLowerInvariant() switch { "true" or "t" or "yes" or "y" or "1" or "1.0" => true, "false" or "f" or "no" or "n" or "0" or "0.0" => false, _ => (object?)null },
+            string s =>
+                s.ToLowerInvariant() switch
+                {
+                    "true" or "t" or "yes" or "y" or "1" or "1.0" => true,
+                    "false" or "f" or "no" or "n" or "0" or "0.0" => false,
+                    _ => (object?)null
+                },
             _ => null,
         });
         AddConversion("Integer", (v, _) => v switch
@@ -35,13 +41,39 @@ internal static partial class Functions
             decimal => v,
             int or long => FhirPathValues.Number(v),
             bool b => b ? 1.0m : 0.0m,
-            string s when DecimalText().IsMatch(s) && decimal.TryParse(s, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var d) => d,
+            string s when DecimalText().IsMatch(s)
+                && decimal.TryParse(
+                    s, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var d) => d,
             _ => null,
         });
         AddConversion("String", (v, _) => FhirPathValues.Text(v));
-        AddConversion("Date", (v, _) => v switch { FhirTemporal { Kind: not TemporalKind.Time } t => t.To(TemporalKind.Date), string s => FhirTemporal.Parse(TemporalKind.DateTime, s)?.To(TemporalKind.Date), _ => null });
-        AddConversion("DateTime", (v, _) => v switch { FhirTemporal { Kind: not TemporalKind.Time } t => t.To(TemporalKind.DateTime), string s => FhirTemporal.Parse(TemporalKind.DateTime, s), _ => null });
-        AddConversion("Time", (v, _) => v switch { FhirTemporal { Kind: TemporalKind.Time } => v, string s => FhirTemporal.Parse(TemporalKind.Time, s.TrimStart('T')), _ => null });
+        AddConversion(
+            "Date",
+            (v, _) =>
+                v switch
+                {
+                    FhirTemporal { Kind: not TemporalKind.Time } t => t.To(TemporalKind.Date),
+                    string s => FhirTemporal.Parse(TemporalKind.DateTime, s)?.To(TemporalKind.Date),
+                    _ => null
+                });
+        AddConversion(
+            "DateTime",
+            (v, _) =>
+                v switch
+                {
+                    FhirTemporal { Kind: not TemporalKind.Time } t => t.To(TemporalKind.DateTime),
+                    string s => FhirTemporal.Parse(TemporalKind.DateTime, s),
+                    _ => null
+                });
+        AddConversion(
+            "Time",
+            (v, _) =>
+                v switch
+                {
+                    FhirTemporal { Kind: TemporalKind.Time } => v,
+                    string s => FhirTemporal.Parse(TemporalKind.Time, s.TrimStart('T')),
+                    _ => null
+                });
         AddConversion("Quantity", Quantity);
     }
 
@@ -58,8 +90,17 @@ internal static partial class Functions
             QuantityValue q => q,
             int or long or decimal => new QuantityValue(FhirPathValues.Number(value)!.Value, "1", false),
             bool b => new QuantityValue(b ? 1.0m : 0.0m, "1", false),
-            string s when QuantityText().Match(s) is { Success: true } m && decimal.TryParse(m.Groups[1].Value, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) =>
-                m.Groups[2].Success ? new QuantityValue(number, m.Groups[2].Value, false) : m.Groups[3].Success ? new QuantityValue(number, m.Groups[3].Value.TrimEnd('s'), true) : new QuantityValue(number, "1", false),
+            string s when QuantityText().Match(s) is { Success: true } m
+                && decimal.TryParse(
+                    m.Groups[1].Value,
+                    NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+                    CultureInfo.InvariantCulture,
+                    out var number) =>
+                m.Groups[2].Success
+                    ? new QuantityValue(number, m.Groups[2].Value, false)
+                    : m.Groups[3].Success
+                    ? new QuantityValue(number, m.Groups[3].Value.TrimEnd('s'), true)
+                    : new QuantityValue(number, "1", false),
             _ => null,
         };
         if (quantity is null || unit is null || quantity.Unit == unit) return quantity;
@@ -69,6 +110,8 @@ internal static partial class Functions
     [GeneratedRegex(@"\A[+-]?\d+(\.\d+)?\z", RegexOptions.CultureInvariant)]
     private static partial Regex DecimalText();
 
-    [GeneratedRegex(@"\A([+-]?\d+(?:\.\d+)?)(?:\s*'([^']+)'|\s+(years?|months?|weeks?|days?|hours?|minutes?|seconds?|milliseconds?))?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"\A([+-]?\d+(?:\.\d+)?)(?:\s*'([^']+)'|\s+(years?|months?|weeks?|days?|hours?|minutes?|seconds?|milliseconds?))?\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex QuantityText();
 }

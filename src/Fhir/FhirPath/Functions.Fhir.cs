@@ -12,11 +12,24 @@ internal static partial class Functions
             for (var i = start; i < c.Count; i++) c.Set(i, Item.Of(TypeOf(c[i])));
         });
         Add("now", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, FhirTemporal.Of(c.Now)));
-        Add("today", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, FhirTemporal.Of(c.Now).To(TemporalKind.Date)));
-        Add("timeOfDay", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, FhirTemporal.Of(c.Now).To(TemporalKind.Time)));
+        Add(
+            "today",
+            0,
+            0,
+            (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, FhirTemporal.Of(c.Now).To(TemporalKind.Date)));
+        Add(
+            "timeOfDay",
+            0,
+            0,
+            (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, FhirTemporal.Of(c.Now).To(TemporalKind.Time)));
         Add("hasValue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
             Replace(c, start, c.Count == start + 1 && (c[start].IsNode ? c[start].HasScalar : c[start].Boxed is not null)));
-        Add("getValue", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Put(c, start, c.Count == start + 1 && (!c[start].IsNode || c[start].HasScalar) ? c[start].Value : null));
+        Add(
+            "getValue",
+            0,
+            0,
+            (FhirPathContext c, int start, in Item _, Expr[] _) =>
+                Put(c, start, c.Count == start + 1 && (!c[start].IsNode || c[start].HasScalar) ? c[start].Value : null));
         Add("extension", 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var url = a[0].Single(c, focus) as string;
@@ -25,7 +38,12 @@ internal static partial class Functions
             c.Remove(start, end);
             Keep(c, start, (_, item) => item.Row >= 0 && url is not null && item.Node.StringAt("url") == url);
         });
-        Add("htmlChecks", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) => Replace(c, start, c.Count > start ? c[start].Value is string text && Narrative.Check(text) is null : null));
+        Add(
+            "htmlChecks",
+            0,
+            0,
+            (FhirPathContext c, int start, in Item _, Expr[] _) =>
+                Replace(c, start, c.Count > start ? c[start].Value is string text && Narrative.Check(text) is null : null));
         Add("memberOf", 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var valueSet = (a[0].Single(c, focus) as string)?.Split('|')[0];
@@ -73,20 +91,25 @@ internal static partial class Functions
     private static bool? Conforms(FhirPathContext c, in Item item, string url)
     {
         if (c.Schema.TypeOfCanonical(url) is { } type) return item.Type?.Is(type);
-        return c.ConformsTo is { } hook && hook(item, url) is { } answer ? answer : throw FhirPathException.Execution($"the profile {url} is not known");
+        return c.ConformsTo is { } hook && hook(item, url) is { } answer
+            ? answer
+            : throw FhirPathException.Execution($"the profile {url} is not known");
     }
 
     private static void Resolve(FhirPathContext c, in Item item)
     {
         var text = item.Value as string ?? (item.Row >= 0 && item.IsNode ? item.Node.StringAt("reference") : null);
-        if (text is not null && ReferenceResolver.Find(item.IsNode ? item.Document! : c.RootResource.Document, c.Resource, text) is { } found)
+        if (text is not null
+            && ReferenceResolver.Find(item.IsNode ? item.Document! : c.RootResource.Document, c.Resource, text) is { } found)
         {
             c.Push(Item.OfNode(found));
             return;
         }
         if (!c.ResolvesToStubs) return;
         var name = text is null ? null : FhirReference.TypeNamed(text);
-        name ??= item.Row >= 0 && item.IsNode && item.Node.Kind == System.Text.Json.JsonTokenType.StartObject ? item.Node.StringAt("type") : null;
+        name ??= item.Row >= 0 && item.IsNode && item.Node.Kind == System.Text.Json.JsonTokenType.StartObject
+            ? item.Node.StringAt("type")
+            : null;
         if (name is not null && c.Schema.Type(name) is { Kind: TypeKind.Resource } type) c.Push(Item.Stub(type));
     }
 }

@@ -7,7 +7,19 @@ internal static partial class Functions
 
     private static void AddNumbers()
     {
-        AddScalar("abs", 0, 0, (v, _) => v switch { int i => Math.Abs(i), decimal d => Math.Abs(d), long l => Math.Abs(l), QuantityValue q => q with { Value = Math.Abs(q.Value) }, _ => throw NotANumber("abs") });
+        AddScalar(
+            "abs",
+            0,
+            0,
+            (v, _) =>
+                v switch
+                {
+                    int i => Math.Abs(i),
+                    decimal d => Math.Abs(d),
+                    long l => Math.Abs(l),
+                    QuantityValue q => q with { Value = Math.Abs(q.Value) },
+                    _ => throw NotANumber("abs")
+                });
         AddScalar("ceiling", 0, 0, (v, _) => Whole(decimal.Ceiling(Number("ceiling", v))));
         AddScalar("floor", 0, 0, (v, _) => Whole(decimal.Floor(Number("floor", v))));
         AddScalar("truncate", 0, 0, (v, _) => Whole(decimal.Truncate(Number("truncate", v))));
@@ -19,7 +31,9 @@ internal static partial class Functions
         AddScalar("sqrt", 0, 0, (v, _) => Real(Math.Sqrt((double)Number("sqrt", v))));
         AddScalar("log", 1, 1, (v, a) => a[0] is { } b ? Real(Math.Log((double)Number("log", v), (double)Number("log", b))) : null);
         AddScalar("power", 1, 1, (v, a) => a[0] is not { } e ? null
-            : Real(Math.Pow((double)Number("power", v), (double)Number("power", e))) is { } power && v is int && e is int and >= 0 ? Whole(decimal.Round(power)) : Real(Math.Pow((double)Number("power", v), (double)Number("power", e))));
+            : Real(Math.Pow((double)Number("power", v), (double)Number("power", e))) is { } power && v is int && e is int and >= 0
+                ? Whole(decimal.Round(power))
+                : Real(Math.Pow((double)Number("power", v), (double)Number("power", e))));
         AddScalar("lowBoundary", 0, 1, (v, a) => Boundary(v, a, high: false));
         AddScalar("highBoundary", 0, 1, (v, a) => Boundary(v, a, high: true));
         AddScalar("precision", 0, 0, (v, _) => v switch

@@ -21,7 +21,16 @@ internal static partial class Functions
         AddText("replace", 2, 2, (s, a) => (a[0], a[1]) is ({ } from, { } to) ? Replaced(s, from, to) : null);
         AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, false), s) : null);
         AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, true), s) : null);
-        AddText("replaceMatches", 2, 2, (s, a) => (a[0], a[1]) is ({ } pattern, { } to) ? pattern.Length == 0 ? s : Timed(() => ReplacedMatches(s, Pattern(pattern, false), to)) : null);
+        AddText(
+            "replaceMatches",
+            2,
+            2,
+            (s, a) =>
+                (a[0], a[1]) is ({ } pattern, { } to)
+                    ? pattern.Length == 0
+                    ? s
+                    : Timed(() => ReplacedMatches(s, Pattern(pattern, false), to))
+                    : null);
         AddText("encode", 1, 1, (s, a) => a[0] switch
         {
             "base64" => Convert.ToBase64String(Encoding.UTF8.GetBytes(s)),
@@ -38,7 +47,11 @@ internal static partial class Functions
         });
         AddText("escape", 1, 1, (s, a) => a[0] switch
         {
-            "html" => s.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal).Replace("\"", "&quot;", StringComparison.Ordinal),
+            "html" => s
+                .Replace("&", "&amp;", StringComparison.Ordinal)
+                .Replace("<", "&lt;", StringComparison.Ordinal)
+                .Replace(">", "&gt;", StringComparison.Ordinal)
+                .Replace("\"", "&quot;", StringComparison.Ordinal),
             "json" => s.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal),
             _ => null,
         });
@@ -86,11 +99,14 @@ internal static partial class Functions
         foreach (var part in parts(text)) c.Push((object)part);
     }
 
-    private static void AddText(string name, int min, int max, Func<string, string?[], object?> of) => AddScalar(name, min, max, (value, arguments) =>
+    private static void AddText(string name, int min, int max, Func<string, string?[], object?> of) =>
+        AddScalar(name, min, max, (value, arguments) =>
     {
-        var text = value as string ?? (value as FhirTemporal)?.ToString() ?? throw FhirPathException.Execution($"{name}() is asked of a text");
+        var text = value as string ?? (value as FhirTemporal)?.ToString()
+            ?? throw FhirPathException.Execution($"{name}() is asked of a text");
         var texts = new string?[arguments.Length];
-        for (var i = 0; i < texts.Length; i++) texts[i] = arguments[i] is null or string ? (string?)arguments[i] : throw FhirPathException.Execution($"{name}() takes texts");
+        for (var i = 0; i < texts.Length; i++)
+            texts[i] = arguments[i] is null or string ? (string?)arguments[i] : throw FhirPathException.Execution($"{name}() takes texts");
         return of(text, texts);
     });
 
@@ -145,7 +161,8 @@ internal static partial class Functions
     }
 
     // Without backtracking where the pattern allows: linear in the text. Where it does not (look-around), a time limit stands in.
-    private static Regex Pattern(string pattern, bool full) => Patterns.Count > 2000 ? Make((pattern, full)) : Patterns.GetOrAdd((pattern, full), Make);
+    private static Regex Pattern(string pattern, bool full) =>
+        Patterns.Count > 2000 ? Make((pattern, full)) : Patterns.GetOrAdd((pattern, full), Make);
 
     private static Regex Make((string Pattern, bool Full) key)
     {

@@ -11,7 +11,10 @@ internal sealed record Function(int Min, int Max, FunctionBody? Body, Func<Expr,
 internal static partial class Functions
 {
     /// <summary>The types of the namespace System.</summary>
-    public static readonly HashSet<string> SystemTypes = ["Boolean", "String", "Integer", "Long", "Decimal", "Date", "DateTime", "Time", "Quantity", "Any"];
+    public static readonly HashSet<string> SystemTypes =
+    [
+        "Boolean", "String", "Integer", "Long", "Decimal", "Date", "DateTime", "Time", "Quantity", "Any"
+    ];
 
     /// <summary>All functions.</summary>
     public static readonly Dictionary<string, Function> All = new(StringComparer.Ordinal);
@@ -29,7 +32,9 @@ internal static partial class Functions
     /// <summary>The type of an item, in its namespace.</summary>
     public static TypeInfo TypeOf(in Item item)
     {
-        if (item.IsNode || item.Type is not null) return new TypeInfo("FHIR", item.Type is null ? "" : item.Type.Kind == TypeKind.Backbone ? item.Type.BaseName! : item.Type.Name);
+        if (item.IsNode || item.Type is not null)
+            return new TypeInfo(
+                "FHIR", item.Type is null ? "" : item.Type.Kind == TypeKind.Backbone ? item.Type.BaseName! : item.Type.Name);
         return new TypeInfo("System", item.Boxed switch
         {
             bool => "Boolean",
@@ -56,7 +61,12 @@ internal static partial class Functions
         }
         // Published expressions use as() on collections (descendants().as(uri)): it selects, like ofType.
         // Of primitives it takes the type itself: a code is a string to is(), not to as(), by the official suite.
-        Keep(c, start, (context, item) => Is(context, item, type) && (item.Type is not { Kind: TypeKind.Primitive } actual || actual.Name == type || type == "FHIR." + actual.Name));
+        Keep(
+            c,
+            start,
+            (context, item) =>
+                Is(context, item, type)
+                    && (item.Type is not { Kind: TypeKind.Primitive } actual || actual.Name == type || type == "FHIR." + actual.Name));
     }
 
     /// <summary>Leaves each item once, in the order of its first place.</summary>
@@ -93,10 +103,12 @@ internal static partial class Functions
 
     private static void Add(string name, int min, int max, FunctionBody body) => All.Add(name, new Function(min, max, body, null));
 
-    private static void AddLambda(string name, int min, int max, Func<Expr, Expr[], Expr> make) => All.Add(name, new Function(min, max, null, make));
+    private static void AddLambda(string name, int min, int max, Func<Expr, Expr[], Expr> make) =>
+        All.Add(name, new Function(min, max, null, make));
 
     /// <summary>A function of one item's value; of no item there is none, of several it is an error.</summary>
-    private static void AddScalar(string name, int min, int max, Func<object, object?[], object?> of) => Add(name, min, max, (FhirPathContext c, int start, in Item focus, Expr[] arguments) =>
+    private static void AddScalar(string name, int min, int max, Func<object, object?[], object?> of) =>
+        Add(name, min, max, (FhirPathContext c, int start, in Item focus, Expr[] arguments) =>
     {
         if (c.Count > start + 1) throw FhirPathException.Execution($"{name}() is asked of one item, there are several");
         var value = c.Count == start ? null : c[start].Value;

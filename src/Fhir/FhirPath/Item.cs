@@ -8,7 +8,8 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal readonly struct Item
 {
-    private Item(ResourceDocument? document, int row, int sibling, TypeDefinition? type, object? value) => (Document, Row, Sibling, Type, Boxed) = (document, row, sibling, type, value);
+    private Item(ResourceDocument? document, int row, int sibling, TypeDefinition? type, object? value) =>
+        (Document, Row, Sibling, Type, Boxed) = (document, row, sibling, type, value);
 
     public ResourceDocument? Document { get; }
 
@@ -45,13 +46,17 @@ internal readonly struct Item
     /// <summary>A resource that a reference names and that is not at hand: of its type alone.</summary>
     public static Item Stub(TypeDefinition type) => new(null, -1, -1, type, null);
 
-    public static Item OfNode(ResourceDocument document, int row, int sibling, TypeDefinition? type) => new(document, row, sibling, type, null);
+    public static Item OfNode(ResourceDocument document, int row, int sibling, TypeDefinition? type) =>
+        new(document, row, sibling, type, null);
 
     public static Item OfNode(ElementNode node) => new(node.Document, node.Index, -1, node.Type, null);
 
     /// <summary>Whether the element has a scalar in JSON.</summary>
-    public bool HasScalar => Row >= 0 && Document!.Rows[Row].Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.Null);
+    public bool HasScalar =>
+        Row >= 0 && Document!.Rows[Row].Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.Null);
 
-    /// <summary>The value as FHIRPath computes with it: of a primitive its System value, of a Quantity its number and unit; null: there is none.</summary>
+    /// <summary>
+    /// The value as FHIRPath computes with it: of a primitive its System value, of a Quantity its number and unit; null: there is none.
+    /// </summary>
     public object? Value => Boxed ?? (IsNode ? FhirPathValues.OfNode(this) : null);
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Items that are equal (<c>=</c>) once. Texts, numbers and Booleans are found by hash; elements by the shape of their JSON first; dates and
-/// quantities, whose equality is no equivalence, one by one. So a long list of codes or ids is told apart in linear time.
+/// Items that are equal (<c>=</c>) once. Texts, numbers and Booleans are found by hash; elements by the shape of their JSON first; dates
+/// and quantities, whose equality is no equivalence, one by one. So a long list of codes or ids is told apart in linear time.
 /// </summary>
 internal sealed class ItemSet
 {

@@ -21,7 +21,10 @@ internal readonly record struct Token(TokenKind Kind, string Text, int At);
 /// <summary>Cuts an expression into tokens; comments and white space fall out. Linear in its length.</summary>
 internal sealed class Lexer(string text)
 {
-    private static readonly string[] Symbols = ["<=", ">=", "!=", "!~", "(", ")", "[", "]", "{", "}", ".", ",", "+", "-", "*", "/", "|", "&", "=", "~", "<", ">"];
+    private static readonly string[] Symbols =
+    [
+        "<=", ">=", "!=", "!~", "(", ")", "[", "]", "{", "}", ".", ",", "+", "-", "*", "/", "|", "&", "=", "~", "<", ">"
+    ];
     private int _at;
 
     public static List<Token> Tokenize(string text)
@@ -40,7 +43,8 @@ internal sealed class Lexer(string text)
         SkipSpace();
         if (_at >= text.Length) return new Token(TokenKind.End, "", _at);
         var (c, start) = (text[_at], _at);
-        if (char.IsAsciiLetter(c) || c == '_') return new Token(TokenKind.Identifier, While(ch => char.IsAsciiLetterOrDigit(ch) || ch == '_'), start);
+        if (char.IsAsciiLetter(c) || c == '_')
+            return new Token(TokenKind.Identifier, While(ch => char.IsAsciiLetterOrDigit(ch) || ch == '_'), start);
         if (char.IsAsciiDigit(c)) return Number();
         switch (c)
         {
@@ -73,8 +77,12 @@ internal sealed class Lexer(string text)
         while (_at < text.Length)
         {
             if (char.IsWhiteSpace(text[_at])) _at++;
-            else if (text[_at] == '/' && _at + 1 < text.Length && text[_at + 1] == '/') _at = text.IndexOf('\n', _at) is var end and >= 0 ? end : text.Length;
-            else if (text[_at] == '/' && _at + 1 < text.Length && text[_at + 1] == '*') _at = text.IndexOf("*/", _at + 2, StringComparison.Ordinal) is var close and >= 0 ? close + 2 : throw Bad("a comment is not closed", _at);
+            else if (text[_at] == '/' && _at + 1 < text.Length && text[_at + 1] == '/')
+                _at = text.IndexOf('\n', _at) is var end and >= 0 ? end : text.Length;
+            else if (text[_at] == '/' && _at + 1 < text.Length && text[_at + 1] == '*')
+                _at = text.IndexOf("*/", _at + 2, StringComparison.Ordinal) is var close and >= 0
+                    ? close + 2
+                    : throw Bad("a comment is not closed", _at);
             else return;
         }
     }
@@ -138,7 +146,9 @@ internal sealed class Lexer(string text)
             var c = text[_at++];
             if (c == 'u')
             {
-                if (_at + 4 > text.Length || !ushort.TryParse(text.AsSpan(_at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)) throw Bad("an escape is not of four digits", _at);
+                if (_at + 4 > text.Length
+                    || !ushort.TryParse(text.AsSpan(_at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+                    throw Bad("an escape is not of four digits", _at);
                 value.Append((char)code);
                 _at += 4;
                 continue;

@@ -45,7 +45,8 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         if (result is { } known) c.Push(known);
     }
 
-    public override bool? Test(FhirPathContext c, in Item focus) => op is "and" or "or" or "xor" or "implies" ? Logic(c, focus) : base.Test(c, focus);
+    public override bool? Test(FhirPathContext c, in Item focus) =>
+        op is "and" or "or" or "xor" or "implies" ? Logic(c, focus) : base.Test(c, focus);
 
     /// <summary><c>=</c> of two collections that lie next to each other on the stack.</summary>
     public static bool? Equal(FhirPathContext c, int start, int middle)
@@ -54,7 +55,8 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         if (m == 0 || n == 0) return null;
         if (m != n) return false;
         for (var i = 0; i < m; i++)
-            if (FhirPathValues.AreEqual(c[start + i], c[middle + i]) is not true) return FhirPathValues.AreEqual(c[start + i], c[middle + i]);
+            if (FhirPathValues.AreEqual(c[start + i], c[middle + i]) is not true)
+                return FhirPathValues.AreEqual(c[start + i], c[middle + i]);
         return true;
     }
 

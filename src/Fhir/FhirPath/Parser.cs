@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>Recursive descent with precedence climbing over the grammar of FHIRPath N1. Depth is limited: an expression is input too.</summary>
+/// <summary>
+/// Recursive descent with precedence climbing over the grammar of FHIRPath N1. Depth is limited: an expression is input too.
+/// </summary>
 internal sealed class Parser
 {
     private const int MaxLength = 100_000;
@@ -13,17 +15,38 @@ internal sealed class Parser
 
     private static readonly string[][] Levels =
     [
-        ["implies"], ["or", "xor"], ["and"], ["in", "contains"], ["=", "~", "!=", "!~"], ["<=", "<", ">", ">="], ["|"], ["is", "as"], ["+", "-", "&"], ["*", "/", "div", "mod"],
+        ["implies"], ["or", "xor"], ["and"], ["in", "contains"], ["=", "~", "!=", "!~"], ["<=", "<", ">", ">="],
+        ["|"], ["is", "as"], ["+", "-", "&"], ["*", "/", "div", "mod"],
     ];
 
     private static readonly HashSet<string> Units =
-        ["year", "month", "week", "day", "hour", "minute", "second", "millisecond", "years", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds"];
+        [
+            "year",
+            "month",
+            "week",
+            "day",
+            "hour",
+            "minute",
+            "second",
+            "millisecond",
+            "years",
+            "months",
+            "weeks",
+            "days",
+            "hours",
+            "minutes",
+            "seconds",
+            "milliseconds"
+        ];
 
     private readonly List<Token> _tokens;
     private int _at;
     private int _depth;
 
-    private Parser(string text) => _tokens = text.Length <= MaxLength ? Lexer.Tokenize(text) : throw new FhirPathException(FhirPathFault.Syntax, $"the expression has more than {MaxLength} characters");
+    private Parser(string text) =>
+        _tokens = text.Length <= MaxLength
+            ? Lexer.Tokenize(text)
+            : throw new FhirPathException(FhirPathFault.Syntax, $"the expression has more than {MaxLength} characters");
 
     private Token Current => _tokens[_at];
 
@@ -36,7 +59,12 @@ internal sealed class Parser
         return parser.Current.Kind == TokenKind.End ? tree : throw parser.Unexpected();
     }
 
-    private FhirPathException Unexpected() => new(FhirPathFault.Syntax, Current.Kind == TokenKind.End ? "the expression ends too early" : $"'{Current.Text}' is not expected at character {Current.At + 1}");
+    private FhirPathException Unexpected() =>
+        new(
+            FhirPathFault.Syntax,
+            Current.Kind == TokenKind.End
+                ? "the expression ends too early"
+                : $"'{Current.Text}' is not expected at character {Current.At + 1}");
 
     private static FhirPathException TooLong() => new(FhirPathFault.Syntax, $"the expression chains more than {MaxChain} steps");
 
@@ -70,7 +98,9 @@ internal sealed class Parser
             {
                 if (links > MaxChain) throw TooLong();
                 _at++;
-                left = op is "is" or "as" ? new Syntax.TypeTest(op, left, TypeSpecifier()) : new Syntax.Binary(op, left, Expression(level + 1));
+                left = op is "is" or "as"
+                    ? new Syntax.TypeTest(op, left, TypeSpecifier())
+                    : new Syntax.Binary(op, left, Expression(level + 1));
             }
             return left;
         }
@@ -123,7 +153,9 @@ internal sealed class Parser
                 return Number(token);
             case TokenKind.Temporal:
                 _at++;
-                return new Syntax.Literal(FhirTemporal.ParseLiteral(token.Text) ?? throw new FhirPathException(FhirPathFault.Syntax, $"@{token.Text} is no date or time"));
+                return new Syntax
+                    .Literal(FhirTemporal.ParseLiteral(token.Text) ?? throw new FhirPathException(
+                        FhirPathFault.Syntax, $"@{token.Text} is no date or time"));
             case TokenKind.External:
                 _at++;
                 return new Syntax.Variable("%" + token.Text);
@@ -153,7 +185,8 @@ internal sealed class Parser
     private Syntax.Literal Number(Token token)
     {
         if (Current.Kind == TokenKind.Text) return new Syntax.Literal(new QuantityValue(Decimal(token), _tokens[_at++].Text, false));
-        if (Current.Kind == TokenKind.Identifier && Units.Contains(Current.Text)) return new Syntax.Literal(new QuantityValue(Decimal(token), _tokens[_at++].Text.TrimEnd('s'), true));
+        if (Current.Kind == TokenKind.Identifier && Units.Contains(Current.Text))
+            return new Syntax.Literal(new QuantityValue(Decimal(token), _tokens[_at++].Text.TrimEnd('s'), true));
         if (token.Text.Contains('.')) return new Syntax.Literal(Decimal(token));
         return int.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? new Syntax.Literal(number)
             : long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var large) ? new Syntax.Literal(large)
@@ -161,7 +194,9 @@ internal sealed class Parser
     }
 
     private static decimal Decimal(Token token) =>
-        decimal.TryParse(token.Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : throw new FhirPathException(FhirPathFault.Syntax, $"{token.Text} is too large for a decimal");
+        decimal.TryParse(token.Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new FhirPathException(FhirPathFault.Syntax, $"{token.Text} is too large for a decimal");
 
     private Syntax Invocation(Syntax? on)
     {

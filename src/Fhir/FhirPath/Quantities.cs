@@ -8,8 +8,12 @@ internal static class Quantities
     {
         var sign = subtract ? -1 : 1;
         if (a.Unit == b.Unit && a.IsCalendar == b.IsCalendar) return a with { Value = a.Value + sign * b.Value };
-        if (a.IsCalendar || b.IsCalendar || Ucum.InBaseUnits(a.Unit) is not { } x || Ucum.InBaseUnits(b.Unit) is not { } y || x.Dimension != y.Dimension) return null;
-        return x.Factor <= y.Factor ? a with { Value = a.Value + sign * b.Value * (y.Factor / x.Factor) } : b with { Value = a.Value * (x.Factor / y.Factor) + sign * b.Value };
+        if (a.IsCalendar || b.IsCalendar || Ucum.InBaseUnits(a.Unit) is not { } x || Ucum.InBaseUnits(b.Unit) is not { } y
+            || x.Dimension != y.Dimension)
+            return null;
+        return x.Factor <= y.Factor
+            ? a with { Value = a.Value + sign * b.Value * (y.Factor / x.Factor) }
+            : b with { Value = a.Value * (x.Factor / y.Factor) + sign * b.Value };
     }
 
     /// <summary>The product or quotient, with the unit that this gives; null for a division by zero.</summary>

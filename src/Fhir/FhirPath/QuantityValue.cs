@@ -15,10 +15,14 @@ internal sealed record QuantityValue(decimal Value, string Unit, bool IsCalendar
         return InOneUnit(a, b) is { } same ? same.A.CompareTo(same.B) : null;
     }
 
-    /// <summary>The numbers of two UCUM quantities in the base units of their dimension; null: they are of two dimensions, or not to be told.</summary>
+    /// <summary>
+    /// The numbers of two UCUM quantities in the base units of their dimension; null: they are of two dimensions, or not to be told.
+    /// </summary>
     public static (decimal A, decimal B)? InOneUnit(QuantityValue a, QuantityValue b)
     {
-        if (a.IsCalendar || b.IsCalendar || Ucum.InBaseUnits(a.Unit) is not { } x || Ucum.InBaseUnits(b.Unit) is not { } y || x.Dimension != y.Dimension) return null;
+        if (a.IsCalendar || b.IsCalendar || Ucum.InBaseUnits(a.Unit) is not { } x || Ucum.InBaseUnits(b.Unit) is not { } y
+            || x.Dimension != y.Dimension)
+            return null;
         try
         {
             return (a.Value * x.Factor, b.Value * y.Factor);

@@ -1,6 +1,9 @@
 namespace PmrGateway.Fhir;
 
-/// <summary>What references of one document can name: the entries of a Bundle by fullUrl, contained resources by id. Made once a document. Thread-safe.</summary>
+/// <summary>
+/// What references of one document can name: the entries of a Bundle by fullUrl, contained resources by id. Made once a document.
+/// Thread-safe.
+/// </summary>
 internal sealed class ReferenceIndex
 {
     private readonly ResourceDocument _document;
@@ -41,7 +44,9 @@ internal sealed class ReferenceIndex
         {
             foreach (var entry in bundle.ItemsAt("entry"))
             {
-                if (entry["resource"] is not { Kind: System.Text.Json.JsonTokenType.StartObject } resource || entry.StringAt("fullUrl") is not { } url) continue;
+                if (entry["resource"] is not { Kind: System.Text.Json.JsonTokenType.StartObject } resource
+                    || entry.StringAt("fullUrl") is not { } url)
+                    continue;
                 if (!_byUrl.TryGetValue(url, out var versions)) _byUrl[url] = versions = [];
                 versions.Add(resource);
                 _urls[resource.Index] = url;

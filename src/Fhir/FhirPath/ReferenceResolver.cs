@@ -26,8 +26,11 @@ internal static class ReferenceResolver
         var (plain, version) = at < 0 ? (reference, null) : (reference[..at], reference[(at + 10)..]);
         if (!plain.Contains(':'))
         {
-            // Relative to the root of the entry's own fullUrl, when that is a RESTful one: http://server/base/ of http://server/base/Type/id.
-            if (!resource.IsNode || entries.UrlOf(resource.Row)?.Split('/') is not { Length: > 3 } parts || parts[0] is not ("http:" or "https:")) return null;
+            // Relative to the root of the entry's own fullUrl, when that is a RESTful one: http://server/base/ of
+            // http://server/base/Type/id.
+            if (!resource.IsNode || entries.UrlOf(resource.Row)?.Split('/') is not { Length: > 3 } parts
+                || parts[0] is not ("http:" or "https:"))
+                return null;
             plain = string.Join('/', parts[..^2]) + "/" + plain;
         }
         return entries.Find(plain, version);

@@ -17,9 +17,16 @@ public readonly struct ElementNode
     public JsonTokenType Kind => Row.Kind;
 
     /// <summary>The property name under which the value stands; null in an array and at the root.</summary>
-    public string? Name => Row.NameStart < 0 ? null : Row.NameId != NameTable.Unknown ? Document.Schema.Names[Row.NameId] : NameFrom(Document.Bytes.Span, Row.NameStart);
+    public string? Name =>
+        Row.NameStart < 0
+            ? null
+            : Row.NameId != NameTable.Unknown
+            ? Document.Schema.Names[Row.NameId]
+            : NameFrom(Document.Bytes.Span, Row.NameStart);
 
-    /// <summary>What the value is as the definitions have it; null for <c>resourceType</c> and for names that its type does not have.</summary>
+    /// <summary>
+    /// What the value is as the definitions have it; null for <c>resourceType</c> and for names that its type does not have.
+    /// </summary>
     public PropertySpec? Property => Row.Property;
 
     /// <summary>The value's type; null where it is not known.</summary>
@@ -46,7 +53,9 @@ public readonly struct ElementNode
 
     private ref readonly NodeRow Row => ref Document.Rows[_index];
 
-    /// <summary>The text of a string, with escapes resolved, or the literal text of any other scalar. Lossless: a number keeps its digits.</summary>
+    /// <summary>
+    /// The text of a string, with escapes resolved, or the literal text of any other scalar. Lossless: a number keeps its digits.
+    /// </summary>
     public string Text
     {
         get
@@ -60,7 +69,9 @@ public readonly struct ElementNode
         }
     }
 
-    /// <summary>The text of a string, in a buffer of the caller's where it fits: nearly every value is short, and makes no garbage so.</summary>
+    /// <summary>
+    /// The text of a string, in a buffer of the caller's where it fits: nearly every value is short, and makes no garbage so.
+    /// </summary>
     internal ReadOnlySpan<char> TextIn(Span<char> buffer) =>
         Row.Escaped || End - Start > buffer.Length ? Text : buffer[..Encoding.UTF8.GetChars(RawBytes[1..^1], buffer)];
 

@@ -21,10 +21,15 @@ public sealed class JsonEdits(ResourceDocument document)
     /// <summary>Replaces a value by a JSON string.</summary>
     public void ReplaceString(ElementNode node, string text) => Replace(node, Quote(text));
 
-    /// <summary>Replaces a property, its name included, by others. <paramref name="properties"/> is JSON text without braces.</summary>
-    public void ReplaceProperty(ElementNode node, string properties) => _edits.Add((node.PropertyStart, node.End, Encoding.UTF8.GetBytes(properties)));
+    /// <summary>
+    /// Replaces a property, its name included, by others. <paramref name="properties"/> is JSON text without braces.
+    /// </summary>
+    public void ReplaceProperty(ElementNode node, string properties) =>
+        _edits.Add((node.PropertyStart, node.End, Encoding.UTF8.GetBytes(properties)));
 
-    /// <summary>Puts properties at the front of an object. <paramref name="properties"/> is JSON text without braces, e.g. <c>"url":"x"</c>.</summary>
+    /// <summary>
+    /// Puts properties at the front of an object. <paramref name="properties"/> is JSON text without braces, e.g. <c>"url":"x"</c>.
+    /// </summary>
     public void Prepend(ElementNode node, string properties) =>
         _edits.Add((node.Start + 1, node.Start + 1, Encoding.UTF8.GetBytes(node.ChildCount == 0 ? properties : properties + ",")));
 
@@ -61,9 +66,12 @@ public sealed class JsonEdits(ResourceDocument document)
     {
         _edits.Sort((a, b) => a.Start.CompareTo(b.Start));
         var result = new ArrayBufferWriter<byte>(document.Bytes.Length + 256);
+        var updated = FhirInstant.Format(lastUpdated);
         result.Write(Encoding.UTF8.GetBytes(
-            $"{{\"resourceType\":\"{document.ResourceType}\",\"id\":\"{id}\",\"meta\":{{\"versionId\":\"{versionId}\",\"lastUpdated\":\"{FhirInstant.Format(lastUpdated)}\""));
-        if (document.Root["meta"] is { Kind: JsonTokenType.StartObject } meta) CopyProperties(meta, result, "versionId", "lastUpdated", "_versionId", "_lastUpdated");
+            $"{{\"resourceType\":\"{document.ResourceType}\",\"id\":\"{id}\","
+            + $"\"meta\":{{\"versionId\":\"{versionId}\",\"lastUpdated\":\"{updated}\""));
+        if (document.Root["meta"] is { Kind: JsonTokenType.StartObject } meta)
+            CopyProperties(meta, result, "versionId", "lastUpdated", "_versionId", "_lastUpdated");
         result.Write("}"u8);
         CopyProperties(document.Root, result, "resourceType", "id", "_id", "meta");
         result.Write("}"u8);
@@ -110,5 +118,6 @@ public sealed class JsonEdits(ResourceDocument document)
 public static class FhirInstant
 {
     /// <summary>UTC with milliseconds, e.g. <c>2026-01-31T12:00:00.000Z</c>.</summary>
-    public static string Format(DateTimeOffset instant) => instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+    public static string Format(DateTimeOffset instant) =>
+        instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -102,7 +102,8 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
             (row.Start, row.End, row.Next, row.ChildCount) = (start, (int)reader.BytesConsumed, -1, 0);
             (nameId, nameStart) = (NameTable.Unknown, -1);
             if (kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) continue;
-            if (kind == JsonTokenType.StartObject && ++objects > limits.MaxDepth) return Fail($"the body is nested deeper than {limits.MaxDepth} elements", start);
+            if (kind == JsonTokenType.StartObject && ++objects > limits.MaxDepth)
+                return Fail($"the body is nested deeper than {limits.MaxDepth} elements", start);
             (parents[depth], last[depth]) = (index, -1);
             depth++;
         }
@@ -131,10 +132,12 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
                 var nameId = _rows[child].NameId;
                 if (nameId == NameTable.Unknown)
                 {
-                    if (!(unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(NameAt(child))) return Fail($"the property '{IssueSink.Shown(NameAt(child))}' occurs twice in one object", _rows[child].NameStart);
+                    if (!(unknown ??= new HashSet<string>(StringComparer.Ordinal)).Add(NameAt(child)))
+                        return Fail($"the property '{IssueSink.Shown(NameAt(child))}' occurs twice in one object", _rows[child].NameStart);
                     continue;
                 }
-                if (seen[nameId] == i) return Fail($"the property '{schema.Names[nameId]}' occurs twice in one object", _rows[child].NameStart);
+                if (seen[nameId] == i)
+                    return Fail($"the property '{schema.Names[nameId]}' occurs twice in one object", _rows[child].NameStart);
                 seen[nameId] = i;
                 if (type?.Property(nameId) is { } found) Assign(child, found);
             }
@@ -144,7 +147,8 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
 
     private readonly void Assign(int index, PropertySpec? property)
     {
-        if (property is { Type.Name: "Resource" } && _rows[index].Kind == JsonTokenType.StartObject && TypeOfResource(index) is { } type) property = property.Holding(type);
+        if (property is { Type.Name: "Resource" } && _rows[index].Kind == JsonTokenType.StartObject && TypeOfResource(index) is { } type)
+            property = property.Holding(type);
         _rows[index].Property = property;
     }
 
@@ -156,7 +160,10 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
             if (row.NameId != schema.Names.ResourceType) continue;
             if (row.Kind != JsonTokenType.String) return null;
             return row.Escaped
-                ? schema.Type(ElementNode.NameFrom(bytes.Span, row.Start)) is { Kind: TypeKind.Resource, IsAbstract: false } type ? type : null
+                ? schema.Type(ElementNode.NameFrom(bytes.Span, row.Start)) is
+                {
+                    Kind: TypeKind.Resource, IsAbstract: false
+                } type ? type : null
                 : schema.ResourceTypeOf(bytes.Span[(row.Start + 1)..(row.End - 1)]);
         }
         return null;

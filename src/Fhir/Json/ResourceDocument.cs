@@ -4,7 +4,8 @@ using System.Text.Unicode;
 namespace PmrGateway.Fhir;
 
 /// <summary>How large and deep a document may be.</summary>
-/// <param name="MaxDepth">Objects inside objects, at most. Arrays do not count: an element in JSON is an object in an array in an object.</param>
+/// <param name="MaxDepth">Objects inside objects, at most. Arrays do not count: an element in JSON is an object in an array in an
+/// object.</param>
 /// <param name="MaxNodes">Values of any kind, at most.</param>
 public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
 {
@@ -59,7 +60,8 @@ public sealed class ResourceDocument
     /// <param name="document">The document, or null.</param>
     /// <param name="issue">Why not, with the line and column, when null.</param>
     /// <param name="limits">Sizes; <see cref="ResourceLimits.Default"/> when null.</param>
-    public static bool TryParse(ReadOnlyMemory<byte> bytes, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits? limits = null)
+    public static bool TryParse(
+        ReadOnlyMemory<byte> bytes, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits? limits = null)
     {
         (document, issue) = (null, null);
         // RFC 8259, section 8.1: a byte order mark may be ignored; it is no part of the document.
@@ -80,7 +82,9 @@ public sealed class ResourceDocument
         }
     }
 
-    /// <summary>A document made of this one: a resource in it, or itself with edits. By the limits of this one, with room for what was added.</summary>
+    /// <summary>
+    /// A document made of this one: a resource in it, or itself with edits. By the limits of this one, with room for what was added.
+    /// </summary>
     /// <param name="bytes">UTF-8. Kept, not copied.</param>
     /// <exception cref="InvalidOperationException">It does not parse, which is a fault of who made it.</exception>
     public ResourceDocument Derive(ReadOnlyMemory<byte> bytes)

@@ -24,13 +24,15 @@ internal static class FhirPathPatch
             number++;
             try
             {
-                if (number > ResourcePatch.MaxOperations) throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
+                if (number > ResourcePatch.MaxOperations)
+                    throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
                 var root = JsonNode.Parse(current.Bytes.Span, documentOptions: options)!;
                 var changed = Encoding.UTF8.GetBytes(new Operation(current, root, operation).Run().ToJsonString(JsonPatch.Plain));
                 if (!ResourceDocument.TryParse(changed, out var next, out var broken, limits)) throw new PatchException(broken!.Text);
                 current = next!;
             }
-            catch (Exception e) when (e is PatchException or FhirPathException or InvalidOperationException or JsonException or ArgumentException)
+            catch (Exception e) when (
+                e is PatchException or FhirPathException or InvalidOperationException or JsonException or ArgumentException)
             {
                 var place = $"Parameters.parameter[{number - 1}]";
                 issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, place, $"operation {number}: {e.Message}");
@@ -97,7 +99,9 @@ internal static class FhirPathPatch
         }
 
         private string Text(string name) =>
-            Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.String } value ? value.Text : throw new PatchException($"the part {name} is missing");
+            Part(name) is { } part && ValueOf(part) is { Kind: JsonTokenType.String } value
+                ? value.Text
+                : throw new PatchException($"the part {name} is missing");
 
         private int Number(string name, int max)
         {
@@ -136,7 +140,8 @@ internal static class FhirPathPatch
         // The JSON name of an element: of a choice with the type of the value.
         private static (string Name, bool IsArray, TypeDefinition? Type) Property(TypeDefinition? type, string element, ElementNode part)
         {
-            var spec = type?.Elements.FirstOrDefault(e => e.Name == element) ?? throw new PatchException($"{type?.Name} has no element {element}");
+            var spec = type?.Elements.FirstOrDefault(e => e.Name == element)
+                ?? throw new PatchException($"{type?.Name} has no element {element}");
             var suffix = ValueOf(part)?.Name?[5..];
             var name = spec.IsChoice ? element + suffix : element;
             return (name, spec.IsArray, type!.Property(name)?.Type.Definition);

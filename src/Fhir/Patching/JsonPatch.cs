@@ -29,15 +29,18 @@ internal sealed class JsonPatch
     /// <param name="patch">An array of operations, JSON, UTF-8.</param>
     /// <param name="limits">How deep what comes out may be, and how many values may be copied.</param>
     /// <param name="issue">Why not, when null.</param>
-    public static byte[]? Apply(ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
+    public static byte[]? Apply(
+        ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
     {
         issue = null;
         try
         {
             var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
             var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits);
-            if (JsonNode.Parse(patch.Span, documentOptions: options) is not JsonArray operations) throw new PatchException("a patch is an array of operations");
-            if (operations.Count > ResourcePatch.MaxOperations) throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
+            if (JsonNode.Parse(patch.Span, documentOptions: options) is not JsonArray operations)
+                throw new PatchException("a patch is an array of operations");
+            if (operations.Count > ResourcePatch.MaxOperations)
+                throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
             for (var i = 0; i < operations.Count; i++)
             {
                 try
@@ -85,7 +88,8 @@ internal sealed class JsonPatch
                 Add(path, Copy(Find(Text(operation, "from"))));
                 break;
             case "test":
-                if (!JsonNode.DeepEquals(Find(path), Value(operation))) throw new PatchException($"the value at {path} is not the one that is tested for");
+                if (!JsonNode.DeepEquals(Find(path), Value(operation)))
+                    throw new PatchException($"the value at {path} is not the one that is tested for");
                 break;
             default:
                 throw new PatchException("there is no such operation");
@@ -93,7 +97,9 @@ internal sealed class JsonPatch
     }
 
     private static string Text(JsonObject operation, string name) =>
-        operation[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : throw new PatchException($"'{name}' is missing");
+        operation[name] is JsonValue value && value.TryGetValue<string>(out var text)
+            ? text
+            : throw new PatchException($"'{name}' is missing");
 
     private static JsonNode? Value(JsonObject operation) =>
         operation.ContainsKey("value") ? operation["value"]?.DeepClone() : throw new PatchException("'value' is missing");
@@ -101,7 +107,8 @@ internal sealed class JsonPatch
     private static List<string> Parts(string path)
     {
         if (path.Length > 0 && path[0] != '/') throw new PatchException("a path begins with '/'");
-        return [.. path.Split('/').Skip(1).Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
+        return [.. path.Split('/').Skip(1)
+            .Select(p => p.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
     }
 
     private static JsonNode? Step(JsonNode? node, string part, string path) => node switch
@@ -176,7 +183,8 @@ internal sealed class JsonPatch
 
     private static int Size(JsonNode? node) => 1 + Children(node).Sum(Size);
 
-    private static int Depth(JsonNode? node) => node is JsonObject or JsonArray ? 1 + Children(node).Select(Depth).DefaultIfEmpty().Max() : 0;
+    private static int Depth(JsonNode? node) =>
+        node is JsonObject or JsonArray ? 1 + Children(node).Select(Depth).DefaultIfEmpty().Max() : 0;
 
     private static IEnumerable<JsonNode?> Children(JsonNode? node) => node switch
     {

@@ -15,7 +15,9 @@ public enum PatchFormat
 /// <param name="Issues">Why not; empty where it was applied.</param>
 public sealed record PatchResult(ResourceDocument? Document, IReadOnlyList<ValidationIssue> Issues);
 
-/// <summary>Patches a resource: the operations of a patch in their order, all or none. What comes out is parsed and not validated.</summary>
+/// <summary>
+/// Patches a resource: the operations of a patch in their order, all or none. What comes out is parsed and not validated.
+/// </summary>
 public static class ResourcePatch
 {
     /// <summary>Most operations of one patch.</summary>
@@ -26,10 +28,13 @@ public static class ResourcePatch
     /// <param name="format">What the patch is written in.</param>
     /// <param name="patch">The patch, JSON, UTF-8.</param>
     /// <param name="limits">How large and deep the patch and what comes out may be; null: the default.</param>
-    public static PatchResult Apply(ResourceDocument document, PatchFormat format, ReadOnlyMemory<byte> patch, ResourceLimits? limits = null)
+    public static PatchResult Apply(
+        ResourceDocument document, PatchFormat format, ReadOnlyMemory<byte> patch, ResourceLimits? limits = null)
     {
         limits ??= ResourceLimits.Default;
-        var bytes = format == PatchFormat.JsonPatch ? JsonPatch.Apply(document.Bytes, patch, limits, out var issue) : FhirPath(document, patch, limits, out issue);
+        var bytes = format == PatchFormat.JsonPatch
+            ? JsonPatch.Apply(document.Bytes, patch, limits, out var issue)
+            : FhirPath(document, patch, limits, out issue);
         if (bytes is null || !ResourceDocument.TryParse(bytes, out var patched, out issue, limits)) return new PatchResult(null, [issue!]);
         // A patch changes a resource; it does not make another one of it.
         if (patched!.ResourceType != document.ResourceType) return Refuse("resourceType", "a patch does not change the type of a resource");
@@ -37,7 +42,8 @@ public static class ResourcePatch
         return new PatchResult(patched, []);
     }
 
-    private static byte[]? FhirPath(ResourceDocument document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
+    private static byte[]? FhirPath(
+        ResourceDocument document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
     {
         if (!ResourceDocument.TryParse(patch, out var parameters, out issue, limits)) return null;
         if (parameters!.ResourceType == "Parameters") return FhirPathPatch.Apply(document, parameters, limits, out issue);
@@ -45,7 +51,8 @@ public static class ResourcePatch
         return null;
     }
 
-    private static PatchResult Refuse(string element, string text) => new(null, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, element, text)]);
+    private static PatchResult Refuse(string element, string text) =>
+        new(null, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, element, text)]);
 }
 
 /// <summary>Why a patch cannot be applied.</summary>

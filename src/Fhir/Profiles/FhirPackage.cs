@@ -10,8 +10,8 @@ public static class FhirPackage
     private const long MaxBytes = 768L << 20;
 
     /// <summary>
-    /// The JSON resources of a .tgz: those in the folder <c>package</c>; where there is none, in the outermost folder that has any. Examples and
-    /// what else lies in folders below is passed over.
+    /// The JSON resources of a .tgz: those in the folder <c>package</c>; where there is none, in the outermost folder that has any.
+    /// Examples and what else lies in folders below is passed over.
     /// </summary>
     /// <param name="tgz">A gzip'd tar archive.</param>
     /// <exception cref="InvalidProfileException">The archive is broken or too large.</exception>
@@ -26,7 +26,8 @@ public static class FhirPackage
             while (tar.GetNextEntry() is { } entry)
             {
                 if (entry.DataStream is not { } data || !IsResource(entry.Name)) continue;
-                if (entry.Length > MaxEntryBytes || (total += entry.Length) > MaxBytes) throw new InvalidProfileException("the package is too large");
+                if (entry.Length > MaxEntryBytes || (total += entry.Length) > MaxBytes)
+                    throw new InvalidProfileException("the package is too large");
                 var bytes = new byte[entry.Length];
                 data.ReadExactly(bytes);
                 found.Add((FolderOf(entry.Name), bytes));
@@ -43,5 +44,6 @@ public static class FhirPackage
 
     private static string FolderOf(string name) => name.LastIndexOf('/') is var slash and >= 0 ? name[..slash] : "";
 
-    private static bool IsResource(string name) => name.EndsWith(".json", StringComparison.Ordinal) && name[(name.LastIndexOf('/') + 1)..] is not ("package.json" or ".index.json");
+    private static bool IsResource(string name) =>
+        name.EndsWith(".json", StringComparison.Ordinal) && name[(name.LastIndexOf('/') + 1)..] is not ("package.json" or ".index.json");
 }

@@ -40,16 +40,20 @@ internal sealed record ProfileType(string Code, IReadOnlyList<string> Profiles, 
         var urls = new List<string>();
         if (!type.TryGetProperty(name, out var list)) return urls;
         foreach (var (i, url) in list.EnumerateArray().Index())
-            if (url.ValueKind == JsonValueKind.String) urls.Add(url.GetString()!.Split('|')[0] + (Part(type, name, i) is { } part ? "#" + part : ""));
+            if (url.ValueKind == JsonValueKind.String)
+                urls.Add(url.GetString()!.Split('|')[0] + (Part(type, name, i) is { } part ? "#" + part : ""));
         return urls;
     }
 
     // An extension on the URL says which element of the profile is meant.
     private static string? Part(JsonElement type, string name, int at)
     {
-        if (!type.TryGetProperty("_" + name, out var siblings) || siblings.GetArrayLength() <= at || siblings[at].ValueKind != JsonValueKind.Object || !siblings[at].TryGetProperty("extension", out var extensions)) return null;
+        if (!type.TryGetProperty("_" + name, out var siblings) || siblings.GetArrayLength() <= at
+            || siblings[at].ValueKind != JsonValueKind.Object || !siblings[at].TryGetProperty("extension", out var extensions))
+            return null;
         foreach (var extension in extensions.EnumerateArray())
-            if (extension.GetProperty("url").GetString() == PartOfProfile && extension.TryGetProperty("valueString", out var id)) return id.GetString();
+            if (extension.GetProperty("url").GetString() == PartOfProfile && extension.TryGetProperty("valueString", out var id))
+                return id.GetString();
         return null;
     }
 }
@@ -64,7 +68,10 @@ internal sealed record Discriminator(string Type, string Path)
 
     public FhirPathExpression Compiled => _compiled ??= FhirPathExpression.Compile(Path);
 
-    /// <summary>The path step by step: names, <c>extension('url')</c>, <c>resolve()</c>; what changes the view alone (<c>$this</c>, <c>ofType()</c>) is left out.</summary>
+    /// <summary>
+    /// The path step by step: names, <c>extension('url')</c>, <c>resolve()</c>; what changes the view alone (<c>$this</c>, <c>ofType()</c>)
+    /// is left out.
+    /// </summary>
     public ReadOnlySpan<string> Steps => _steps ??= [.. Split(Path)];
 
     private static List<string> Split(string path)
@@ -77,7 +84,9 @@ internal sealed record Discriminator(string Type, string Path)
             if (i < path.Length && path[i] == ')') depth--;
             if (i < path.Length && (path[i] != '.' || depth > 0)) continue;
             var step = path[start..i].Trim();
-            if (step.Length > 0 && step != "$this" && !step.StartsWith("ofType(", StringComparison.Ordinal) && !step.StartsWith("as(", StringComparison.Ordinal)) steps.Add(step);
+            if (step.Length > 0 && step != "$this" && !step.StartsWith("ofType(", StringComparison.Ordinal)
+                && !step.StartsWith("as(", StringComparison.Ordinal))
+                steps.Add(step);
             start = i + 1;
         }
         return steps;
@@ -95,11 +104,16 @@ internal sealed record Slicing(IReadOnlyList<Discriminator> Discriminators, stri
     public static Slicing Read(JsonElement slicing)
     {
         var rules = slicing.TryGetProperty("rules", out var given) ? given.GetString()! : "open";
-        if (rules is not ("open" or "closed" or "openAtEnd")) throw new MalformedElementException($"slicing is open, closed or openAtEnd, not {rules}");
-        List<Discriminator> discriminators = slicing.TryGetProperty("discriminator", out var list) ? [.. list.EnumerateArray().Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))] : [];
+        if (rules is not ("open" or "closed" or "openAtEnd"))
+            throw new MalformedElementException($"slicing is open, closed or openAtEnd, not {rules}");
+        List<Discriminator> discriminators = slicing.TryGetProperty("discriminator", out var list)
+            ? [.. list.EnumerateArray()
+                .Select(d => new Discriminator(d.GetProperty("type").GetString()!, d.GetProperty("path").GetString()!))]
+            : [];
         foreach (var discriminator in discriminators)
         {
-            if (discriminator.Type is not ("value" or "pattern" or "exists" or "type" or "profile")) throw new MalformedElementException($"there is no discriminator of type {discriminator.Type}");
+            if (discriminator.Type is not ("value" or "pattern" or "exists" or "type" or "profile"))
+                throw new MalformedElementException($"there is no discriminator of type {discriminator.Type}");
             _ = discriminator.Compiled;
         }
         return new Slicing(discriminators, rules, slicing.TryGetProperty("ordered", out var ordered) && ordered.GetBoolean());

@@ -29,7 +29,8 @@ internal static class ProfileCompiler
     /// <summary>One for each kind of rule. The types come before what they point to.</summary>
     private static readonly IReadOnlyList<Action<RuleSource>> Builders =
     [
-        CardinalityRule.Build, SlicingRule.Build, TypeRule.Build, TargetRule.Build, ValueRule.Build, RangeRule.Build, MaxLengthRule.Build, BindingRule.Build, InvariantRule.Build,
+        CardinalityRule.Build, SlicingRule.Build, TypeRule.Build, TargetRule.Build, ValueRule.Build, RangeRule.Build,
+        MaxLengthRule.Build, BindingRule.Build, InvariantRule.Build,
     ];
 
     /// <summary>The compiled profile.</summary>
@@ -39,7 +40,9 @@ internal static class ProfileCompiler
     /// <exception cref="InvalidProfileException">It is not one, or an element of it is malformed.</exception>
     public static Profile Compile(FhirSchema schema, JsonElement definition, string view)
     {
-        var url = definition.TryGetProperty("url", out var u) && u.ValueKind == JsonValueKind.String ? u.GetString()! : throw new InvalidProfileException("a StructureDefinition without url");
+        var url = definition.TryGetProperty("url", out var u) && u.ValueKind == JsonValueKind.String
+            ? u.GetString()!
+            : throw new InvalidProfileException("a StructureDefinition without url");
         var id = "";
         try
         {
@@ -51,9 +54,12 @@ internal static class ProfileCompiler
             foreach (var element in Elements(definition, view, url))
             {
                 id = element.TryGetProperty("id", out var i) ? i.GetString()! : IdOf(element, ids);
-                if (id.Length > MaxId || byId.Count > MaxElements) throw new MalformedElementException("the profile is too deep or has too many elements");
+                if (id.Length > MaxId || byId.Count > MaxElements)
+                    throw new MalformedElementException("the profile is too deep or has too many elements");
                 var target = At(byId, id, type);
-                if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _) && !element.TryGetProperty("contentReference", out _)) throw new MalformedElementException($"{type} has no such element");
+                if (view == "snapshot" && id.Contains('.') && !element.TryGetProperty("type", out _)
+                    && !element.TryGetProperty("contentReference", out _))
+                    throw new MalformedElementException($"{type} has no such element");
                 Read(schema, target, element, type, url);
             }
             // Where the profile writes the content out, that is what it says of it.
@@ -61,7 +67,8 @@ internal static class ProfileCompiler
             {
                 id = element.Id;
                 if (byId.TryGetValue(element.ContentReference!, out var content)) element.Children.AddRange(content.Children);
-                else if (view == "snapshot") throw new MalformedElementException($"there is no element {element.ContentReference} to take the content from");
+                else if (view == "snapshot")
+                    throw new MalformedElementException($"there is no element {element.ContentReference} to take the content from");
             }
             foreach (var element in byId.Values)
             {
@@ -77,16 +84,22 @@ internal static class ProfileCompiler
                     : [],
             };
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
+        catch (Exception e) when (
+            e is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or FhirPathException)
         {
             // What JsonElement throws speaks of JSON kinds and keys.
-            var why = e is FhirPathException or MalformedElementException ? e.Message : "a property is missing, or of the wrong JSON type, or out of range";
-            throw new InvalidProfileException($"{url}, element {(id.Length == 0 ? "(none)" : id.Length > 200 ? id[..200] + "..." : id)}: {why}", e);
+            var why = e is FhirPathException or MalformedElementException
+                ? e.Message
+                : "a property is missing, or of the wrong JSON type, or out of range";
+            throw new InvalidProfileException(
+                $"{url}, element {(id.Length == 0 ? "(none)" : id.Length > 200 ? id[..200] + "..." : id)}: {why}", e);
         }
     }
 
     private static JsonElement.ArrayEnumerator Elements(JsonElement definition, string view, string url) =>
-        definition.TryGetProperty(view, out var found) && found.TryGetProperty("element", out var elements) ? elements.EnumerateArray() : throw new InvalidProfileException($"{url} has neither snapshot nor differential");
+        definition.TryGetProperty(view, out var found) && found.TryGetProperty("element", out var elements)
+            ? elements.EnumerateArray()
+            : throw new InvalidProfileException($"{url} has neither snapshot nor differential");
 
     private static List<(string Type, string Expression)> Contexts(JsonElement definition, string url)
     {
@@ -122,10 +135,13 @@ internal static class ProfileCompiler
         if (colon < 0) return byId[id] = Add(parent.Children, Make());
         // A slice of a slice is named after it: mrn/temporary. https://hl7.org/fhir/R4/profiling.html#reslicing
         var slash = segment.LastIndexOf('/');
-        var sliced = slash > colon && byId.TryGetValue(id[..dot] + "." + segment[..slash], out var outer) ? outer : At(byId, id[..dot] + "." + name, root);
+        var sliced = slash > colon && byId.TryGetValue(id[..dot] + "." + segment[..slash], out var outer)
+            ? outer
+            : At(byId, id[..dot] + "." + name, root);
         return byId[id] = Add(sliced.Slices, Make());
 
-        ProfileElement Make() => new() { Id = id, Path = parent.Path + "." + name, Name = Plain(name), SliceName = colon < 0 ? null : segment[(colon + 1)..] };
+        ProfileElement Make() =>
+            new() { Id = id, Path = parent.Path + "." + name, Name = Plain(name), SliceName = colon < 0 ? null : segment[(colon + 1)..] };
     }
 
     private static ProfileElement Add(List<ProfileElement> to, ProfileElement element)
@@ -147,7 +163,8 @@ internal static class ProfileCompiler
     private static void Read(FhirSchema schema, ProfileElement target, JsonElement element, string type, string profile)
     {
         // With a URL before the '#' the content of the core is meant, which the walk over the types knows.
-        if (element.TryGetProperty("contentReference", out var content) && content.GetString()!.StartsWith('#')) target.ContentReference = content.GetString()![1..];
+        if (element.TryGetProperty("contentReference", out var content) && content.GetString()!.StartsWith('#'))
+            target.ContentReference = content.GetString()![1..];
         var source = new RuleSource(schema, target, element, type, profile, CoreOf(schema, target.Path, type));
         foreach (var build in Builders) build(source);
     }

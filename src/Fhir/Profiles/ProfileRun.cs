@@ -1,6 +1,8 @@
 namespace PmrGateway.Fhir;
 
-/// <summary>Checks an element against a profile: what the profile says beyond the type, which the walk over the types has checked.</summary>
+/// <summary>
+/// Checks an element against a profile: what the profile says beyond the type, which the walk over the types has checked.
+/// </summary>
 internal sealed class ProfileRun(ValidationRun run, Profile profile)
 {
     private const int MaxDepth = 40;
@@ -55,7 +57,8 @@ internal sealed class ProfileRun(ValidationRun run, Profile profile)
         context.Truncate(0);
         if (run.Document.Schema.Names.TryGetId(child.Name, out var id)) context.PushChildren(item, id);
         var repetitions = new Repetition[context.Count];
-        for (var i = 0; i < repetitions.Length; i++) repetitions[i] = new Repetition(context[i], repetitions.Length > 1 || IsArray(context[i]) ? i : -1);
+        for (var i = 0; i < repetitions.Length; i++)
+            repetitions[i] = new Repetition(context[i], repetitions.Length > 1 || IsArray(context[i]) ? i : -1);
         foreach (var rule in child.RepetitionRules) rule.Check(this, repetitions, at);
         foreach (var repetition in repetitions) Instance(repetition, child);
     }

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Profiles, extensions, value sets and code systems of the core and beyond it, as packages of implementation guides hold them. Immutable; a profile is
-/// compiled when it is first asked for. Thread-safe.
+/// Profiles, extensions, value sets and code systems of the core and beyond it, as packages of implementation guides hold them. Immutable;
+/// a profile is compiled when it is first asked for. Thread-safe.
 /// </summary>
 public sealed class ProfileSet
 {
@@ -20,7 +20,15 @@ public sealed class ProfileSet
     private readonly Lazy<Terminology> _terminology;
     private readonly Lazy<SnapshotBuilder> _snapshots;
 
-    private ProfileSet(FhirSchema schema, Dictionary<string, JsonElement> definitions, Dictionary<string, JsonElement> valueSets, Dictionary<string, JsonElement> codeSystems,
+    private ProfileSet(
+        FhirSchema schema,
+        Dictionary<string,
+        JsonElement> definitions,
+        Dictionary<string,
+        JsonElement> valueSets,
+        Dictionary<string,
+        JsonElement> codeSystems,
+        
         Dictionary<string, ResourceDocument> questionnaires)
     {
         (_schema, _definitions, _valueSets, _codeSystems, _questionnaires) = (schema, definitions, valueSets, codeSystems, questionnaires);
@@ -40,12 +48,16 @@ public sealed class ProfileSet
     /// <summary>Canonical URLs of the profiles and extensions.</summary>
     public IEnumerable<string> Urls => _definitions.Keys.Union(_schema.CoreProfiles.Keys);
 
-    /// <summary>This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems, Questionnaires; others are passed over. Later ones replace earlier ones of the same URL.</summary>
+    /// <summary>
+    /// This set with more resources: StructureDefinitions that constrain, ValueSets, CodeSystems, Questionnaires; others are passed over.
+    /// Later ones replace earlier ones of the same URL.
+    /// </summary>
     /// <param name="resources">JSON resources, UTF-8.</param>
     /// <exception cref="InvalidProfileException">One is not JSON.</exception>
     public ProfileSet With(IEnumerable<ReadOnlyMemory<byte>> resources)
     {
-        var (definitions, valueSets, codeSystems, questionnaires) = (Copy(_definitions), Copy(_valueSets), Copy(_codeSystems), Copy(_questionnaires));
+        var (definitions, valueSets, codeSystems, questionnaires) = (
+            Copy(_definitions), Copy(_valueSets), Copy(_codeSystems), Copy(_questionnaires));
         foreach (var (i, bytes) in resources.Index())
         {
             JsonElement resource;
@@ -56,9 +68,12 @@ public sealed class ProfileSet
             }
             catch (JsonException e)
             {
-                throw new InvalidProfileException($"resource {i + 1} of the package is not JSON (line {e.LineNumber + 1}, column {e.BytePositionInLine + 1})", e);
+                throw new InvalidProfileException(
+                    $"resource {i + 1} of the package is not JSON (line {e.LineNumber + 1}, column {e.BytePositionInLine + 1})", e);
             }
-            if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type) || type.ValueKind != JsonValueKind.String) continue;
+            if (resource.ValueKind != JsonValueKind.Object || !resource.TryGetProperty("resourceType", out var type)
+                || type.ValueKind != JsonValueKind.String)
+                continue;
             if (!resource.TryGetProperty("url", out var url) || url.ValueKind != JsonValueKind.String)
             {
                 if (type.GetString() == "StructureDefinition") throw new InvalidProfileException("a StructureDefinition without url");
@@ -85,7 +100,9 @@ public sealed class ProfileSet
         return new ProfileSet(_schema, definitions, valueSets, codeSystems, questionnaires);
     }
 
-    /// <summary>A profile by canonical URL, with or without a version, or a part of one by element id behind a '#'; null: it is not known.</summary>
+    /// <summary>
+    /// A profile by canonical URL, with or without a version, or a part of one by element id behind a '#'; null: it is not known.
+    /// </summary>
     /// <exception cref="InvalidProfileException">It is known and cannot be compiled.</exception>
     internal Profile? Find(string canonical)
     {
@@ -101,7 +118,9 @@ public sealed class ProfileSet
     {
         try
         {
-            return _schema.TypeOfCanonical(canonical) is not null || Find(canonical) is not null ? null : $"the profile {canonical} is not known: name its package with --package";
+            return _schema.TypeOfCanonical(canonical) is not null || Find(canonical) is not null
+                ? null
+                : $"the profile {canonical} is not known: name its package with --package";
         }
         catch (InvalidProfileException e)
         {
@@ -140,7 +159,9 @@ public sealed class ProfileSet
 
     private Profile Compile(string url, JsonElement definition)
     {
-        if (definition.TryGetProperty("snapshot", out var snapshot) && snapshot.TryGetProperty("element", out var elements) && elements.ValueKind == JsonValueKind.Array && elements.GetArrayLength() > 0) return ProfileCompiler.Compile(_schema, definition, "snapshot");
+        if (definition.TryGetProperty("snapshot", out var snapshot) && snapshot.TryGetProperty("element", out var elements)
+            && elements.ValueKind == JsonValueKind.Array && elements.GetArrayLength() > 0)
+            return ProfileCompiler.Compile(_schema, definition, "snapshot");
         // What the differential itself gets wrong is told by its element; the generator of snapshots would not say where.
         ProfileCompiler.Compile(_schema, definition, "differential");
         return ProfileCompiler.Compile(_schema, _snapshots.Value.Build(url), "snapshot");
@@ -159,13 +180,16 @@ public sealed class ProfileSet
     {
         if (!resource.TryGetProperty("contained", out var contained) || contained.ValueKind != JsonValueKind.Array) yield break;
         foreach (var inner in contained.EnumerateArray())
-            if (inner.ValueKind == JsonValueKind.Object && Text(inner, "resourceType") == type && Text(inner, "url") is { } url) yield return (url, inner);
+            if (inner.ValueKind == JsonValueKind.Object && Text(inner, "resourceType") == type && Text(inner, "url") is { } url)
+                yield return (url, inner);
     }
 
     private static bool IsProfile(JsonElement definition) =>
-        Text(definition, "derivation") != "specialization" || Text(definition, "baseDefinition") == SchemaCompiler.CoreTypes + Text(definition, "type");
+        Text(definition, "derivation") != "specialization"
+            || Text(definition, "baseDefinition") == SchemaCompiler.CoreTypes + Text(definition, "type");
 
-    private static string? Text(JsonElement element, string name) => element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+    private static string? Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
 
     private static Dictionary<string, T> Copy<T>(Dictionary<string, T> from) => new(from, StringComparer.Ordinal);
 
@@ -187,7 +211,8 @@ public sealed class ProfileSet
         if (_valueSets.Count == 0 && _codeSystems.Count == 0) return _schema.Terminology;
         var expander = new ValueSetExpander(_valueSets, _codeSystems, _schema.Terminology);
         return new Terminology(
-            _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => Codes(s.Key, s.Value)))),
+            _codeSystems.Where(s => ValueSetExpander.IsComplete(s.Value))
+                .Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => Codes(s.Key, s.Value)))),
             _valueSets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() =>
             {
                 try

@@ -89,7 +89,9 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing, List<Prof
         return any && all;
     }
 
-    private static bool HasValue(ProfileElement element) => element.Rules.Exists(r => r is ValueRule or BindingRule { Binding.Strength: BindingStrength.Required }) || element.Children.Exists(HasValue);
+    private static bool HasValue(ProfileElement element) =>
+        element.Rules.Exists(r => r is ValueRule or BindingRule { Binding.Strength: BindingStrength.Required })
+            || element.Children.Exists(HasValue);
 
     private bool IsOfType(in Item item, ProfileElement element)
     {
@@ -107,7 +109,9 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing, List<Prof
     }
 
     private bool IsOfProfile(Item item, ProfileElement element) =>
-        item.Row >= 0 && item.IsNode && element.Types.SelectMany(t => item.Type?.Kind == TypeKind.Resource && t.Code == "Reference" ? t.Targets : t.Profiles).Any(p => run.IsOf(item.Node, p));
+        item.Row >= 0 && item.IsNode
+            && element.Types.SelectMany(t => item.Type?.Kind == TypeKind.Resource && t.Code == "Reference" ? t.Targets : t.Profiles)
+                .Any(p => run.IsOf(item.Node, p));
 
     // The place in the slice's rules that a discriminator's path means, or the part of a pattern above it.
     private (ProfileElement? Element, ElementNode? Pattern) Walk(ProfileElement element, ReadOnlySpan<string> steps)
@@ -115,7 +119,9 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing, List<Prof
         while (steps is ["resolve()", ..]) steps = steps[1..];
         if (steps.IsEmpty) return (element, null);
         if (element.Rules.OfType<ValueRule>().FirstOrDefault() is { } value) return (null, Descend(value.Value, steps));
-        var here = steps[0].StartsWith("extension(", StringComparison.Ordinal) ? ExtensionSlice(element, steps[0]) : element.Child(steps[0]);
+        var here = steps[0].StartsWith("extension(", StringComparison.Ordinal)
+            ? ExtensionSlice(element, steps[0])
+            : element.Child(steps[0]);
         (ProfileElement?, ElementNode?) found = (null, null);
         foreach (var next in new[] { here, InProfile(element, steps[0]) })
         {
@@ -129,12 +135,15 @@ internal sealed class SliceMatcher(ValidationRun run, Slicing slicing, List<Prof
         return found;
     }
 
-    private static bool IsTelling((ProfileElement? Element, ElementNode? Pattern) found) => found.Pattern is not null || (found.Element is { } element && (HasValue(element) || element.Min > 0 || element.Max == 0));
+    private static bool IsTelling((ProfileElement? Element, ElementNode? Pattern) found) =>
+        found.Pattern is not null || (found.Element is { } element && (HasValue(element) || element.Min > 0 || element.Max == 0));
 
     private ProfileElement? ExtensionSlice(ProfileElement element, string step)
     {
         var url = step[10..^1].Trim().Trim('\'', '"');
-        return element.Child("extension")?.Slices.Find(s => s.Types.Any(t => t.Profiles.Contains(url)) || s.Child("url")?.Rules.OfType<ValueRule>().Any(v => v.Value.Text == url) == true);
+        return element.Child("extension")?.Slices
+            .Find(s => s.Types.Any(t => t.Profiles.Contains(url))
+                || s.Child("url")?.Rules.OfType<ValueRule>().Any(v => v.Value.Text == url) == true);
     }
 
     private ProfileElement? InProfile(ProfileElement element, string step)

@@ -12,7 +12,8 @@ public sealed class CompartmentResolver
     private readonly ThreadLocal<FhirPathContext> _contexts;
 
     /// <summary>A resolver for a schema.</summary>
-    /// <exception cref="InvalidOperationException">The compartment names a parameter that is not defined: it must not be passed over.</exception>
+    /// <exception cref="InvalidOperationException">The compartment names a parameter that is not defined: it must not be passed
+    /// over.</exception>
     public CompartmentResolver(FhirSchema schema)
     {
         _contexts = new ThreadLocal<FhirPathContext>(() => new FhirPathContext(schema, schema.Terminology) { ResolvesToStubs = true });
@@ -39,7 +40,8 @@ public sealed class CompartmentResolver
             context.Begin(root, root, root);
             path.Eval(context, root);
             for (var i = 0; i < context.Count; i++)
-                if (context[i].Row >= 0 && FhirReference.TryParse(context[i].Node.StringAt("reference"), out var reference) && reference.Type == "Patient" && !patients.Contains(reference.Id))
+                if (context[i].Row >= 0 && FhirReference.TryParse(context[i].Node.StringAt("reference"), out var reference)
+                    && reference.Type == "Patient" && !patients.Contains(reference.Id))
                     patients.Add(reference.Id);
         }
         return patients;
@@ -51,7 +53,8 @@ public sealed class CompartmentResolver
         {
             var spec = schema.SearchParameters.FirstOrDefault(p => p.Code == code && p.Bases.Contains(type))
                 ?? throw new InvalidOperationException($"the Patient compartment names {type}:{code}, which is not defined");
-            yield return SearchIndexer.CompileFor(schema, spec.Expression, type) ?? throw new InvalidOperationException($"{type}:{code} begins at no {type}: {spec.Expression}");
+            yield return SearchIndexer.CompileFor(schema, spec.Expression, type)
+                ?? throw new InvalidOperationException($"{type}:{code} begins at no {type}: {spec.Expression}");
         }
     }
 }

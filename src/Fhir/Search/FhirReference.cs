@@ -6,19 +6,24 @@ namespace PmrGateway.Fhir;
 /// <param name="Version">The version, or null.</param>
 public readonly record struct FhirReference(string Type, string Id, string? Version = null)
 {
-    /// <summary>Reads <c>Type/id</c> or <c>Type/id/_history/version</c>; false for contained, absolute, logical and conditional references.</summary>
+    /// <summary>
+    /// Reads <c>Type/id</c> or <c>Type/id/_history/version</c>; false for contained, absolute, logical and conditional references.
+    /// </summary>
     public static bool TryParse(string? text, out FhirReference reference)
     {
         reference = default;
         if (text is null) return false;
         var parts = text.Split('/');
         if (parts.Length is not (2 or 4) || (parts.Length == 4 && parts[2] != "_history")) return false;
-        if (!FhirSchema.R4.IsResourceType(parts[0]) || !Primitives.IsId(parts[1]) || (parts.Length == 4 && !Primitives.IsId(parts[3]))) return false;
+        if (!FhirSchema.R4.IsResourceType(parts[0]) || !Primitives.IsId(parts[1]) || (parts.Length == 4 && !Primitives.IsId(parts[3])))
+            return false;
         reference = new FhirReference(parts[0], parts[1], parts.Length == 4 ? parts[3] : null);
         return true;
     }
 
-    /// <summary>The resource type that a literal reference names, relative or absolute, with or without a version; null where it names none.</summary>
+    /// <summary>
+    /// The resource type that a literal reference names, relative or absolute, with or without a version; null where it names none.
+    /// </summary>
     public static string? TypeNamed(string reference)
     {
         if (reference.StartsWith('#') || reference.StartsWith("urn:", StringComparison.Ordinal)) return null;
@@ -32,7 +37,9 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
         static string? Type(ReadOnlySpan<char> name)
         {
             Span<byte> utf8 = stackalloc byte[64];
-            return name.Length < 64 && System.Text.Encoding.UTF8.TryGetBytes(name, utf8, out var length) ? FhirSchema.R4.ResourceTypeOf(utf8[..length])?.Name : null;
+            return name.Length < 64 && System.Text.Encoding.UTF8.TryGetBytes(name, utf8, out var length)
+                ? FhirSchema.R4.ResourceTypeOf(utf8[..length])?.Name
+                : null;
         }
     }
 

@@ -7,16 +7,20 @@ namespace PmrGateway.Fhir;
 /// <summary>One value under which a resource is found.</summary>
 /// <param name="Parameter">The search parameter's code.</param>
 /// <param name="Type">token, reference, date, string, uri, number, quantity, composite or special.</param>
-/// <param name="System">token: the system, or null; reference: the target's type, or null for an absolute one; quantity: system and code of the unit with a bar between.</param>
+/// <param name="System">token: the system, or null; reference: the target's type, or null for an absolute one; quantity: system and code of
+/// the unit with a bar between.</param>
 /// <param name="Value">
 /// token: the code or value; reference: the target's id or absolute URL; string, uri: the text; number, quantity: the digits as written;
 /// composite: the components' values with a dollar sign between; special: latitude and longitude with a bar between; date: null.
 /// </param>
 /// <param name="From">date: the first instant covered.</param>
 /// <param name="To">date: the instant behind the last covered.</param>
-public readonly record struct IndexEntry(string Parameter, string Type, string? System, string? Value, DateTimeOffset From, DateTimeOffset To);
+public readonly record struct IndexEntry(
+    string Parameter, string Type, string? System, string? Value, DateTimeOffset From, DateTimeOffset To);
 
-/// <summary>Extracts the index values of search parameters, all in one pass over the document. Source: R4 search.html. Thread-safe.</summary>
+/// <summary>
+/// Extracts the index values of search parameters, all in one pass over the document. Source: R4 search.html. Thread-safe.
+/// </summary>
 public sealed class SearchIndexer
 {
     private static readonly string[] NameParts = ["text", "family", "given", "prefix", "suffix"];
@@ -36,7 +40,9 @@ public sealed class SearchIndexer
         _contexts = new ThreadLocal<FhirPathContext>(() => new FhirPathContext(schema, schema.Terminology) { ResolvesToStubs = true });
         _byType = schema.ResourceTypes.ToFrozenDictionary(
             type => type,
-            type => new Lazy<Parameter[]>(() => [.. schema.SearchParameters.Where(p => isOffered is null || isOffered(p)).Select(p => Compile(schema, p, type)).OfType<Parameter>()]),
+            type =>
+                new Lazy<Parameter[]>(() => [.. schema.SearchParameters.Where(p => isOffered is null || isOffered(p))
+                    .Select(p => Compile(schema, p, type)).OfType<Parameter>()]),
             StringComparer.Ordinal);
     }
 
@@ -44,7 +50,9 @@ public sealed class SearchIndexer
 
     /// <summary>The parameters of a type, each code once: code and type.</summary>
     public IEnumerable<(string Code, string Type)> ParametersOf(string resourceType) =>
-        _byType.TryGetValue(resourceType, out var parameters) ? parameters.Value.Select(p => (p.Spec.Code, p.Spec.Type)).Distinct().OrderBy(p => p.Code, StringComparer.Ordinal) : [];
+        _byType.TryGetValue(resourceType, out var parameters)
+            ? parameters.Value.Select(p => (p.Spec.Code, p.Spec.Type)).Distinct().OrderBy(p => p.Code, StringComparer.Ordinal)
+            : [];
 
     /// <summary>The index values of a valid resource.</summary>
     public List<IndexEntry> Index(ResourceDocument document)
@@ -81,7 +89,9 @@ public sealed class SearchIndexer
         }
     }
 
-    /// <summary>The codes of a resource's elements at a search parameter, as (system, code); empty where the parameter is not indexed.</summary>
+    /// <summary>
+    /// The codes of a resource's elements at a search parameter, as (system, code); empty where the parameter is not indexed.
+    /// </summary>
     public static IEnumerable<(string? System, string Code)> Tokens(IEnumerable<IndexEntry> entries, string parameter) =>
         entries.Where(e => e.Type == "token" && e.Parameter == parameter).Select(e => (e.System, e.Value!));
 
@@ -102,7 +112,8 @@ public sealed class SearchIndexer
                 Collect(union.Left);
                 Collect(union.Right);
             }
-            else if (RootOf(syntax) is not { } root || schema.Type(root) is not { Kind: TypeKind.Resource } named || schema.Type(type)!.Is(named))
+            else if (RootOf(syntax) is not { } root || schema.Type(root) is not { Kind: TypeKind.Resource } named
+                || schema.Type(type)!.Is(named))
             {
                 parts.Add(syntax);
             }
@@ -186,7 +197,8 @@ public sealed class SearchIndexer
         }
     }
 
-    private static bool IsScalar(ElementNode node) => node.Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.Null);
+    private static bool IsScalar(ElementNode node) =>
+        node.Kind is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.Null);
 
     private static void Token(List<IndexEntry> entries, string code, ElementNode node, string? type)
     {
@@ -215,7 +227,8 @@ public sealed class SearchIndexer
     private static void Reference(List<IndexEntry> entries, string code, ElementNode node)
     {
         var text = node.Kind == JsonTokenType.String ? node.Text : node.StringAt("reference");
-        if (FhirReference.TryParse(text, out var local)) entries.Add(new IndexEntry(code, "reference", local.Type, local.Id, default, default));
+        if (FhirReference.TryParse(text, out var local))
+            entries.Add(new IndexEntry(code, "reference", local.Type, local.Id, default, default));
         else if (text is { Length: > 0 } && text[0] != '#') entries.Add(new IndexEntry(code, "reference", null, text, default, default));
     }
 
@@ -224,7 +237,9 @@ public sealed class SearchIndexer
         switch (type)
         {
             case "Period":
-                var from = node.StringAt("start") is { } start && Primitives.Range(start) is { } first ? first.From : DateTimeOffset.MinValue;
+                var from = node.StringAt("start") is { } start && Primitives.Range(start) is { } first
+                    ? first.From
+                    : DateTimeOffset.MinValue;
                 var to = node.StringAt("end") is { } end && Primitives.Range(end) is { } last ? last.To : DateTimeOffset.MaxValue;
                 if (node["start"] is not null || node["end"] is not null) entries.Add(new IndexEntry(code, "date", null, null, from, to));
                 break;
@@ -233,7 +248,8 @@ public sealed class SearchIndexer
                 if (node["repeat"]?["boundsPeriod"] is { } bounds) Date(entries, code, bounds, "Period");
                 break;
             default:
-                if (node.Kind == JsonTokenType.String && Primitives.Range(node.Text) is { } range) entries.Add(new IndexEntry(code, "date", null, null, range.From, range.To));
+                if (node.Kind == JsonTokenType.String && Primitives.Range(node.Text) is { } range)
+                    entries.Add(new IndexEntry(code, "date", null, null, range.From, range.To));
                 break;
         }
     }
@@ -260,7 +276,9 @@ public sealed class SearchIndexer
                 break;
             default:
                 if (node["value"] is not { } value) break;
-                var unit = type == "Money" ? $"urn:iso:std:iso:4217|{node.StringAt("currency")}" : $"{node.StringAt("system")}|{node.StringAt("code") ?? node.StringAt("unit")}";
+                var unit = type == "Money"
+                    ? $"urn:iso:std:iso:4217|{node.StringAt("currency")}"
+                    : $"{node.StringAt("system")}|{node.StringAt("code") ?? node.StringAt("unit")}";
                 entries.Add(new IndexEntry(code, "quantity", unit, value.Text, default, default));
                 break;
         }
@@ -270,6 +288,8 @@ public sealed class SearchIndexer
 /// <summary>A date as search and consent read it.</summary>
 public static class FhirDate
 {
-    /// <summary>The first instant and the instant behind the last that a date, dateTime or instant covers; null where the text is none.</summary>
+    /// <summary>
+    /// The first instant and the instant behind the last that a date, dateTime or instant covers; null where the text is none.
+    /// </summary>
     public static (DateTimeOffset From, DateTimeOffset To)? Range(string text) => Primitives.Range(text);
 }

@@ -11,7 +11,9 @@ internal static class CodeGrammar
         _ => true,
     };
 
-    /// <summary>Whether a text has the form of a language tag: parts of 1 to 8 letters and digits, the first of letters. RFC 5646, section 2.1</summary>
+    /// <summary>
+    /// Whether a text has the form of a language tag: parts of 1 to 8 letters and digits, the first of letters. RFC 5646, section 2.1
+    /// </summary>
     public static bool IsLanguageTag(ReadOnlySpan<char> tag)
     {
         var isFirst = true;

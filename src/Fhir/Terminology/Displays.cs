@@ -7,7 +7,8 @@ internal sealed class Displays(Dictionary<string, string[]> names)
     public IReadOnlyDictionary<string, string[]> Names => names;
 
     /// <summary>The names of a code; empty: there are none.</summary>
-    public string[] Of(ReadOnlySpan<char> code) => names.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(code, out var known) ? known : [];
+    public string[] Of(ReadOnlySpan<char> code) =>
+        names.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(code, out var known) ? known : [];
 
     /// <summary>Whether a name is among others.</summary>
     public static bool Has(string[] names, ReadOnlySpan<char> name)

@@ -35,7 +35,8 @@ public sealed class Terminology
         _base = below;
     }
 
-    internal IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> Systems => _systems.Select(s => KeyValuePair.Create(s.Key, s.Value.Value!));
+    internal IEnumerable<KeyValuePair<string, IReadOnlySet<string>>> Systems =>
+        _systems.Select(s => KeyValuePair.Create(s.Key, s.Value.Value!));
 
     internal IReadOnlyDictionary<string, Displays> AllDisplays => _displays.Value;
 
@@ -48,7 +49,9 @@ public sealed class Terminology
         return _base is { } below ? below.System(url) : null;
     }
 
-    /// <summary>What a system calls a code that is given another name; null: the name is right, or the system names none, or is not here in full.</summary>
+    /// <summary>
+    /// What a system calls a code that is given another name; null: the name is right, or the system names none, or is not here in full.
+    /// </summary>
     internal string? WrongDisplay(ReadOnlySpan<char> system, ReadOnlySpan<char> code, ReadOnlySpan<char> display)
     {
         var own = _displays.Value.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(system, out var found) ? found.Of(code) : [];

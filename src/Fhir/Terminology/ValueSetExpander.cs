@@ -3,9 +3,11 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Makes <see cref="ValueSetDefinition"/>s of ValueSet resources, with the code systems among them. Source: R4 valueset.html, "Value Set Expansion".
+/// Makes <see cref="ValueSetDefinition"/>s of ValueSet resources, with the code systems among them. Source: R4 valueset.html, "Value Set
+/// Expansion".
 /// </summary>
-internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> valueSets, IReadOnlyDictionary<string, JsonElement> codeSystems, Terminology? below)
+internal sealed class ValueSetExpander(
+    IReadOnlyDictionary<string, JsonElement> valueSets, IReadOnlyDictionary<string, JsonElement> codeSystems, Terminology? below)
 {
     private const int MaxDepth = 100;
     private int _depth;
@@ -19,11 +21,13 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
     public static bool IsComplete(JsonElement codeSystem)
     {
         if (!codeSystem.TryGetProperty("content", out var content) || content.ValueKind != JsonValueKind.String) return false;
-        return content.ValueEquals("complete") && codeSystem.TryGetProperty("concept", out var concepts) && concepts.ValueKind == JsonValueKind.Array;
+        return content.ValueEquals("complete") && codeSystem.TryGetProperty("concept", out var concepts)
+            && concepts.ValueKind == JsonValueKind.Array;
     }
 
     /// <summary>The displays of complete code systems, and those that value sets give codes of any system.</summary>
-    public static Dictionary<string, Displays> DisplaysOf(IReadOnlyDictionary<string, JsonElement> codeSystems, IEnumerable<JsonElement> valueSets)
+    public static Dictionary<string, Displays> DisplaysOf(
+        IReadOnlyDictionary<string, JsonElement> codeSystems, IEnumerable<JsonElement> valueSets)
     {
         var names = new Dictionary<string, Dictionary<string, List<string>>>(StringComparer.Ordinal);
         foreach (var (url, codeSystem) in codeSystems)
@@ -74,7 +78,9 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
     }
 
     private static string? TextOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()
+            : null;
 
     private static IEnumerable<JsonElement> Items(JsonElement element, params string[] path)
     {
@@ -98,7 +104,8 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         }
         catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
         {
-            throw new InvalidProfileException($"{url}: an element of the value set, or of a code system that it includes, is missing or of the wrong JSON type", e);
+            throw new InvalidProfileException(
+                $"{url}: an element of the value set, or of a code system that it includes, is missing or of the wrong JSON type", e);
         }
         finally
         {
@@ -128,7 +135,11 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         if (!resource.TryGetProperty("compose", out var compose))
         {
             return resource.TryGetProperty("expansion", out var expansion) && expansion.TryGetProperty("contains", out var contains)
-                ? new ValueSetDefinition(url, [.. Listed(contains).GroupBy(c => c.System).Select(g => new ValueSetPart(g.Key, g.Select(c => c.Code).ToHashSet(StringComparer.Ordinal)))], false)
+                ? new ValueSetDefinition(
+                    url,
+                    [.. Listed(contains).GroupBy(c => c.System)
+                        .Select(g => new ValueSetPart(g.Key, g.Select(c => c.Code).ToHashSet(StringComparer.Ordinal)))],
+                    false)
                 : new ValueSetDefinition(url, [], true);
         }
         var parts = new List<ValueSetPart>();
@@ -156,8 +167,12 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         {
             var system = systemElement.GetString()!;
             IReadOnlySet<string>? codes = null;
-            if (include.TryGetProperty("concept", out var concepts)) codes = concepts.EnumerateArray().Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal);
-            else if (include.TryGetProperty("filter", out var filters)) codes = codeSystems.TryGetValue(system, out var codeSystem) && CodesOf(codeSystem) is not null ? Filter(codeSystem, filters) : null;
+            if (include.TryGetProperty("concept", out var concepts))
+                codes = concepts.EnumerateArray().Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal);
+            else if (include.TryGetProperty("filter", out var filters))
+                codes = codeSystems.TryGetValue(system, out var codeSystem) && CodesOf(codeSystem) is not null
+                    ? Filter(codeSystem, filters)
+                    : null;
             own = [new ValueSetPart(system, codes)];
         }
         if (include.TryGetProperty("valueSet", out var sets))
@@ -179,7 +194,8 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
     {
         var at = parts.FindIndex(p => p.System == part.System);
         if (at < 0) parts.Add(part);
-        else if (parts[at].Codes is { } known) parts[at] = part.Codes is null ? part : part with { Codes = known.Union(part.Codes).ToHashSet(StringComparer.Ordinal) };
+        else if (parts[at].Codes is { } known)
+            parts[at] = part.Codes is null ? part : part with { Codes = known.Union(part.Codes).ToHashSet(StringComparer.Ordinal) };
     }
 
     private ValueSetPart? Intersect(ValueSetPart part, ValueSetDefinition with)
@@ -205,13 +221,15 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         return part;
     }
 
-    private IReadOnlySet<string>? Whole(string system) => codeSystems.TryGetValue(system, out var codeSystem) ? CodesOf(codeSystem) : below?.System(system);
+    private IReadOnlySet<string>? Whole(string system) =>
+        codeSystems.TryGetValue(system, out var codeSystem) ? CodesOf(codeSystem) : below?.System(system);
 
     private static IEnumerable<(string System, string Code)> Listed(JsonElement contains)
     {
         foreach (var item in contains.EnumerateArray())
         {
-            if (item.TryGetProperty("code", out var code)) yield return (item.TryGetProperty("system", out var system) ? system.GetString()! : "", code.GetString()!);
+            if (item.TryGetProperty("code", out var code))
+                yield return (item.TryGetProperty("system", out var system) ? system.GetString()! : "", code.GetString()!);
             if (!item.TryGetProperty("contains", out var inner)) continue;
             foreach (var child in Listed(inner)) yield return child;
         }
@@ -222,7 +240,8 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
         var codes = All(codeSystem).Select(c => c.GetProperty("code").GetString()!).ToHashSet(StringComparer.Ordinal);
         foreach (var filter in filters.EnumerateArray())
         {
-            var (property, op, value) = (filter.GetProperty("property").GetString(), filter.GetProperty("op").GetString(), filter.GetProperty("value").GetString()!);
+            var (property, op, value) = (
+                filter.GetProperty("property").GetString(), filter.GetProperty("op").GetString(), filter.GetProperty("value").GetString()!);
             if (property is not ("concept" or "code") || op is not ("is-a" or "descendent-of" or "is-not-a" or "in" or "=")) return null;
             if (op is "in" or "=")
             {
@@ -249,7 +268,8 @@ internal sealed class ValueSetExpander(IReadOnlyDictionary<string, JsonElement> 
                 if (parent is not null) parents.Add((code, parent));
                 if (concept.TryGetProperty("property", out var properties))
                     foreach (var p in properties.EnumerateArray())
-                        if (p.GetProperty("code").GetString() is "subsumedBy" or "parent" && p.TryGetProperty("valueCode", out var up)) parents.Add((code, up.GetString()!));
+                        if (p.GetProperty("code").GetString() is "subsumedBy" or "parent" && p.TryGetProperty("valueCode", out var up))
+                            parents.Add((code, up.GetString()!));
                 if (concept.TryGetProperty("concept", out var children)) Walk(children, code);
             }
         }

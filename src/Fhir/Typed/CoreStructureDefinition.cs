@@ -5,8 +5,8 @@ using static Hl7.Fhir.Model.StructureDefinition;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// A type of the schema as the StructureDefinition it was compiled from, without prose: what a snapshot generator starts from, since the official
-/// definitions themselves are not at hand at run time.
+/// A type of the schema as the StructureDefinition it was compiled from, without prose: what a snapshot generator starts from, since the
+/// official definitions themselves are not at hand at run time.
 /// </summary>
 internal static class CoreStructureDefinition
 {
@@ -53,7 +53,11 @@ internal static class CoreStructureDefinition
             elements.Add(element);
             if (spec.Types is not [{ Definition: { Kind: TypeKind.Backbone } backbone }])
             {
-                element.Type = [.. spec.Types.Select(t => new ElementDefinition.TypeRefComponent { Code = t.Name, TargetProfile = t.Targets.Select(x => SchemaCompiler.CoreTypes + x) })];
+                element.Type = [.. spec.Types
+                    .Select(t => new ElementDefinition.TypeRefComponent
+                    {
+                        Code = t.Name, TargetProfile = t.Targets.Select(x => SchemaCompiler.CoreTypes + x)
+                    })];
             }
             else if (backbone.Name == element.Path)
             {
@@ -70,13 +74,17 @@ internal static class CoreStructureDefinition
     private static ElementDefinition Element(string path, int min, int max)
     {
         var most = max < 0 ? "*" : max.ToString(CultureInfo.InvariantCulture);
-        return new ElementDefinition { ElementId = path, Path = path, Min = min, Max = most, Base = new() { Path = path, Min = min, Max = most } };
+        return new ElementDefinition
+        {
+            ElementId = path, Path = path, Min = min, Max = most, Base = new() { Path = path, Min = min, Max = most }
+        };
     }
 
     private static Hl7.Fhir.Model.BindingStrength Strength(Binding binding) =>
         binding.Strength == BindingStrength.Required ? Hl7.Fhir.Model.BindingStrength.Required : Hl7.Fhir.Model.BindingStrength.Extensible;
 
-    private static List<ElementDefinition.ConstraintComponent> Constraints(IReadOnlyList<Invariant> invariants, TypeDefinition source) => [.. invariants.Select(i => new ElementDefinition.ConstraintComponent
+    private static List<ElementDefinition.ConstraintComponent> Constraints(IReadOnlyList<Invariant> invariants, TypeDefinition source) =>
+        [.. invariants.Select(i => new ElementDefinition.ConstraintComponent
     {
         Key = i.Key,
         Severity = i.IsWarning ? ConstraintSeverity.Warning : ConstraintSeverity.Error,

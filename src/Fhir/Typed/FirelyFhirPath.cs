@@ -23,7 +23,8 @@ public static class FirelyFhirPath
             // Firely's parser goes down a deep expression by recursion, without a limit.
             Parser.Parse(expression);
             var node = FhirTyped.Parse<Resource>(document).ToPocoNode();
-            return [.. Cache.Select(node, expression, new FhirEvaluationContext { Resource = node, RootResource = node }).Select(r => Result(r))];
+            return [.. Cache.Select(
+                node, expression, new FhirEvaluationContext { Resource = node, RootResource = node }).Select(r => Result(r))];
         }
         catch (Exception e) when (e is not (FhirPathException or OutOfMemoryException))
         {
@@ -49,7 +50,8 @@ public static class FirelyFhirPath
     {
         var type = element.InstanceType ?? "";
         if (type.StartsWith("System.", StringComparison.Ordinal)) type = type[7..];
-        else if (element is PocoNode { Poco: not null } node && FhirTyped.Node(node.Poco) is { } json) return new FhirPathResult(type, json.ChildCount > 0 ? null : json.Text, json);
+        else if (element is PocoNode { Poco: not null } node && FhirTyped.Node(node.Poco) is { } json)
+            return new FhirPathResult(type, json.ChildCount > 0 ? null : json.Text, json);
         var text = element.Value switch
         {
             null => null,

@@ -14,7 +14,8 @@ namespace PmrGateway.Fhir;
 public sealed class SecondValidator
 {
     private static readonly JsonSerializerOptions Strict =
-        new JsonSerializerOptions { MaxDepth = FhirTyped.MaxJsonDepth }.ForFhir(ModelInfo.ModelInspector).UsingMode(DeserializationMode.Strict);
+        new JsonSerializerOptions { MaxDepth = FhirTyped.MaxJsonDepth }.ForFhir(ModelInfo.ModelInspector)
+            .UsingMode(DeserializationMode.Strict);
 
     private readonly Lazy<Firely.Fhir.Validation.Validator> _validator;
     private readonly Lock _lock = new();
@@ -50,7 +51,8 @@ public sealed class SecondValidator
         }
         catch (DeserializationFailedException e)
         {
-            issues.AddRange(e.Exceptions.Select(x => new ValidationIssue(IssueSeverity.Error, IssueCode.Structure, "", IssueSink.Shown(x.Message, 1000))));
+            issues.AddRange(e.Exceptions
+                .Select(x => new ValidationIssue(IssueSeverity.Error, IssueCode.Structure, "", IssueSink.Shown(x.Message, 1000))));
             return e.PartialResult as Resource;
         }
     }
@@ -98,7 +100,9 @@ public sealed class SecondValidator
         public async Task<Resource?> ResolveByCanonicalUriAsync(string uri)
         {
             var url = uri.Split('|')[0];
-            return profiles.Resource(url) is { } own ? FhirTyped.Parse<Resource>(own) : (await core.TryResolveByCanonicalUriAsync(url)).Value;
+            return profiles.Resource(url) is { } own
+                ? FhirTyped.Parse<Resource>(own)
+                : (await core.TryResolveByCanonicalUriAsync(url)).Value;
         }
     }
 }

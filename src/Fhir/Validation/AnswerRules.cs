@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// One answer against its question: the type, the options or the value set, and what the core extensions limit. Source: R4 questionnaire.html,
-/// and the definitions of the extensions.
+/// One answer against its question: the type, the options or the value set, and what the core extensions limit. Source: R4
+/// questionnaire.html, and the definitions of the extensions.
 /// </summary>
 internal sealed class AnswerRules(ValidationRun run, ElementNode questionnaire)
 {
@@ -160,7 +160,8 @@ internal sealed class AnswerRules(ValidationRun run, ElementNode questionnaire)
     private void Reference(ElementNode value, ElementNode question, string path)
     {
         if (value.StringAt("reference") is not { } text) return;
-        var types = question.CoreExtensions("questionnaire-referenceResource").Where(t => t.Kind == JsonTokenType.String).Select(t => t.Text).ToList();
+        var types = question.CoreExtensions("questionnaire-referenceResource").Where(t => t.Kind == JsonTokenType.String)
+            .Select(t => t.Text).ToList();
         if (text.Contains(' ')) run.Sink.Error(IssueCode.Value, value, "the reference is no URL", path);
         else if (types.Count > 0 && FhirReference.TypeNamed(text) is { } type && !types.Contains(type))
             run.Sink.Error(IssueCode.Structure, value, $"a reference to {type} is not allowed here", path);

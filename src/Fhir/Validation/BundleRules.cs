@@ -30,7 +30,8 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
         var relations = new HashSet<string>(StringComparer.Ordinal);
         foreach (var link in bundle.ItemsAt("link"))
         {
-            if (link.StringAt("relation") is { } relation and ("self" or "first" or "last" or "next" or "previous" or "prev") && !relations.Add(relation))
+            if (link.StringAt("relation") is { } relation and ("self" or "first" or "last" or "next" or "previous" or "prev")
+                && !relations.Add(relation))
                 run.Sink.Error(IssueCode.Structure, link, $"the link relation '{relation}' occurs twice", "link");
         }
         if (type == "document") new DocumentRules(run, bundle).Check(First());
@@ -70,7 +71,8 @@ internal sealed class BundleRules(ValidationRun run, ElementNode bundle)
         if (parts.Length < 5 || parts[0] is not ("http:" or "https:") || !run.Document.Schema.IsResourceType(parts[^2])) return;
         if (parts[^2] != type.Name)
         {
-            run.Sink.Error(IssueCode.Structure, url, $"the fullUrl is one of a {parts[^2]}, the resource is a {type.Name}", path + ".fullUrl");
+            run.Sink.Error(
+                IssueCode.Structure, url, $"the fullUrl is one of a {parts[^2]}, the resource is a {type.Name}", path + ".fullUrl");
             return;
         }
         if (r.StringAt("id") is not { } id)

@@ -42,16 +42,19 @@ internal static class CodingRules
     private static void UnknownCode(ValidationRun run, ElementNode coding, ElementNode code, ElementNode system)
     {
         var finding = $"{IssueSink.Shown(code.Text)} is no code of {IssueSink.Shown(system.Text)}";
-        if (coding["version"] is not null || system.Text.StartsWith(OwnVersions, StringComparison.Ordinal)) run.Sink.Warning(IssueCode.CodeInvalid, coding, finding);
+        if (coding["version"] is not null || system.Text.StartsWith(OwnVersions, StringComparison.Ordinal))
+            run.Sink.Warning(IssueCode.CodeInvalid, coding, finding);
         else run.Sink.Error(IssueCode.CodeInvalid, coding, finding);
     }
 
     private static void Display(ValidationRun run, ReadOnlySpan<char> system, ReadOnlySpan<char> code, ElementNode display)
     {
         if (run.Profiles.Terminology.WrongDisplay(system, code, display.TextIn(stackalloc char[256])) is not { } expected) return;
-        var finding = $"the display of {IssueSink.Shown(code.ToString())} is not one of its system, which calls it '{IssueSink.Shown(expected)}'";
+        var finding =
+            $"the display of {IssueSink.Shown(code.ToString())} is not one of its system, which calls it '{IssueSink.Shown(expected)}'";
         // The names that are here are English.
-        var isForeign = run.Document.Root.StringAt("language") is { } language && !language.StartsWith("en", StringComparison.OrdinalIgnoreCase);
+        var isForeign = run.Document.Root.StringAt("language") is { } language
+            && !language.StartsWith("en", StringComparison.OrdinalIgnoreCase);
         if (run.Options.RefusesWrongDisplays && !isForeign) run.Sink.Error(IssueCode.CodeInvalid, display, finding, "display");
         else run.Sink.Warning(IssueCode.CodeInvalid, display, finding, "display");
     }

@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>Contained resources: they have ids that are told apart, and are not contained in each other. https://hl7.org/fhir/R4/references.html#contained</summary>
+/// <summary>
+/// Contained resources: they have ids that are told apart, and are not contained in each other.
+/// https://hl7.org/fhir/R4/references.html#contained
+/// </summary>
 internal static class ContainedRules
 {
     /// <summary>dom-3: each contained resource is referred to from the resource that holds it, or refers to that one.</summary>
@@ -29,7 +32,9 @@ internal static class ContainedRules
         {
             ref readonly var row = ref rows[i];
             if (row.Kind != JsonTokenType.String || bytes[row.Start + 1] != (byte)'#') continue;
-            if (row.Property is { IsSibling: false } property && (property.Path == "Reference.reference" || property.Type.Name is "canonical" or "uri" or "url")) named.Add(new ElementNode(node.Document, i).Text);
+            if (row.Property is { IsSibling: false } property
+                && (property.Path == "Reference.reference" || property.Type.Name is "canonical" or "uri" or "url"))
+                named.Add(new ElementNode(node.Document, i).Text);
         }
     }
 
@@ -41,7 +46,8 @@ internal static class ContainedRules
         {
             var path = $"contained[{i++}]";
             if (contained.Kind != JsonTokenType.StartObject) continue;
-            if (contained.StringAt("id") is not { } id) run.Sink.Error(IssueCode.Required, contained, "a contained resource has an id", path);
+            if (contained.StringAt("id") is not { } id)
+                run.Sink.Error(IssueCode.Required, contained, "a contained resource has an id", path);
             else if (!seen.Add(id)) run.Sink.Error(IssueCode.Structure, contained, "two contained resources have the same id", path);
         }
     }

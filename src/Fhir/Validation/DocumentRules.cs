@@ -71,7 +71,8 @@ internal sealed class DocumentRules(ValidationRun run, ElementNode bundle)
         foreach (var (i, (resource, entry)) in resources.Index())
         {
             if (reached[i] || (resource.Type?.Name == "Binary" && resource.StringAt("contentType") == "text/css")) continue;
-            run.Sink.Error(IssueCode.Structure, resource, "a document holds only what its Composition leads to", $"entry[{entry}].resource");
+            run.Sink.Error(
+                IssueCode.Structure, resource, "a document holds only what its Composition leads to", $"entry[{entry}].resource");
         }
     }
 

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>Whether a question is to be asked, by the answers that were given. https://hl7.org/fhir/R4/questionnaire.html#enableWhen</summary>
+/// <summary>
+/// Whether a question is to be asked, by the answers that were given. https://hl7.org/fhir/R4/questionnaire.html#enableWhen
+/// </summary>
 internal sealed class EnableWhen
 {
     private readonly Dictionary<string, List<ElementNode>> _answers = new(StringComparer.Ordinal);

@@ -41,7 +41,8 @@ internal static class ExtensionRules
     {
         var name = IssueSink.Shown(profile.Url);
         if (isModifier && !profile.IsModifier) run.Sink.Error(IssueCode.Structure, node, $"the extension {name} is no modifier");
-        if (!isModifier && profile.IsModifier) run.Sink.Error(IssueCode.Structure, node, $"the extension {name} is a modifier, and stands in modifierExtension");
+        if (!isModifier && profile.IsModifier)
+            run.Sink.Error(IssueCode.Structure, node, $"the extension {name} is a modifier, and stands in modifierExtension");
         if (owner.Property is not { } property) return;
         if (!IsAllowed(run, profile, owner, property))
         {
@@ -49,7 +50,10 @@ internal static class ExtensionRules
             run.Sink.Error(IssueCode.Structure, node, $"the extension {name} does not belong here, only on {contexts}");
         }
         foreach (var rule in profile.ContextInvariants)
-            run.Check(rule, property.IsSibling ? Item.OfNode(run.Document, -1, owner.Node.Index, property.Type.Definition) : Item.OfNode(owner.Node), node);
+            run.Check(
+                rule,
+                property.IsSibling ? Item.OfNode(run.Document, -1, owner.Node.Index, property.Type.Definition) : Item.OfNode(owner.Node),
+                node);
     }
 
     private static bool IsAllowed(ValidationRun run, Profile profile, ExtensionOwner owner, PropertySpec property)
@@ -85,7 +89,8 @@ internal static class ExtensionRules
             return schema.Type(property.Path[..property.Path.LastIndexOf('.')])?.Is(above) == true;
         }
         // A path on through the datatypes: Patient.name.family.
-        return run.Resource.Type?.Is(above) == true && run.Selects(context.Replace("[x]", "", StringComparison.Ordinal), run.Resource, owner.Node);
+        return run.Resource.Type?.Is(above) == true
+            && run.Selects(context.Replace("[x]", "", StringComparison.Ordinal), run.Resource, owner.Node);
     }
 }
 

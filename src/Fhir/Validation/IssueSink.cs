@@ -1,6 +1,8 @@
 namespace PmrGateway.Fhir;
 
-/// <summary>Where a validation stands in the document, and what it found. A path is written out only when there is something to say.</summary>
+/// <summary>
+/// Where a validation stands in the document, and what it found. A path is written out only when there is something to say.
+/// </summary>
 internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 {
     private const int MaxShown = 64;
@@ -19,7 +21,8 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
 
     public void Error(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Error, code, at, text, below);
 
-    public void Warning(IssueCode code, ElementNode at, string text, string? below = null) => Add(IssueSeverity.Warning, code, at, text, below);
+    public void Warning(IssueCode code, ElementNode at, string text, string? below = null) =>
+        Add(IssueSeverity.Warning, code, at, text, below);
 
     private void Add(IssueSeverity severity, IssueCode code, ElementNode at, string text, string? below)
     {
@@ -27,7 +30,9 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
         if (Issues.Count >= maxIssues)
         {
             // The list is full; an error still takes the place of a warning, so that the verdict has its reason.
-            if (severity == IssueSeverity.Warning || Issues.FindLastIndex(i => i.Severity == IssueSeverity.Warning) is not (>= 0 and var last)) return;
+            if (severity == IssueSeverity.Warning
+                || Issues.FindLastIndex(i => i.Severity == IssueSeverity.Warning) is not (>= 0 and var last))
+                return;
             Issues.RemoveAt(last);
         }
         var (line, column) = document.LineAt(at.PropertyStart);
@@ -35,7 +40,9 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
         Issues.Add(new ValidationIssue(severity, code, path, text) { Line = line, Column = column });
     }
 
-    /// <summary>A name of the sender's, fit for a message: cut, and without control characters, which must not reach a log or a terminal.</summary>
+    /// <summary>
+    /// A name of the sender's, fit for a message: cut, and without control characters, which must not reach a log or a terminal.
+    /// </summary>
     public static string Shown(string name, int most = MaxShown)
     {
         if (name.Length <= most && !name.Any(char.IsControl)) return name;

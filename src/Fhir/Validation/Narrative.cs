@@ -3,25 +3,32 @@ using System.Xml;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>The XHTML of a narrative (R4 narrative.html, invariants txt-1 and txt-2): one div, formatting only, nothing that acts.</summary>
+/// <summary>
+/// The XHTML of a narrative (R4 narrative.html, invariants txt-1 and txt-2): one div, formatting only, nothing that acts.
+/// </summary>
 internal static class Narrative
 {
     private const string Xhtml = "http://www.w3.org/1999/xhtml";
 
     private static readonly FrozenSet<string> Elements = (
-        "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre q " +
-        "samp small span strong sub sup table tbody td tfoot th thead tr tt ul var").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+        "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i " +
+        "img kbd li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string> Attributes = (
-        "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite class colspan compact coords " +
-        "dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev rowspan rules scope shape span src start style summary " +
-        "tabindex title type valign value vspace width").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+        "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite class " +
+        "colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev rowspan rules scope " +
+        "shape span src start style summary tabindex title type valign value vspace width")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>Why a narrative is refused, or null.</summary>
     public static string? Check(string text)
     {
         // No DTD: neither external entities nor entity bombs, and no HTML entities, which XHTML without a DTD does not have.
-        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, ConformanceLevel = ConformanceLevel.Document };
+        var settings = new XmlReaderSettings
+        {
+            DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, ConformanceLevel = ConformanceLevel.Document
+        };
         var hasContent = false;
         try
         {
@@ -51,7 +58,8 @@ internal static class Narrative
         while (reader.MoveToNextAttribute())
         {
             if (reader.Prefix is "xmlns" or "xml" || reader.Name == "xmlns") continue;
-            if (!Attributes.Contains(reader.LocalName) || (reader.LocalName == "value" && element != "li")) return "the narrative holds an attribute that narratives may not have (txt-1)";
+            if (!Attributes.Contains(reader.LocalName) || (reader.LocalName == "value" && element != "li"))
+                return "the narrative holds an attribute that narratives may not have (txt-1)";
             if (reader.LocalName is "href" or "src" && IsActive(reader.Value)) return "the narrative holds a link that acts (txt-1)";
         }
         reader.MoveToElement();
@@ -64,6 +72,7 @@ internal static class Narrative
         var scheme = new string([.. link.Where(c => c > ' ')]).ToLowerInvariant();
         var colon = scheme.IndexOf(':');
         if (colon < 0 || scheme.AsSpan(0, colon).IndexOfAny('/', '#', '?') >= 0) return false;
-        return scheme[..colon] is not ("http" or "https" or "ftp" or "mailto" or "tel" or "cid" or "data") || scheme.StartsWith("data:text", StringComparison.Ordinal);
+        return scheme[..colon] is not ("http" or "https" or "ftp" or "mailto" or "tel" or "cid" or "data")
+            || scheme.StartsWith("data:text", StringComparison.Ordinal);
     }
 }

@@ -9,10 +9,11 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal static class NativeInvariants
 {
-    private static readonly FrozenDictionary<string, Func<ValidationRun, ElementNode, bool>> All = new Dictionary<string, Func<ValidationRun, ElementNode, bool>>
+    private static readonly FrozenDictionary<string, Func<ValidationRun, ElementNode, bool>> All =
+        new Dictionary<string, Func<ValidationRun, ElementNode, bool>>
     {
         ["ext-1"] = (_, node) => Ext1(node),
-        ["ref-1"] = (run, node) => node["reference"] is not { Kind: JsonTokenType.String } reference || !reference.Utf8Text.Span.StartsWith("#"u8) || reference.Text is "#" || ReferenceResolver.Find(run.Document, run.Root, reference.Text) is not null,
+        ["ref-1"] = Ref1,
         ["dom-2"] = (_, node) => node["contained"] is null,
         ["dom-3"] = (_, node) => node["contained"] is null || ContainedRules.AreAllReferenced(node),
         ["dom-4"] = (_, node) => node["contained"] is null,
@@ -27,6 +28,12 @@ internal static class NativeInvariants
 
     /// <summary>The code for an invariant, or null.</summary>
     public static Func<ValidationRun, ElementNode, bool>? Find(string key) => All.GetValueOrDefault(key);
+
+    private static bool Ref1(ValidationRun run, ElementNode node)
+    {
+        if (node["reference"] is not { Kind: JsonTokenType.String } reference || !reference.Utf8Text.Span.StartsWith("#"u8)) return true;
+        return reference.Text is "#" || ReferenceResolver.Find(run.Document, run.Root, reference.Text) is not null;
+    }
 
     private static bool Ext1(ElementNode node)
     {

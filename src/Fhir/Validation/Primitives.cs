@@ -27,7 +27,8 @@ internal static class Primitives
         // Only base64 and the long texts can be large; a copy of those is spared by looking at the bytes.
         if (type == "base64Binary") return IsBase64(node.Utf8Text.Span) ? null : "not base64 (RFC 4648, section 4)";
         if (type == "xhtml") return node.End - node.Start == 2 ? "a xhtml is not empty" : Narrative.Check(node.Text);
-        if (node.End - node.Start > MaxStringCharacters + 2 && node.Text.EnumerateRunes().Skip(MaxStringCharacters).Any()) return $"a {type} has at most {MaxStringCharacters} characters";
+        if (node.End - node.Start > MaxStringCharacters + 2 && node.Text.EnumerateRunes().Skip(MaxStringCharacters).Any())
+            return $"a {type} has at most {MaxStringCharacters} characters";
         return Check(type, node.TextIn(stackalloc char[256]));
     }
 
@@ -40,7 +41,9 @@ internal static class Primitives
             "id" => IsId(text) ? null : "an id has 1 to 64 letters, digits, '-' and '.'",
             "uri" or "url" or "canonical" => HasWhiteSpace(text) ? $"a {type} holds no white space and no control character" : null,
             "oid" => IsOid(text.ToString()) ? null : "an oid is urn:oid: and numbers with dots",
-            "uuid" => text.Length == 45 && text.StartsWith("urn:uuid:", StringComparison.Ordinal) && Guid.TryParseExact(text[9..], "D", out _) && !text.ContainsAnyInRange('A', 'F')
+            "uuid" =>
+                text.Length == 45 && text.StartsWith("urn:uuid:", StringComparison.Ordinal) && Guid.TryParseExact(text[9..], "D", out _)
+                    && !text.ContainsAnyInRange('A', 'F')
                 ? null : "a uuid is urn:uuid: and 36 characters in lower case",
             "date" => IsDate(text) ? null : "a date is YYYY, YYYY-MM or YYYY-MM-DD",
             "dateTime" => IsDateTime(text) ? null : "a dateTime is a date, or YYYY-MM-DDThh:mm:ss with an offset",
@@ -67,7 +70,8 @@ internal static class Primitives
         var offset = text[zone] == 'Z' ? TimeSpan.Zero : new TimeSpan(Number(text, zone + 1, 2), Number(text, zone + 4, 2), 0);
         if (text[zone] == '-') offset = -offset;
         // A leap second counts as the second after it; out of .NET's range is clamped, not thrown.
-        var local = new DateTime(year, month, day, Number(text, 11, 2), Number(text, 14, 2), 0).Ticks + Number(text, 17, 2) * TimeSpan.TicksPerSecond + ticks;
+        var local = new DateTime(year, month, day, Number(text, 11, 2), Number(text, 14, 2), 0).Ticks
+            + Number(text, 17, 2) * TimeSpan.TicksPerSecond + ticks;
         var from = Math.Clamp(local - offset.Ticks, 0, DateTime.MaxValue.Ticks - TimeSpan.TicksPerSecond);
         var precision = fraction.Length == 0 ? TimeSpan.TicksPerSecond : (long)Math.Pow(10, Math.Max(0, 7 - fraction.Length));
         return (new DateTimeOffset(from, TimeSpan.Zero), new DateTimeOffset(from + precision, TimeSpan.Zero));
@@ -96,7 +100,8 @@ internal static class Primitives
         var blank = true;
         foreach (var c in text)
         {
-            if (c < ' ' && c is not ('\t' or '\r' or '\n')) return "a string holds no control character but tab, carriage return and line feed";
+            if (c < ' ' && c is not ('\t' or '\r' or '\n'))
+                return "a string holds no control character but tab, carriage return and line feed";
             blank &= char.IsWhiteSpace(c);
         }
         return blank ? "a string is not white space alone" : null;
@@ -132,7 +137,8 @@ internal static class Primitives
     {
         if (!text.StartsWith("urn:oid:", StringComparison.Ordinal)) return false;
         var arcs = text[8..].Split('.');
-        return arcs.Length > 1 && arcs[0] is "0" or "1" or "2" && arcs.All(a => a.Length > 0 && a.All(char.IsAsciiDigit) && (a.Length == 1 || a[0] != '0'));
+        return arcs.Length > 1 && arcs[0] is "0" or "1" or "2"
+            && arcs.All(a => a.Length > 0 && a.All(char.IsAsciiDigit) && (a.Length == 1 || a[0] != '0'));
     }
 
     private static bool IsDate(ReadOnlySpan<char> text)
@@ -143,7 +149,8 @@ internal static class Primitives
         if (text.Length == 4) return true;
         if (text[4] != '-' || !Digits(text, 5, 2) || Number(text, 5, 2) is < 1 or > 12) return false;
         if (text.Length == 7) return true;
-        return text[7] == '-' && Digits(text, 8, 2) && Number(text, 8, 2) is var day && day >= 1 && day <= DateTime.DaysInMonth(year, Number(text, 5, 2));
+        return text[7] == '-' && Digits(text, 8, 2) && Number(text, 8, 2) is var day && day >= 1
+            && day <= DateTime.DaysInMonth(year, Number(text, 5, 2));
     }
 
     private static bool IsDateTime(ReadOnlySpan<char> text)
@@ -154,12 +161,14 @@ internal static class Primitives
         if (zone < 0 || !IsTime(text[11..zone])) return false;
         if (text[zone] == 'Z') return zone == text.Length - 1;
         return text.Length == zone + 6 && text[zone + 3] == ':' && Digits(text, zone + 1, 2) && Digits(text, zone + 4, 2)
-            && Number(text, zone + 4, 2) <= 59 && (Number(text, zone + 1, 2) <= 13 || (Number(text, zone + 1, 2) == 14 && Number(text, zone + 4, 2) == 0));
+            && Number(text, zone + 4, 2) <= 59
+            && (Number(text, zone + 1, 2) <= 13 || (Number(text, zone + 1, 2) == 14 && Number(text, zone + 4, 2) == 0));
     }
 
     private static bool IsTime(ReadOnlySpan<char> text)
     {
-        if (text.Length < 8 || !Digits(text, 0, 2) || text[2] != ':' || !Digits(text, 3, 2) || text[5] != ':' || !Digits(text, 6, 2)) return false;
+        if (text.Length < 8 || !Digits(text, 0, 2) || text[2] != ':' || !Digits(text, 3, 2) || text[5] != ':' || !Digits(text, 6, 2))
+            return false;
         if (Number(text, 0, 2) > 23 || Number(text, 3, 2) > 59 || Number(text, 6, 2) > 60) return false;
         return text.Length == 8 || (text.Length > 9 && text[8] == '.' && Digits(text, 9, text.Length - 9));
     }
@@ -185,5 +194,6 @@ internal static class Primitives
         return true;
     }
 
-    private static int Number(ReadOnlySpan<char> text, int at, int count) => int.Parse(text.Slice(at, count), NumberStyles.None, CultureInfo.InvariantCulture);
+    private static int Number(ReadOnlySpan<char> text, int at, int count) =>
+        int.Parse(text.Slice(at, count), NumberStyles.None, CultureInfo.InvariantCulture);
 }

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>What Questionnaires and their answers say, read without trust: what is malformed says nothing here, and is a finding elsewhere.</summary>
+/// <summary>
+/// What Questionnaires and their answers say, read without trust: what is malformed says nothing here, and is a finding elsewhere.
+/// </summary>
 internal static class QuestionnaireReading
 {
     private const string Core = SchemaCompiler.CoreTypes;

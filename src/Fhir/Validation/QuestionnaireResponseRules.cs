@@ -60,7 +60,8 @@ internal sealed class QuestionnaireResponseRules(ValidationRun run, ElementNode 
     private void Count(ElementNode holder, ElementNode question, string linkId, int count, string path)
     {
         var name = IssueSink.Shown(linkId);
-        if (count > 1 && !question.IsTrue("repeats")) run.Sink.Error(IssueCode.Structure, holder, $"the item '{name}' does not repeat", path);
+        if (count > 1 && !question.IsTrue("repeats"))
+            run.Sink.Error(IssueCode.Structure, holder, $"the item '{name}' does not repeat", path);
         if (count > 1 && question.StringAt("type") != "group")
             run.Sink.Error(IssueCode.Structure, holder, $"the answers of '{name}' stand in one item", path);
         if (count == 0 && _isComplete && question.IsTrue("required") && _conditions.IsEnabled(question))

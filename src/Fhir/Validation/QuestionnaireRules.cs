@@ -1,6 +1,9 @@
 namespace PmrGateway.Fhir;
 
-/// <summary>What enableWhen of a Questionnaire may ask: a question that there is, and none that it hides itself. https://hl7.org/fhir/R4/questionnaire.html#enableWhen</summary>
+/// <summary>
+/// What enableWhen of a Questionnaire may ask: a question that there is, and none that it hides itself.
+/// https://hl7.org/fhir/R4/questionnaire.html#enableWhen
+/// </summary>
 internal sealed class QuestionnaireRules(ValidationRun run, ElementNode questionnaire)
 {
     private readonly Dictionary<string, ElementNode> _questions = new(StringComparer.Ordinal);
@@ -28,9 +31,19 @@ internal sealed class QuestionnaireRules(ValidationRun run, ElementNode question
             foreach (var (j, condition) in Indexed(item, "enableWhen"))
             {
                 if (condition.StringAt("question") is not { } id) continue;
-                if (!_questions.TryGetValue(id, out var question)) run.Sink.Error(IssueCode.NotFound, condition, $"there is no question {IssueSink.Shown(id)} to be asked", $"{at}.enableWhen[{j}].question");
+                if (!_questions.TryGetValue(id, out var question))
+                    run.Sink.Error(
+                        IssueCode.NotFound,
+                        condition,
+                        $"there is no question {IssueSink.Shown(id)} to be asked",
+                        $"{at}.enableWhen[{j}].question");
                 // What is inside an item lies between its first and its last byte.
-                else if (question.Index == item.Index || (question.Index > item.Index && question.Start < item.End)) run.Sink.Error(IssueCode.Structure, condition, "an item is not enabled by its own answer or by one inside it", $"{at}.enableWhen[{j}].question");
+                else if (question.Index == item.Index || (question.Index > item.Index && question.Start < item.End))
+                    run.Sink.Error(
+                        IssueCode.Structure,
+                        condition,
+                        "an item is not enabled by its own answer or by one inside it",
+                        $"{at}.enableWhen[{j}].question");
             }
             Items(item, at + ".");
         }

@@ -8,7 +8,8 @@ internal sealed class ReferenceRules(ValidationRun run)
     public void Check(ElementNode node, TypeReference type)
     {
         var stated = node["type"] is { Kind: JsonTokenType.String } t && !t.Text.Contains('/') ? t : (ElementNode?)null;
-        if (stated is { } says && type.Targets.Count > 0 && run.Document.Schema.IsResourceType(says.Text) && !type.Targets.Contains(says.Text))
+        if (stated is { } says && type.Targets.Count > 0 && run.Document.Schema.IsResourceType(says.Text)
+            && !type.Targets.Contains(says.Text))
             run.Sink.Error(IssueCode.Structure, says, NotAllowed(says.Text, type), "type");
         if (node["reference"] is not { Kind: JsonTokenType.String } text) return;
         var reference = text.Text;
@@ -28,8 +29,8 @@ internal sealed class ReferenceRules(ValidationRun run)
     }
 
     /// <summary>
-    /// A canonical that is known here names a resource of the kind that its place asks for; one that is a fragment names a contained resource.
-    /// https://hl7.org/fhir/R4/references.html#canonical
+    /// A canonical that is known here names a resource of the kind that its place asks for; one that is a fragment names a contained
+    /// resource. https://hl7.org/fhir/R4/references.html#canonical
     /// </summary>
     public void CheckCanonical(ElementNode node, TypeReference type)
     {
@@ -49,14 +50,16 @@ internal sealed class ReferenceRules(ValidationRun run)
         // Examples of 4.0.1 itself leave out what they would contain.
         if (Resolve(fragment)?.Type is not { } found)
             run.Sink.Warning(IssueCode.NotFound, node, $"nothing is contained that {IssueSink.Shown(fragment)} could mean");
-        else if (type.Targets.Count > 0 && !type.Targets.Contains(found.Name)) run.Sink.Error(IssueCode.Structure, node, NotAllowed(found.Name, type));
+        else if (type.Targets.Count > 0 && !type.Targets.Contains(found.Name))
+            run.Sink.Error(IssueCode.Structure, node, NotAllowed(found.Name, type));
     }
 
     private static string NotAllowed(string target, TypeReference type) =>
         $"a reference to {target} is not allowed here, only to {string.Join(", ", type.Targets)}";
 
     // Neither absolute nor a fragment nor conditional. https://hl7.org/fhir/R4/references.html#literal
-    private static bool IsRelative(string reference) => reference.Length > 0 && reference[0] != '#' && reference.AsSpan().IndexOfAny(':', '?') < 0;
+    private static bool IsRelative(string reference) =>
+        reference.Length > 0 && reference[0] != '#' && reference.AsSpan().IndexOfAny(':', '?') < 0;
 
     /// <summary>The resource of this document that a reference names, or null.</summary>
     public ElementNode? Resolve(string reference) => ReferenceResolver.Find(run.Document, run.Root, reference);

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Goes over a document by the types of R4: names, cardinality, arrays, values, invariants. What looks at more than one element is a rule of its
-/// own (<see cref="BundleRules"/>, <see cref="ReferenceRules"/>, <see cref="ExtensionRules"/>, profiles), called where it applies.
+/// Goes over a document by the types of R4: names, cardinality, arrays, values, invariants. What looks at more than one element is a rule
+/// of its own (<see cref="BundleRules"/>, <see cref="ReferenceRules"/>, <see cref="ExtensionRules"/>, profiles), called where it applies.
 /// </summary>
 internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
 {
@@ -24,7 +24,14 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
         if (node.Type is not { Kind: TypeKind.Resource, IsAbstract: false } type)
         {
             var name = node["resourceType"];
-            _sink.Error(IssueCode.Structure, name ?? node, name is null ? "resourceType is missing" : name.Value.Kind != JsonTokenType.String ? "resourceType is a string" : $"'{IssueSink.Shown(name.Value.Text)}' is not a resource type of R4");
+            _sink.Error(
+                IssueCode.Structure,
+                name ?? node,
+                name is null
+                    ? "resourceType is missing"
+                    : name.Value.Kind != JsonTokenType.String
+                    ? "resourceType is a string"
+                    : $"'{IssueSink.Shown(name.Value.Text)}' is not a resource type of R4");
             return;
         }
         var outer = run.Enter(node);
@@ -59,7 +66,8 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
             if (run.Profile(url) is { } profile)
             {
                 if (profile.Type == node.Type!.Name) new ProfileRun(run, profile).Check(node);
-                else _sink.Error(IssueCode.Structure, claim, $"the profile {IssueSink.Shown(url)} is one of {profile.Type}", "meta.profile");
+                else
+                    _sink.Error(IssueCode.Structure, claim, $"the profile {IssueSink.Shown(url)} is one of {profile.Type}", "meta.profile");
             }
             else if (schema.TypeOfCanonical(url) is { } core)
             {
@@ -67,7 +75,11 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
             }
             else
             {
-                _sink.Warning(IssueCode.NotSupported, claim, $"the profile {IssueSink.Shown(url)} is not known here and was not checked", "meta.profile");
+                _sink.Warning(
+                    IssueCode.NotSupported,
+                    claim,
+                    $"the profile {IssueSink.Shown(url)} is not known here and was not checked",
+                    "meta.profile");
             }
         }
     }
@@ -102,9 +114,11 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
         {
             var element = type.Elements[i];
             if (counts[i] < element.Min)
-                _sink.Error(IssueCode.Required, node, $"at least {element.Min} of {element.Name} is required, {counts[i]} given", element.Name);
+                _sink.Error(
+                    IssueCode.Required, node, $"at least {element.Min} of {element.Name} is required, {counts[i]} given", element.Name);
             if (element.Max >= 0 && counts[i] > element.Max)
-                _sink.Error(IssueCode.Structure, node, $"at most {element.Max} of {element.Name} is allowed, {counts[i]} given", element.Name);
+                _sink.Error(
+                    IssueCode.Structure, node, $"at most {element.Max} of {element.Name} is allowed, {counts[i]} given", element.Name);
         }
         _owner = outer;
     }
@@ -180,7 +194,8 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
     private void Primitive(ElementNode node, PropertySpec property, ElementNode? value)
     {
         Object(node, _element, isResource: false, property);
-        if (value is null && node["extension"] is null) _sink.Error(IssueCode.Structure, node, "an element without a value has an extension");
+        if (value is null && node["extension"] is null)
+            _sink.Error(IssueCode.Structure, node, "an element without a value has an extension");
         if (value is null && property.Type.Definition is { } type)
             Invariants(property.Element.Invariants, Item.OfNode(run.Document, -1, node.Index, type), node);
     }
@@ -246,7 +261,8 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
             _sink.Error(IssueCode.Value, node, "the text holds an HTML tag");
         else if (element.Name == "id" && type.Name == "string" && node.Utf8Text.Span.Contains((byte)' '))
             _sink.Error(IssueCode.Value, node, "the id of an element holds no spaces");
-        else if (element.Name == "language" && schema.Type(property.Path[..^9])?.Kind == TypeKind.Resource && !CodeGrammar.IsLanguageTag(node.Text))
+        else if (element.Name == "language" && schema.Type(property.Path[..^9])?.Kind == TypeKind.Resource
+            && !CodeGrammar.IsLanguageTag(node.Text))
             _sink.Error(IssueCode.CodeInvalid, node, "a language is a tag of BCP 47");
         else if (property.Type.Name == "canonical")
             run.References.CheckCanonical(node, property.Type);
@@ -267,7 +283,9 @@ internal sealed class TypeWalk(ValidationRun run, FhirSchema schema)
         {
             text = text[(at + 1)..];
             // A sign of comparison stands before a blank or a digit, and is not closed.
-            if ((char.IsAsciiLetter((char)text[0]) || text[0] is (byte)'/' or (byte)'!') && text.IndexOfAny((byte)'<', (byte)'>') is var end and > 0 && text[end] == '>') return true;
+            if ((char.IsAsciiLetter((char)text[0]) || text[0] is (byte)'/' or (byte)'!')
+                && text.IndexOfAny((byte)'<', (byte)'>') is var end and > 0 && text[end] == '>')
+                return true;
         }
         return false;
     }

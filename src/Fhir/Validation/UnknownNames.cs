@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// The texts that say that a name is not known. The same few systems (LOINC, SNOMED CT, UCUM) are named by nearly every resource: their texts are made once.
+/// The texts that say that a name is not known. The same few systems (LOINC, SNOMED CT, UCUM) are named by nearly every resource: their
+/// texts are made once.
 /// </summary>
 internal static class UnknownNames
 {
@@ -22,5 +23,6 @@ internal static class UnknownNames
         return made;
     }
 
-    private static string Make(string what, ReadOnlySpan<char> name) => $"the {what} {IssueSink.Shown(name.ToString())} is not known here and was not checked";
+    private static string Make(string what, ReadOnlySpan<char> name) =>
+        $"the {what} {IssueSink.Shown(name.ToString())} is not known here and was not checked";
 }

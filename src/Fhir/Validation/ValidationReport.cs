@@ -18,16 +18,27 @@ public sealed record ValidationOptions
     /// <summary>Most findings that are listed. Default 100.</summary>
     public int MaxIssues { get; init; } = 100;
 
-    /// <summary>What an extension is that neither the core nor a loaded package defines. A modifier that is not known is always an error. Default: nothing.</summary>
+    /// <summary>
+    /// What an extension is that neither the core nor a loaded package defines. A modifier that is not known is always an error. Default:
+    /// nothing.
+    /// </summary>
     public UnknownExtensions UnknownExtensions { get; init; }
 
-    /// <summary>Whether a text that holds an HTML tag is an error: for servers whose clients show texts as they come. Default false.</summary>
+    /// <summary>
+    /// Whether a text that holds an HTML tag is an error: for servers whose clients show texts as they come. Default false.
+    /// </summary>
     public bool RefusesTagsInTexts { get; init; }
 
-    /// <summary>Whether a display that is not one of its code system's is an error. Default false, a warning: senders write the code there, or their own words.</summary>
+    /// <summary>
+    /// Whether a display that is not one of its code system's is an error. Default false, a warning: senders write the code there, or their
+    /// own words.
+    /// </summary>
     public bool RefusesWrongDisplays { get; init; }
 
-    /// <summary>Hears what an operator may want to know of how it was validated, e.g. that a profile's rule needs Firely; each thing once. For a log. Null: nobody.</summary>
+    /// <summary>
+    /// Hears what an operator may want to know of how it was validated, e.g. that a profile's rule needs Firely; each thing once. For a
+    /// log. Null: nobody.
+    /// </summary>
     public Action<string>? Note { get; init; }
 
     /// <summary>The default.</summary>

@@ -1,8 +1,8 @@
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// One validation of one document: what the rules share. <see cref="TypeWalk"/> goes over the elements by the types of R4 and calls the rules
-/// that look at more than one of them, each where it applies.
+/// One validation of one document: what the rules share. <see cref="TypeWalk"/> goes over the elements by the types of R4 and calls the
+/// rules that look at more than one of them, each where it applies.
 /// </summary>
 internal sealed class ValidationRun
 {
@@ -13,7 +13,8 @@ internal sealed class ValidationRun
     private Item _resource;
     private Item _root;
 
-    public ValidationRun(ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
+    public ValidationRun(
+        ResourceDocument document, FhirSchema schema, ProfileSet profiles, ValidationOptions options, FhirPathContext context)
     {
         (Document, _schema, Profiles, Options, _context) = (document, schema, profiles, options, context);
         Sink = new IssueSink(document, options.MaxIssues);
@@ -43,12 +44,14 @@ internal sealed class ValidationRun
     {
         if (profile is not null && TypeOf(profile) is null)
         {
-            if (_broken is null) Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
+            if (_broken is null)
+                Sink.Error(IssueCode.NotSupported, Document.Root, $"the profile {IssueSink.Shown(profile)} is not known here");
             return new ValidationReport(Sink.Issues, Sink.Errors);
         }
         new TypeWalk(this, _schema).Check(Document.Root);
         if (profile is not null && Document.Root.Type is { } type) Against(profile, type);
-        foreach (var problem in Profiles.BrokenValueSets) Sink.Warning(IssueCode.NotSupported, Document.Root, "a value set cannot be used: " + problem);
+        foreach (var problem in Profiles.BrokenValueSets)
+            Sink.Warning(IssueCode.NotSupported, Document.Root, "a value set cannot be used: " + problem);
         return new ValidationReport(Sink.Issues, Sink.Errors);
     }
 
@@ -84,7 +87,9 @@ internal sealed class ValidationRun
     /// <summary>Looks from where the view was again.</summary>
     public void Leave((Item Resource, Item Root) outer) => (_resource, _root) = outer;
 
-    /// <summary>A profile by canonical URL; null: it is not known, or cannot be used, which is an error where it is first asked for.</summary>
+    /// <summary>
+    /// A profile by canonical URL; null: it is not known, or cannot be used, which is an error where it is first asked for.
+    /// </summary>
     public Profile? Profile(string canonical)
     {
         try
@@ -131,7 +136,8 @@ internal sealed class ValidationRun
 
     /// <summary>Whether an element conforms to a profile, asked in the middle of a validation: by a run and a stack of their own.</summary>
     public bool Probe(ElementNode node, Profile profile) =>
-        new ValidationRun(node.Document, _schema, Profiles, Options, new FhirPathContext(_schema, Profiles.Terminology)).Conforms(node, profile);
+        new ValidationRun(
+            node.Document, _schema, Profiles, Options, new FhirPathContext(_schema, Profiles.Terminology)).Conforms(node, profile);
 
     /// <summary>Whether an invariant holds; null where it could not be evaluated.</summary>
     public bool? Holds(Invariant invariant, in Item item)

@@ -13,11 +13,13 @@ public sealed class Validator(FhirSchema schema, ProfileSet? profiles = null, Va
     private readonly ThreadLocal<FhirPathContext?> _contexts = new();
 
     /// <summary>The findings.</summary>
-    /// <param name="document">The resource. The profiles that its <c>meta.profile</c> claims are checked where they are known, and warned of where not.</param>
+    /// <param name="document">The resource. The profiles that its <c>meta.profile</c> claims are checked where they are known, and warned
+    /// of where not.</param>
     /// <param name="profile">Canonical URL of a further profile to check; one that is not known is an error. Null: none.</param>
     public ValidationReport Validate(ResourceDocument document, string? profile = null)
     {
-        var context = _contexts.Value ??= new FhirPathContext(schema, _profiles.Terminology) { ConformsTo = (item, url) => Conforms(item, url) };
+        var context =
+            _contexts.Value ??= new FhirPathContext(schema, _profiles.Terminology) { ConformsTo = (item, url) => Conforms(item, url) };
         context.Now = TimeProvider.System.GetLocalNow();
         return new ValidationRun(document, schema, _profiles, options ?? ValidationOptions.Default, context).Validate(profile);
     }
@@ -26,7 +28,8 @@ public sealed class Validator(FhirSchema schema, ProfileSet? profiles = null, Va
     {
         if (!item.IsNode || item.Row < 0) return null;
         // Asked in the middle of an evaluation: the inner run has a stack of its own.
-        var run = new ValidationRun(item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology));
+        var run = new ValidationRun(
+            item.Document!, schema, _profiles, options ?? ValidationOptions.Default, new FhirPathContext(schema, _profiles.Terminology));
         return run.Profile(url) is { } found ? run.Conforms(item.Node, found) : null;
     }
 }

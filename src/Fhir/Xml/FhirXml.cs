@@ -10,8 +10,8 @@ using Hl7.Fhir.Serialization;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// FHIR's XML. It is read by the definitions, without loss (<see cref="XmlResourceReader"/>), and written by Hl7.Fhir.R4; what that would lose is
-/// refused: a decimal of more digits than it holds, a character that XML does not have. https://hl7.org/fhir/R4/xml.html
+/// FHIR's XML. It is read by the definitions, without loss (<see cref="XmlResourceReader"/>), and written by Hl7.Fhir.R4; what that would
+/// lose is refused: a decimal of more digits than it holds, a character that XML does not have. https://hl7.org/fhir/R4/xml.html
 /// </summary>
 public static class FhirXml
 {
@@ -30,8 +30,10 @@ public static class FhirXml
     }
 
     /// <summary>A resource in XML as JSON, UTF-8.</summary>
-    /// <param name="xml">UTF-8, or another encoding that its declaration names. A DTD is refused: neither bombs nor external entities.</param>
-    /// <param name="issues">What is wrong as XML, with lines; empty: nothing. What is wrong in both formats, a <see cref="Validator"/> finds in the JSON.</param>
+    /// <param name="xml">UTF-8, or another encoding that its declaration names. A DTD is refused: neither bombs nor external
+    /// entities.</param>
+    /// <param name="issues">What is wrong as XML, with lines; empty: nothing. What is wrong in both formats, a <see cref="Validator"/>
+    /// finds in the JSON.</param>
     /// <returns>The JSON; null where the XML is not well-formed or no resource.</returns>
     public static byte[]? ToJson(ReadOnlyMemory<byte> xml, out IReadOnlyList<ValidationIssue> issues)
     {
@@ -72,7 +74,8 @@ public static class FhirXml
             var text = Encoding.UTF8.GetString(document.Bytes.Span[row.Start..row.End]);
             if (!IsKept(text))
             {
-                issue = new ValidationIssue(IssueSeverity.Error, IssueCode.NotSupported, "", "a decimal has more digits than the conversion keeps");
+                issue = new ValidationIssue(
+                    IssueSeverity.Error, IssueCode.NotSupported, "", "a decimal has more digits than the conversion keeps");
                 return null;
             }
         }
@@ -80,7 +83,8 @@ public static class FhirXml
         {
             var xml = Encoding.UTF8.GetBytes(Writer.SerializeToString(FhirTyped.Parse<Resource>(document)));
             // The typed model drops and mends without a word; what it wrote is read again and compared.
-            var path = ToJson(xml, out var issues) is { } json && issues.Count == 0 && ResourceDocument.TryParse(json, out var again, out _, document.Limits)
+            var path = ToJson(xml, out var issues) is { } json && issues.Count == 0
+                && ResourceDocument.TryParse(json, out var again, out _, document.Limits)
                 ? XmlLoss.Find(document.Root, again!.Root)
                 : issues is [var first, ..] ? first.Expression : document.ResourceType;
             if (path is not null)
@@ -90,9 +94,14 @@ public static class FhirXml
             }
             return xml;
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or DeserializationFailedException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is InvalidOperationException or FormatException or DeserializationFailedException
+            or ArgumentException or NotSupportedException)
         {
-            issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Structure, "", "the resource cannot be written as XML: " + e.Message.ReplaceLineEndings(" "));
+            issue = new ValidationIssue(
+                IssueSeverity.Error,
+                IssueCode.Structure,
+                "",
+                "the resource cannot be written as XML: " + e.Message.ReplaceLineEndings(" "));
             return null;
         }
     }
@@ -111,7 +120,12 @@ public static class FhirXml
         }
         catch (XmlException e)
         {
-            problem = Fatal(e.Message.Contains("DTD", StringComparison.Ordinal) ? "a document type declaration is refused" : $"not well-formed XML: {e.Message}", e.LineNumber, e.LinePosition);
+            problem = Fatal(
+                e.Message.Contains("DTD", StringComparison.Ordinal)
+                    ? "a document type declaration is refused"
+                    : $"not well-formed XML: {e.Message}",
+                e.LineNumber,
+                e.LinePosition);
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
@@ -137,10 +151,19 @@ public static class FhirXml
 
     private static bool IsKept(string number) => number.AsSpan().IndexOfAny('e', 'E') < 0
         && number.Count(char.IsAsciiDigit) <= MaxDecimalDigits
-        && decimal.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value.ToString(CultureInfo.InvariantCulture) == number;
+        && decimal.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+        && value.ToString(CultureInfo.InvariantCulture) == number;
 
     private static XmlReader Open(ReadOnlyMemory<byte> xml) => XmlReader.Create(
-        new MemoryStream(xml.ToArray()), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreComments = true, IgnoreProcessingInstructions = true, MaxCharactersInDocument = 512L << 20 });
+        new MemoryStream(xml.ToArray()), new XmlReaderSettings
+        {
+            DtdProcessing = DtdProcessing.Prohibit,
+            XmlResolver = null,
+            IgnoreComments = true,
+            IgnoreProcessingInstructions = true,
+            MaxCharactersInDocument = 512L << 20
+        });
 
-    private static ValidationIssue Fatal(string text, int line, int column) => new(IssueSeverity.Fatal, IssueCode.Structure, "", text) { Line = line, Column = column };
+    private static ValidationIssue Fatal(string text, int line, int column) =>
+        new(IssueSeverity.Fatal, IssueCode.Structure, "", text) { Line = line, Column = column };
 }

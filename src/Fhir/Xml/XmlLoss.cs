@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>Whether two documents say the same: names in any order, texts and numbers to the letter; white space in base64 and at the ends of texts, and the spelling of XHTML, apart.</summary>
+/// <summary>
+/// Whether two documents say the same: names in any order, texts and numbers to the letter; white space in base64 and at the ends of texts,
+/// and the spelling of XHTML, apart.
+/// </summary>
 internal static class XmlLoss
 {
     /// <summary>Path of the first difference, or null.</summary>
@@ -14,7 +17,8 @@ internal static class XmlLoss
         if (a.Kind == JsonTokenType.StartObject)
         {
             foreach (var child in a)
-                if ((b[child.Name!] is { } same ? Differs(child, same, $"{path}.{child.Name}") : $"{path}.{child.Name}") is { } found) return found;
+                if ((b[child.Name!] is { } same ? Differs(child, same, $"{path}.{child.Name}") : $"{path}.{child.Name}") is { } found)
+                    return found;
             return a.ChildCount == b.ChildCount ? null : path;
         }
         if (a.Kind == JsonTokenType.StartArray)

@@ -16,7 +16,9 @@ internal static class XmlPlace
         {
             var bracket = step.IndexOf('[');
             var name = bracket < 0 ? step : step[..bracket];
-            var index = bracket < 0 ? 0 : int.Parse(step.AsSpan(bracket + 1, step.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture);
+            var index = bracket < 0
+                ? 0
+                : int.Parse(step.AsSpan(bracket + 1, step.Length - bracket - 2), NumberStyles.None, CultureInfo.InvariantCulture);
             if (at.Elements().Where(e => IsNamed(e.Name.LocalName, name)).ElementAtOrDefault(index) is not { } next) return at;
             // What contains a resource in XML holds an element of its type.
             at = next.Elements().ToList() is [var only] && char.IsAsciiLetterUpper(only.Name.LocalName[0]) ? only : next;

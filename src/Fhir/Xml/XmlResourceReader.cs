@@ -5,9 +5,9 @@ using System.Xml.Linq;
 namespace PmrGateway.Fhir;
 
 /// <summary>
-/// Reads a resource in XML as JSON, by the definitions: each value keeps its text, so nothing is lost and nothing is repaired before it is checked.
-/// What XML alone can get wrong is found here, with its line: names, namespaces, attributes, order, empty elements, text between elements.
-/// What both formats can get wrong is left to the validator. https://hl7.org/fhir/R4/xml.html
+/// Reads a resource in XML as JSON, by the definitions: each value keeps its text, so nothing is lost and nothing is repaired before it is
+/// checked. What XML alone can get wrong is found here, with its line: names, namespaces, attributes, order, empty elements, text between
+/// elements. What both formats can get wrong is left to the validator. https://hl7.org/fhir/R4/xml.html
 /// </summary>
 internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
 {
@@ -53,7 +53,11 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
         foreach (var element in parent.Elements())
         {
             if (Property(element, type) is not { } property) continue;
-            if (property.Element.Ordinal < last) Add(IssueCode.Structure, element, $"the elements of {type.Name} come in the order of its definition: {property.Name} is too late");
+            if (property.Element.Ordinal < last)
+                Add(
+                    IssueCode.Structure,
+                    element,
+                    $"the elements of {type.Name} come in the order of its definition: {property.Name} is too late");
             last = Math.Max(last, property.Element.Ordinal);
             if (groups.Count > 0 && ReferenceEquals(groups[^1].Property, property)) groups[^1].Elements.Add(element);
             else if (groups.Find(g => ReferenceEquals(g.Property, property)) is { Elements: { } apart }) apart.Add(element);
@@ -66,19 +70,23 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
     {
         var name = element.Name.LocalName;
         var isNarrative = type.Name == "Narrative" && name == "div";
-        if (element.Name.Namespace != (isNarrative ? Xhtml : Fhir)) Add(IssueCode.Structure, element, $"'{IssueSink.Shown(name)}' is in a namespace that has no place here");
-        else if (type.Property(name) is not { IsSibling: false } property || IsAttribute(type, name)) Add(IssueCode.Structure, element, $"'{IssueSink.Shown(name)}' is not an element of {type.Name}");
+        if (element.Name.Namespace != (isNarrative ? Xhtml : Fhir))
+            Add(IssueCode.Structure, element, $"'{IssueSink.Shown(name)}' is in a namespace that has no place here");
+        else if (type.Property(name) is not { IsSibling: false } property || IsAttribute(type, name))
+            Add(IssueCode.Structure, element, $"'{IssueSink.Shown(name)}' is not an element of {type.Name}");
         else return property;
         return null;
     }
 
     // What the definitions represent as an attribute: Element.id, and the url of an extension.
-    private static bool IsAttribute(TypeDefinition type, string name) => type.Kind != TypeKind.Resource && (name == "id" || (name == "url" && type.Name == "Extension"));
+    private static bool IsAttribute(TypeDefinition type, string name) =>
+        type.Kind != TypeKind.Resource && (name == "id" || (name == "url" && type.Name == "Extension"));
 
     private void Group(PropertySpec property, List<XElement> elements)
     {
         var isArray = property.Element.IsArray;
-        if (!isArray && elements.Count > 1) Add(IssueCode.Structure, elements[1], $"at most 1 of {property.Name} is allowed, {elements.Count} given");
+        if (!isArray && elements.Count > 1)
+            Add(IssueCode.Structure, elements[1], $"at most 1 of {property.Name} is allowed, {elements.Count} given");
         if (!isArray) elements = elements[..1];
         var isPrimitive = property.Type.Definition is { Kind: TypeKind.Primitive } && property.Type.Name != "xhtml";
         if (!isPrimitive || elements.Exists(e => e.Attribute("value") is not null)) Values(property, elements, isArray, isPrimitive);
@@ -89,7 +97,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
             _path.Push(property.Element.Name, isArray ? i : -1);
             Attributes(element, ["value", "id"]);
             Text(element);
-            if (element.Attribute("value") is null && !HasSibling(element)) Add(IssueCode.Structure, element, "an element has a value or an extension");
+            if (element.Attribute("value") is null && !HasSibling(element))
+                Add(IssueCode.Structure, element, "an element has a value or an extension");
             _path.Pop();
         }
     }
@@ -128,7 +137,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
     {
         if (element.Attribute("value")?.Value is not { } text) json.WriteNullValue();
         else if (type == "boolean" && text is "true" or "false") json.WriteBooleanValue(text == "true");
-        else if (type is "decimal" or "integer" or "positiveInt" or "unsignedInt" && IsNumber(text)) json.WriteRawValue(text, skipInputValidation: true);
+        else if (type is "decimal" or "integer" or "positiveInt" or "unsignedInt" && IsNumber(text))
+            json.WriteRawValue(text, skipInputValidation: true);
         else if (type is "boolean" or "decimal" or "integer" or "positiveInt" or "unsignedInt")
         {
             Add(IssueCode.Value, element, $"the value is no {type}");
@@ -181,7 +191,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
             if (attribute.IsNamespaceDeclaration) continue;
             var name = attribute.Name.LocalName;
             var isKnown = allowed.Contains(name) && attribute.Name.NamespaceName == (name == "schemaLocation" ? Schema : "");
-            if (!isKnown) Add(IssueCode.Structure, element, $"the attribute '{IssueSink.Shown(attribute.Name.LocalName)}' has no place here");
+            if (!isKnown)
+                Add(IssueCode.Structure, element, $"the attribute '{IssueSink.Shown(attribute.Name.LocalName)}' has no place here");
             else if (attribute.Value.Length == 0) Add(IssueCode.Value, element, $"the attribute {name} is empty");
         }
     }
@@ -189,7 +200,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
     private void Text(XElement element)
     {
         foreach (var node in element.Nodes())
-            if (node is XText text && !string.IsNullOrWhiteSpace(text.Value)) Add(IssueCode.Structure, element, "there is text between the elements: a value is in an attribute");
+            if (node is XText text && !string.IsNullOrWhiteSpace(text.Value))
+                Add(IssueCode.Structure, element, "there is text between the elements: a value is in an attribute");
     }
 
     // As JSON writes numbers; what else XML would take for one ("01", " 1", ".5") is none in FHIR.
@@ -198,7 +210,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
         var reader = new Utf8JsonReader(System.Text.Encoding.UTF8.GetBytes(text));
         try
         {
-            return text.Length > 0 && !char.IsWhiteSpace(text[0]) && !char.IsWhiteSpace(text[^1]) && reader.Read() && reader.TokenType == JsonTokenType.Number && !reader.Read();
+            return text.Length > 0 && !char.IsWhiteSpace(text[0]) && !char.IsWhiteSpace(text[^1]) && reader.Read()
+                && reader.TokenType == JsonTokenType.Number && !reader.Read();
         }
         catch (JsonException)
         {
@@ -209,6 +222,9 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
     private void Add(IssueCode code, XElement at, string text)
     {
         var line = (IXmlLineInfo)at;
-        Issues.Add(new ValidationIssue(IssueSeverity.Error, code, _path.ToString(), text) { Line = line.LineNumber, Column = line.LinePosition });
+        Issues.Add(new ValidationIssue(IssueSeverity.Error, code, _path.ToString(), text)
+        {
+            Line = line.LineNumber, Column = line.LinePosition
+        });
     }
 }

@@ -17,7 +17,10 @@ internal static class BenchCoreCommand
 
     public static Command Create()
     {
-        var what = new Option<string>("--what") { Description = "parse, validate or index; without it all three", DefaultValueFactory = _ => "all" };
+        var what = new Option<string>("--what")
+        {
+            Description = "parse, validate or index; without it all three", DefaultValueFactory = _ => "all"
+        };
         what.AcceptOnlyFromAmong("all", "parse", "validate", "index");
         var folder = new Argument<string>("folder") { Description = "A folder of FHIR JSON files" };
         var command = new Command("bench-core", "Measure the R4 engine: warm, median of five, on one core") { what, folder };
@@ -36,7 +39,8 @@ internal static class BenchCoreCommand
         var bodies = names.Order(StringComparer.Ordinal).SelectMany(f => Resources(File.ReadAllBytes(f))).ToList();
         if (bodies.Count == 0) return CommandError.Say($"{folder}: no file in it parses");
         var megabytes = bodies.Sum(b => b.Length) / 1e6;
-        Console.WriteLine($"{names.Length} files, {bodies.Count} resources, {megabytes:F1} MB, median of {Rounds}, CPU-seconds of this process");
+        Console.WriteLine($"{names.Length} files, {bodies.Count} resources, {megabytes:F1} MB, "
+            + $"median of {Rounds}, CPU-seconds of this process");
         Console.WriteLine($"{"",-34}{"MB/CPU-s",12}{"resources/CPU-s",18}{"bytes allocated/byte",22}");
         var validator = new Validator(FhirSchema.R4);
         var indexer = new SearchIndexer(FhirSchema.R4);
@@ -44,7 +48,9 @@ internal static class BenchCoreCommand
         List<Job> jobs = [];
         if (what is "all" or "parse")
         {
-            jobs.Add(new("JsonDocument.Parse", () => bodies.Sum(b => { using var d = JsonDocument.Parse(b, new JsonDocumentOptions { MaxDepth = 256 }); return 1; })));
+            jobs.Add(new(
+                "JsonDocument.Parse",
+                () => bodies.Sum(b => { using var d = JsonDocument.Parse(b, new JsonDocumentOptions { MaxDepth = 256 }); return 1; })));
             jobs.Add(new("parse (typed)", () => bodies.Sum(b => Parse(b).ResourceType.Length)));
             jobs.Add(new("Firely parse", () => bodies.Sum(b => Typed(b) is null ? 0 : 1)));
         }
@@ -71,7 +77,8 @@ internal static class BenchCoreCommand
         var schema = Process.GetCurrentProcess().TotalProcessorTime;
         var errors = new Validator(FhirSchema.R4).Validate(Parse(body)).ErrorCount;
         var after = Process.GetCurrentProcess().TotalProcessorTime;
-        Console.WriteLine($"cold start: {(schema - before).TotalMilliseconds:F0} ms CPU for the definitions, {(after - before).TotalMilliseconds:F0} ms to the first verdict ({errors} errors)");
+        Console.WriteLine($"cold start: {(schema - before).TotalMilliseconds:F0} ms CPU for the definitions, "
+            + $"{(after - before).TotalMilliseconds:F0} ms to the first verdict ({errors} errors)");
     }
 
     private static void Measure(Job job, double megabytes, int resources)
@@ -89,10 +96,15 @@ internal static class BenchCoreCommand
         }
         seconds.Sort();
         var median = seconds[seconds.Count / 2];
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{job.Name,-34}{megabytes / median,12:F1}{resources / median,18:F0}{allocated / 1e6 / megabytes,22:F2}"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{job.Name,-34}{megabytes / median,12:F1}{resources / median,18:F0}{allocated / 1e6 / megabytes,22:F2}"));
     }
 
-    private static ResourceDocument Parse(byte[] body) => ResourceDocument.TryParse(body, out var document, out _) ? document! : throw new InvalidDataException("a resource of the set does not parse");
+    private static ResourceDocument Parse(byte[] body) =>
+        ResourceDocument.TryParse(body, out var document, out _)
+            ? document!
+            : throw new InvalidDataException("a resource of the set does not parse");
 
     private static Resource? Typed(byte[] body)
     {
@@ -114,7 +126,8 @@ internal static class BenchCoreCommand
         foreach (var body in bodies)
         {
             if (Typed(body) is not { } resource) continue;
-            foreach (var parameter in ModelInfo.SearchParameters.Where(p => p.Resource == resource.TypeName && !string.IsNullOrEmpty(p.Expression)))
+            foreach (var parameter in ModelInfo.SearchParameters
+                .Where(p => p.Resource == resource.TypeName && !string.IsNullOrEmpty(p.Expression)))
             {
                 try
                 {

@@ -10,18 +10,24 @@ internal static class FhirInput
 {
     private const long MaxBytes = 512L << 20;
 
-    /// <summary>The limits of the gateway's configuration; where that cannot be read, which is not what is asked here, the default.</summary>
+    /// <summary>
+    /// The limits of the gateway's configuration; where that cannot be read, which is not what is asked here, the default.
+    /// </summary>
     public static ResourceLimits Limits { get; } =
         Settings.Read([], out _) is { Limits: var limits } ? new ResourceLimits(limits.MaxDepth, limits.MaxValues) : ResourceLimits.Default;
 
     /// <summary>JSON as people read it: no escapes for what is no danger in a terminal or a file.</summary>
-    public static JsonSerializerOptions PlainJson { get; } = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static JsonSerializerOptions PlainJson { get; } = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Refuses a name that begins like an option and is no file: a mistyped option would be taken for one.</summary>
     public static void NoOptions(ArgumentResult files)
     {
         foreach (var token in files.Tokens)
-            if (token.Value.StartsWith("--", StringComparison.Ordinal) && !File.Exists(token.Value)) files.AddError($"there is no option {token.Value}");
+            if (token.Value.StartsWith("--", StringComparison.Ordinal) && !File.Exists(token.Value))
+                files.AddError($"there is no option {token.Value}");
     }
 
     /// <summary>A file's bytes.</summary>

@@ -4,17 +4,23 @@ using PmrGateway.Fhir;
 
 namespace PmrGateway.Gateway.Cli;
 
-/// <summary><c>pmr fhirpath</c>, <c>pmr index</c>, <c>pmr convert</c>: the R4 engine on one file. An error is one line on stderr and exit 1.</summary>
+/// <summary>
+/// <c>pmr fhirpath</c>, <c>pmr index</c>, <c>pmr convert</c>: the R4 engine on one file. An error is one line on stderr and exit 1.
+/// </summary>
 internal static class FhirToolCommands
 {
     public static Command CreateFhirPath()
     {
-        var engine = new Option<string>("--engine") { Description = "auto (native, Firely where that does not compile), native or firely", DefaultValueFactory = _ => "auto" };
+        var engine = new Option<string>("--engine")
+        {
+            Description = "auto (native, Firely where that does not compile), native or firely", DefaultValueFactory = _ => "auto"
+        };
         engine.AcceptOnlyFromAmong("auto", "native", "firely");
         var expression = new Argument<string>("expression") { Description = "FHIRPath" };
         var file = new Argument<string>("file") { Description = "A FHIR resource, JSON or XML" };
         var command = new Command("fhirpath", "Evaluate a FHIRPath expression; one JSON line an item") { engine, expression, file };
-        command.SetAction(parsed => On(parsed.GetValue(file)!, document => Evaluate(document, parsed.GetValue(expression)!, parsed.GetValue(engine)!)));
+        command.SetAction(parsed => On(
+            parsed.GetValue(file)!, document => Evaluate(document, parsed.GetValue(expression)!, parsed.GetValue(engine)!)));
         return command;
     }
 
@@ -35,7 +41,9 @@ internal static class FhirToolCommands
         command.SetAction(parsed => On(parsed.GetValue(file)!, document =>
         {
             if (parsed.GetValue(to) == "json") return [System.Text.Encoding.UTF8.GetString(document.Bytes.Span)];
-            return FhirXml.ToXml(document, out var issue) is { } xml ? [System.Text.Encoding.UTF8.GetString(xml)] : throw new InvalidDataException(issue!.Text);
+            return FhirXml.ToXml(document, out var issue) is { } xml
+                ? [System.Text.Encoding.UTF8.GetString(xml)]
+                : throw new InvalidDataException(issue!.Text);
         }));
         return command;
     }
@@ -47,7 +55,10 @@ internal static class FhirToolCommands
         {
             var document = FhirInput.Parse(FhirInput.Read(file), "auto", out var issues);
             if (document is null) throw new InvalidDataException(issues.Count > 0 ? issues[0].Text : "it is no FHIR resource");
-            if (document.Root.Type is null) throw new InvalidDataException(document.ResourceType.Length == 0 ? "it says no resourceType" : $"'{document.ResourceType}' is not a resource type of R4");
+            if (document.Root.Type is null)
+                throw new InvalidDataException(document.ResourceType.Length == 0
+                        ? "it says no resourceType"
+                        : $"'{document.ResourceType}' is not a resource type of R4");
             // All of it or nothing: an error in the middle leaves no half answer on stdout.
             lines = [.. run(document)];
         }
@@ -76,7 +87,8 @@ internal static class FhirToolCommands
         return compiled.Evaluate(document).Select(Line);
     }
 
-    private static string Line(FhirPathResult result) => JsonSerializer.Serialize(new { type = result.Type, value = Value(result) }, FhirInput.PlainJson);
+    private static string Line(FhirPathResult result) =>
+        JsonSerializer.Serialize(new { type = result.Type, value = Value(result) }, FhirInput.PlainJson);
 
     private static object? Value(FhirPathResult result)
     {

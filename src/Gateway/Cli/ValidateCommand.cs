@@ -12,7 +12,10 @@ internal static class ValidateCommand
     public static Command Create()
     {
         var profile = new Option<string?>("--profile") { Description = "Canonical URL of a profile to check as well" };
-        var packages = new Option<string[]>("--package") { Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated", DefaultValueFactory = _ => [] };
+        var packages = new Option<string[]>("--package")
+        {
+            Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated", DefaultValueFactory = _ => []
+        };
         var format = new Option<string>("--format") { Description = "json, xml or auto", DefaultValueFactory = _ => "auto" };
         format.AcceptOnlyFromAmong("json", "xml", "auto");
         var engine = new Option<string>("--engine")

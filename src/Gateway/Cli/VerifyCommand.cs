@@ -12,7 +12,7 @@ internal static class VerifyCommand
         var file = new Argument<string>("file") { Description = "A proof as $anchor-proof gives it" };
         var record = new Option<string?>("--record") { Description = "The record's bytes as they were read: they must be what the leaf commits to" };
         var rpc = new Option<string?>("--rpc") { Description = "JSON-RPC URL of a node: the root must be the one on the chain" };
-        var command = new Command("verify", "Check an anchor proof") { file, record, rpc };
+        var command = new Command("verify", "Check an anchor proof") { file, record, rpc, VerifyAuditCommand.Create() };
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(file)!, parsed.GetValue(record), parsed.GetValue(rpc), cancellation));
         return command;
     }
@@ -22,12 +22,14 @@ internal static class VerifyCommand
     {
         try
         {
-            if (AnchorProof.TryRead(await File.ReadAllBytesAsync(file, cancellation), out var problem) is not { } proof) return Say(2, $"{file} is no anchor proof: {problem}");
+            var json = await File.ReadAllBytesAsync(file, cancellation);
+            if (AnchorProof.TryRead(json, out var problem) is not { } proof) return Say(2, $"{file} is no anchor proof: {problem}");
             if (!proof.Verifies) return Say(1, $"FAILED: leaf {proof.Index} of {proof.Count} is not under the root {Hex(proof.Root)}");
             Say(0, $"ok: {proof.Resource} is leaf {proof.Index} of {proof.Count} under the root {Hex(proof.Root)}");
             if (record is not null)
             {
-                if (!proof.Leaf.CommitsTo(await File.ReadAllBytesAsync(record, cancellation))) return Say(1, $"FAILED: {record} does not hold the bytes that the leaf commits to");
+                if (!proof.Leaf.CommitsTo(await File.ReadAllBytesAsync(record, cancellation)))
+                    return Say(1, $"FAILED: {record} does not hold the bytes that the leaf commits to");
                 Say(0, $"ok: {record} holds the bytes that the leaf commits to");
             }
             return rpc is null ? 0 : await OnChainAsync(proof, rpc, cancellation);
@@ -36,7 +38,8 @@ internal static class VerifyCommand
         {
             return Say(1, $"FAILED: {e.Message}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or RpcUnavailableException or RpcException or UriFormatException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UriFormatException
+            or RpcUnavailableException or RpcException)
         {
             return Say(2, $"cannot be checked: {e.Message}");
         }

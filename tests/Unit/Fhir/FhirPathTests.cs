@@ -8,9 +8,11 @@ public class FhirPathTests
         """
         {"resourceType":"Patient","id":"p","active":true,
         "identifier":[{"system":"urn:a","value":"1"},{"system":"urn:b","value":"2"}],
-        "name":[{"use":"official","family":"Doe","given":["Ann","Bea"],"_given":[null,{"extension":[{"url":"http://x.example/e","valueCode":"c"}]}]},{"use":"old","family":"Roe"}],
+        "name":[{"use":"official","family":"Doe","given":["Ann","Bea"],"_given":[null,{"extension":[{"url":"http://x.example/e",
+        "valueCode":"c"}]}]},{"use":"old","family":"Roe"}],
         "birthDate":"1980-05-06","_birthDate":{"extension":[{"url":"http://x.example/time","valueDateTime":"1980-05-06T07:08:09Z"}]},
-        "multipleBirthInteger":2,"maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-MaritalStatus","code":"M"}]},
+        "multipleBirthInteger":2,"maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",
+        "code":"M"}]},
         "contact":[{"name":{"family":"Poe"},"period":{"start":"2020-01"}}],
         "contained":[{"resourceType":"Organization","id":"o","name":"Org"}],"managingOrganization":{"reference":"#o"}}
         """);
@@ -119,22 +121,28 @@ public class FhirPathTests
     [InlineData("'a'.repeat($this & 'a')", "", 0)]
     [InlineData("(1 | 2 | 3 | 4)", ".select($this.combine($this))", 30)]
     public void An_expression_that_grows_without_end_is_stopped(string start, string step, int times) =>
-        Assert.Equal(FhirPathFault.Execution, Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(start + string.Concat(Enumerable.Repeat(step, times))).Evaluate(Patient)).Fault);
+        Assert.Equal(
+            FhirPathFault.Execution,
+            Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile(start + string.Concat(Enumerable.Repeat(step, times)))
+                .Evaluate(Patient)).Fault);
 
     [Fact]
     public void An_expression_that_would_not_end_does()
     {
         Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("(1|2|3|4|5|6|7|8).repeat($this + 1)").Evaluate(Patient));
-        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'.matches('^(?=(a+)+$)(a+)+$') or %none").Evaluate(Patient));
+        Assert.Throws<FhirPathException>(() => FhirPathExpression
+            .Compile("'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'.matches('^(?=(a+)+$)(a+)+$') or %none").Evaluate(Patient));
     }
 
     [Fact]
     public void Every_expression_of_the_core_compiles_natively()
     {
         var schema = FhirSchema.R4;
-        var invariants = schema.Types.SelectMany(t => t.Invariants.Concat(t.Elements.SelectMany(e => e.Invariants))).Select(i => i.Expression).Distinct().ToList();
+        var invariants = schema.Types.SelectMany(t => t.Invariants.Concat(t.Elements.SelectMany(e => e.Invariants)))
+            .Select(i => i.Expression).Distinct().ToList();
         Assert.True(invariants.Count > 190, $"{invariants.Count}");
-        foreach (var expression in invariants.Concat(schema.SearchParameters.Select(p => p.Expression).Where(e => e.Length > 0))) FhirPathExpression.Compile(expression);
+        foreach (var expression in invariants.Concat(schema.SearchParameters.Select(p => p.Expression).Where(e => e.Length > 0)))
+            FhirPathExpression.Compile(expression);
     }
 
     [Fact]
@@ -153,8 +161,10 @@ public class FhirPathTests
         var wrong = Documents.Parse("""{"resourceType":"Patient","active":false}""");
         for (var i = 0; i < 3; i++)
         {
-            Assert.DoesNotContain(validator.Validate(right, "http://x.example/p").Issues, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
-            Assert.Contains(validator.Validate(wrong, "http://x.example/p").Errors, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
+            Assert.DoesNotContain(
+                validator.Validate(right, "http://x.example/p").Issues, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
+            Assert.Contains(
+                validator.Validate(wrong, "http://x.example/p").Errors, issue => issue.Text.Contains("x-1", StringComparison.Ordinal));
         }
     }
 
@@ -174,7 +184,8 @@ public class FhirPathTests
         var context = new FhirPathContext(FhirSchema.R4, FhirSchema.R4.Terminology);
         var root = Item.OfNode(Patient.Root);
         context.Begin(root, root, root);
-        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("identifier.where($index = 1 and (1|2) + 1 = 2)").Body.Eval(context, root));
+        Assert.Throws<FhirPathException>(() => FhirPathExpression.Compile("identifier.where($index = 1 and (1|2) + 1 = 2)").Body
+            .Eval(context, root));
         context.Begin(root, root, root);
         FhirPathExpression.Compile("$index").Body.Eval(context, root);
         Assert.Equal(0, context[0].Value);

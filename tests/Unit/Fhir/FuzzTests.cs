@@ -8,12 +8,16 @@ using PmrGateway.Fhir;
 
 namespace PmrGateway.Tests.Unit.Fhir;
 
-/// <summary>Valid examples with something broken: whatever it is, the engine answers, in time, and what it accepts it accepts again.</summary>
+/// <summary>
+/// Valid examples with something broken: whatever it is, the engine answers, in time, and what it accepts it accepts again.
+/// </summary>
 public class FuzzTests
 {
     private static readonly byte[][] Seeds =
     [
-        .. new[] { "valid", "bundles", "documents" }.SelectMany(f => Directory.GetFiles(Path.Combine(Vectors.Root, "fhir-profiles", "examples", f), "*.json")).Order(StringComparer.Ordinal)
+        .. new[] { "valid", "bundles", "documents" }
+        .SelectMany(f => Directory.GetFiles(Path.Combine(Vectors.Root, "fhir-profiles", "examples", f), "*.json"))
+        .Order(StringComparer.Ordinal)
             .Select(File.ReadAllBytes).Where(b => b.Length < 200_000),
     ];
 
@@ -21,9 +25,12 @@ public class FuzzTests
     [
         .. new[]
         {
-            "null", "[]", "{}", "\"\"", "\" \"", "-0", "1e400", "1E-2147483648", "0.0000000000000000000000000000000000001", "true", "\"#\"", "\"#x\"", "\"Patient/1\"", "\"\\ud800\"", "\"\\u0000\"",
-            "[[[[[[[[", "{\"a\":", "\"resourceType\":\"Patient\",", "\"extension\":[{\"url\":\"http://x.example/y\",\"valueString\":\"z\"}],", "\"2024-02-30\"", "\"9999-12-31T23:59:60Z\"", "\"0001-01-01T00:00:00+14:00\"",
-            "\"urn:uuid:X\"", "\"<div xmlns='http://www.w3.org/1999/xhtml'><script/></div>\"", "\"AAAA====\"", "\uFEFF", "\"contained\":[{\"resourceType\":\"Bundle\"}],", "\"_status\":{\"id\":\"x\"},", "9223372036854775808",
+            "null", "[]", "{}", "\"\"", "\" \"", "-0", "1e400", "1E-2147483648", "0.0000000000000000000000000000000000001", "true",
+            "\"#\"", "\"#x\"", "\"Patient/1\"", "\"\\ud800\"", "\"\\u0000\"",
+            "[[[[[[[[", "{\"a\":", "\"resourceType\":\"Patient\",", "\"extension\":[{\"url\":\"http://x.example/y\","
+                + "\"valueString\":\"z\"}],", "\"2024-02-30\"", "\"9999-12-31T23:59:60Z\"", "\"0001-01-01T00:00:00+14:00\"",
+            "\"urn:uuid:X\"", "\"<div xmlns='http://www.w3.org/1999/xhtml'><script/></div>\"", "\"AAAA====\"", "\uFEFF",
+            "\"contained\":[{\"resourceType\":\"Bundle\"}],", "\"_status\":{\"id\":\"x\"},", "9223372036854775808",
         }.Select(Encoding.UTF8.GetBytes),
     ];
 
@@ -36,7 +43,14 @@ public class FuzzTests
         var indexer = new SearchIndexer(FhirSchema.R4);
         var compartments = new CompartmentResolver(FhirSchema.R4);
         foreach (var seed in Seeds) Run(validator, indexer, compartments, seed);
-        Prop.ForAll(Cases(Seeds), c => Check(validator, indexer, compartments, Mutate(Seeds[c.Seed], c.Mutations))).Check(Config.QuickThrowOnFailure.WithMaxTest(Count));
+        Prop.ForAll(
+            Cases(Seeds),
+            c =>
+                Check(
+                    validator,
+                    indexer,
+                    compartments,
+                    Mutate(Seeds[c.Seed], c.Mutations))).Check(Config.QuickThrowOnFailure.WithMaxTest(Count));
     }
 
     [Fact]
@@ -59,8 +73,10 @@ public class FuzzTests
 
     private static Arbitrary<(int Seed, List<Mutation> Mutations)> Cases(byte[][] seeds)
     {
-        var mutation = from kind in Gen.Choose(0, 5) from at in Gen.Choose(0, int.MaxValue) from length in Gen.Choose(1, 40) from pick in Gen.Choose(0, int.MaxValue) select new Mutation(kind, at, length, pick);
-        return (from seed in Gen.Choose(0, seeds.Length - 1) from mutations in mutation.NonEmptyListOf() select (seed, mutations.Take(4).ToList())).ToArbitrary();
+        var mutation = from kind in Gen.Choose(0, 5) from at in Gen.Choose(0, int.MaxValue) from length in Gen
+            .Choose(1, 40) from pick in Gen.Choose(0, int.MaxValue) select new Mutation(kind, at, length, pick);
+        return (from seed in Gen.Choose(0, seeds.Length - 1) from mutations in mutation.NonEmptyListOf() select (
+            seed, mutations.Take(4).ToList())).ToArbitrary();
     }
 
     private static void Check(Validator validator, SearchIndexer indexer, CompartmentResolver compartments, byte[] bytes)

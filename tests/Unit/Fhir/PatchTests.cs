@@ -7,10 +7,16 @@ public class PatchTests
 {
     [Theory]
     [InlineData("""{"a":1.50}""", """[{"op":"add","path":"/b","value":[1]}]""", """{"a":1.50,"b":[1]}""")]
-    [InlineData("""{"a":[1,3]}""", """[{"op":"add","path":"/a/1","value":2},{"op":"add","path":"/a/-","value":4}]""", """{"a":[1,2,3,4]}""")]
+    [InlineData(
+        """{"a":[1,3]}""",
+        """[{"op":"add","path":"/a/1","value":2},{"op":"add","path":"/a/-","value":4}]""",
+        """{"a":[1,2,3,4]}""")]
     [InlineData("""{"a":1,"b":2}""", """[{"op":"remove","path":"/a"}]""", """{"b":2}""")]
     [InlineData("""{"a":1}""", """[{"op":"replace","path":"/a","value":null}]""", """{"a":null}""")]
-    [InlineData("""{"a":{"b":1}}""", """[{"op":"move","from":"/a/b","path":"/c"},{"op":"copy","from":"/c","path":"/d"}]""", """{"a":{},"c":1,"d":1}""")]
+    [InlineData(
+        """{"a":{"b":1}}""",
+        """[{"op":"move","from":"/a/b","path":"/c"},{"op":"copy","from":"/c","path":"/d"}]""",
+        """{"a":{},"c":1,"d":1}""")]
     [InlineData("""{"a/b":{"c~d":1}}""", """[{"op":"test","path":"/a~1b/c~0d","value":1.0}]""", """{"a/b":{"c~d":1}}""")]
     public void A_json_patch_does_what_rfc_6902_says(string document, string patch, string expected)
     {
@@ -34,7 +40,8 @@ public class PatchTests
     }
 
     private static string Operation(string type, string path, string more = "") =>
-        $$$"""{"name":"operation","part":[{"name":"type","valueCode":"{{{type}}}"},{"name":"path","valueString":"{{{path}}}"}{{{more}}}]}""";
+        $$$"""{"name":"operation","part":[{"name":"type","valueCode":"{{{type}}}"},"""
+            + $$$"""{"name":"path","valueString":"{{{path}}}"}{{{more}}}]}""";
 
     private static byte[] Parameters(params string[] operations) =>
         Encoding.UTF8.GetBytes($"{{\"resourceType\":\"Parameters\",\"parameter\":[{string.Join(',', operations)}]}}");
@@ -47,7 +54,9 @@ public class PatchTests
             "birthDate":"2000-01-01","_birthDate":{"id":"b"}}
             """);
         var result = ResourcePatch.Apply(patient, PatchFormat.FhirPathPatch, Parameters(operations));
-        return (result.Document is { } patched ? Encoding.UTF8.GetString(patched.Bytes.Span) : null, result.Issues is [var issue] ? issue.Text : null);
+        return (
+            result.Document is { } patched ? Encoding.UTF8.GetString(patched.Bytes.Span) : null,
+            result.Issues is [var issue] ? issue.Text : null);
     }
 
     [Fact]
@@ -78,7 +87,8 @@ public class PatchTests
     [InlineData("dance", "Patient", "no such operation")]
     public void A_fhirpath_patch_that_cannot_be_applied_changes_nothing(string type, string path, string reason)
     {
-        var (json, issue) = Patch(Operation("delete", "Patient.birthDate"), Operation(type, path, """,{"name":"value","valueCode":"male"}"""));
+        var (json, issue) =
+            Patch(Operation("delete", "Patient.birthDate"), Operation(type, path, """,{"name":"value","valueCode":"male"}"""));
         Assert.Null(json);
         Assert.StartsWith("operation 2: ", issue, StringComparison.Ordinal);
         Assert.Contains(reason, issue);
@@ -91,7 +101,8 @@ public class PatchTests
     public void A_patched_resource_is_a_new_document_and_the_old_one_stays()
     {
         var before = Documents.Parse("""{"resourceType":"Patient","id":"a","active":true}""");
-        var result = ResourcePatch.Apply(before, PatchFormat.JsonPatch, """[{"op":"replace","path":"/active","value":false}]"""u8.ToArray());
+        var result =
+            ResourcePatch.Apply(before, PatchFormat.JsonPatch, """[{"op":"replace","path":"/active","value":false}]"""u8.ToArray());
         Assert.Empty(result.Issues);
         Assert.Equal("""{"resourceType":"Patient","id":"a","active":false}""", Encoding.UTF8.GetString(result.Document!.Bytes.Span));
         Assert.Equal("""{"resourceType":"Patient","id":"a","active":true}""", Encoding.UTF8.GetString(before.Bytes.Span));
@@ -112,7 +123,8 @@ public class PatchTests
     [Fact]
     public void A_fhirpath_patch_is_a_parameters_resource()
     {
-        var result = ResourcePatch.Apply(Documents.Parse("""{"resourceType":"Patient"}"""), PatchFormat.FhirPathPatch, """{"resourceType":"Patient"}"""u8.ToArray());
+        var result = ResourcePatch.Apply(
+            Documents.Parse("""{"resourceType":"Patient"}"""), PatchFormat.FhirPathPatch, """{"resourceType":"Patient"}"""u8.ToArray());
         Assert.Null(result.Document);
         Assert.Contains("Parameters", Assert.Single(result.Issues).Text);
     }

@@ -14,7 +14,8 @@ public class QuestionnaireTests
             """;
     }
 
-    private static string Answers(params string[] answers) => $$"""{"linkId":"1","answer":[{{string.Join(',', answers.Select(a => $"{{{a}}}"))}}]}""";
+    private static string Answers(params string[] answers) =>
+        $$"""{"linkId":"1","answer":[{{string.Join(',', answers.Select(a => $"{{{a}}}"))}}]}""";
 
     private static string Extended(string type, string name, string value) => $$"""
         "linkId":"1","type":"{{type}}","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/{{name}}",{{value}}}]
@@ -62,7 +63,11 @@ public class QuestionnaireTests
         { Two, """{"linkId":"3","answer":[{"valueString":"b"}]}""", "has no item '3'" },
         { Two, """{"linkId":"1","answer":[{"valueInteger":1}]}""", "is not a integer" },
         { Extended("decimal", "maxDecimalPlaces", "\"valueInteger\":1"), Answers("\"valueDecimal\":1.55"), "at most 1 decimal" },
-        { Extended("quantity", "minValue", "\"valueQuantity\":{\"value\":1}"), Answers("\"valueQuantity\":{\"value\":2}"), "cannot be compared" },
+        {
+            Extended("quantity", "minValue", "\"valueQuantity\":{\"value\":1}"),
+            Answers("\"valueQuantity\":{\"value\":2}"),
+            "cannot be compared"
+        },
         { Extended("date", "minValue", "\"valueDate\":\"2020-01-01\""), Answers("\"valueDate\":\"2019-01-01\""), "below the least" },
         { Extended("date", "maxValue", "\"valueDate\":\"2020-01-01\""), Answers("\"valueDate\":\"2021-01-01\""), "above the greatest" },
         { """ "linkId":"1","type":"string","maxLength":2 """, Answers("\"valueString\":\"abc\""), "at most 2 characters" },

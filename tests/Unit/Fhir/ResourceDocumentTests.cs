@@ -40,10 +40,12 @@ public class ResourceDocumentTests
     public void Id_and_meta_are_spliced_in_and_the_rest_stays_byte_for_byte()
     {
         var document = Documents.Parse(
-            "{ \"resourceType\":\"Observation\", \"meta\":{\"versionId\":\"9\",\"profile\":[\"http://p\"]},\"id\":\"old\",\n \"valueQuantity\" : {\"value\":1.0E+2 } , \"x\":-0.0}");
+            "{ \"resourceType\":\"Observation\", \"meta\":{\"versionId\":\"9\",\"profile\":[\"http://p\"]},\"id\":\"old\","
+                + "\n \"valueQuantity\" : {\"value\":1.0E+2 } , \"x\":-0.0}");
         var bytes = new JsonEdits(document).ApplyUnder("new", "1", DateTimeOffset.UnixEpoch);
         Assert.Equal(
-            "{\"resourceType\":\"Observation\",\"id\":\"new\",\"meta\":{\"versionId\":\"1\",\"lastUpdated\":\"1970-01-01T00:00:00.000Z\",\"profile\":[\"http://p\"]}," +
+            "{\"resourceType\":\"Observation\",\"id\":\"new\",\"meta\":{\"versionId\":\"1\",\"lastUpdated\":\"1970-01-01T00:00:00.000Z\","
+                + "\"profile\":[\"http://p\"]}," +
             "\"valueQuantity\" : {\"value\":1.0E+2 },\"x\":-0.0}",
             Encoding.UTF8.GetString(bytes));
     }
@@ -64,7 +66,8 @@ public class ResourceDocumentTests
     [Fact]
     public void What_is_made_of_a_document_is_parsed_by_its_limits()
     {
-        var nested = """{"resourceType":"Questionnaire","status":"draft","item":[""" + string.Concat(Enumerable.Repeat("""{"linkId":"a","item":[""", 90))
+        var nested = """{"resourceType":"Questionnaire","status":"draft","item":["""
+            + string.Concat(Enumerable.Repeat("""{"linkId":"a","item":[""", 90))
             + """{"linkId":"b"}""" + string.Concat(Enumerable.Repeat("]}", 90)) + "]}";
         var bytes = System.Text.Encoding.UTF8.GetBytes(nested);
         Assert.False(ResourceDocument.TryParse(bytes, out _, out _));

@@ -11,7 +11,8 @@ public class SearchTests
     public void A_DocumentReference_is_indexed_by_type_date_status_and_patient()
     {
         var entries = Indexer.Index(Documents.Parse(
-            "{\"resourceType\":\"DocumentReference\",\"status\":\"current\",\"type\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"34133-9\"}]}," +
+            "{\"resourceType\":\"DocumentReference\",\"status\":\"current\",\"type\":{\"coding\":[{\"system\":\"http://loinc.org\","
+                + "\"code\":\"34133-9\"}]}," +
             "\"subject\":{\"reference\":\"Patient/p1\"},\"date\":\"2026-01-02T03:04:05Z\",\"content\":[{\"attachment\":{}}]}"));
         Assert.Contains(entries, e => e is { Parameter: "type", System: "http://loinc.org", Value: "34133-9" });
         Assert.Contains(entries, e => e is { Parameter: "status", System: null, Value: "current" });
@@ -23,14 +24,17 @@ public class SearchTests
     [Fact]
     public void A_subject_that_is_no_patient_is_not_indexed_as_patient()
     {
-        var entries = Indexer.Index(Documents.Parse("{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"text\":\"x\"},\"subject\":{\"reference\":\"Group/g\"}}"));
+        var entries = Indexer.Index(Documents.Parse("{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"text\":\"x\"},"
+            + "\"subject\":{\"reference\":\"Group/g\"}}"));
         Assert.DoesNotContain(entries, e => e.Parameter == "patient");
         Assert.Contains(entries, e => e is { Parameter: "subject", System: "Group", Value: "g" });
     }
 
     [Theory]
     [InlineData("{\"resourceType\":\"Patient\",\"id\":\"p1\"}", "p1")]
-    [InlineData("{\"resourceType\":\"Observation\",\"subject\":{\"reference\":\"Patient/p1\"},\"performer\":[{\"reference\":\"Patient/p2\"}]}", "p1,p2")]
+    [InlineData(
+        "{\"resourceType\":\"Observation\",\"subject\":{\"reference\":\"Patient/p1\"},\"performer\":[{\"reference\":\"Patient/p2\"}]}",
+        "p1,p2")]
     [InlineData("{\"resourceType\":\"Consent\",\"patient\":{\"reference\":\"Patient/p1\"}}", "p1")]
     [InlineData("{\"resourceType\":\"Appointment\",\"participant\":[{\"actor\":{\"reference\":\"Patient/p3\"}}]}", "p3")]
     [InlineData("{\"resourceType\":\"Organization\",\"name\":\"x\"}", "")]
@@ -45,7 +49,8 @@ public class SearchTests
     [InlineData("Foo/1", false)]
     [InlineData("Patient/../1", false)]
     [InlineData("Patient?identifier=x", false)]
-    public void Only_a_relative_literal_reference_is_local(string text, bool local) => Assert.Equal(local, FhirReference.TryParse(text, out _));
+    public void Only_a_relative_literal_reference_is_local(string text, bool local) =>
+        Assert.Equal(local, FhirReference.TryParse(text, out _));
 
     [Theory]
     [InlineData("2026", "2026-01-01", "2027-01-01")]

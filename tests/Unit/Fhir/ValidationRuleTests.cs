@@ -129,14 +129,16 @@ public class ValidationRuleTests
     [InlineData("http://x.example/fhir/Patient/1")]
     [InlineData("urn:uuid:c757873d-ec9a-4326-a141-556f43239520")]
     [InlineData("Patient?identifier=a")]
-    public void Other_references_are_let_through(string reference) => Accepts(Observation($"\"subject\":{{\"reference\":\"{reference}\"}}"));
+    public void Other_references_are_let_through(string reference) =>
+        Accepts(Observation($"\"subject\":{{\"reference\":\"{reference}\"}}"));
 
     [Fact]
     public void An_extension_that_is_no_modifier_does_not_stand_among_them()
     {
         Refuses(Extended("Patient", "originalText", "\"valueString\":\"a\"", place: "modifierExtension"), "is no modifier");
         Refuses(
-            """{"resourceType":"ServiceRequest","status":"draft","intent":"plan","subject":{"display":"a"},"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/request-doNotPerform","valueBoolean":true}]}""",
+            """{"resourceType":"ServiceRequest","status":"draft","intent":"plan","subject":{"display":"a"},"extension":["""
+                + """{"url":"http://hl7.org/fhir/StructureDefinition/request-doNotPerform","valueBoolean":true}]}""",
             "is a modifier");
     }
 
@@ -147,7 +149,8 @@ public class ValidationRuleTests
     public void An_extension_stands_where_its_definition_says(string type, string name, string value) =>
         Refuses(Extended(type, name, value), "does not belong here");
 
-    private static ProfileSet WithExtension(string context, string more = "") => ProfileSet.Core(FhirSchema.R4).With([System.Text.Encoding.UTF8.GetBytes(
+    private static ProfileSet WithExtension(string context, string more = "") =>
+        ProfileSet.Core(FhirSchema.R4).With([System.Text.Encoding.UTF8.GetBytes(
         $$"""
         {"resourceType":"StructureDefinition","url":"http://x.example/e","name":"E","status":"draft","kind":"complex-type","abstract":false,
         "type":"Extension","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Extension","derivation":"constraint",
@@ -205,9 +208,14 @@ public class ValidationRuleTests
 
     [Theory]
     [InlineData("""{"fullUrl":"http://x.example/Patient/p","resource":{"resourceType":"Patient","id":"p"}}""", false)]
-    [InlineData("""{"fullUrl":"http://x.example/Patient/p","resource":{"resourceType":"Patient","id":"p","managingOrganization":{"reference":"Organization/o"}}}""", true)]
+    [InlineData(
+        """{"fullUrl":"http://x.example/Patient/p","resource":{"resourceType":"Patient","id":"p","managingOrganization":"""
+            + """{"reference":"Organization/o"}}}""",
+        true)]
     [InlineData("""{"fullUrl":"http://x.example/Binary/b","resource":{"resourceType":"Binary","id":"b","contentType":"text/css"}}""", true)]
-    [InlineData("""{"fullUrl":"http://x.example/Binary/b","resource":{"resourceType":"Binary","id":"b","contentType":"text/plain"}}""", false)]
+    [InlineData(
+        """{"fullUrl":"http://x.example/Binary/b","resource":{"resourceType":"Binary","id":"b","contentType":"text/plain"}}""",
+        false)]
     public void A_document_holds_only_what_its_composition_leads_to(string entry, bool isValid)
     {
         Accepts(Document(""));
@@ -235,7 +243,8 @@ public class ValidationRuleTests
     public void A_text_with_a_tag_is_refused_where_that_is_asked_for(string text, bool isValid)
     {
         var validator = new Validator(FhirSchema.R4, options: new ValidationOptions { RefusesTagsInTexts = true });
-        string Value(string type) => $$"""{"resourceType":"Basic","code":{"text":"x"},"extension":[{"url":"http://x.example/e","value{{type}}":"{{text}}"}]}""";
+        string Value(string type) =>
+            $$"""{"resourceType":"Basic","code":{"text":"x"},"extension":[{"url":"http://x.example/e","value{{type}}":"{{text}}"}]}""";
         Assert.Equal(isValid, validator.Validate(Documents.Parse(Value("String"))).IsValid);
         Assert.Equal(isValid, validator.Validate(Documents.Parse(Value("Markdown"))).IsValid);
     }

@@ -12,7 +12,10 @@ public sealed class FhirToolTests : IDisposable
 
     private static (int Exit, string Out, string Error) Pmr(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath() };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath()
+        };
         start.ArgumentList.Add(typeof(PmrGateway.Gateway.Options.GatewayOptions).Assembly.Location);
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
@@ -74,7 +77,14 @@ public sealed class FhirToolTests : IDisposable
     {
         var (exit, output, _) = Pmr("validate", File("x.json", "{\n  \"resourceType\": \"Patient\",\n  \"gender\": \"unheard of\"\n}"));
         var issue = JsonDocument.Parse(output).RootElement.GetProperty("issues")[0];
-        Assert.Equal((0, "error", "code-invalid", "Patient.gender", 3), (exit, issue.GetProperty("severity").GetString(), issue.GetProperty("code").GetString(), issue.GetProperty("expression").GetString(), issue.GetProperty("line").GetInt32()));
+        Assert.Equal(
+            (0, "error", "code-invalid", "Patient.gender", 3),
+            (
+                exit,
+                issue.GetProperty("severity").GetString(),
+                issue.GetProperty("code").GetString(),
+                issue.GetProperty("expression").GetString(),
+                issue.GetProperty("line").GetInt32()));
     }
 
     [Fact]
@@ -87,7 +97,10 @@ public sealed class FhirToolTests : IDisposable
             (["--profile", "http://x.example/unknown"], "http://x.example/unknown is not known"),
             (["--package", broken], "not a FHIR package"),
             (["--package", Path.Combine(_folder.Path, "none.tgz")], "there is no such file"),
-            (["--package", File("bad.json", "{\"resourceType\":\"StructureDefinition\",\"url\":\"http://x.example/bad\",\"type\":\"Patient\",\"baseDefinition\":\"x\",\"derivation\":\"constraint\",\"differential\":{\"element\":[{\"id\":\"Patient.x\",\"path\":\"Patient.x\",\"min\":\"one\"}]}}"), "--profile", "http://x.example/bad"], "http://x.example/bad, element Patient.x"),
+            (["--package", File("bad.json", "{\"resourceType\":\"StructureDefinition\",\"url\":\"http://x.example/bad\","
+                + "\"type\":\"Patient\",\"baseDefinition\":\"x\",\"derivation\":\"constraint\","
+                + "\"differential\":{\"element\":[{\"id\":\"Patient.x\",\"path\":\"Patient.x\","
+                + "\"min\":\"one\"}]}}"), "--profile", "http://x.example/bad"], "http://x.example/bad, element Patient.x"),
         })
         {
             var (exit, output, error) = Pmr(["validate", .. arguments, patient]);
@@ -100,12 +113,14 @@ public sealed class FhirToolTests : IDisposable
     public void Values_are_selected_and_indexed_one_json_line_each()
     {
         var patient = File("p.json", "{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"Doe\"}],\"multipleBirthInteger\":2}");
-        Assert.Equal("{\"type\":\"string\",\"value\":\"Doe\"}\n{\"type\":\"integer\",\"value\":2}\n", Pmr("fhirpath", "name.family | multipleBirth", patient).Out);
+        Assert.Equal("{\"type\":\"string\",\"value\":\"Doe\"}\n{\"type\":\"integer\","
+            + "\"value\":2}\n", Pmr("fhirpath", "name.family | multipleBirth", patient).Out);
         Assert.Equal("{\"type\":\"string\",\"value\":\"Doe\"}\n", Pmr("fhirpath", "--engine", "firely", "name.family", patient).Out);
         Assert.Contains("{\"param\":\"family\",\"type\":\"string\",\"value\":\"Doe\"}", Pmr("index", patient).Out);
         var (exit, output, error) = Pmr("fhirpath", "name.(", patient);
         Assert.Equal((1, "", 1), (exit, output, error.TrimEnd().Split('\n').Length));
         var xml = File("p.xml", Pmr("convert", "--to", "xml", patient).Out);
-        Assert.Equal("{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"Doe\"}],\"multipleBirthInteger\":2}\n", Pmr("convert", "--to", "json", xml).Out);
+        Assert.Equal("{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"Doe\"}],"
+            + "\"multipleBirthInteger\":2}\n", Pmr("convert", "--to", "json", xml).Out);
     }
 }

@@ -7,18 +7,23 @@ public class ProfileTests
 {
     private static readonly string Examples = Path.Combine(Vectors.Root, "fhir-profiles", "examples");
 
-    public static TheoryData<string> Valid() => [.. new[] { "valid", "bundles", "documents" }.SelectMany(f => Directory.GetFiles(Path.Combine(Examples, f), "*.json")).Select(f => Path.GetRelativePath(Examples, f))];
+    public static TheoryData<string> Valid() =>
+        [.. new[] { "valid", "bundles", "documents" }.SelectMany(f => Directory.GetFiles(Path.Combine(Examples, f), "*.json"))
+            .Select(f => Path.GetRelativePath(Examples, f))];
 
     public static TheoryData<string, string> Invalid()
     {
         var data = new TheoryData<string, string>();
-        foreach (var line in File.ReadLines(Path.Combine(Examples, "invalid", "expected.tsv")).Skip(1)) data.Add(line.Split('\t')[0], line.Split('\t')[1]);
+        foreach (var line in File.ReadLines(Path.Combine(Examples, "invalid", "expected.tsv")).Skip(1))
+            data.Add(line.Split('\t')[0], line.Split('\t')[1]);
         return data;
     }
 
     [Fact]
     public void Every_invalid_example_is_listed() =>
-        Assert.Equal(Directory.GetFiles(Path.Combine(Examples, "invalid"), "*.json").Select(f => Path.GetFileName(f)).Order(), Invalid().Select(d => (string)d[0]).Order());
+        Assert.Equal(
+            Directory.GetFiles(Path.Combine(Examples, "invalid"), "*.json").Select(f => Path.GetFileName(f)).Order(),
+            Invalid().Select(d => (string)d[0]).Order());
 
     [Theory]
     [MemberData(nameof(Valid))]

@@ -8,7 +8,13 @@ internal sealed class BindingRule(Binding binding) : ElementRule
     public static void Build(RuleSource source)
     {
         if (!source.Definition.TryGetProperty("binding", out var binding) || !binding.TryGetProperty("valueSet", out var url)) return;
-        var strength = binding.GetProperty("strength").GetString() switch { "required" => BindingStrength.Required, "extensible" => BindingStrength.Extensible, "preferred" or "example" => BindingStrength.None, var other => throw new MalformedElementException($"there is no binding strength {other}") };
+        var strength = binding.GetProperty("strength").GetString() switch
+        {
+            "required" => BindingStrength.Required,
+            "extensible" => BindingStrength.Extensible,
+            "preferred" or "example" => BindingStrength.None,
+            var other => throw new MalformedElementException($"there is no binding strength {other}")
+        };
         var bound = new Binding(strength, url.GetString()!.Split('|')[0]);
         if (strength != BindingStrength.None && bound != source.Core?.Binding) source.Element.Rules.Add(new BindingRule(bound));
     }

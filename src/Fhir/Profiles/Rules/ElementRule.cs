@@ -35,7 +35,8 @@ internal readonly record struct Repetition(Item Item, int Index)
 /// <param name="Type">The type that the profile constrains.</param>
 /// <param name="Profile">Canonical URL of the profile.</param>
 /// <param name="Core">The element of that type, or null for the root and what the core does not have.</param>
-internal sealed record RuleSource(FhirSchema Schema, ProfileElement Element, JsonElement Definition, string Type, string Profile, ElementSpec? Core)
+internal sealed record RuleSource(
+    FhirSchema Schema, ProfileElement Element, JsonElement Definition, string Type, string Profile, ElementSpec? Core)
 {
     /// <summary>Path of the element, without slice names.</summary>
     public string Path => Definition.TryGetProperty("path", out var path) ? path.GetString()! : Element.Id;
@@ -44,6 +45,8 @@ internal sealed record RuleSource(FhirSchema Schema, ProfileElement Element, Jso
     public IEnumerable<(string Type, JsonElement Value)> Choices(string name)
     {
         foreach (var property in Definition.EnumerateObject())
-            if (property.Name.StartsWith(name, StringComparison.Ordinal) && property.Name.Length > name.Length && char.IsAsciiLetterUpper(property.Name[name.Length])) yield return (property.Name[name.Length..], property.Value);
+            if (property.Name.StartsWith(name, StringComparison.Ordinal) && property.Name.Length > name.Length
+                && char.IsAsciiLetterUpper(property.Name[name.Length]))
+                yield return (property.Name[name.Length..], property.Value);
     }
 }

@@ -1,13 +1,17 @@
 namespace PmrGateway.Fhir;
 
-/// <summary>A rule in FHIRPath with a function that the native engine does not have: Firely's evaluates it, on the typed model, and the log says so once.</summary>
+/// <summary>
+/// A rule in FHIRPath with a function that the native engine does not have: Firely's evaluates it, on the typed model, and the log says so
+/// once.
+/// </summary>
 internal sealed class FallbackRule(Invariant invariant, string profile, string why) : ElementRule
 {
     private int _said;
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)
     {
-        if (Interlocked.Exchange(ref _said, 1) == 0) run.Validation.Options.Note?.Invoke($"{profile}: the rule {invariant.Key} is evaluated by Firely: {why}");
+        if (Interlocked.Exchange(ref _said, 1) == 0)
+            run.Validation.Options.Note?.Invoke($"{profile}: the rule {invariant.Key} is evaluated by Firely: {why}");
         run.Validation.Report(invariant, Holds(run.Validation), at);
     }
 

@@ -14,7 +14,8 @@ internal sealed class MaxLengthRule(int max) : ElementRule
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)
     {
-        if (item.HasScalar && item.Node.Kind == JsonTokenType.String && item.Node.Text.EnumerateRunes().Count() is var length && length > max)
+        if (item.HasScalar && item.Node.Kind == JsonTokenType.String && item.Node.Text.EnumerateRunes().Count() is var length
+            && length > max)
             run.Error(IssueCode.Value, at, $"at most {max} characters are allowed, {length} given");
     }
 }

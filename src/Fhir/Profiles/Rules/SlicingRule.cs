@@ -8,7 +8,8 @@ internal sealed class SlicingRule(ProfileElement element, Slicing slicing) : Rep
 {
     public static void Build(RuleSource source)
     {
-        if (source.Definition.TryGetProperty("slicing", out var slicing)) source.Element.RepetitionRules.Add(new SlicingRule(source.Element, Slicing.Read(slicing)));
+        if (source.Definition.TryGetProperty("slicing", out var slicing))
+            source.Element.RepetitionRules.Add(new SlicingRule(source.Element, Slicing.Read(slicing)));
     }
 
     /// <summary>What an implementation guide may leave out: extensions are told by their url, a choice by its type.</summary>
@@ -16,8 +17,10 @@ internal sealed class SlicingRule(ProfileElement element, Slicing slicing) : Rep
     public static void BuildImplied(ProfileElement element, bool isWhole)
     {
         if (element.Slices.Count == 0 || element.RepetitionRules.Exists(r => r is SlicingRule)) return;
-        if (element.Name is "extension" or "modifierExtension") element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("value", "url")], "open", false)));
-        else if (element.Path.EndsWith("[x]", StringComparison.Ordinal) || element.Slices.TrueForAll(s => s.Types.Count == 1)) element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("type", "$this")], "open", false)));
+        if (element.Name is "extension" or "modifierExtension")
+            element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("value", "url")], "open", false)));
+        else if (element.Path.EndsWith("[x]", StringComparison.Ordinal) || element.Slices.TrueForAll(s => s.Types.Count == 1))
+            element.RepetitionRules.Add(new SlicingRule(element, new Slicing([new Discriminator("type", "$this")], "open", false)));
         else if (isWhole) throw new MalformedElementException("it has slices and no slicing that tells them apart");
     }
 
@@ -34,10 +37,12 @@ internal sealed class SlicingRule(ProfileElement element, Slicing slicing) : Rep
             if (slice < 0)
             {
                 sawOther = true;
-                if (slicing.Rules == "closed") Misplaced(run, repetition, $"it is none of the slices that {run.Profile.Url} closes {element.Id} to");
+                if (slicing.Rules == "closed")
+                    Misplaced(run, repetition, $"it is none of the slices that {run.Profile.Url} closes {element.Id} to");
                 continue;
             }
-            if (sawOther && slicing.Rules == "openAtEnd") Misplaced(run, repetition, $"the slice {slices[slice].SliceName} comes after what is of no slice");
+            if (sawOther && slicing.Rules == "openAtEnd")
+                Misplaced(run, repetition, $"the slice {slices[slice].SliceName} comes after what is of no slice");
             if (slicing.IsOrdered && slice < last) Misplaced(run, repetition, $"the slice {slices[slice].SliceName} is not in its place");
             last = slice;
             (found[slice] ??= []).Add(repetition);

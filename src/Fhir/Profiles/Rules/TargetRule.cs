@@ -9,7 +9,8 @@ internal sealed class TargetRule(List<string> targets) : ElementRule
     {
         // Without a target profile, any resource of the type that the core allows.
         var references = source.Element.Types.Where(t => t.Code == "Reference").ToList();
-        if (references.Count > 0 && references.TrueForAll(t => t.Targets.Count > 0)) source.Element.Rules.Add(new TargetRule([.. references.SelectMany(t => t.Targets)]));
+        if (references.Count > 0 && references.TrueForAll(t => t.Targets.Count > 0))
+            source.Element.Rules.Add(new TargetRule([.. references.SelectMany(t => t.Targets)]));
     }
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)
@@ -20,7 +21,10 @@ internal sealed class TargetRule(List<string> targets) : ElementRule
         var types = targets.Select(run.Validation.TypeOf).ToList();
         if (types.Contains(null)) return;
         if (!types.Contains(type) && !types.Contains("Resource"))
-            run.Error(IssueCode.Structure, text, $"{run.Profile.Url} allows a reference to {string.Join(", ", types.Distinct())} here, not to {type}");
+            run.Error(
+                IssueCode.Structure,
+                text,
+                $"{run.Profile.Url} allows a reference to {string.Join(", ", types.Distinct())} here, not to {type}");
         else if (resolved is { } target && !targets.Exists(t => run.Validation.IsOf(target, t)))
             run.Error(IssueCode.Structure, text, $"what it points to conforms to none of {string.Join(", ", targets)}");
     }

@@ -5,9 +5,11 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
 {
     public static void Build(RuleSource source)
     {
-        if (source.Definition.TryGetProperty("type", out var types)) source.Element.Types = [.. types.EnumerateArray().Select(ProfileType.Read)];
+        if (source.Definition.TryGetProperty("type", out var types))
+            source.Element.Types = [.. types.EnumerateArray().Select(ProfileType.Read)];
         foreach (var type in source.Element.Types)
-            if (type.Code.Length > 0 && !type.Code.Contains(':') && source.Schema.Type(type.Code) is null) throw new MalformedElementException($"there is no type {type.Code}");
+            if (type.Code.Length > 0 && !type.Code.Contains(':') && source.Schema.Type(type.Code) is null)
+                throw new MalformedElementException($"there is no type {type.Code}");
         if (source.Element.Types.Count > 0) source.Element.Rules.Add(new TypeRule(source.Element.Types));
     }
 
@@ -15,13 +17,18 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
     {
         if (item.Type is not { } type) return;
         var allowed = types.Where(t => t.Code.Length == 0 || IsOf(run, type, t.Code)).ToList();
-        if (allowed.Count == 0) run.Error(IssueCode.Structure, at, $"{run.Profile.Url} allows {string.Join(", ", types.Select(t => t.Code))} here, not {type.Name}");
+        if (allowed.Count == 0)
+            run.Error(
+                IssueCode.Structure, at, $"{run.Profile.Url} allows {string.Join(", ", types.Select(t => t.Code))} here, not {type.Name}");
         // An extension is checked against its definition wherever it stands.
-        else if (item.Row >= 0 && type.Name != "Extension" && allowed.TrueForAll(t => t.Profiles.Count > 0)) Conforms(run, item.Node, [.. allowed.SelectMany(t => t.Profiles)]);
+        else if (item.Row >= 0 && type.Name != "Extension" && allowed.TrueForAll(t => t.Profiles.Count > 0))
+            Conforms(run, item.Node, [.. allowed.SelectMany(t => t.Profiles)]);
     }
 
     private static bool IsOf(ProfileRun run, TypeDefinition type, string code) =>
-        type.Kind == TypeKind.Backbone ? code is "BackboneElement" or "Element" : run.Validation.Document.Schema.Type(code) is { } wanted && type.Is(wanted);
+        type.Kind == TypeKind.Backbone
+            ? code is "BackboneElement" or "Element"
+            : run.Validation.Document.Schema.Type(code) is { } wanted && type.Is(wanted);
 
     private static void Conforms(ProfileRun run, ElementNode node, List<string> profiles)
     {
@@ -31,7 +38,9 @@ internal sealed class TypeRule(IReadOnlyList<ProfileType> types) : ElementRule
             run.Validation.Unknown("profile", unknown, node);
             return;
         }
-        if (profiles is [var only] && run.Validation.Profile(only) is { } single && single.Type == node.Type?.Name) new ProfileRun(run.Validation, single).Check(node);
-        else if (!profiles.Exists(p => run.Validation.IsOf(node, p))) run.Error(IssueCode.Structure, node, $"it conforms to none of {string.Join(", ", profiles)}");
+        if (profiles is [var only] && run.Validation.Profile(only) is { } single && single.Type == node.Type?.Name)
+            new ProfileRun(run.Validation, single).Check(node);
+        else if (!profiles.Exists(p => run.Validation.IsOf(node, p)))
+            run.Error(IssueCode.Structure, node, $"it conforms to none of {string.Join(", ", profiles)}");
     }
 }

@@ -12,7 +12,9 @@ internal sealed class ValueRule : ElementRule
     public ValueRule(string json, bool isFixed)
     {
         IsFixed = isFixed;
-        _document = ResourceDocument.TryParse(Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out var issue) ? document! : throw new MalformedElementException(issue!.Text);
+        _document = ResourceDocument.TryParse(Encoding.UTF8.GetBytes($"{{\"value\":{json}}}"), out var document, out var issue)
+            ? document!
+            : throw new MalformedElementException(issue!.Text);
     }
 
     public bool IsFixed { get; }
@@ -25,8 +27,10 @@ internal sealed class ValueRule : ElementRule
         {
             foreach (var (type, value) in source.Choices(name))
             {
-                if (source.Schema.Type(type) is null && source.Schema.Type(char.ToLowerInvariant(type[0]) + type[1..]) is null) throw new MalformedElementException($"there is no type {type} for {name}{type}");
-                if (source.Element.Rules.Exists(r => r is ValueRule)) throw new MalformedElementException("two values are fixed for one element");
+                if (source.Schema.Type(type) is null && source.Schema.Type(char.ToLowerInvariant(type[0]) + type[1..]) is null)
+                    throw new MalformedElementException($"there is no type {type} for {name}{type}");
+                if (source.Element.Rules.Exists(r => r is ValueRule))
+                    throw new MalformedElementException("two values are fixed for one element");
                 source.Element.Rules.Add(new ValueRule(value.GetRawText(), name == "fixed"));
             }
         }
@@ -34,7 +38,13 @@ internal sealed class ValueRule : ElementRule
 
     public override void Check(ProfileRun run, in Item item, ElementNode at)
     {
-        if (!Holds(item)) run.Error(IssueCode.Value, at, IsFixed ? "the value is not the one that the profile fixes" : "the value does not hold what the profile's pattern asks for");
+        if (!Holds(item))
+            run.Error(
+                IssueCode.Value,
+                at,
+                IsFixed
+                    ? "the value is not the one that the profile fixes"
+                    : "the value does not hold what the profile's pattern asks for");
     }
 
     /// <summary>Whether an instance has the value.</summary>
@@ -56,7 +66,9 @@ internal sealed class ValueRule : ElementRule
         }
         if (node.Kind != pattern.Kind) return false;
         if (pattern.Kind != JsonTokenType.StartObject)
-            return node.Kind == JsonTokenType.Number && decimal.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var a) && decimal.TryParse(pattern.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var b)
+            return node.Kind == JsonTokenType.Number
+                && decimal.TryParse(node.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var a)
+                && decimal.TryParse(pattern.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out var b)
                 ? a == b
                 : node.Text == pattern.Text;
         if (isFixed && node.ChildCount != pattern.ChildCount) return false;
