@@ -14,17 +14,20 @@ add() {
   passed=$((passed + p)) failed=$((failed + f))
 }
 
+# found PATTERN: the number in the last line of the log that has the pattern.
+found() { sed -nE "s/$1/\1/p" "$log" | tail -1; }
+
 (cd contracts && node_modules/.bin/forge test) 2>&1 | tee "$log"
-add "contracts (forge)" "${PIPESTATUS[0]}" "$(sed -nE 's/.*: ([0-9]+) tests passed, .*/\1/p' "$log" | tail -1)" "$(sed -nE 's/.* tests passed, ([0-9]+) failed.*/\1/p' "$log" | tail -1)"
+add "contracts (forge)" "${PIPESTATUS[0]}" "$(found '.*: ([0-9]+) tests passed, .*')" "$(found '.* tests passed, ([0-9]+) failed.*')"
 
 (cd contracts && npm test --silent) 2>&1 | tee "$log"
-add "contracts (node)" "${PIPESTATUS[0]}" "$(sed -nE 's/^# pass ([0-9]+).*/\1/p' "$log" | tail -1)" "$(sed -nE 's/^# fail ([0-9]+).*/\1/p' "$log" | tail -1)"
+add "contracts (node)" "${PIPESTATUS[0]}" "$(found '^# pass ([0-9]+).*')" "$(found '^# fail ([0-9]+).*')"
 
 for project in tests/*/*.csproj; do
   # tests/Client is what suites speak with, and none itself.
   grep -q Microsoft.NET.Test.Sdk "$project" || continue
   dotnet test "$project" -c Release --no-build 2>&1 | tee "$log"
-  add "$project" "${PIPESTATUS[0]}" "$(sed -nE 's/.*Passed: +([0-9]+),.*/\1/p' "$log" | tail -1)" "$(sed -nE 's/.*Failed: +([0-9]+),.*/\1/p' "$log" | tail -1)"
+  add "$project" "${PIPESTATUS[0]}" "$(found '.*Passed: +([0-9]+),.*')" "$(found '.*Failed: +([0-9]+),.*')"
 done
 
 echo "$passed passed, $failed failed"

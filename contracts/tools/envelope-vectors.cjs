@@ -71,7 +71,8 @@ const text = JSON.stringify(
     format: 'docs/formats/envelope.md',
     plaintext: 'sha256(seed || " " || i) for i = 0, 1, ..., cut to size',
     vectors,
-    refusals: Object.entries(refusals).map(([name, b]) => ({ name, context: good.context, dataKey: good.dataKey, body: b.toString('hex') })),
+    refusals: Object.entries(refusals)
+      .map(([name, b]) => ({ name, context: good.context, dataKey: good.dataKey, body: b.toString('hex') })),
   },
   null,
   1,

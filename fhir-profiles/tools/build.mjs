@@ -18,13 +18,19 @@ function layOutCore() {
   }
   for (const bundle of ['Bundle-types.json', 'Bundle-resources.json', 'Bundle-extensions.json']) {
     for (const { resource } of JSON.parse(fs.readFileSync(path.join(source, bundle), 'utf8')).entry) {
-      if (resource.resourceType === 'StructureDefinition') fs.writeFileSync(path.join(core, `StructureDefinition-${resource.id}.json`), JSON.stringify(resource));
+      if (resource.resourceType !== 'StructureDefinition') continue;
+      fs.writeFileSync(path.join(core, `StructureDefinition-${resource.id}.json`), JSON.stringify(resource));
     }
   }
-  fs.writeFileSync(
-    path.join(core, 'package.json'),
-    JSON.stringify({ name: 'hl7.fhir.r4.core', version: '4.0.1', fhirVersions: ['4.0.1'], type: 'Core', canonical: 'http://hl7.org/fhir', url: 'http://hl7.org/fhir/R4' }),
-  );
+  const manifest = {
+    name: 'hl7.fhir.r4.core',
+    version: '4.0.1',
+    fhirVersions: ['4.0.1'],
+    type: 'Core',
+    canonical: 'http://hl7.org/fhir',
+    url: 'http://hl7.org/fhir/R4',
+  };
+  fs.writeFileSync(path.join(core, 'package.json'), JSON.stringify(manifest));
 }
 
 function compile() {
@@ -32,7 +38,8 @@ function compile() {
   fs.rmSync(out, { recursive: true, force: true });
   const sushi = path.join(root, 'node_modules', 'fsh-sushi', 'dist', 'app.js');
   try {
-    execFileSync(process.execPath, [sushi, 'build', '-s', '-o', out, root], { env: { ...process.env, HOME: path.join(work, 'home') }, stdio: 'pipe' });
+    const env = { ...process.env, HOME: path.join(work, 'home') };
+    execFileSync(process.execPath, [sushi, 'build', '-s', '-o', out, root], { env, stdio: 'pipe' });
   } catch (e) {
     throw new Error(`SUSHI failed:\n${e.stdout}\n${e.stderr}`);
   }
