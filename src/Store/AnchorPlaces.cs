@@ -22,7 +22,8 @@ public sealed class AnchorPlaces(RecordDatabase database)
             var place = await session.FirstAsync(
                 """
                 SELECT b.custodian, b.sequence, b.root, v.leaf_index, b.batch, b.block, b.tx
-                FROM resources r JOIN versions v ON v.rid = r.rid JOIN batches b ON b.batch = v.batch WHERE r.type = $1 AND r.id = $2 AND v.version = $3
+                FROM resources r JOIN versions v ON v.rid = r.rid JOIN batches b ON b.batch = v.batch
+                  WHERE r.type = $1 AND r.id = $2 AND v.version = $3
                 """,
                 static r => new Place(
                     r.GetString(0), r.GetInt64(1), r.GetString(2), (int)r.GetInt64(3), r.GetInt64(4), r.NumberOrNull(5), r.TextOrNull(6)),
@@ -30,7 +31,8 @@ public sealed class AnchorPlaces(RecordDatabase database)
             if (place is null) return null;
             var leaves = await session.QueryAsync(
                 "SELECT cid, key_commitment, salt, digest FROM versions WHERE batch = $1 ORDER BY leaf_index",
-                static r => new Mapping.AnchorLeaf(CidText.Digest(r.GetString(0)), r.Bytes(1), r.Bytes(2), r.Bytes(3)).Hash, stop, place.Batch);
+                static r => new Mapping.AnchorLeaf(CidText.Digest(r.GetString(0)), r.Bytes(1), r.Bytes(2), r.Bytes(3)).Hash,
+                stop, place.Batch);
             return new AnchorPlace(place.Custodian, place.Sequence, place.Root, place.Index, leaves, place.Block, place.Transaction);
         },
         cancellation);

@@ -15,8 +15,9 @@ namespace PmrGateway.Store;
 /// <param name="Commitments">The consents that permitted.</param>
 /// <param name="Block">Block at which the decision was taken.</param>
 public sealed record AuditEntry(
-    string Id, DateTimeOffset Recorded, string Action, string Interaction, string Outcome, string Agent, string Client, string? Organization,
-    IReadOnlyList<string> Purposes, IReadOnlyList<string> Entities, IReadOnlyList<string> Patients, IReadOnlyList<string> Commitments, long Block);
+    string Id, DateTimeOffset Recorded, string Action, string Interaction, string Outcome, string Agent, string Client,
+    string? Organization, IReadOnlyList<string> Purposes, IReadOnlyList<string> Entities, IReadOnlyList<string> Patients,
+    IReadOnlyList<string> Commitments, long Block);
 
 /// <summary>
 /// The audit log: append only, each entry holding the hash of itself and the one before, so that an entry taken out or changed is seen.
@@ -61,11 +62,13 @@ public sealed class AuditLog(RecordDatabase database)
             while (true)
             {
                 var rows = await session.QueryAsync(
-                    $"SELECT {AuditTable.Columns} FROM audit a WHERE a.seq >= $1 ORDER BY a.seq LIMIT {Page}", AuditTable.Read, stop, expected);
+                    $"SELECT {AuditTable.Columns} FROM audit a WHERE a.seq >= $1 ORDER BY a.seq LIMIT {Page}", AuditTable.Read,
+                    stop, expected);
                 if (rows.Count == 0) return null;
                 var patients = (await session.QueryAsync(
                     "SELECT seq, patient_id FROM audit_patients WHERE seq >= $1 AND seq <= $2",
-                    static r => (Seq: r.GetInt64(0), Patient: r.GetString(1)), stop, expected, rows[^1].Seq)).ToLookup(p => p.Seq, p => p.Patient);
+                    static r => (Seq: r.GetInt64(0), Patient: r.GetString(1)), stop, expected, rows[^1].Seq))
+                        .ToLookup(p => p.Seq, p => p.Patient);
                 foreach (var (seq, entry, hash) in rows)
                 {
                     var whole = entry with { Patients = [.. patients[seq]] };

@@ -111,7 +111,9 @@ public abstract record ConsentChange
     {
     }
 
-    /// <summary>Terms that can deny from here on, and permit once the chain has their commitment. A commitment that is there is a conflict.</summary>
+    /// <summary>
+    /// Terms that can deny from here on, and permit once the chain has their commitment. A commitment that is there is a conflict.
+    /// </summary>
     /// <param name="Commitment">On-chain commitment, hex.</param>
     /// <param name="ConsentId">Its Consent resource.</param>
     /// <param name="Salt">Salt of the commitment.</param>

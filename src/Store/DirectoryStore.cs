@@ -8,7 +8,8 @@ namespace PmrGateway.Store;
 /// <param name="Kind">What it is.</param>
 /// <param name="Hospital">Reference of a practitioner's hospital, or null.</param>
 /// <param name="IsSuspended">Whether it was suspended here; counts at once.</param>
-/// <param name="IsActive">Whether it may act: the chain has it active, and it is not suspended here; a practitioner's hospital likewise.</param>
+/// <param name="IsActive">Whether it may act: the chain has it active, and it is not suspended here; a practitioner's hospital
+/// likewise.</param>
 public sealed record Actor(string Reference, string ActorId, ActorKind Kind, string? Hospital, bool IsSuspended, bool IsActive);
 
 /// <summary>A patient's place on the chain.</summary>
@@ -62,7 +63,8 @@ public sealed class DirectoryStore(RecordDatabase database)
 
     /// <summary>A subject's wrapped key, or null while it has none.</summary>
     public ValueTask<byte[]?> SubjectKeyAsync(string subject, CancellationToken cancellation) => database.ReadAsync(
-        (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject), cancellation);
+        (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject),
+        cancellation);
 
     private ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation) => database.ReadAsync(
         (session, stop) => session.FirstAsync(

@@ -28,7 +28,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     private readonly CancellationTokenRegistration _stop;
     private bool _isBroken;
 
-    internal ReadSnapshot(RecordDatabase database, Session session, BoundViewer viewer, ViewCheckpoint chain, CancellationToken cancellation)
+    internal ReadSnapshot(RecordDatabase database, Session session, BoundViewer viewer, ViewCheckpoint chain,
+        CancellationToken cancellation)
     {
         (_database, _session, _viewer, Chain) = (database, session, viewer, chain);
         if (cancellation.CanBeCanceled) _stop = cancellation.UnsafeRegister(static s => ((Session)s!).Interrupt(), session);
@@ -66,7 +67,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<SnapshotPage> CompartmentAsync(
         string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation) =>
-        await PageAsync(() => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
+        await PageAsync(
+            () => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
 
     /// <summary>A page of the versions of a record, newest first; the cursor is a version number, 0 for the first page.</summary>
     /// <param name="type">Resource type.</param>
@@ -98,7 +100,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var targets = new List<(string, string)>();
         foreach (var facts in records.Select(p => p.Version.Facts))
         {
-            if (await _database.Interners.Parameters.FindAsync(_session, $"{facts.Type}.{parameter}", cancellation) is not { } number) continue;
+            if (await _database.Interners.Parameters.FindAsync(_session, $"{facts.Type}.{parameter}", cancellation) is not { } number)
+                continue;
             targets.AddRange(await GuardAsync(() => _session.QueryAsync(
                 """
                 SELECT x.target_type, x.target FROM resources r JOIN index_reference x ON x.rid = r.rid AND x.param = $3
@@ -133,7 +136,9 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var requester = _viewer.Who.Requester;
         var patients = rows.Where(r => r.Custodian != requester.Organization && !DirectoryTypes.Contains(r.Type))
             .SelectMany(r => Interner.Split(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
-        IReadOnlyList<StandingConsent> consents = patients.Count == 0 ? [] : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
+        IReadOnlyList<StandingConsent> consents = patients.Count == 0
+            ? []
+            : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
         var decided = new List<PermittedVersion?>(rows.Count);
         foreach (var row in rows)
         {
@@ -149,9 +154,11 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var sql = new SqlText();
         var of = patients.Count == 1 ? sql.Value(patients[0]) : _session.Engine.IsOneOf(sql.Value(_session.Engine.List(patients)));
-        sql.Add($"SELECT k.commitment, s.patient_id, s.shape, k.granted_block {AccessSql.Consents(sql, _session.Engine, _viewer, of)} ORDER BY k.commitment");
+        sql.Add($"SELECT k.commitment, s.patient_id, s.shape, k.granted_block {AccessSql.Consents(sql, _session.Engine, _viewer, of)} "
+            + $"ORDER BY k.commitment");
         var rows = await _session.QueryAsync(
-            sql.ToString(), static r => (Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3)),
+            sql.ToString(),
+            static r => (Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3)),
             cancellation, sql.Values);
         var consents = new List<StandingConsent>(rows.Count);
         foreach (var row in rows)
@@ -182,4 +189,5 @@ public sealed class ReadSnapshot : IAsyncDisposable
 }
 
 /// <summary>The query let a record through that the decision does not permit: nothing is given out, and it is a bug.</summary>
-public sealed class DecisionDiffersException(RecordFacts facts) : Exception($"the query and the decision differ on {facts.Type}/{facts.Id}");
+public sealed class DecisionDiffersException(RecordFacts facts)
+    : Exception($"the query and the decision differ on {facts.Type}/{facts.Id}");

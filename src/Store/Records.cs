@@ -31,11 +31,13 @@ public sealed record StoredVersion(
     string? ContentType)
 {
     /// <summary>A version without bytes that ends the resource.</summary>
-    public static StoredVersion Deletion(RecordFacts facts, long version, DateTimeOffset when) => new(facts, version, when, true, "", null, "", [], [], [], [], null);
+    public static StoredVersion Deletion(RecordFacts facts, long version, DateTimeOffset when) =>
+        new(facts, version, when, true, "", null, "", [], [], [], [], null);
 }
 
 /// <summary>One version in a commit, with its search values.</summary>
 /// <param name="Version">The version.</param>
 /// <param name="Index">Its search values; none for a deletion.</param>
-/// <param name="LinkedBinaries">Ids of the Binaries that its attachments are: they take over its patients and labels, and end with it.</param>
+/// <param name="LinkedBinaries">Ids of the Binaries that its attachments are: they take over its patients and labels, and end with
+/// it.</param>
 public sealed record VersionWrite(StoredVersion Version, IReadOnlyList<IndexEntry> Index, IReadOnlyList<string> LinkedBinaries);

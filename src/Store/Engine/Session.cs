@@ -17,7 +17,8 @@ internal sealed class Session(DbConnection connection, IStoreEngine engine) : IA
     public async ValueTask<int> ExecuteAsync(string sql, CancellationToken cancellation, params object?[] values) =>
         await Command(sql, values).ExecuteNonQueryAsync(cancellation);
 
-    public async ValueTask<List<T>> QueryAsync<T>(string sql, Func<DbDataReader, T> map, CancellationToken cancellation, params object?[] values)
+    public async ValueTask<List<T>> QueryAsync<T>(string sql, Func<DbDataReader, T> map,
+        CancellationToken cancellation, params object?[] values)
     {
         var rows = new List<T>();
         await using var reader = await Command(sql, values).ExecuteReaderAsync(cancellation);
@@ -67,7 +68,8 @@ internal static class ReaderExtensions
 
     public static long? NumberOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
 
-    public static byte[]? BytesOrNull(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<byte[]>(column);
+    public static byte[]? BytesOrNull(this DbDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : reader.GetFieldValue<byte[]>(column);
 
     public static byte[] Bytes(this DbDataReader reader, int column) => reader.GetFieldValue<byte[]>(column);
 }

@@ -25,7 +25,8 @@ internal sealed class SessionPool(IStoreEngine engine) : IAsyncDisposable
         {
             // In whatever state it is, nobody else gets it.
             await session.DisposeAsync();
-            if (e is DbException failure && engine.IsUnavailable(failure)) throw new StoreUnavailableException("the database cannot be read", e);
+            if (e is DbException failure && engine.IsUnavailable(failure))
+                throw new StoreUnavailableException("the database cannot be read", e);
             throw;
         }
     }

@@ -17,9 +17,11 @@ internal sealed class Change(Session session, WriterState state)
 
     public ValueTask<long?> NumberAsync(string sql, params object?[] values) => session.NumberAsync(sql, default, values);
 
-    public ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) => session.FirstAsync(sql, map, default, values);
+    public ValueTask<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) =>
+        session.FirstAsync(sql, map, default, values);
 
-    public ValueTask<List<T>> QueryAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) => session.QueryAsync(sql, map, default, values);
+    public ValueTask<List<T>> QueryAsync<T>(string sql, Func<DbDataReader, T> map, params object?[] values) =>
+        session.QueryAsync(sql, map, default, values);
 
     /// <summary>Runs when the change is durable; not at all where it fails.</summary>
     public void OnCommitted(Action action) => (_onCommitted ??= []).Add(action);

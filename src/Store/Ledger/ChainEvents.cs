@@ -5,7 +5,8 @@ namespace PmrGateway.Store;
 /// <summary>What an event of the chain means to the tables.</summary>
 internal static class ChainEvents
 {
-    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's consent.
+    // The contract keeps grants by patient and commitment, and commitments are public: one patient's event must not touch another's
+    // consent.
     private const string OfPatient = "patient_id IN (SELECT id FROM patients WHERE patient_key = $1)";
 
     public static ValueTask<int> ApplyAsync(Change change, ChainEvent chainEvent) => chainEvent switch
@@ -15,11 +16,14 @@ internal static class ChainEvents
         ClientBindingEvent { Actor: null } e => change.ExecuteAsync("DELETE FROM bindings WHERE client = $1", e.Client),
         ClientBindingEvent e => change.ExecuteAsync(
             "INSERT INTO bindings (client, actor_id) VALUES ($1, $2) ON CONFLICT (client) DO UPDATE SET actor_id = $2", e.Client, e.Actor),
-        PatientRegisteredEvent e => change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
-        ControllerChangedEvent e => change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
+        PatientRegisteredEvent e =>
+            change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
+        ControllerChangedEvent e =>
+            change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
         ConsentGrantedEvent e => change.ExecuteAsync(
             $"UPDATE consents SET granted_block = $2 WHERE commitment = $3 AND {OfPatient}", e.Patient, e.Block, e.Commitment),
-        ConsentRevokedEvent e => change.ExecuteAsync($"UPDATE consents SET revoked = 1 WHERE commitment = $2 AND {OfPatient}", e.Patient, e.Commitment),
+        ConsentRevokedEvent e =>
+            change.ExecuteAsync($"UPDATE consents SET revoked = 1 WHERE commitment = $2 AND {OfPatient}", e.Patient, e.Commitment),
         AllConsentsRevokedEvent e => change.ExecuteAsync(
             $"UPDATE consents SET revoked = 1 WHERE granted_block IS NOT NULL AND granted_block <= $2 AND {OfPatient}", e.Patient, e.Block),
         BatchAnchoredEvent e => change.ExecuteAsync(

@@ -20,10 +20,12 @@ public sealed partial class LedgerJournal
         cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<BlockReference>> RecentBlocksAsync(CancellationToken cancellation) => ReadAsync<IReadOnlyList<BlockReference>>(
-        async (session, stop) => await session.QueryAsync(
-            "SELECT number, hash FROM chain_blocks ORDER BY number DESC", static r => new BlockReference(r.GetInt64(0), r.GetString(1)), stop),
-        cancellation);
+    public Task<IReadOnlyList<BlockReference>> RecentBlocksAsync(CancellationToken cancellation) =>
+        ReadAsync<IReadOnlyList<BlockReference>>(
+            async (session, stop) => await session.QueryAsync(
+                "SELECT number, hash FROM chain_blocks ORDER BY number DESC",
+                static r => new BlockReference(r.GetInt64(0), r.GetString(1)), stop),
+            cancellation);
 
     /// <inheritdoc/>
     public Task ApplyAsync(ViewUpdate update, CancellationToken cancellation) => HeldAsync(Leases.View, async change =>
@@ -33,7 +35,8 @@ public sealed partial class LedgerJournal
             await change.ExecuteAsync(
                 "INSERT INTO chain_blocks (number, hash) VALUES ($1, $2) ON CONFLICT (number) DO UPDATE SET hash = $2", b.Number, b.Hash);
         await change.ExecuteAsync(
-            "DELETE FROM chain_blocks WHERE number < (SELECT MIN(number) FROM (SELECT number FROM chain_blocks ORDER BY number DESC LIMIT $1) newest)",
+            "DELETE FROM chain_blocks WHERE number < (SELECT MIN(number) FROM (SELECT number FROM chain_blocks "
+                + "ORDER BY number DESC LIMIT $1) newest)",
             (long)ViewUpdate.BlocksKept);
         var oldest = await change.NumberAsync("SELECT MIN(number) FROM chain_blocks") ?? 0;
         await change.ExecuteAsync("DELETE FROM chain_undo WHERE block <= $1", oldest);
@@ -103,6 +106,7 @@ public sealed partial class LedgerJournal
         };
         if (kind.Length == 0) return;
         var value = await change.FirstAsync(query, static r => r.TextOrNull(0), key);
-        await change.ExecuteAsync("INSERT INTO chain_undo (block, kind, key, value) VALUES ($1, $2, $3, $4)", chainEvent.Block, kind, key, value);
+        await change.ExecuteAsync(
+            "INSERT INTO chain_undo (block, kind, key, value) VALUES ($1, $2, $3, $4)", chainEvent.Block, kind, key, value);
     }
 }

@@ -8,7 +8,8 @@ namespace PmrGateway.Store;
 /// <summary>The rows of the outbox.</summary>
 internal static class OutboxTable
 {
-    public const string Columns = "o.id, o.key, o.contract, o.action, o.data, o.priority, o.follows, o.status, o.nonce, o.hash, o.block, o.error";
+    public const string Columns =
+        "o.id, o.key, o.contract, o.action, o.data, o.priority, o.follows, o.status, o.nonce, o.hash, o.block, o.error";
 
     /// <summary>Queues a command; see <see cref="ILedgerJournal.EnqueueAsync"/>.</summary>
     /// <returns>The entry's id, new or not.</returns>
@@ -16,7 +17,8 @@ internal static class OutboxTable
         await change.NumberAsync(
             """
             INSERT INTO outbox (key, contract, action, data, priority, follows, status) VALUES ($1, $2, $3, $4, $5, $6, 0)
-            ON CONFLICT (key) DO UPDATE SET data = excluded.data, status = 0, nonce = NULL, block = NULL, error = NULL WHERE outbox.status = 4
+            ON CONFLICT (key) DO UPDATE SET data = excluded.data, status = 0, nonce = NULL, block = NULL, error = NULL
+              WHERE outbox.status = 4
             RETURNING id
             """,
             command.Key, command.Contract, command.Action, command.Data, (long)command.Priority, command.After)
@@ -37,11 +39,14 @@ internal static class OutboxTable
     public static async ValueTask<IReadOnlyList<OutboxEntry>> EntriesAsync(
         Session session, string where, CancellationToken cancellation, params object?[] values)
     {
-        var rows = await session.QueryAsync($"SELECT {Columns} FROM outbox o WHERE {where}", static r => Entry(r, []), cancellation, values);
+        var rows =
+            await session.QueryAsync($"SELECT {Columns} FROM outbox o WHERE {where}", static r => Entry(r, []), cancellation, values);
         if (rows.Count == 0) return rows;
         var transactions = (await session.QueryAsync(
-            $"SELECT t.entry, t.nonce, t.hash, t.raw, t.tip, t.max_fee FROM outbox_transactions t WHERE t.entry {session.Engine.IsOneOf("$1")} ORDER BY t.tx",
-            static r => new SignedTransaction(r.GetInt64(0), r.GetInt64(1), r.GetString(2), r.Bytes(3), Number(r.GetString(4)), Number(r.GetString(5))),
+            $"SELECT t.entry, t.nonce, t.hash, t.raw, t.tip, t.max_fee FROM outbox_transactions t "
+                + $"WHERE t.entry {session.Engine.IsOneOf("$1")} ORDER BY t.tx",
+            static r => new SignedTransaction(
+                r.GetInt64(0), r.GetInt64(1), r.GetString(2), r.Bytes(3), Number(r.GetString(4)), Number(r.GetString(5))),
             cancellation, session.Engine.List([.. rows.Select(r => r.Id)]))).ToLookup(t => t.Entry);
         return [.. rows.Select(r => r with { Transactions = [.. transactions[r.Id]] })];
     }

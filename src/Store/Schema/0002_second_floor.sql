@@ -54,7 +54,9 @@ CREATE TABLE readings (
 CREATE TABLE viewer_readings (
   viewer BIGINT NOT NULL, shape BIGINT NOT NULL, reading BIGINT NOT NULL, PRIMARY KEY (viewer, shape)
 ) $clustered$;
-CREATE TABLE verdicts (reading BIGINT NOT NULL, label_set BIGINT NOT NULL, permits BIGINT NOT NULL, PRIMARY KEY (reading, label_set)) $clustered$;
+CREATE TABLE verdicts (
+  reading BIGINT NOT NULL, label_set BIGINT NOT NULL, permits BIGINT NOT NULL, PRIMARY KEY (reading, label_set)
+) $clustered$;
 
 -- Facts about the deployment itself, e.g. the check value of its keyring.
 CREATE TABLE deployment (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -29,7 +29,8 @@ internal static class FirstFloorData
     {
         var patients = at.Query("SELECT rid, patient_id FROM compartments").ToLookup(r => Number(r[0]), r => (string)r[1]!);
         var labels = at.Query("SELECT rid, kind, system, code FROM labels").ToLookup(
-            r => Number(r[0]), r => LabelSet.Parse(JsonSerializer.Serialize(new[] { new[] { (string)r[1]!, (string)r[2]!, (string)r[3]! } })).Labels[0]);
+            r => Number(r[0]),
+            r => LabelSet.Parse(JsonSerializer.Serialize(new[] { new[] { (string)r[1]!, (string)r[2]!, (string)r[3]! } })).Labels[0]);
         var linkers = at.Query("SELECT b.rid, k.rid FROM links k JOIN resources b ON b.type = 'Binary' AND b.id = k.binary_id")
             .ToLookup(r => Number(r[0]), r => Number(r[1]));
         foreach (var row in at.Query("SELECT rid, type FROM resources"))
@@ -49,7 +50,12 @@ internal static class FirstFloorData
 
     private static void Indexes(Step at)
     {
-        foreach (var (table, from) in new[] { ("index_token", "idx_token"), ("index_reference", "idx_reference"), ("index_date", "idx_date") })
+        foreach (var (table, from) in new[]
+        {
+            ("index_token", "idx_token"),
+            ("index_reference", "idx_reference"),
+            ("index_date", "idx_date")
+        })
         {
             foreach (var row in at.Query($"SELECT DISTINCT r.type, x.param FROM {from} x JOIN resources r ON r.rid = x.rid"))
                 at.Intern("parameters", $"{row[0]}.{row[1]}");
@@ -86,7 +92,8 @@ internal static class FirstFloorData
     {
         var roots = at.Query("SELECT custodian, sequence, root, batch FROM batches").ToDictionary(
             r => $"anchor {r[0]} {Number(r[1])}", r => (Key: $"anchor {r[0]} {r[2]}", Batch: Number(r[3])));
-        foreach (var row in at.Query("SELECT id, key, contract, action, data, status, nonce, raw, hash, block, error FROM intents ORDER BY id"))
+        foreach (var row in at.Query(
+            "SELECT id, key, contract, action, data, status, nonce, raw, hash, block, error FROM intents ORDER BY id"))
         {
             var (id, key) = (Number(row[0]), (string)row[1]!);
             if (roots.TryGetValue(key, out var batch))
@@ -99,20 +106,27 @@ internal static class FirstFloorData
                 INSERT INTO outbox (id, key, contract, action, data, priority, follows, status, nonce, hash, block, error)
                 VALUES ($1, $2, $3, $4, $5, $6, NULL, $7, $8, $9, $10, $11)
                 """,
-                id, key, row[2], row[3], row[4], (long)PriorityOf((string)row[3]!, (string)row[2]!), row[5], row[6], row[8], row[9], row[10]);
+                id, key, row[2], row[3], row[4], (long)PriorityOf((string)row[3]!, (string)row[2]!), row[5], row[6], row[8],
+                row[9], row[10]);
             // The fees of what was signed then are not known; a replacement pays more than any.
             if (row[7] is byte[] raw)
-                at.Run("INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES ($1, $2, $3, $4, '0', '0')", id, row[6], row[8], raw);
+                at.Run(
+                    "INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES ($1, $2, $3, $4, '0', '0')",
+                    id,
+                    row[6],
+                    row[8],
+                    raw);
         }
     }
 
-    private static OutboxPriority PriorityOf(string action, string contract) => contract.Length == 0 ? OutboxPriority.Foundation : action switch
-    {
-        "anchor" => OutboxPriority.Anchor,
-        "grantBySig" => OutboxPriority.Grant,
-        "revokeBySig" or "setStatus" => OutboxPriority.Withdrawal,
-        _ => OutboxPriority.Registration,
-    };
+    private static OutboxPriority PriorityOf(string action, string contract) =>
+        contract.Length == 0 ? OutboxPriority.Foundation : action switch
+        {
+            "anchor" => OutboxPriority.Anchor,
+            "grantBySig" => OutboxPriority.Grant,
+            "revokeBySig" or "setStatus" => OutboxPriority.Withdrawal,
+            _ => OutboxPriority.Registration,
+        };
 
     private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 

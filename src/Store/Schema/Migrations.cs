@@ -40,9 +40,12 @@ internal static class Migrations
 
         void Scripts(IReadOnlyList<SqlScript> steps)
         {
-            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript().LogTo(new NoOpUpgradeLog()).Build().PerformUpgrade();
+            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript().LogTo(new NoOpUpgradeLog())
+                .Build().PerformUpgrade();
             if (!result.Successful)
-                throw new StoreStartException($"the database cannot be brought to this version, step {result.ErrorScript?.Name}: {result.Error.Message}", result.Error);
+                throw new StoreStartException(
+                    $"the database cannot be brought to this version, step {result.ErrorScript?.Name}: {result.Error.Message}",
+                    result.Error);
         }
     }
 }

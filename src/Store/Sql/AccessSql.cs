@@ -3,9 +3,9 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Store;
 
 /// <summary>
-/// What a viewer may see, as a condition over a row <c>r</c> of <c>resources</c>, so that what may not be seen is not counted, sorted, paged
-/// or included either. What consents say stands in the rows of <c>verdicts</c>, made by <see cref="ConsentDecision"/>; here they are joined.
-/// A property test holds the two against each other.
+/// What a viewer may see, as a condition over a row <c>r</c> of <c>resources</c>, so that what may not be seen is not counted, sorted,
+/// paged or included either. What consents say stands in the rows of <c>verdicts</c>, made by <see cref="ConsentDecision"/>; here they are
+/// joined. A property test holds the two against each other.
 /// </summary>
 internal static class AccessSql
 {
@@ -20,7 +20,8 @@ internal static class AccessSql
         var verdict =
             $"""
             SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} THEN 1 END)
-            {Consents(sql, engine, viewer, "c.patient_id")} {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set
+            {Consents(sql, engine, viewer,
+            "c.patient_id")} {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set
             """;
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
         var byConsent =
@@ -29,10 +30,14 @@ internal static class AccessSql
               SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {sql.Value(viewer.Who.Requester.Patient ?? "")}
               AND COALESCE(({verdict}), 0) = 0)
             """;
-        return viewer.Who.Requester.Organization is { } organization ? $"(r.custodian = {sql.Value(organization)} OR ({byConsent}))" : $"({byConsent})";
+        return viewer.Who.Requester.Organization is { } organization
+            ? $"(r.custodian = {sql.Value(organization)} OR ({byConsent}))"
+            : $"({byConsent})";
     }
 
-    /// <summary>The standing consents of patients that concern a viewer now: <c>w</c> the reading, <c>s</c> the span, <c>k</c> the consent.</summary>
+    /// <summary>
+    /// The standing consents of patients that concern a viewer now: <c>w</c> the reading, <c>s</c> the span, <c>k</c> the consent.
+    /// </summary>
     /// <param name="sql">Takes the values.</param>
     /// <param name="engine">The words of the database.</param>
     /// <param name="viewer">Who looks.</param>
@@ -44,8 +49,10 @@ internal static class AccessSql
         var who = sql.Value(viewer.Id);
         const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
-            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {of} AND s.shape = w.shape AND s.valid_from <= {now} AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
-            : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {of} AND s.valid_from <= {now} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
+            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {of} AND s.shape = w.shape AND s.valid_from <= {now} "
+                + $"AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
+            : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {of} "
+                + $"AND s.valid_from <= {now} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
     }
 }
 

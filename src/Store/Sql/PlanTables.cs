@@ -13,7 +13,8 @@ internal sealed class PlanTables(Interners interners, SearchReader search)
     public async ValueTask ApplyAsync(Change change, CommitPlan plan)
     {
         foreach (var condition in plan.If)
-            if (condition is Precondition.MatchesNothing nothing && await search.AnyAsync(change.Session, nothing.Who, nothing.Query, default))
+            if (condition is Precondition.MatchesNothing nothing
+                && await search.AnyAsync(change.Session, nothing.Who, nothing.Query, default))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await _versions.WriteAsync(change, plan.Versions);
@@ -25,7 +26,8 @@ internal sealed class PlanTables(Interners interners, SearchReader search)
 
     private static async ValueTask KeepKeyAsync(Change change, WrappedSubjectKey key)
     {
-        if (await change.ExecuteAsync("INSERT INTO subject_keys (subject, wrapped) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING", key.Subject, key.Wrapped) == 1)
+        if (await change.ExecuteAsync(
+            "INSERT INTO subject_keys (subject, wrapped) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING", key.Subject, key.Wrapped) == 1)
             return;
         var kept = await change.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), key.Subject);
         if (!key.Wrapped.AsSpan().SequenceEqual(kept)) throw new PlanRefusedException(new CommitResult.KeyTaken(key.Subject));

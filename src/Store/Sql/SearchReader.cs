@@ -27,10 +27,12 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
 
     /// <summary>The rows of a patient's compartment, the patient's own first: the cursor of the first page is 0.</summary>
     public async ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)> CompartmentAsync(
-        Session session, BoundViewer viewer, string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation)
+        Session session, BoundViewer viewer, string patient, IReadOnlyCollection<string>? types, long cursor, int count,
+        CancellationToken cancellation)
     {
         var sql = new SqlText();
-        sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid WHERE p.patient_id = {sql.Value(patient)} AND r.deleted = 0");
+        sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid "
+            + $"WHERE p.patient_id = {sql.Value(patient)} AND r.deleted = 0");
         if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
         if (AccessSql.Condition(sql, session.Engine, viewer, "Patient") is { } access) sql.Add($" AND {access}");
         return await PageAsync(session, sql, cursor, count, cancellation);
@@ -43,14 +45,18 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         if (cursor == 0)
         {
             var first = await session.QueryAsync(
-                $"SELECT r.rid {text} ORDER BY r.rid LIMIT {Math.Max(count + 1, Counted)}", static r => r.GetInt64(0), cancellation, values);
+                $"SELECT r.rid {text} ORDER BY r.rid LIMIT {Math.Max(count + 1, Counted)}", static r => r.GetInt64(0),
+                cancellation, values);
             var total = first.Count < Math.Max(count + 1, Counted) ? first.Count : await CountAsync(session, text, values, cancellation);
             return (first[..Math.Min(count, first.Count)], total, count > 0 && first.Count > count ? first[count - 1] : null);
         }
         var page = await session.QueryAsync(
             $"SELECT r.rid {text} AND r.rid > ${values.Length + 1} ORDER BY r.rid LIMIT {count + 1}",
             static r => r.GetInt64(0), cancellation, [.. values, cursor]);
-        return (page[..Math.Min(count, page.Count)], await CountAsync(session, text, values, cancellation), page.Count > count ? page[count - 1] : null);
+        return (
+            page[..Math.Min(count, page.Count)],
+            await CountAsync(session, text, values, cancellation),
+            page.Count > count ? page[count - 1] : null);
     }
 
     private static async ValueTask<long> CountAsync(Session session, string text, object?[] values, CancellationToken cancellation) =>
@@ -73,15 +79,18 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
                 if (i > 0) sql.Add(" UNION ");
                 // DISTINCT where one record may have several values that match; a whole key matches once.
                 var each = IsWholeKey(drive, drive.Values[i]) ? "" : "DISTINCT ";
-                sql.Add($"SELECT {each}x.rid FROM {Table(drive)} x WHERE x.param = {sql.Value(parameter)}{Matches(sql, drive, drive.Values[i])}");
+                sql.Add($"SELECT {each}x.rid FROM {Table(drive)} x "
+                    + $"WHERE x.param = {sql.Value(parameter)}{Matches(sql, drive, drive.Values[i])}");
             }
             sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE r.deleted = 0");
         }
         foreach (var criterion in query.Criteria)
         {
             if (criterion == drive) continue;
-            if (!IsIndexed(criterion)) sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => OfResource(sql, criterion, v)))})");
-            else if (await ParameterAsync(criterion) is { } parameter) sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => HasValue(sql, criterion, parameter, v)))})");
+            if (!IsIndexed(criterion))
+                sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => OfResource(sql, criterion, v)))})");
+            else if (await ParameterAsync(criterion) is { } parameter)
+                sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => HasValue(sql, criterion, parameter, v)))})");
             else return null;
         }
         if (AccessSql.Condition(sql, session.Engine, viewer, query.Type) is { } access) sql.Add($" AND {access}");
@@ -110,10 +119,12 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         _ => false,
     };
 
-    private static string Table(SearchCriterion criterion) => criterion.Type switch { "token" => "index_token", "reference" => "index_reference", _ => "index_date" };
+    private static string Table(SearchCriterion criterion) =>
+        criterion.Type switch { "token" => "index_token", "reference" => "index_reference", _ => "index_date" };
 
     private static string HasValue(SqlText sql, SearchCriterion criterion, long parameter, SearchValue value) =>
-        $"EXISTS (SELECT 1 FROM {Table(criterion)} x WHERE x.rid = r.rid AND x.param = {sql.Value(parameter)}{Matches(sql, criterion, value)})";
+        $"EXISTS (SELECT 1 FROM {Table(criterion)} x WHERE x.rid = r.rid AND x.param = "
+            + $"{sql.Value(parameter)}{Matches(sql, criterion, value)})";
 
     private static string Matches(SqlText sql, SearchCriterion criterion, SearchValue value)
     {

@@ -16,7 +16,9 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long Shapes,
         """;
 
     public static async ValueTask<SnapshotState> ReadAsync(Session session, CancellationToken cancellation) => await session.FirstAsync(
-        Text, static r => new SnapshotState(new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3)), cancellation);
+        Text,
+        static r => new SnapshotState(new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3)),
+        cancellation);
 
     /// <summary>A viewer in this snapshot.</summary>
     /// <param name="who">Who looks.</param>

@@ -4,8 +4,8 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Store;
 
 /// <summary>
-/// Keeps the rows of <c>viewers</c>, <c>readings</c> and <c>verdicts</c> complete for whoever looks: which shapes concern a viewer, and what
-/// each says of each label set. The answers come from <see cref="ConsentDecision"/>; this class only asks all that has not been asked.
+/// Keeps the rows of <c>viewers</c>, <c>readings</c> and <c>verdicts</c> complete for whoever looks: which shapes concern a viewer, and
+/// what each says of each label set. The answers come from <see cref="ConsentDecision"/>; this class only asks all that has not been asked.
 /// </summary>
 internal sealed class VerdictRows(Interners interners)
 {
@@ -62,8 +62,10 @@ internal sealed class VerdictRows(Interners interners)
         if (viewer is not null && readings.Count == 0)
         {
             var rows = await session.QueryAsync(
-                "SELECT d.id, d.shape, d.exceptions, d.label_sets_done FROM viewer_readings w JOIN readings d ON d.id = w.reading WHERE w.viewer = $1",
-                static r => new Reading(r.GetInt64(0), r.GetInt64(1), r.GetString(2)) { LabelSetsDone = r.GetInt64(3) }, cancellation, viewer.Id);
+                "SELECT d.id, d.shape, d.exceptions, d.label_sets_done FROM viewer_readings w JOIN readings d ON d.id = w.reading "
+                    + "WHERE w.viewer = $1",
+                static r => new Reading(r.GetInt64(0), r.GetInt64(1), r.GetString(2)) { LabelSetsDone = r.GetInt64(3) },
+                cancellation, viewer.Id);
             readings = [.. rows.Select(r => _readings.GetValueOrDefault((r.Shape, r.ExceptionsText)) ?? r)];
         }
         var shapes = await interners.Shapes.AfterAsync(session, viewer?.ShapesDone ?? 0, cancellation);
@@ -72,7 +74,8 @@ internal sealed class VerdictRows(Interners interners)
         var end = labelSets.Count > 0 ? labelSets[^1].Id : least == long.MaxValue ? 0 : least;
         var shapeOf = new Dictionary<long, TermsShape>(shapes.Select(s => KeyValuePair.Create(s.Id, s.Value)));
         foreach (var reading in readings)
-            if (!shapeOf.ContainsKey(reading.Shape)) shapeOf[reading.Shape] = await interners.Shapes.ValueAsync(session, reading.Shape, cancellation);
+            if (!shapeOf.ContainsKey(reading.Shape))
+                shapeOf[reading.Shape] = await interners.Shapes.ValueAsync(session, reading.Shape, cancellation);
         return new Known(viewer, readings, shapes, labelSets, end, shapeOf);
     }
 
@@ -81,7 +84,8 @@ internal sealed class VerdictRows(Interners interners)
         var id = known.Viewer?.Id;
         if (id is null)
         {
-            await change.ExecuteAsync("INSERT INTO viewers (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(key), key);
+            await change.ExecuteAsync(
+                "INSERT INTO viewers (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(key), key);
             id = await change.NumberAsync("SELECT id FROM viewers WHERE digest = $1", Interner.Digest(key));
         }
         var readings = new List<Reading>(known.Readings);
@@ -101,9 +105,11 @@ internal sealed class VerdictRows(Interners interners)
     private async ValueTask<Reading> ReadingAsync(Change change, long shape, string exceptions)
     {
         if (_readings.TryGetValue((shape, exceptions), out var known)) return known;
-        await change.ExecuteAsync("INSERT INTO readings (shape, exceptions) VALUES ($1, $2) ON CONFLICT (shape, exceptions) DO NOTHING", shape, exceptions);
+        await change.ExecuteAsync(
+            "INSERT INTO readings (shape, exceptions) VALUES ($1, $2) ON CONFLICT (shape, exceptions) DO NOTHING", shape, exceptions);
         var row = await change.FirstAsync(
-            "SELECT id, label_sets_done FROM readings WHERE shape = $1 AND exceptions = $2", static r => (Id: r.GetInt64(0), Done: r.GetInt64(1)), shape, exceptions);
+            "SELECT id, label_sets_done FROM readings WHERE shape = $1 AND exceptions = $2",
+            static r => (Id: r.GetInt64(0), Done: r.GetInt64(1)), shape, exceptions);
         return new Reading(row.Id, shape, exceptions) { LabelSetsDone = row.Done };
     }
 
@@ -113,11 +119,14 @@ internal sealed class VerdictRows(Interners interners)
         var shape = known.ShapeOf[reading.Shape];
         foreach (var (labelSet, labels) in known.LabelSets)
         {
-            if (labelSet <= reading.LabelSetsDone || ConsentDecision.Verdict(shape, reading.Exceptions, labels.Labels) is not { } permits) continue;
+            if (labelSet <= reading.LabelSetsDone || ConsentDecision.Verdict(shape, reading.Exceptions, labels.Labels) is not { } permits)
+                continue;
             await change.ExecuteAsync(
-                "INSERT INTO verdicts (reading, label_set, permits) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", reading.Id, labelSet, permits ? 1L : 0L);
+                "INSERT INTO verdicts (reading, label_set, permits) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", reading.Id,
+                labelSet, permits ? 1L : 0L);
         }
-        await change.ExecuteAsync("UPDATE readings SET label_sets_done = $1 WHERE id = $2 AND label_sets_done < $1", known.LabelSetsEnd, reading.Id);
+        await change.ExecuteAsync(
+            "UPDATE readings SET label_sets_done = $1 WHERE id = $2 AND label_sets_done < $1", known.LabelSetsEnd, reading.Id);
     }
 
     private sealed record ViewerState(long Id, long ShapesDone, IReadOnlyList<Reading> Readings);
@@ -135,7 +144,9 @@ internal sealed class VerdictRows(Interners interners)
         public string ExceptionsText => exceptions;
 
         public IReadOnlyList<int> Exceptions { get; } =
-            exceptions.Length == 0 ? [] : [.. exceptions.Split(',').Select(t => int.Parse(t, System.Globalization.CultureInfo.InvariantCulture))];
+            exceptions.Length == 0
+                ? []
+                : [.. exceptions.Split(',').Select(t => int.Parse(t, System.Globalization.CultureInfo.InvariantCulture))];
 
         /// <summary>Up to which label set its verdicts are durable.</summary>
         public long LabelSetsDone { get; set; }

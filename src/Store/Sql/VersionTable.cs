@@ -37,7 +37,8 @@ internal sealed class VersionTable(Interners interners)
                 facts.Type, facts.Id, facts.Custodian, updated, labels, patients, isBinary ? patients : "")
             : keepsFacts
             ? await change.NumberAsync(
-                "UPDATE resources SET version = $1, deleted = $2, last_updated = $3 WHERE type = $4 AND id = $5 AND version = $6 RETURNING rid",
+                "UPDATE resources SET version = $1, deleted = $2, last_updated = $3 WHERE type = $4 AND id = $5 AND version = $6 "
+                    + "RETURNING rid",
                 version.Version, version.IsDeleted ? 1L : 0L, updated, facts.Type, facts.Id, version.Version - 1)
             : await change.NumberAsync(
                 """
@@ -48,7 +49,8 @@ internal sealed class VersionTable(Interners interners)
         if (rid is not { } row) throw new PlanRefusedException(new CommitResult.Conflict(facts.Type, facts.Id));
         await change.ExecuteAsync(
             """
-            INSERT INTO versions (rid, version, deleted, last_updated, custodian, subject, body, cid, wrapped_key, key_commitment, salt, digest, content_type)
+            INSERT INTO versions (rid, version, deleted, last_updated, custodian, subject, body, cid, wrapped_key, key_commitment, salt,
+              digest, content_type)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
             """,
             row, version.Version, version.IsDeleted ? 1L : 0L, updated, facts.Custodian, version.Subject, version.Body, version.Cid,
@@ -114,7 +116,8 @@ internal sealed class VersionTable(Interners interners)
     private async ValueTask DeriveAsync(Change change, string binary, StoredVersion? unlinker)
     {
         var row = await change.FirstAsync(
-            "SELECT rid, version, custodian, own_patients, label_set, patients FROM resources WHERE type = 'Binary' AND id = $1 AND deleted = 0",
+            "SELECT rid, version, custodian, own_patients, label_set, patients FROM resources "
+                + "WHERE type = 'Binary' AND id = $1 AND deleted = 0",
             static r => new BinaryRow(r.GetInt64(0), r.GetInt64(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetString(5)), binary);
         if (row is null) return;
         if (unlinker is not null && unlinker.Facts.Custodian == row.Custodian
