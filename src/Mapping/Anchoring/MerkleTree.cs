@@ -1,6 +1,8 @@
 namespace PmrGateway.Mapping;
 
-/// <summary>The Merkle tree of RFC 9162, section 2.1, with keccak256 over leaf hashes. Same bytes as contracts/src/MerkleTree.sol.</summary>
+/// <summary>
+/// The Merkle tree of RFC 9162, section 2.1, with keccak256 over leaf hashes. Same bytes as contracts/src/MerkleTree.sol.
+/// </summary>
 public static class MerkleTree
 {
     /// <summary>The root over leaf hashes of 32 bytes, in order.</summary>
@@ -34,7 +36,10 @@ public static class MerkleTree
         return path;
     }
 
-    /// <summary>Whether <paramref name="leaf"/> is at <paramref name="index"/> of the tree of <paramref name="count"/> leaves under <paramref name="root"/> (RFC 9162, section 2.1.3.2).</summary>
+    /// <summary>
+    /// Whether <paramref name="leaf"/> is at <paramref name="index"/> of the tree of <paramref name="count"/> leaves under
+    /// <paramref name="root"/> (RFC 9162, section 2.1.3.2).
+    /// </summary>
     public static bool Verify(byte[] root, uint count, byte[] leaf, uint index, IReadOnlyList<byte[]> path)
     {
         if (index >= count) return false;

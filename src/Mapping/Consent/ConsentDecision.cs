@@ -34,8 +34,8 @@ public enum PermitBasis
 }
 
 /// <summary>
-/// Leave to open one version of one record for one request. Only <see cref="ConsentDecision"/> makes one, and the vault opens nothing without one:
-/// that is what makes it impossible to forget the question.
+/// Leave to open one version of one record for one request. Only <see cref="ConsentDecision"/> makes one, and the vault opens nothing
+/// without one: that is what makes it impossible to forget the question.
 /// </summary>
 public sealed class Permit
 {
@@ -104,7 +104,9 @@ public static class ConsentDecision
         return exceptions;
     }
 
-    /// <summary>What a shape says of records with these labels to who is concerned by these exceptions: permit, deny, or nothing (null).</summary>
+    /// <summary>
+    /// What a shape says of records with these labels to who is concerned by these exceptions: permit, deny, or nothing (null).
+    /// </summary>
     public static bool? Verdict(TermsShape shape, IReadOnlyList<int> exceptions, IReadOnlyList<RecordLabel> labels)
     {
         if (!Covers(shape.Root, labels)) return null;

@@ -27,7 +27,8 @@ public static class ConsentReader
             Add(issues, IssueCode.Required, "Consent.patient", "a privacy consent names its patient as Patient/id");
         if (consent.Policy.Count == 0 && consent.PolicyRule is null)
             Add(issues, IssueCode.Invariant, "Consent", "policy or policyRule is given (ppc-1)");
-        if (consent.ModifierExtension.Count > 0) Add(issues, IssueCode.NotSupported, "Consent.modifierExtension", "a modifier that is not known cannot be kept");
+        if (consent.ModifierExtension.Count > 0)
+            Add(issues, IssueCode.NotSupported, "Consent.modifierExtension", "a modifier that is not known cannot be kept");
         if (consent.Provision is null)
         {
             Add(issues, IssueCode.Required, "Consent.provision", "a consent without a provision permits nothing: give one");
@@ -40,32 +41,56 @@ public static class ConsentReader
         {
             var (nested, path) = (consent.Provision.Provision[i], $"Consent.provision.provision[{i}]");
             if (nested.Type is null || nested.Type == consent.Provision.Type)
-                Add(issues, IssueCode.NotSupported, path + ".type", "a nested provision is an exception: its type is the opposite of its parent's");
-            if (nested.Provision.Count > 0) Add(issues, IssueCode.NotSupported, path + ".provision", "exceptions are not nested deeper (IHE PCF)");
+                Add(
+                    issues,
+                    IssueCode.NotSupported,
+                    path + ".type",
+                    "a nested provision is an exception: its type is the opposite of its parent's");
+            if (nested.Provision.Count > 0)
+                Add(issues, IssueCode.NotSupported, path + ".provision", "exceptions are not nested deeper (IHE PCF)");
             exceptions.Add(Read(nested, path, root, issues));
         }
-        return issues.Count > 0 ? null : new ConsentTerms(patient.Id, consent.Provision.Type == FhirConsent.ConsentProvisionType.Permit, root, exceptions);
+        return issues.Count > 0
+            ? null
+            : new ConsentTerms(patient.Id, consent.Provision.Type == FhirConsent.ConsentProvisionType.Permit, root, exceptions);
     }
 
     private static Provision Read(FhirConsent.provisionComponent provision, string path, Provision? parent, List<ValidationIssue> issues)
     {
-        if (provision.DataPeriod is not null) Add(issues, IssueCode.NotSupported, path + ".dataPeriod", "dataPeriod cannot be enforced here");
+        if (provision.DataPeriod is not null)
+            Add(issues, IssueCode.NotSupported, path + ".dataPeriod", "dataPeriod cannot be enforced here");
         if (provision.Data.Count > 0) Add(issues, IssueCode.NotSupported, path + ".data", "data cannot be enforced here");
         if (provision.Action.Any(a => !a.Coding.Exists(c => c.Code is "access" or "use")))
             Add(issues, IssueCode.NotSupported, path + ".action", "only the actions access and use are decided here");
-        if (provision.ModifierExtension.Count > 0) Add(issues, IssueCode.NotSupported, path + ".modifierExtension", "a modifier that is not known cannot be kept");
-        foreach (var (name, codings) in new (string, IEnumerable<Coding>)[] { ("purpose", provision.Purpose), ("class", provision.Class), ("securityLabel", provision.SecurityLabel) })
-            if (codings.Any(c => string.IsNullOrEmpty(c.Code))) Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
-        if (provision.Code.Any(c => !c.Coding.Exists(x => !string.IsNullOrEmpty(x.Code)))) Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
-        if (provision.Purpose.Any(p => p.System is not (null or PurposeSystem))) Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {PurposeSystem}");
+        if (provision.ModifierExtension.Count > 0)
+            Add(issues, IssueCode.NotSupported, path + ".modifierExtension", "a modifier that is not known cannot be kept");
+        foreach (var (name, codings) in new (string, IEnumerable<Coding>)[]
+        {
+            ("purpose", provision.Purpose),
+            ("class", provision.Class),
+            ("securityLabel", provision.SecurityLabel)
+        })
+            if (codings.Any(c => string.IsNullOrEmpty(c.Code)))
+                Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
+        if (provision.Code.Any(c => !c.Coding.Exists(x => !string.IsNullOrEmpty(x.Code))))
+            Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
+        if (provision.Purpose.Any(p => p.System is not (null or PurposeSystem)))
+            Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {PurposeSystem}");
         var from = Instant(provision.Period?.Start, path + ".period.start", issues)?.From ?? parent?.From ?? DateTimeOffset.UnixEpoch;
         var to = Instant(provision.Period?.End, path + ".period.end", issues)?.To ?? parent?.To ?? DateTimeOffset.MaxValue;
         if (to <= from) Add(issues, IssueCode.Invariant, path + ".period", "the period ends before it begins");
         var actors = new List<string>();
         for (var i = 0; i < provision.Actor.Count; i++)
         {
-            if (FhirReference.TryParse(provision.Actor[i].Reference?.Reference, out var actor) && actor.Type is "Organization" or "Practitioner") actors.Add(actor.ToString());
-            else Add(issues, IssueCode.NotSupported, $"{path}.actor[{i}].reference", "an actor is Organization/id or Practitioner/id of this server");
+            if (FhirReference.TryParse(provision.Actor[i].Reference?.Reference, out var actor)
+                && actor.Type is "Organization" or "Practitioner")
+                actors.Add(actor.ToString());
+            else
+                Add(
+                    issues,
+                    IssueCode.NotSupported,
+                    $"{path}.actor[{i}].reference",
+                    "an actor is Organization/id or Practitioner/id of this server");
         }
         return new Provision(
             from,
@@ -77,7 +102,8 @@ public static class ConsentReader
             Codes(provision.SecurityLabel));
     }
 
-    private static List<TermCode> Codes(IEnumerable<Coding> codings) => [.. codings.Where(c => c.Code is not null).Select(c => new TermCode(c.System ?? "", c.Code!))];
+    private static List<TermCode> Codes(IEnumerable<Coding> codings) =>
+        [.. codings.Where(c => c.Code is not null).Select(c => new TermCode(c.System ?? "", c.Code!))];
 
     private static (DateTimeOffset From, DateTimeOffset To)? Instant(string? text, string path, List<ValidationIssue> issues)
     {

@@ -7,7 +7,8 @@ namespace PmrGateway.Mapping;
 /// <param name="Patient">The id of the patient asking, or null.</param>
 /// <param name="IsActive">Whether the actor stands active on the chain; of a patient, true.</param>
 /// <param name="Purposes">Purpose-of-use codes of the token.</param>
-public sealed record Requester(string Subject, string? Organization, string? Practitioner, string? Patient, bool IsActive, IReadOnlyList<string> Purposes)
+public sealed record Requester(string Subject, string? Organization, string? Practitioner, string? Patient, bool IsActive,
+    IReadOnlyList<string> Purposes)
 {
     /// <summary>The references under which a consent can name the requester.</summary>
     public IEnumerable<string> ActorReferences

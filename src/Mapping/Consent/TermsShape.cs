@@ -16,7 +16,8 @@ public sealed record ProvisionShape(
     IReadOnlyList<TermCode> SecurityLabels)
 {
     internal static ProvisionShape Of(Provision provision) => new(
-        Sorted(provision.Actors), Sorted(provision.Purposes), Sorted(provision.Classes), Sorted(provision.Codes), Sorted(provision.SecurityLabels));
+        Sorted(provision.Actors), Sorted(provision.Purposes), Sorted(provision.Classes), Sorted(provision.Codes),
+        Sorted(provision.SecurityLabels));
 
     private static List<string> Sorted(IEnumerable<string> texts) => [.. texts.Distinct().Order(StringComparer.Ordinal)];
 
@@ -30,7 +31,10 @@ public sealed record ProvisionShape(
 /// </summary>
 public sealed class TermsShape
 {
-    private static readonly JsonSerializerOptions Json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    };
 
     private sealed record Content(bool Permits, ProvisionShape Root, IReadOnlyList<ProvisionShape> Exceptions);
 
@@ -69,7 +73,8 @@ public sealed record ConsentSpan(long From, long To, TermsShape Shape)
     public static IReadOnlyList<ConsentSpan> Of(ConsentTerms terms)
     {
         var (start, end) = (terms.Root.From.ToUnixTimeMilliseconds(), terms.Root.To.ToUnixTimeMilliseconds());
-        var periods = terms.Exceptions.Select(e => (Provision: e, From: e.From.ToUnixTimeMilliseconds(), To: e.To.ToUnixTimeMilliseconds())).ToList();
+        var periods = terms.Exceptions.Select(e => (Provision: e, From: e.From.ToUnixTimeMilliseconds(), To: e.To.ToUnixTimeMilliseconds()))
+            .ToList();
         var cuts = new SortedSet<long>(periods.SelectMany(p => new[] { p.From, p.To }).Where(t => start < t && t < end)) { start };
         var spans = new List<ConsentSpan>();
         foreach (var from in cuts.Where(c => c < end))

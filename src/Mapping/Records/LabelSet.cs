@@ -5,12 +5,16 @@ namespace PmrGateway.Mapping;
 /// <summary>The labels of a record as one value: many records have the same. Equal sets have equal <see cref="Text"/>.</summary>
 public sealed class LabelSet
 {
-    private static readonly JsonSerializerOptions Json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    };
 
     /// <summary>A set of labels.</summary>
     public LabelSet(IEnumerable<RecordLabel> labels)
     {
-        Labels = [.. labels.Distinct().OrderBy(l => l.Kind).ThenBy(l => l.System, StringComparer.Ordinal).ThenBy(l => l.Code, StringComparer.Ordinal)];
+        Labels = [.. labels.Distinct().OrderBy(l => l.Kind).ThenBy(l => l.System, StringComparer.Ordinal)
+            .ThenBy(l => l.Code, StringComparer.Ordinal)];
         Text = JsonSerializer.Serialize(Labels.Select(l => new[] { KindText(l.Kind), l.System, l.Code }), Json);
     }
 
@@ -26,5 +30,6 @@ public sealed class LabelSet
 
     private static string KindText(LabelKind kind) => kind switch { LabelKind.Class => "class", LabelKind.Code => "code", _ => "security" };
 
-    private static LabelKind KindOf(string text) => text switch { "class" => LabelKind.Class, "code" => LabelKind.Code, _ => LabelKind.Security };
+    private static LabelKind KindOf(string text) =>
+        text switch { "class" => LabelKind.Class, "code" => LabelKind.Code, _ => LabelKind.Security };
 }

@@ -25,12 +25,15 @@ public readonly record struct RecordLabel(LabelKind Kind, string System, string 
 /// <param name="Custodian">The hospital that wrote it, as <c>Organization/id</c>; "" for the operator's directory entries.</param>
 /// <param name="Patients">Ids of the patients in whose compartments it is.</param>
 /// <param name="Labels">Its labels.</param>
-public sealed record RecordFacts(string Type, string Id, string Custodian, IReadOnlyList<string> Patients, IReadOnlyList<RecordLabel> Labels);
+public sealed record RecordFacts(string Type, string Id, string Custodian, IReadOnlyList<string> Patients,
+    IReadOnlyList<RecordLabel> Labels);
 
 /// <summary>Resource types that belong to no patient and that every registered actor may read: who works where.</summary>
 public static class DirectoryTypes
 {
-    private static readonly HashSet<string> Names = ["Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Endpoint"];
+    private static readonly HashSet<string> Names = [
+        "Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Endpoint"
+    ];
 
     /// <summary>All of them, sorted.</summary>
     public static IEnumerable<string> All => Names.Order(StringComparer.Ordinal);

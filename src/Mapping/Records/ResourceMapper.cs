@@ -16,7 +16,8 @@ public sealed record AttachmentDraft(string Id, string ContentType, byte[]? Cont
 /// <param name="Attachments">The Binaries split off.</param>
 /// <param name="LinkedBinaries">Ids of Binaries already on the server that its attachments point to.</param>
 public sealed record ResourceDraft(
-    byte[] Json, RecordFacts Facts, IReadOnlyList<IndexEntry> Index, IReadOnlyList<AttachmentDraft> Attachments, IReadOnlyList<string> LinkedBinaries);
+    byte[] Json, RecordFacts Facts, IReadOnlyList<IndexEntry> Index, IReadOnlyList<AttachmentDraft> Attachments,
+    IReadOnlyList<string> LinkedBinaries);
 
 /// <summary>
 /// What a validated resource means to the gateway: patients, labels, search values, attachments. Pure: same input, same draft.
