@@ -16,9 +16,11 @@ var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS a
 try
 {
     // No response files: an expression may begin with '@', and the text of a file is not to become arguments.
-    return await root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null }).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null })
+        .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (Exception e)
 {
-    return CommandError.Say(e is IOException or UnauthorizedAccessException ? "the answer cannot be written: " + e.Message : "an internal error: " + e.Message);
+    return CommandError.Say(
+        e is IOException or UnauthorizedAccessException ? "the answer cannot be written: " + e.Message : "an internal error: " + e.Message);
 }
