@@ -8,7 +8,8 @@ internal static class Vectors
 {
     public static string Root { get; } = Path.GetFullPath(Path.Combine(Here(), "..", ".."));
 
-    public static JsonElement Read(string name) => JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, "tests", "vectors", name))).RootElement;
+    public static JsonElement Read(string name) =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, "tests", "vectors", name))).RootElement;
 
     private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 }

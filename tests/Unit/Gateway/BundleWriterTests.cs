@@ -51,7 +51,9 @@ public class BundleWriterTests
         Assert.Equal(("201", "W/\"1\""), Response(entries[1]));
 
         static (string?, string?) Response(JsonElement entry) =>
-            (entry.GetProperty("response").GetProperty("status").GetString(), entry.GetProperty("response").GetProperty("etag").GetString());
+            (
+                entry.GetProperty("response").GetProperty("status").GetString(),
+                entry.GetProperty("response").GetProperty("etag").GetString());
     }
 
     [Fact]
@@ -71,7 +73,8 @@ public class BundleWriterTests
         var entries = Valid(to.ToArray()).GetProperty("entry");
         Assert.Equal(["200", "404", "201", "200"], entries.EnumerateArray().Select(e => Response(e, "status")));
         Assert.Equal("W/\"3\"", Response(entries[0], "etag"));
-        Assert.Equal("not-found", entries[1].GetProperty("response").GetProperty("outcome").GetProperty("issue")[0].GetProperty("code").GetString());
+        Assert.Equal(
+            "not-found", entries[1].GetProperty("response").GetProperty("outcome").GetProperty("issue")[0].GetProperty("code").GetString());
         Assert.False(entries[1].TryGetProperty("resource", out _));
         Assert.Equal(Base + "/fhir/Patient/1/_history/1", Response(entries[2], "location"));
         Assert.Equal("1", entries[3].GetProperty("resource").GetProperty("id").GetString());

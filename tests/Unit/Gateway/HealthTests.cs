@@ -6,7 +6,8 @@ namespace PmrGateway.Tests.Unit.Gateway;
 
 public class HealthTests
 {
-    private static HealthReportEntry Entry(HealthStatus status, string? text, Exception? exception, params (string Key, object Value)[] data) =>
+    private static HealthReportEntry Entry(HealthStatus status, string? text, Exception? exception,
+        params (string Key, object Value)[] data) =>
         new(status, text, TimeSpan.Zero, exception, data.ToDictionary(d => d.Key, d => d.Value));
 
     private static HealthAnswer Answer(params (string Check, HealthReportEntry Entry)[] entries) =>

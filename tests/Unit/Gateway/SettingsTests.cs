@@ -7,9 +7,11 @@ public class SettingsTests
     [Fact]
     public void Flags_are_read_in_their_sections()
     {
-        var options = Settings.Read(["--Ledger:ChainId", "7", "--url=http://127.0.0.1:1", "--Ledger:MaxStaleness", "00:00:09"], out var problem);
+        var options =
+            Settings.Read(["--Ledger:ChainId", "7", "--url=http://127.0.0.1:1", "--Ledger:MaxStaleness", "00:00:09"], out var problem);
         Assert.Null(problem);
-        Assert.Equal((7L, "http://127.0.0.1:1", TimeSpan.FromSeconds(9)), (options!.Ledger.ChainId, options.Url, options.Ledger.MaxStaleness));
+        Assert.Equal(
+            (7L, "http://127.0.0.1:1", TimeSpan.FromSeconds(9)), (options!.Ledger.ChainId, options.Url, options.Ledger.MaxStaleness));
     }
 
     [Theory]

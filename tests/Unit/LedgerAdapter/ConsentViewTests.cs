@@ -177,7 +177,8 @@ public sealed class ConsentViewTests : IAsyncLifetime
         await using var other = await LedgerFixture.OpenAsync();
         var contracts = new ContractSet(other.Account.Address);
         await other.Journal.EnqueueAsync(contracts.Deployments(), default);
-        var sender = new TransactionSender(_ledger.Chain, other.Account, contracts, other.Journal, other.Options, other.Time, other.LogOf<TransactionSender>());
+        var sender = new TransactionSender(
+            _ledger.Chain, other.Account, contracts, other.Journal, other.Options, other.Time, other.LogOf<TransactionSender>());
         await sender.RunOnceAsync(default);
         _ledger.Chain.Mine(500);
         _ledger.Chain.IsDeployed = true;
@@ -232,7 +233,8 @@ public sealed class ConsentViewTests : IAsyncLifetime
 
     private Task<(string? Active, string? Bound, string? Controller, string? Granted, string? Revoked)> StateAsync()
     {
-        string? One(string sql) => _ledger.Sql(sql) is { } value and not DBNull ? Convert.ToString(value, CultureInfo.InvariantCulture) : null;
+        string? One(string sql) =>
+            _ledger.Sql(sql) is { } value and not DBNull ? Convert.ToString(value, CultureInfo.InvariantCulture) : null;
         return Task.FromResult((
             One("SELECT chain_active FROM actors"), One("SELECT actor_id FROM bindings"), One("SELECT controller FROM patients"),
             One("SELECT granted_block FROM consents"), One("SELECT revoked FROM consents")));

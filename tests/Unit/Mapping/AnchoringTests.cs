@@ -15,13 +15,15 @@ public class AnchoringTests
     [Fact]
     public void Roots_and_paths_are_those_of_the_vectors()
     {
-        var proofs = File.GetProperty("proofs").EnumerateArray().Where(p => p.GetProperty("valid").GetBoolean()).ToLookup(p => p.GetProperty("count").GetInt32());
+        var proofs = File.GetProperty("proofs").EnumerateArray().Where(p => p.GetProperty("valid").GetBoolean())
+            .ToLookup(p => p.GetProperty("count").GetInt32());
         foreach (var tree in File.GetProperty("trees").EnumerateArray())
         {
             var leaves = tree.GetProperty("leaves").EnumerateArray().Select(Hex).ToList();
             Assert.Equal(Hex(tree.GetProperty("root")), MerkleTree.Root(leaves));
             foreach (var proof in proofs[leaves.Count])
-                Assert.Equal(proof.GetProperty("path").EnumerateArray().Select(Hex), MerkleTree.Path(leaves, proof.GetProperty("index").GetInt32()));
+                Assert.Equal(
+                    proof.GetProperty("path").EnumerateArray().Select(Hex), MerkleTree.Path(leaves, proof.GetProperty("index").GetInt32()));
         }
     }
 
@@ -34,7 +36,12 @@ public class AnchoringTests
             var path = p.GetProperty("path").EnumerateArray().Select(Hex).ToList();
             Assert.Equal(
                 p.GetProperty("valid").GetBoolean(),
-                MerkleTree.Verify(Hex(p.GetProperty("root")), p.GetProperty("count").GetUInt32(), Hex(p.GetProperty("leaf")), p.GetProperty("index").GetUInt32(), path));
+                MerkleTree.Verify(
+                    Hex(p.GetProperty("root")),
+                    p.GetProperty("count").GetUInt32(),
+                    Hex(p.GetProperty("leaf")),
+                    p.GetProperty("index").GetUInt32(),
+                    path));
             count++;
         }
         Assert.Equal(File.GetProperty("total").GetInt32(), count);

@@ -5,7 +5,12 @@ namespace PmrGateway.Tests.Unit.Mapping;
 public class ConsentDecisionTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly RecordFacts Record = new("Observation", "o", "Organization/h1", ["p"], [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]);
+    private static readonly RecordFacts Record = new(
+        "Observation",
+        "o",
+        "Organization/h1",
+        ["p"],
+        [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]);
     private static readonly Requester Insurer = new("Organization/ins", "Organization/ins", null, null, true, ["HPAYMT"]);
 
     [Fact]
@@ -27,7 +32,8 @@ public class ConsentDecisionTests
     }
 
     [Fact]
-    public void A_record_of_no_patient_is_its_authors_alone() => Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, 1, true, [Permit(Any)!], 1));
+    public void A_record_of_no_patient_is_its_authors_alone() =>
+        Assert.Null(ConsentDecision.Decide(Insurer, Record with { Patients = [] }, 1, true, [Permit(Any)!], 1));
 
     [Fact]
     public void A_permit_that_matches_permits_and_says_by_which_consent() => Assert.Equal(["c"], Decide(Insurer, Permit(Any))!.Commitments);
@@ -35,7 +41,8 @@ public class ConsentDecisionTests
     [Fact]
     public void Every_populated_element_must_match()
     {
-        Assert.NotNull(Decide(Insurer, Permit(Any with { Actors = ["Organization/ins", "Organization/x"], Purposes = ["TREAT", "HPAYMT"], Classes = [new("sys", "A")] })));
+        Assert.NotNull(Decide(Insurer, Permit(
+            Any with { Actors = ["Organization/ins", "Organization/x"], Purposes = ["TREAT", "HPAYMT"], Classes = [new("sys", "A")] })));
         Assert.Null(Decide(Insurer, Permit(Any with { Actors = ["Organization/x"] })));
         Assert.Null(Decide(Insurer, Permit(Any with { Purposes = ["TREAT"] })));
         Assert.Null(Decide(Insurer, Permit(Any with { Classes = [new("sys", "B")] })));
@@ -68,7 +75,8 @@ public class ConsentDecisionTests
     }
 
     [Fact]
-    public void A_permit_that_the_chain_has_not_confirmed_permits_nothing() => Assert.Null(Decide(Insurer, Permit(Any)! with { IsConfirmed = false }));
+    public void A_permit_that_the_chain_has_not_confirmed_permits_nothing() =>
+        Assert.Null(Decide(Insurer, Permit(Any)! with { IsConfirmed = false }));
 
     [Fact]
     public void A_record_of_two_patients_needs_both()
