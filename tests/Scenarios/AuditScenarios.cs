@@ -24,7 +24,8 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.True(ResourceDocument.TryParse(log.Body, out var bundle, out _));
         Assert.Empty(new Validator(FhirSchema.R4).Validate(bundle!).Errors);
         var byInsurer = RunningGateway.Entries(log).Select(e => e.GetProperty("resource"))
-            .Where(e => e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who) && who.GetString() == gateway.InsurerOrganization)
+            .Where(e => e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who)
+                && who.GetString() == gateway.InsurerOrganization)
             .Select(e => (e.GetProperty("subtype")[0].GetProperty("code").GetString(), e.GetProperty("outcome").GetString())).ToList();
         Assert.Equal([("search-type", "0"), ("read", "0"), ("read", "4")], byInsurer);
         Assert.Contains($"DocumentReference/{document}", log.Text);
@@ -39,7 +40,8 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.OtherEhr.PutAsync($"Patient/{patient}", body)).Status);
         Assert.Equal(404, (await gateway.OtherEhr.DeleteAsync($"Patient/{patient}")).Status);
         var log = await (await gateway.LoginPatientAsync(patient)).GetAsync("AuditEvent");
-        var refused = RunningGateway.Entries(log).Select(e => e.GetProperty("resource")).Where(e => e.GetProperty("outcome").GetString() == "4");
+        var refused = RunningGateway.Entries(log).Select(e => e.GetProperty("resource"))
+            .Where(e => e.GetProperty("outcome").GetString() == "4");
         Assert.Equal(["delete", "update"], refused.Select(e => e.GetProperty("subtype")[0].GetProperty("code").GetString()));
     }
 
@@ -50,14 +52,16 @@ public class AuditScenarios(RunningGateway gateway)
         var self = await gateway.LoginPatientAsync(patient);
         var key = new ClientKey();
         var clientId = "audit-" + Guid.CreateVersion7();
-        await gateway.Operator.AdminAsync("clients", new { clientId, jwks = key.Jwks, scopes = new[] { "system/Patient.r" }, purposes = Array.Empty<string>() });
+        await gateway.Operator.AdminAsync(
+            "clients", new { clientId, jwks = key.Jwks, scopes = new[] { "system/Patient.r" }, purposes = Array.Empty<string>() });
         var unbound = await gateway.Anyone.LoginAsync(clientId, key.Credentials, "system/Patient.r");
         Assert.Equal(403, (await unbound.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(403, (await unbound.PostAsync("", "{}")).Status);
         Assert.Equal(403, (await unbound.AdminAsync("clients", new { clientId = "x" })).Status);
         Assert.Equal(404, (await self.GetAsync("AuditEvent/unknown")).Status);
         Assert.Equal(403, (await self.PostAsync("Consent/$intent", RunningGateway.Consent("other", gateway.InsurerOrganization))).Status);
-        var appOnly = await gateway.Anyone.LoginUserAsync(RunningGateway.App, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid patient/Patient.rs");
+        var appOnly = await gateway.Anyone.LoginUserAsync(
+            RunningGateway.App, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid patient/Patient.rs");
         Assert.Equal(403, (await appOnly.GetAsync("AuditEvent")).Status);
         Assert.Equal(403, (await appOnly.GetAsync("AuditEvent/x")).Status);
 
@@ -71,11 +75,13 @@ public class AuditScenarios(RunningGateway gateway)
 
     private List<(string Interaction, string Asked)> Denied(string client, string? agent = null)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False;Mode=ReadOnly");
+        using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False;Mode=ReadOnly");
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText =
-            "SELECT interaction, json_extract(entities, '$[0]') FROM audit WHERE outcome = 'deny' AND client = $c AND ($a IS NULL OR agent = $a) ORDER BY seq";
+            "SELECT interaction, json_extract(entities, '$[0]') FROM audit "
+                + "WHERE outcome = 'deny' AND client = $c AND ($a IS NULL OR agent = $a) ORDER BY seq";
         command.Parameters.AddWithValue("$c", client);
         command.Parameters.AddWithValue("$a", (object?)agent ?? DBNull.Value);
         var denied = new List<(string, string)>();
@@ -110,7 +116,8 @@ public class AuditScenarios(RunningGateway gateway)
     public async Task The_log_is_a_chain_without_a_gap()
     {
         await gateway.Ehr.GetAsync("Patient/$a%20b");
-        await gateway.Ehr.PostAsync("", """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a b"}}]}""");
+        await gateway.Ehr.PostAsync(
+            "", """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a b"}}]}""");
         Assert.Null(await gateway.Service<AuditLog>().FirstBrokenAsync(default));
     }
 

@@ -39,7 +39,8 @@ public class BoundScenarios(RunningGateway gateway)
             HttpMethod.Post, "Patient/_search", Encoding.UTF8.GetBytes($"_id={patient}"), "application/x-www-form-urlencoded");
         Assert.Equal(1, found.Json.GetProperty("total").GetInt32());
         var large = await gateway.Ehr.WriteAsync(
-            HttpMethod.Post, "Patient/_search", Encoding.UTF8.GetBytes("_id=" + new string('x', 70_000)), "application/x-www-form-urlencoded");
+            HttpMethod.Post, "Patient/_search", Encoding.UTF8.GetBytes("_id=" + new string('x', 70_000)),
+            "application/x-www-form-urlencoded");
         Assert.Equal(413, large.Status);
         var many = string.Join('&', Enumerable.Range(0, 2000).Select(i => $"_id={i}"));
         Assert.Equal(413, (await gateway.Ehr.WriteAsync(

@@ -32,9 +32,17 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(1, (await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}")).Json.GetProperty("total").GetInt32());
 
         Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Consent/{consent}")).Status);
-        foreach (var path in new[] { $"DocumentReference/{document}", url, $"Patient/{patient}", $"Patient/{patient}/$everything", $"DocumentReference/{document}/_history" })
+        foreach (var path in new[]
+        {
+            $"DocumentReference/{document}",
+            url,
+            $"Patient/{patient}",
+            $"Patient/{patient}/$everything",
+            $"DocumentReference/{document}/_history"
+        })
             Assert.Equal(404, (await gateway.Insurer.GetAsync(path)).Status);
-        var onChain = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+        var onChain = await GatewayClient.UntilAsync(
+            () => gateway.Ehr.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
         Assert.Contains("revoked", onChain.Text);
         Assert.Contains("\"block\"", onChain.Text);
     }
@@ -53,7 +61,9 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(unknown.Body, denied.Body);
         Assert.Equal(Headers(unknown), Headers(denied));
 
-        static IEnumerable<string> Headers(Answer answer) => answer.Headers.Headers.Concat(answer.Headers.Content.Headers).Where(h => h.Key != "Date").Select(h => $"{h.Key}: {string.Join(',', h.Value)}").Order();
+        static IEnumerable<string> Headers(Answer answer) =>
+            answer.Headers.Headers.Concat(answer.Headers.Content.Headers).Where(h => h.Key != "Date")
+                .Select(h => $"{h.Key}: {string.Join(',', h.Value)}").Order();
     }
 
     [Fact]
@@ -73,7 +83,8 @@ public class ConsentScenarios(RunningGateway gateway)
     public async Task A_hospital_cannot_write_about_a_patient_that_it_may_not_see()
     {
         var patient = await gateway.NewPatientAsync();
-        string Observation(string p) => $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{p}}}"}}""";
+        string Observation(string p) =>
+            $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{p}}}"}}""";
         var denied = await gateway.OtherEhr.PostAsync("Observation", Observation(patient));
         var unknown = await gateway.OtherEhr.PostAsync("Observation", Observation(ResourceId.New()));
         Assert.Equal((422, 422), (denied.Status, unknown.Status));
@@ -85,7 +96,12 @@ public class ConsentScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
-        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","class":[{"system":"http://hl7.org/fhir/resource-types","code":"DocumentReference"}]""");
+        await RunningGateway.GrantAsync(
+            gateway.Ehr,
+            patient,
+            gateway.InsurerOrganization,
+            "HPAYMT",
+            ""","class":[{"system":"http://hl7.org/fhir/resource-types","code":"DocumentReference"}]""");
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var everything = await gateway.Insurer.GetAsync($"Patient/{patient}/$everything");
@@ -103,8 +119,14 @@ public class ConsentScenarios(RunningGateway gateway)
     public async Task A_nested_deny_takes_its_documents_out_of_reads_searches_and_totals()
     {
         var patient = await gateway.NewPatientAsync();
-        var (open, closed) = (await gateway.NewDocumentAsync(patient, [1], "34133-9"), await gateway.NewDocumentAsync(patient, [2], "11488-4"));
-        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","provision":[{"type":"deny","class":[{"system":"http://loinc.org","code":"11488-4"}]}]""");
+        var (open, closed) =
+            (await gateway.NewDocumentAsync(patient, [1], "34133-9"), await gateway.NewDocumentAsync(patient, [2], "11488-4"));
+        await RunningGateway.GrantAsync(
+            gateway.Ehr,
+            patient,
+            gateway.InsurerOrganization,
+            "HPAYMT",
+            ""","provision":[{"type":"deny","class":[{"system":"http://loinc.org","code":"11488-4"}]}]""");
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{open}")).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{closed}")).Status);
         var search = await gateway.Insurer.GetAsync($"DocumentReference?patient={patient}");
@@ -117,14 +139,29 @@ public class ConsentScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
-        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ""","provision":[{"type":"deny","securityLabel":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}]""");
+        await RunningGateway.GrantAsync(
+            gateway.Ehr,
+            patient,
+            gateway.InsurerOrganization,
+            "HPAYMT",
+            ""","provision":[{"type":"deny","securityLabel":["""
+                + """{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}]""");
         var current = await gateway.Insurer.GetAsync($"DocumentReference/{document}");
         var url = current.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
         Assert.Equal(200, (await gateway.Insurer.GetAsync(url, "*/*")).Status);
 
-        var labelled = current.Text.Replace("\"lastUpdated\"", "\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActCode\",\"code\":\"PSY\"}],\"lastUpdated\"", StringComparison.Ordinal);
+        var labelled = current.Text.Replace(
+            "\"lastUpdated\"",
+            "\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActCode\",\"code\":\"PSY\"}],\"lastUpdated\"",
+            StringComparison.Ordinal);
         Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", labelled)).Status);
-        foreach (var path in new[] { $"DocumentReference/{document}", $"DocumentReference/{document}/_history/1", $"DocumentReference/{document}/_history", url })
+        foreach (var path in new[]
+        {
+            $"DocumentReference/{document}",
+            $"DocumentReference/{document}/_history/1",
+            $"DocumentReference/{document}/_history",
+            url
+        })
             Assert.Equal(404, (await gateway.Insurer.GetAsync(path, "*/*")).Status);
 
         Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", current.Text)).Status);
@@ -149,7 +186,8 @@ public class ConsentScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
-        var deny = RunningGateway.Consent(patient, gateway.InsurerOrganization).Replace("\"type\":\"permit\"", "\"type\":\"deny\"", StringComparison.Ordinal);
+        var deny = RunningGateway.Consent(patient, gateway.InsurerOrganization)
+            .Replace("\"type\":\"permit\"", "\"type\":\"deny\"", StringComparison.Ordinal);
         Assert.Equal(201, (await gateway.Ehr.PostAsync("Consent", deny)).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
     }
@@ -159,7 +197,8 @@ public class ConsentScenarios(RunningGateway gateway)
     {
         var (a, b) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
         var created = await gateway.Ehr.PostAsync("Observation", $$$"""
-            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{a}}}"},"performer":[{"reference":"Patient/{{{b}}}"}]}
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{a}}}"},
+            "performer":[{"reference":"Patient/{{{b}}}"}]}
             """);
         await RunningGateway.GrantAsync(gateway.Ehr, a, gateway.InsurerOrganization);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{created.Id}")).Status);
@@ -187,10 +226,12 @@ public class ConsentScenarios(RunningGateway gateway)
         var self = await gateway.LoginPatientAsync(patient);
         Assert.Equal(404, (await self.GetAsync($"Patient/{other}")).Status);
         Assert.Equal(1, (await self.GetAsync("Patient")).Json.GetProperty("total").GetInt32());
-        Assert.Equal(403, (await self.PostAsync("Observation", """{"resourceType":"Observation","status":"final","code":{"text":"x"}}""")).Status);
+        Assert.Equal(
+            403, (await self.PostAsync("Observation", """{"resourceType":"Observation","status":"final","code":{"text":"x"}}""")).Status);
         // As for any patient that one may not see: not even that there is one.
         Assert.Equal(422, (await self.PostAsync("Consent", RunningGateway.Consent(other, gateway.InsurerOrganization))).Status);
-        Assert.Equal(403, (await gateway.Insurer.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
+        Assert.Equal(
+            403, (await gateway.Insurer.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
     }
 
     [Fact]
@@ -207,16 +248,19 @@ public class ConsentScenarios(RunningGateway gateway)
 
         var offer = await self.PostAsync("Consent/$intent", RunningGateway.Consent(patient, gateway.InsurerOrganization));
         Assert.DoesNotContain("revoke", offer.Text);
-        string Granting(Wallet signer) => Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), offer.Json.GetProperty("parameter"), signer);
+        string Granting(Wallet signer) =>
+            Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), offer.Json.GetProperty("parameter"), signer);
         Assert.Equal(422, (await self.PostAsync("Consent", Granting(new Wallet()))).Status);
         var granted = await self.PostAsync("Consent", Granting(wallet));
         Assert.True(granted.Status == 201, granted.Text);
-        Assert.Equal(200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
+        Assert.Equal(
+            200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
         Assert.Equal(409, (await self.PostAsync("Consent", Granting(wallet))).Status);
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{granted.Id}")).Status);
 
         var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke").GetProperty("part");
+        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
+            .GetProperty("part");
         Assert.Equal(422, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, new Wallet()))).Status);
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var revoked = await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet));
@@ -234,8 +278,10 @@ public class ConsentScenarios(RunningGateway gateway)
         var wallet = new Wallet();
         await HandOverAsync(patient, wallet);
         var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
-        var granted = await self.PostAsync("Consent", Signed(consent, (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter"), wallet));
-        Assert.Equal(200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
+        var granted = await self.PostAsync(
+            "Consent", Signed(consent, (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter"), wallet));
+        Assert.Equal(
+            200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
 
         var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
         Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", ended)).Status);
@@ -243,7 +289,8 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains("revoked-unsigned", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
         Assert.Equal(1, await StatusOnChainAsync(patient, granted.Id, 1));
 
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke").GetProperty("part");
+        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
+            .GetProperty("part");
         Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet))).Status);
         Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
         Assert.DoesNotContain("revoke", (await self.PostAsync("Consent/$intent", ended)).Text);
@@ -273,12 +320,14 @@ public class ConsentScenarios(RunningGateway gateway)
     public async Task A_consent_that_cannot_be_kept_is_refused_by_name(string more, string expression)
     {
         var patient = await gateway.NewPatientAsync();
-        var refused = await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization, more: "," + more));
+        var refused =
+            await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization, more: "," + more));
         Assert.Equal(422, refused.Status);
         Assert.Contains(expression, refused.Text);
     }
 
-    private static JsonElement Parameter(JsonElement parameters, string name) => parameters.EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
+    private static JsonElement Parameter(JsonElement parameters, string name) =>
+        parameters.EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
 
     // The Consent with the extension that answers what $intent offered.
     private static string Signed(string consent, JsonElement offered, Wallet signer)
@@ -304,7 +353,8 @@ public class ConsentScenarios(RunningGateway gateway)
         var chain = gateway.Service<IChain>();
         for (var i = 0; ; i++)
         {
-            int status = (await chain.GrantAtAsync(key, Convert.FromHexString(commitment), (await chain.HeadAsync(default)).Number, default)).Status;
+            int status =
+                (await chain.GrantAtAsync(key, Convert.FromHexString(commitment), (await chain.HeadAsync(default)).Number, default)).Status;
             if (status == wanted || i == 100) return status;
             await Task.Delay(100);
         }
@@ -328,7 +378,8 @@ public class ConsentScenarios(RunningGateway gateway)
         var intent = new HandOverIntent(Convert.FromHexString(row.PatientKey), "0x" + controller, ConsentIntents.NewNonce(), 4_000_000_000);
         var digest = gateway.Service<ConsentIntents>().Digest(intent);
         var given = gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes();
-        await gateway.Service<ILedgerJournal>().EnqueueAsync([ChainCommands.HandOver(patient, intent, given, wallet.Sign(digest))], default);
+        await gateway.Service<ILedgerJournal>()
+            .EnqueueAsync([ChainCommands.HandOver(patient, intent, given, wallet.Sign(digest))], default);
         Assert.Equal(controller, (await UntilAsync(p => p.Controller == controller)).Controller);
     }
 }

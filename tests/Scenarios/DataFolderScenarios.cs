@@ -41,7 +41,8 @@ public class DataFolderScenarios
     // At first the chain was not looked at yet.
     private static async Task<string?> HealthAsync(HttpClient http, string url)
     {
-        var answer = await GatewayClient.UntilAsync(() => new GatewayClient(http, url).GetAsync(url + "/health", "*/*"), a => a.Status == 200);
+        var answer =
+            await GatewayClient.UntilAsync(() => new GatewayClient(http, url).GetAsync(url + "/health", "*/*"), a => a.Status == 200);
         return JsonDocument.Parse(answer.Body).RootElement.GetProperty("status").GetString();
     }
 }

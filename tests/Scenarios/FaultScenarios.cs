@@ -17,7 +17,10 @@ public class FaultScenarios
         Signal("STOP");
         try
         {
-            var created = await gateway.Ehr.PostAsync("Observation", $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}""");
+            var created = await gateway.Ehr.PostAsync(
+                "Observation",
+                $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"}"""
+                    + $$$""","subject":{"reference":"Patient/{{{patient}}}"}}""");
             Assert.Equal(201, created.Status);
             var stale = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Observation/{created.Id}"), a => a.Status == 503, 15);
             Assert.Equal(503, stale.Status);
@@ -26,7 +29,9 @@ public class FaultScenarios
             Assert.Equal(201, (await gateway.Ehr.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
             Assert.Equal(503, (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/health", "*/*")).Status);
             Signal("CONT");
-            var proof = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Observation/{created.Id}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+            var proof = await GatewayClient.UntilAsync(
+                () => gateway.Ehr.GetAsync($"Observation/{created.Id}/$anchor-proof"),
+                a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
             Assert.Contains("\"block\"", proof.Text);
         }
         finally
@@ -35,7 +40,9 @@ public class FaultScenarios
             await gateway.DisposeAsync();
         }
 
-        void Signal(string signal) => Process.Start("kill", ["-" + signal, File.ReadAllText(Path.Combine(gateway.Options.DataFolder, "chain", "anvil.pid")).Trim()]).WaitForExit();
+        void Signal(string signal) =>
+            Process.Start("kill", ["-" + signal, File.ReadAllText(Path.Combine(gateway.Options.DataFolder, "chain", "anvil.pid")).Trim()])
+                .WaitForExit();
     }
 
     [Fact]
@@ -47,7 +54,8 @@ public class FaultScenarios
         {
             var content = Encoding.UTF8.GetBytes(new string('x', 5000));
             var document = await gateway.NewDocumentAsync(await gateway.NewPatientAsync(), content);
-            var url = (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+            var url = (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Json.GetProperty("content")[0].GetProperty("attachment")
+                .GetProperty("url").GetString()!;
             Assert.Equal(content, (await gateway.Ehr.GetAsync(url, "*/*")).Body);
             var pack = Directory.GetFiles(Path.Combine(gateway.Options.DataFolder, "blocks"), "*.pack").Single();
             Assert.DoesNotContain("xxxxxxxx", Encoding.Latin1.GetString(await File.ReadAllBytesAsync(pack)));
@@ -87,16 +95,34 @@ public class FaultScenarios
             var hospital = "Organization/" + (await operatorClient.PostAsync("Organization", Organization("prov"))).Id;
             var insurer = "Organization/" + (await operatorClient.PostAsync("Organization", Organization("ins"))).Id;
             var (ehrKey, insurerKey) = (new ClientKey(), new ClientKey());
-            await operatorClient.AdminAsync("clients", new { clientId = "ehr", jwks = ehrKey.Jwks, actor = hospital, scopes = new[] { "system/*.cruds" }, purposes = new[] { "TREAT" } });
-            await operatorClient.AdminAsync("clients", new { clientId = "insurer", jwks = insurerKey.Jwks, actor = insurer, scopes = new[] { "system/*.rs" }, purposes = new[] { "HPAYMT" } });
+            await operatorClient.AdminAsync("clients", new
+            {
+                clientId = "ehr",
+                jwks = ehrKey.Jwks,
+                actor = hospital,
+                scopes = new[] { "system/*.cruds" },
+                purposes = new[] { "TREAT" }
+            });
+            await operatorClient.AdminAsync("clients", new
+            {
+                clientId = "insurer",
+                jwks = insurerKey.Jwks,
+                actor = insurer,
+                scopes = new[] { "system/*.rs" },
+                purposes = new[] { "HPAYMT" }
+            });
             var ehr = await client.LoginAsync("ehr", ehrKey.Credentials, "system/*.cruds");
             await GatewayClient.UntilAsync(() => ehr.GetAsync(hospital), a => a.Status == 200);
             var patient = (await ehr.PostAsync("Patient", """{"resourceType":"Patient"}""")).Id;
             var consent = (await ehr.PostAsync("Consent", RunningGateway.Consent(patient, insurer))).Id;
-            await GatewayClient.UntilAsync(() => ehr.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
+            await GatewayClient.UntilAsync(
+                () => ehr.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
 
             // The last write is acknowledged, then both are killed before anything else can happen; the chain's state is spoilt as well.
-            var last = await ehr.PostAsync("Observation", $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}""");
+            var last = await ehr.PostAsync(
+                "Observation",
+                $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"}"""
+                    + $$$""","subject":{"reference":"Patient/{{{patient}}}"}}""");
             Assert.Equal(201, last.Status);
             var anvil = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "chain", "anvil.pid"))));
             process.Kill();
@@ -113,7 +139,8 @@ public class FaultScenarios
             var insurerClient = await client.LoginAsync("insurer", insurerKey.Credentials, "system/*.rs");
             var granted = await GatewayClient.UntilAsync(() => insurerClient.GetAsync($"Patient/{patient}"), a => a.Status == 200);
             Assert.True(granted.Status == 200, granted.Text);
-            var proof = await GatewayClient.UntilAsync(() => ehr.GetAsync($"Observation/{last.Id}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+            var proof = await GatewayClient.UntilAsync(
+                () => ehr.GetAsync($"Observation/{last.Id}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
             Assert.Contains("\"block\"", proof.Text);
         }
         finally
@@ -126,7 +153,8 @@ public class FaultScenarios
     }
 
     private static string Organization(string type) => $$$"""
-        {"resourceType":"Organization","active":true,"name":"x","type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
+        {"resourceType":"Organization","active":true,"name":"x",
+        "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
         """;
 
     private static int FreePort()
@@ -139,7 +167,19 @@ public class FaultScenarios
     private static async Task<(Process Process, GatewayClient Client)> ServeAsync(string folder, int port, HttpClient http)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in new[] { typeof(AnvilNode).Assembly.Location.Replace("PmrGateway.LedgerAdapter.dll", "pmr.dll", StringComparison.Ordinal), "serve", "--data", folder, "--url", $"http://127.0.0.1:{port}", "--Ledger:AnchorMaxAge", "00:00:00.5", "--Ledger:Confirmations", "1" })
+        foreach (var argument in new[]
+        {
+            typeof(AnvilNode).Assembly.Location.Replace("PmrGateway.LedgerAdapter.dll", "pmr.dll", StringComparison.Ordinal),
+            "serve",
+            "--data",
+            folder,
+            "--url",
+            $"http://127.0.0.1:{port}",
+            "--Ledger:AnchorMaxAge",
+            "00:00:00.5",
+            "--Ledger:Confirmations",
+            "1"
+        })
             start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();

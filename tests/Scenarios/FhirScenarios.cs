@@ -15,28 +15,35 @@ public class FhirScenarios(RunningGateway gateway)
     [Fact]
     public async Task A_resource_is_created_read_updated_and_its_versions_stay()
     {
-        var created = await gateway.Ehr.PostAsync("Patient", """{"resourceType":"Patient","name":[{"family":"One"}],"multipleBirthInteger":2}""");
+        var created =
+            await gateway.Ehr.PostAsync("Patient", """{"resourceType":"Patient","name":[{"family":"One"}],"multipleBirthInteger":2}""");
         Assert.Equal(201, created.Status);
         Assert.Equal("W/\"1\"", created.Headers.Headers.ETag!.ToString());
         var id = created.Id;
-        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Patient/{id}", $$$"""{"resourceType":"Patient","id":"{{{id}}}","name":[{"family":"Two"}]}""", ("If-Match", "W/\"1\""))).Status);
-        Assert.Equal(412, (await gateway.Ehr.PutAsync($"Patient/{id}", $$$"""{"resourceType":"Patient","id":"{{{id}}}"}""", ("If-Match", "W/\"1\""))).Status);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync(
+            $"Patient/{id}",
+            $$$"""{"resourceType":"Patient","id":"{{{id}}}","name":[{"family":"Two"}]}""",
+            ("If-Match", "W/\"1\""))).Status);
+        Assert.Equal(412, (await gateway.Ehr.PutAsync(
+            $"Patient/{id}", $$$"""{"resourceType":"Patient","id":"{{{id}}}"}""", ("If-Match", "W/\"1\""))).Status);
         Assert.Contains("\"family\":\"Two\"", (await gateway.Ehr.GetAsync($"Patient/{id}")).Text);
         Assert.Contains("\"family\":\"One\"", (await gateway.Ehr.GetAsync($"Patient/{id}/_history/1")).Text);
         Assert.Equal(404, (await gateway.Ehr.GetAsync($"Patient/{id}/_history/3")).Status);
         Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Patient/{id}")).Status);
         Assert.Equal(410, (await gateway.Ehr.GetAsync($"Patient/{id}")).Status);
         var history = await gateway.Ehr.GetAsync($"Patient/{id}/_history");
-        Assert.Equal(["DELETE", "PUT", "POST"], RunningGateway.Entries(history).Select(e => e.GetProperty("request").GetProperty("method").GetString()));
+        Assert.Equal(
+            ["DELETE", "PUT", "POST"],
+            RunningGateway.Entries(history).Select(e => e.GetProperty("request").GetProperty("method").GetString()));
         AssertValid(history.Body);
     }
 
     [Fact]
     public async Task What_was_sent_comes_back_digit_for_digit()
     {
-        const string Observation = """
-            {"resourceType":"Observation","extension":[{"url":"http://unknown.example/x","valueDecimal":1.0E+2}],"status":"final","code":{"text":"Ünïcode ☃"},"valueQuantity":{"value":0.123456789012345678901234567890}}
-            """;
+        const string Observation =
+            """{"resourceType":"Observation","extension":[{"url":"http://unknown.example/x","valueDecimal":1.0E+2}],"status":"final","""
+            + "\"code\":{\"text\":\"Ünïcode ☃\"},\"valueQuantity\":{\"value\":0.123456789012345678901234567890}}";
         var created = await gateway.Ehr.PostAsync("Observation", Observation);
         var read = (await gateway.Ehr.GetAsync($"Observation/{created.Id}")).Text;
         Assert.EndsWith(Observation.Trim()[("{\"resourceType\":\"Observation\"".Length)..], read);
@@ -56,9 +63,13 @@ public class FhirScenarios(RunningGateway gateway)
             Assert.Equal(200, page.Status);
             Assert.Equal(5, page.Json.GetProperty("total").GetInt32());
             AssertValid(page.Body);
-            found.AddRange(RunningGateway.Entries(page).Where(e => Mode(e) == "match").Select(e => e.GetProperty("resource").GetProperty("id").GetString()!));
-            Assert.Equal(patient, RunningGateway.Entries(page).Single(e => Mode(e) == "include").GetProperty("resource").GetProperty("id").GetString());
-            url = page.Json.GetProperty("link").EnumerateArray().Where(l => l.GetProperty("relation").GetString() == "next").Select(l => l.GetProperty("url").GetString()).FirstOrDefault();
+            found.AddRange(RunningGateway.Entries(page).Where(e => Mode(e) == "match")
+                .Select(e => e.GetProperty("resource").GetProperty("id").GetString()!));
+            Assert.Equal(
+                patient,
+                RunningGateway.Entries(page).Single(e => Mode(e) == "include").GetProperty("resource").GetProperty("id").GetString());
+            url = page.Json.GetProperty("link").EnumerateArray().Where(l => l.GetProperty("relation").GetString() == "next")
+                .Select(l => l.GetProperty("url").GetString()).FirstOrDefault();
             Assert.True(pages < 3);
         }
         Assert.Equal(ids, found);
@@ -109,13 +120,17 @@ public class FhirScenarios(RunningGateway gateway)
     {
         string Bundle(string status) => $$$"""
             {"resourceType":"Bundle","type":"transaction","entry":[
-            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000001","resource":{"resourceType":"Patient","identifier":[{"system":"urn:t","value":"{{{status}}}"}]},"request":{"method":"POST","url":"Patient"}},
-            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000002","resource":{"resourceType":"Observation","status":"{{{status}}}","code":{"text":"x"},"subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000001"}},"request":{"method":"POST","url":"Observation"}}]}
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000001","resource":{"resourceType":"Patient",
+            "identifier":[{"system":"urn:t","value":"{{{status}}}"}]},"request":{"method":"POST","url":"Patient"}},
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000002","resource":{"resourceType":"Observation","status":"{{{status}}}",
+            "code":{"text":"x"},"subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-000000000001"}},"request":{"method":"POST",
+            "url":"Observation"}}]}
             """;
         var done = await gateway.Ehr.PostAsync("", Bundle("final"));
         Assert.True(done.Status == 200, done.Text);
         AssertValid(done.Body);
-        var locations = RunningGateway.Entries(done).Select(e => e.GetProperty("response").GetProperty("location").GetString()!.Split("/fhir/")[1].Split('/')).ToList();
+        var locations = RunningGateway.Entries(done)
+            .Select(e => e.GetProperty("response").GetProperty("location").GetString()!.Split("/fhir/")[1].Split('/')).ToList();
         var observation = await gateway.Ehr.GetAsync($"Observation/{locations[1][1]}");
         Assert.Equal($"Patient/{locations[0][1]}", observation.Json.GetProperty("subject").GetProperty("reference").GetString());
 
@@ -134,7 +149,8 @@ public class FhirScenarios(RunningGateway gateway)
         {
             RegisteredPatient registered;
             var tries = 0;
-            while ((registered = (await directory.PatientAsync(patient, default))!).Controller is null && tries++ < 300) await Task.Delay(100);
+            while ((registered = (await directory.PatientAsync(patient, default))!).Controller is null && tries++ < 300)
+                await Task.Delay(100);
             Assert.NotNull(registered.Controller);
         }
         Assert.Empty(await gateway.Service<ILedgerJournal>().EntriesAsync(OutboxStatus.Failed, 10, default));
@@ -147,10 +163,13 @@ public class FhirScenarios(RunningGateway gateway)
         var answer = await gateway.Ehr.PostAsync("", $$$"""
             {"resourceType":"Bundle","type":"batch","entry":[
             {"request":{"method":"GET","url":"Patient/{{{patient}}}"}},{"request":{"method":"GET","url":"Patient/unknown"}},
-            {"resource":{"resourceType":"Observation"},"request":{"method":"POST","url":"Observation"}},{"request":{"method":"GET","url":"Patient?_id={{{patient}}}"}}]}
+            {"resource":{"resourceType":"Observation"},"request":{"method":"POST","url":"Observation"}},
+            {"request":{"method":"GET","url":"Patient?_id={{{patient}}}"}}]}
             """);
         AssertValid(answer.Body);
-        Assert.Equal(["200", "404", "422", "200"], RunningGateway.Entries(answer).Select(e => e.GetProperty("response").GetProperty("status").GetString()));
+        Assert.Equal(
+            ["200", "404", "422", "200"],
+            RunningGateway.Entries(answer).Select(e => e.GetProperty("response").GetProperty("status").GetString()));
     }
 
     [Theory]
@@ -170,7 +189,8 @@ public class FhirScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         var created = await gateway.Ehr.PostAsync("Observation", $$$"""
-            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{{{gateway.Options.Url}}}/fhir/Patient/{{{patient}}}"}}
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},
+            "subject":{"reference":"{{{gateway.Options.Url}}}/fhir/Patient/{{{patient}}}"}}
             """);
         Assert.Equal(201, created.Status);
         Assert.Equal(1, (await gateway.Ehr.GetAsync($"Observation?patient={patient}")).Json.GetProperty("total").GetInt32());
@@ -179,10 +199,12 @@ public class FhirScenarios(RunningGateway gateway)
     [Fact]
     public async Task A_consent_before_its_patient_in_a_transaction_is_granted()
     {
-        var consent = RunningGateway.Consent("p", gateway.InsurerOrganization).Replace("Patient/p", "urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa", StringComparison.Ordinal);
+        var consent = RunningGateway.Consent("p", gateway.InsurerOrganization)
+            .Replace("Patient/p", "urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa", StringComparison.Ordinal);
         var done = await gateway.Ehr.PostAsync("", $$$"""
             {"resourceType":"Bundle","type":"transaction","entry":[{"resource":{{{consent}}},"request":{"method":"POST","url":"Consent"}},
-            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa","resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient"}}]}
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-0000000000aa","resource":{"resourceType":"Patient"},"request":{"method":"POST",
+            "url":"Patient"}}]}
             """);
         Assert.True(done.Status == 200, done.Text);
     }
@@ -202,9 +224,14 @@ public class FhirScenarios(RunningGateway gateway)
         var mrn = ResourceId.New();
         await gateway.Ehr.PostAsync("Patient", $$$"""{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{mrn}}}"}]}""");
         var document = $$$"""
-            { "resourceType":"Bundle", "type":"document", "identifier":{"system":"urn:x","value":"1"}, "timestamp":"2026-01-01T00:00:00Z", "entry":[
-            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a","resource":{"resourceType":"Composition","status":"final","type":{"coding":[{"system":"http://loinc.org","code":"60591-5"}]},"subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"},"date":"2026-01-01","author":[{"display":"x"}],"title":"IPS"}},
-            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b","resource":{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{mrn}}}"}]}}]}
+            { "resourceType":"Bundle", "type":"document", "identifier":{"system":"urn:x","value":"1"}, "timestamp":"2026-01-01T00:00:00Z",
+            "entry":[
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a","resource":{"resourceType":"Composition","status":"final",
+            "type":{"coding":[{"system":"http://loinc.org","code":"60591-5"}]},
+            "subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"},"date":"2026-01-01","author":[{"display":"x"}],
+            "title":"IPS"}},
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b","resource":{"resourceType":"Patient",
+            "identifier":[{"system":"urn:mrn","value":"{{{mrn}}}"}]}}]}
             """;
         var created = await gateway.Ehr.PostAsync("Bundle", document);
         Assert.True(created.Status == 201, created.Text);
@@ -223,7 +250,8 @@ public class FhirScenarios(RunningGateway gateway)
     public async Task A_Binary_is_served_as_what_it_holds_or_as_FHIR()
     {
         var patient = await gateway.NewPatientAsync();
-        var created = await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1, 2, 3], "application/dicom", ("X-Security-Context", $"Patient/{patient}"));
+        var created = await gateway.Ehr.WriteAsync(
+            HttpMethod.Post, "Binary", [1, 2, 3], "application/dicom", ("X-Security-Context", $"Patient/{patient}"));
         Assert.Equal(201, created.Status);
         var raw = await gateway.Ehr.GetAsync($"Binary/{created.Id}", "*/*");
         Assert.Equal(("application/dicom", "1,2,3"), (raw.Headers.Content.Headers.ContentType!.ToString(), string.Join(',', raw.Body)));
@@ -250,9 +278,11 @@ public class FhirScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         var created = await gateway.Ehr.PostAsync("DocumentReference", $$$"""
-            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient}}}"},"content":[{"attachment":{"contentType":"application/pdf","url":"https://elsewhere.invalid/a.pdf"}}]}
+            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{"contentType":"application/pdf","url":"https://elsewhere.invalid/a.pdf"}}]}
             """);
-        Assert.Contains("\"url\":\"https://elsewhere.invalid/a.pdf\"", (await gateway.Ehr.GetAsync($"DocumentReference/{created.Id}")).Text);
+        Assert.Contains(
+            "\"url\":\"https://elsewhere.invalid/a.pdf\"", (await gateway.Ehr.GetAsync($"DocumentReference/{created.Id}")).Text);
     }
 
     [Theory]
@@ -262,11 +292,21 @@ public class FhirScenarios(RunningGateway gateway)
     [InlineData("{\"resourceType\":\"Observation\"}", 400, "resourceType")]
     [InlineData("{\"resourceType\":\"Patient\",\"nmae\":[]}", 422, "'nmae' is not an element of Patient")]
     [InlineData("{\"resourceType\":\"Patient\",\"birthDate\":\"31.12.1999\"}", 422, "Patient.birthDate")]
-    [InlineData("{\"resourceType\":\"Patient\",\"generalPractitioner\":[{\"reference\":\"Patient/x\"}]}", 422, "Patient.generalPractitioner[0]")]
+    [InlineData(
+        "{\"resourceType\":\"Patient\",\"generalPractitioner\":[{\"reference\":\"Patient/x\"}]}", 422, "Patient.generalPractitioner[0]")]
     [InlineData("{\"resourceType\":\"Patient\",\"photo\":[{\"data\":\"a*=\"}]}", 422, "Patient.photo[0].data")]
-    [InlineData("{\"resourceType\":\"Patient\",\"photo\":[{\"contentType\":\"image/png\",\"data\":\"AQID\",\"hash\":\"AQID\"}]}", 422, "Patient.photo[0].hash")]
-    [InlineData("{\"resourceType\":\"Patient\",\"photo\":[{\"contentType\":\"image/png\",\"data\":\"AQID\",\"size\":4}]}", 422, "Patient.photo[0].size")]
-    [InlineData("{\"resourceType\":\"Patient\",\"meta\":{\"profile\":[\"https://pmrgateway.example/fhir/StructureDefinition/pmr-patient\"]}}", 422, "Patient.identifier")]
+    [InlineData(
+        "{\"resourceType\":\"Patient\",\"photo\":[{\"contentType\":\"image/png\",\"data\":\"AQID\",\"hash\":\"AQID\"}]}",
+        422,
+        "Patient.photo[0].hash")]
+    [InlineData(
+        "{\"resourceType\":\"Patient\",\"photo\":[{\"contentType\":\"image/png\",\"data\":\"AQID\",\"size\":4}]}",
+        422,
+        "Patient.photo[0].size")]
+    [InlineData(
+        "{\"resourceType\":\"Patient\",\"meta\":{\"profile\":[\"https://pmrgateway.example/fhir/StructureDefinition/pmr-patient\"]}}",
+        422,
+        "Patient.identifier")]
     public async Task Bad_input_is_refused_with_an_OperationOutcome_that_names_the_element(string body, int status, string names)
     {
         var refused = await gateway.Ehr.PostAsync("Patient", body);
@@ -278,7 +318,8 @@ public class FhirScenarios(RunningGateway gateway)
     [Fact]
     public async Task A_body_above_the_limit_is_a_413()
     {
-        var refused = await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", new byte[gateway.Options.Limits.MaxBodyBytes + 1], "application/octet-stream");
+        var refused = await gateway.Ehr.WriteAsync(
+            HttpMethod.Post, "Binary", new byte[gateway.Options.Limits.MaxBodyBytes + 1], "application/octet-stream");
         Assert.Equal(413, refused.Status);
         AssertValid(refused.Body);
     }
@@ -290,7 +331,8 @@ public class FhirScenarios(RunningGateway gateway)
     [InlineData("Patient/1/2/3/4", 405)]
     [InlineData("Patient/1/$unknown", 405)]
     [InlineData("Parameters", 405)]
-    public async Task A_path_that_is_not_offered_is_refused(string path, int status) => Assert.Equal(status, (await gateway.Ehr.GetAsync(path)).Status);
+    public async Task A_path_that_is_not_offered_is_refused(string path, int status) =>
+        Assert.Equal(status, (await gateway.Ehr.GetAsync(path)).Status);
 
     [Fact]
     public async Task Media_types_that_are_not_made_or_taken_are_refused()

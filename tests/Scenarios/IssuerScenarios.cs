@@ -37,7 +37,8 @@ public class IssuerScenarios
             Assert.Equal(200, (await GatewayClient.UntilAsync(() => client.GetAsync("Patient"), a => a.Status == 200)).Status);
             // What such a token says of its user counts for nothing.
             var patient = await gateway.NewPatientAsync();
-            Assert.Equal(403, (await gateway.Anyone.As(Token(url, "pmr", "other-client", ("fhirUser", "Patient/" + patient))).GetAsync($"Patient/{patient}")).Status);
+            Assert.Equal(403, (await gateway.Anyone.As(Token(url, "pmr", "other-client", ("fhirUser", "Patient/" + patient)))
+                .GetAsync($"Patient/{patient}")).Status);
             Assert.Equal(401, (await gateway.Anyone.As(Token(url, "other audience", "foreign-client")).GetAsync("Patient")).Status);
             Assert.Equal(403, (await gateway.Anyone.As(Token(url, "pmr", "operator")).PostAsync("Organization", "{}")).Status);
         }
@@ -62,7 +63,9 @@ public class IssuerScenarios
         try
         {
             Task BindAsync(string subject) => IssuerScenarios.BindAsync(gateway, CallerResolver.BindingKey(issuer, subject));
-            GatewayClient With(string audience, string client, string tokenIssuer, SecurityKey key, params (string Name, object Value)[] claims) => gateway.Anyone.As(EntraToken(tokenIssuer, audience, client, Tenant, key, claims));
+            GatewayClient With(string audience, string client, string tokenIssuer, SecurityKey key,
+                params (string Name, object Value)[] claims) =>
+                gateway.Anyone.As(EntraToken(tokenIssuer, audience, client, Tenant, key, claims));
             (string, object) daemon = ("roles", new[] { "system.Patient.read" });
 
             // An application on its own (client credentials): app roles.
@@ -76,11 +79,18 @@ public class IssuerScenarios
             // An application without a role has no token for us, by the rules of Microsoft.Identity.Web.
             Assert.Equal(401, (await With(Application, "ehr-app", issuer, EntraKey).GetAsync("Patient?_count=1")).Status);
             // A person in the application (delegated): scp, and the person is another subject than the application.
-            Assert.Equal(403, (await With(Application, "ehr-app", issuer, EntraKey, ("scp", "user.all.read"), ("sub", "somebody")).GetAsync("Patient?_count=1")).Status);
+            Assert.Equal(403, (await With(Application, "ehr-app", issuer, EntraKey, ("scp", "user.all.read"), ("sub", "somebody"))
+                .GetAsync("Patient?_count=1")).Status);
 
             Assert.Equal(401, (await With("another application", "ehr-app", issuer, EntraKey, daemon).GetAsync("Patient?_count=1")).Status);
-            Assert.Equal(401, (await With(Application, "ehr-app", $"{instance}another-tenant/v2.0", EntraKey, daemon).GetAsync("Patient?_count=1")).Status);
-            Assert.Equal(401, (await With(Application, "ehr-app", issuer, new RsaSecurityKey(RSA.Create(2048)) { KeyId = EntraKey.KeyId }, daemon).GetAsync("Patient?_count=1")).Status);
+            Assert.Equal(401, (await With(Application, "ehr-app", $"{instance}another-tenant/v2.0", EntraKey, daemon)
+                .GetAsync("Patient?_count=1")).Status);
+            Assert.Equal(401, (await With(
+                Application,
+                "ehr-app",
+                issuer,
+                new RsaSecurityKey(RSA.Create(2048)) { KeyId = EntraKey.KeyId },
+                daemon).GetAsync("Patient?_count=1")).Status);
         }
         finally
         {
@@ -90,7 +100,8 @@ public class IssuerScenarios
 
     private static readonly RsaSecurityKey EntraKey = new(RSA.Create(2048)) { KeyId = "entra-1" };
 
-    private static string EntraToken(string issuer, string audience, string client, string tenant, SecurityKey key, (string Name, object Value)[] more)
+    private static string EntraToken(string issuer, string audience, string client, string tenant, SecurityKey key,
+        (string Name, object Value)[] more)
     {
         var claims = new Dictionary<string, object>
         {
@@ -128,7 +139,10 @@ public class IssuerScenarios
         }));
         app.MapGet($"/{tenant}/discovery/v2.0/keys", (HttpRequest r) => Results.Json(new
         {
-            keys = new[] { new { kty = "RSA", use = "sig", kid = EntraKey.KeyId, n = jwk.N, e = jwk.E, issuer = $"http://{r.Host}/{tenant}/v2.0" } },
+            keys = new[]
+            {
+                new { kty = "RSA", use = "sig", kid = EntraKey.KeyId, n = jwk.N, e = jwk.E, issuer = $"http://{r.Host}/{tenant}/v2.0" }
+            },
         }));
         await app.StartAsync();
         return app;
@@ -156,8 +170,11 @@ public class IssuerScenarios
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
         var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(Key);
-        app.MapGet("/.well-known/openid-configuration", (HttpRequest r) => Results.Json(new { issuer = $"http://{r.Host}", jwks_uri = $"http://{r.Host}/jwks" }));
-        app.MapGet("/jwks", () => Results.Json(new { keys = new[] { new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = "k1", use = "sig", alg = "ES256" } } }));
+        app.MapGet(
+            "/.well-known/openid-configuration",
+            (HttpRequest r) => Results.Json(new { issuer = $"http://{r.Host}", jwks_uri = $"http://{r.Host}/jwks" }));
+        app.MapGet("/jwks", () => Results.Json(
+            new { keys = new[] { new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = "k1", use = "sig", alg = "ES256" } } }));
         await app.StartAsync();
         return app;
     }

@@ -63,9 +63,11 @@ public class PatchScenarios(RunningGateway gateway)
     public async Task A_patch_is_an_entry_of_a_batch_and_of_a_transaction()
     {
         var id = await gateway.NewPatientAsync("One");
-        var binary = $$$"""{"resourceType":"Binary","contentType":"{{{Json}}}","data":"{{{Convert.ToBase64String(Encoding.UTF8.GetBytes(Replace("Two")))}}}"}""";
+        var patch = Convert.ToBase64String(Encoding.UTF8.GetBytes(Replace("Two")));
+        var binary = $$$"""{"resourceType":"Binary","contentType":"{{{Json}}}","data":"{{{patch}}}"}""";
         string Bundle(string type, string resource, string more = "") => $$$"""
-            {"resourceType":"Bundle","type":"{{{type}}}","entry":[{"resource":{{{resource}}},"request":{"method":"PATCH","url":"Patient/{{{id}}}"}}{{{more}}}]}
+            {"resourceType":"Bundle","type":"{{{type}}}","entry":[{"resource":{{{resource}}},"request":{"method":"PATCH",
+            "url":"Patient/{{{id}}}"}}{{{more}}}]}
             """;
         var batch = await gateway.Ehr.PostAsync("", Bundle("batch", binary));
         Assert.Equal("200", RunningGateway.Entries(batch).Single().GetProperty("response").GetProperty("status").GetString());
@@ -78,7 +80,8 @@ public class PatchScenarios(RunningGateway gateway)
         var invalid = "," + """{"resource":{"resourceType":"Observation"},"request":{"method":"POST","url":"Observation"}}""";
         var refused = await gateway.Ehr.PostAsync("", Bundle("transaction", FhirPath("Four"), invalid));
         Assert.Equal(422, refused.Status);
-        var broken = await gateway.Ehr.PostAsync("", Bundle("transaction", FhirPath("Four").Replace("name[0]", "contact", StringComparison.Ordinal)));
+        var broken = await gateway.Ehr.PostAsync(
+            "", Bundle("transaction", FhirPath("Four").Replace("name[0]", "contact", StringComparison.Ordinal)));
         Assert.Equal(422, broken.Status);
         Assert.Contains("Bundle.entry[0]", broken.Text);
         Assert.Contains("\"family\":\"Three\"", (await gateway.Ehr.GetAsync($"Patient/{id}")).Text);

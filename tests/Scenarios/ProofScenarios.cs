@@ -26,13 +26,16 @@ public sealed class ProofScenarios(RunningGateway gateway) : IDisposable
         var proof = Encoding.UTF8.GetString(await ProofAsync($"Patient/{patient}"));
         var record = (await gateway.Ehr.GetAsync($"Patient/{patient}")).Body;
         record[^3] ^= 1;
-        Assert.Equal(1, await VerifyCommand.RunAsync(Write("proof.json", Encoding.UTF8.GetBytes(proof)), Write("record.json", record), null, default));
+        Assert.Equal(
+            1,
+            await VerifyCommand.RunAsync(Write("proof.json", Encoding.UTF8.GetBytes(proof)), Write("record.json", record), null, default));
         foreach (var name in new[] { "root", "leaf", "cidDigest", "salt", "keyCommitment", "plaintextDigest" })
         {
             var at = proof.IndexOf($"\"name\":\"{name}\",\"valueString\":\"", StringComparison.Ordinal) + name.Length + 25;
             var changed = proof[..at] + (proof[at] == '0' ? '1' : '0') + proof[(at + 1)..];
             Assert.NotEqual(proof, changed);
-            Assert.NotEqual(0, await VerifyCommand.RunAsync(Write("changed.json", Encoding.UTF8.GetBytes(changed)), null, gateway.Service<AnvilNode>().Url, default));
+            Assert.NotEqual(0, await VerifyCommand.RunAsync(
+                Write("changed.json", Encoding.UTF8.GetBytes(changed)), null, gateway.Service<AnvilNode>().Url, default));
         }
     }
 
@@ -48,7 +51,8 @@ public sealed class ProofScenarios(RunningGateway gateway) : IDisposable
 
     private async Task<byte[]> ProofAsync(string reference)
     {
-        var proof = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"{reference}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+        var proof = await GatewayClient.UntilAsync(
+            () => gateway.Ehr.GetAsync($"{reference}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
         Assert.Contains("\"block\"", proof.Text);
         return proof.Body;
     }

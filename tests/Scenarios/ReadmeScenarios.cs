@@ -21,7 +21,13 @@ public partial class ReadmeScenarios(RunningGateway gateway)
             .Replace("--client ", "--client readme-", StringComparison.Ordinal);
         Assert.Contains("anchor-proof", commands);
         var folder = Directory.CreateTempSubdirectory("pmr-readme-").FullName;
-        var start = new ProcessStartInfo("bash") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder };
+        var start = new ProcessStartInfo("bash")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder
+        };
         start.Environment["PMR_Url"] = gateway.Options.Url;
         start.Environment["PMR_DataFolder"] = gateway.Options.DataFolder;
         using var bash = Process.Start(start)!;

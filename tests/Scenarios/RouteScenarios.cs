@@ -75,8 +75,10 @@ public class RouteScenarios(RunningGateway gateway)
     public async Task HEAD_is_a_GET_without_its_body()
     {
         var patient = await gateway.NewPatientAsync();
-        var (get, head) = (await gateway.Ehr.GetAsync($"Patient/{patient}"), await gateway.Ehr.AskAsync(HttpMethod.Head, $"Patient/{patient}"));
+        var (get, head) =
+            (await gateway.Ehr.GetAsync($"Patient/{patient}"), await gateway.Ehr.AskAsync(HttpMethod.Head, $"Patient/{patient}"));
         Assert.Equal((200, 0), (head.Status, head.Body.Length));
-        Assert.Equal((get.Body.Length, get.Headers.Headers.ETag), ((int)head.Headers.Content.Headers.ContentLength!, head.Headers.Headers.ETag));
+        Assert.Equal(
+            (get.Body.Length, get.Headers.Headers.ETag), ((int)head.Headers.Content.Headers.ContentLength!, head.Headers.Headers.ETag));
     }
 }

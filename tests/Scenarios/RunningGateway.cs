@@ -20,7 +20,13 @@ public sealed class RunningGateway : IAsyncLifetime
     {
         Url = "http://127.0.0.1:0",
         DataFolder = Directory.CreateTempSubdirectory("pmr-scenario-").FullName,
-        Ledger = { PollInterval = TimeSpan.FromMilliseconds(100), AnchorMaxAge = TimeSpan.FromMilliseconds(500), Confirmations = 1, MaxStaleness = TimeSpan.FromSeconds(15) },
+        Ledger =
+        {
+            PollInterval = TimeSpan.FromMilliseconds(100),
+            AnchorMaxAge = TimeSpan.FromMilliseconds(500),
+            Confirmations = 1,
+            MaxStaleness = TimeSpan.FromSeconds(15)
+        },
         Limits = { MaxBodyBytes = 8 << 20 },
     };
 
@@ -49,7 +55,12 @@ public sealed class RunningGateway : IAsyncLifetime
         (Hospital, Ehr) = await RegisterAsync("ehr", "General Hospital", "prov", "system/*.cruds", "TREAT");
         (OtherHospital, OtherEhr) = await RegisterAsync("other-ehr", "Other Hospital", "prov", "system/*.cruds", "TREAT");
         (InsurerOrganization, Insurer) = await RegisterAsync("insurer", "Insurer", "ins", "system/*.rs", "HPAYMT");
-        Assert.Equal(201, (await Operator.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" } })).Status);
+        Assert.Equal(201, (await Operator.AdminAsync("clients", new
+        {
+            clientId = App,
+            redirectUris = new[] { Redirect },
+            scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" }
+        })).Status);
     }
 
     internal async Task StartAsync()
@@ -61,15 +72,18 @@ public sealed class RunningGateway : IAsyncLifetime
     internal async Task StopAsync() => await _app!.DisposeAsync();
 
     /// <summary>Registers an organisation and its system client, and waits until the chain has both.</summary>
-    internal async Task<(string Reference, GatewayClient Client)> RegisterAsync(string clientId, string name, string type, string scope, string purpose)
+    internal async Task<(string Reference, GatewayClient Client)> RegisterAsync(string clientId, string name, string type,
+        string scope, string purpose)
     {
         var created = await Operator.PostAsync("Organization", $$$"""
-            {"resourceType":"Organization","active":true,"name":"{{{name}}}","type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
+            {"resourceType":"Organization","active":true,"name":"{{{name}}}",
+            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
             """);
         Assert.Equal(201, created.Status);
         var reference = "Organization/" + created.Id;
         var key = new ClientKey();
-        var registered = await Operator.AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = new[] { scope }, purposes = new[] { purpose } });
+        var registered = await Operator.AdminAsync(
+            "clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = new[] { scope }, purposes = new[] { purpose } });
         Assert.True(registered.Status == 201, registered.Text);
         var client = await Anyone.LoginAsync(clientId, key.Credentials, scope);
         var ready = await GatewayClient.UntilAsync(() => client.GetAsync(reference), a => a.Status == 200);
@@ -80,9 +94,11 @@ public sealed class RunningGateway : IAsyncLifetime
     /// <summary>A doctor of a hospital, logged in.</summary>
     internal async Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(string username, string hospital)
     {
-        var practitioner = "Practitioner/" + (await Operator.PostAsync("Practitioner", """{"resourceType":"Practitioner","name":[{"family":"Doctor"}]}""")).Id;
+        var practitioner = "Practitioner/"
+            + (await Operator.PostAsync("Practitioner", """{"resourceType":"Practitioner","name":[{"family":"Doctor"}]}""")).Id;
         var role = await Operator.PostAsync("PractitionerRole", $$$"""
-            {"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-1"}],"practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}
+            {"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-1"}],
+            "practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}
             """);
         Assert.Equal(201, role.Status);
         var user = await Operator.AdminAsync("users", new { username, password = Password, fhirUser = practitioner });
@@ -96,7 +112,10 @@ public sealed class RunningGateway : IAsyncLifetime
     /// <summary>A patient of the hospital.</summary>
     internal async Task<string> NewPatientAsync(string family = "Test")
     {
-        var created = await Ehr.PostAsync("Patient", $$$"""{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{Guid.CreateVersion7()}}}"}],"name":[{"family":"{{{family}}}"}]}""");
+        var created = await Ehr.PostAsync(
+            "Patient",
+            $$$"""{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{Guid.CreateVersion7()}}}"}],"name":["""
+                + $$$"""{"family":"{{{family}}}"}]}""");
         Assert.True(created.Status == 201, created.Text);
         return created.Id;
     }
@@ -104,7 +123,8 @@ public sealed class RunningGateway : IAsyncLifetime
     /// <summary>A patient who can log in.</summary>
     internal async Task<GatewayClient> LoginPatientAsync(string patient)
     {
-        var user = await Operator.AdminAsync("users", new { username = "p-" + patient, password = Password, fhirUser = "Patient/" + patient });
+        var user =
+            await Operator.AdminAsync("users", new { username = "p-" + patient, password = Password, fhirUser = "Patient/" + patient });
         Assert.True(user.Status == 201, user.Text);
         return await Anyone.LoginUserAsync(App, Redirect, "p-" + patient, Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
     }
@@ -112,36 +132,46 @@ public sealed class RunningGateway : IAsyncLifetime
     internal async Task<string> NewDocumentAsync(string patient, byte[] content, string type = "34133-9")
     {
         var created = await Ehr.PostAsync("DocumentReference", $$$"""
-            {"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://loinc.org","code":"{{{type}}}"}]},"subject":{"reference":"Patient/{{{patient}}}"},
-            "date":"2026-01-02T03:04:05Z","content":[{"attachment":{"contentType":"application/pdf","data":"{{{Convert.ToBase64String(content)}}}"}}]}
+            {"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://loinc.org","code":"{{{type}}}"}]},
+            "subject":{"reference":"Patient/{{{patient}}}"},
+            "date":"2026-01-02T03:04:05Z","content":[{"attachment":{"contentType":"application/pdf",
+            "data":"{{{Convert.ToBase64String(content)}}}"}}]}
             """);
         Assert.True(created.Status == 201, created.Text);
         return created.Id;
     }
 
     /// <summary>Grants and waits until the grant counts.</summary>
-    internal static async Task<string> GrantAsync(GatewayClient giver, string patient, string actor, string purpose = "HPAYMT", string more = "")
+    internal static async Task<string> GrantAsync(GatewayClient giver, string patient, string actor,
+        string purpose = "HPAYMT", string more = "")
     {
         var created = await giver.PostAsync("Consent", Consent(patient, actor, purpose, more));
         Assert.True(created.Status == 201, created.Text);
-        var status = await GatewayClient.UntilAsync(() => giver.GetAsync($"Consent/{created.Id}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
+        var status = await GatewayClient.UntilAsync(
+            () => giver.GetAsync($"Consent/{created.Id}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
         Assert.Contains("confirmed", status.Text);
         return created.Id;
     }
 
-    internal static string Consent(string patient, string actor, string purpose = "HPAYMT", string more = "", string status = "active", string? id = null) => $$$"""
-        {"resourceType":"Consent",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"status":"{{{status}}}",
-        "scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
-        "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},"dateTime":"2026-01-01",
-        "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
-        "provision":{"type":"permit","actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},"reference":{"reference":"{{{actor}}}"}}],
-        "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{{{purpose}}}"}]{{{more}}} }}
-        """;
+    internal static string Consent(string patient, string actor, string purpose = "HPAYMT", string more = "",
+        string status = "active", string? id = null) =>
+        $$$"""
+            {"resourceType":"Consent",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"status":"{{{status}}}",
+            "scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
+            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},
+            "dateTime":"2026-01-01",
+            "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
+            "provision":{"type":"permit",
+            "actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
+            "reference":{"reference":"{{{actor}}}"}}],
+            "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{{{purpose}}}"}]{{{more}}} }}
+            """;
 
     internal T Service<T>()
         where T : notnull => Services.GetRequiredService<T>();
 
-    internal static IEnumerable<JsonElement> Entries(Answer bundle) => bundle.Json.TryGetProperty("entry", out var entries) ? entries.EnumerateArray() : [];
+    internal static IEnumerable<JsonElement> Entries(Answer bundle) =>
+        bundle.Json.TryGetProperty("entry", out var entries) ? entries.EnumerateArray() : [];
 
     public async Task DisposeAsync()
     {

@@ -16,7 +16,8 @@ public class TokenScenarios(RunningGateway gateway)
     {
         Assert.Equal(200, (await gateway.Anyone.GetAsync("metadata")).Status);
         Assert.Equal(200, (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/.well-known/smart-configuration", "*/*")).Status);
-        foreach (var path in new[] { "Patient", "Patient/x", "Binary/x", "AuditEvent", "Patient/x/$everything" }) Assert.Equal(401, (await gateway.Anyone.GetAsync(path)).Status);
+        foreach (var path in new[] { "Patient", "Patient/x", "Binary/x", "AuditEvent", "Patient/x/$everything" })
+            Assert.Equal(401, (await gateway.Anyone.GetAsync(path)).Status);
     }
 
     [Theory]
@@ -34,10 +35,13 @@ public class TokenScenarios(RunningGateway gateway)
             TokenType = "at+jwt",
             SigningCredentials = new SigningCredentials(Stranger, SecurityAlgorithms.EcdsaSha384),
         };
-        if (kind == "HS256 with a known text") descriptor.SigningCredentials = new SigningCredentials(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(new string('k', 64))), "HS256");
+        if (kind == "HS256 with a known text")
+            descriptor.SigningCredentials = new SigningCredentials(
+                new SymmetricSecurityKey(Encoding.UTF8.GetBytes(new string('k', 64))), "HS256");
         var token = kind switch
         {
-            "none" => Base64UrlEncoder.Encode("{\"alg\":\"none\",\"typ\":\"at+jwt\"}") + "." + Base64UrlEncoder.Encode($"{{\"iss\":\"{gateway.Options.Url}/\",\"sub\":\"ehr\",\"client_id\":\"ehr\",\"exp\":4000000000}}") + ".",
+            "none" => Base64UrlEncoder.Encode("{\"alg\":\"none\",\"typ\":\"at+jwt\"}") + "." + Base64UrlEncoder.Encode(
+                $"{{\"iss\":\"{gateway.Options.Url}/\",\"sub\":\"ehr\",\"client_id\":\"ehr\",\"exp\":4000000000}}") + ".",
             "garbage" => "a.b.c",
             _ => new JsonWebTokenHandler().CreateToken(descriptor),
         };
@@ -49,14 +53,24 @@ public class TokenScenarios(RunningGateway gateway)
     [Fact]
     public async Task An_assertion_by_another_key_or_for_another_audience_gets_no_token()
     {
-        var stranger = await gateway.Anyone.RequestTokenAsync("ehr", new SigningCredentials(Stranger, SecurityAlgorithms.EcdsaSha384), "system/*.cruds");
+        var stranger = await gateway.Anyone.RequestTokenAsync(
+            "ehr", new SigningCredentials(Stranger, SecurityAlgorithms.EcdsaSha384), "system/*.cruds");
         Assert.InRange(stranger.Status, 400, 401);
         var key = new ClientKey();
-        await gateway.Operator.AdminAsync("clients", new { clientId = "audience-test", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" }, purposes = Array.Empty<string>() });
+        await gateway.Operator.AdminAsync("clients", new
+        {
+            clientId = "audience-test",
+            jwks = key.Jwks,
+            actor = gateway.Hospital,
+            scopes = new[] { "system/*.rs" },
+            purposes = Array.Empty<string>()
+        });
         Assert.Equal(200, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs")).Status);
-        Assert.InRange((await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs", audience: "https://other.example/token")).Status, 400, 401);
+        Assert.InRange((await gateway.Anyone.RequestTokenAsync(
+            "audience-test", key.Credentials, "system/*.rs", audience: "https://other.example/token")).Status, 400, 401);
         Assert.Equal(400, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.cruds")).Status);
-        Assert.Equal(400, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs", purpose: "TREAT")).Status);
+        Assert.Equal(
+            400, (await gateway.Anyone.RequestTokenAsync("audience-test", key.Credentials, "system/*.rs", purpose: "TREAT")).Status);
     }
 
     [Theory]
@@ -72,10 +86,13 @@ public class TokenScenarios(RunningGateway gateway)
     {
         var key = new ClientKey();
         var clientId = "scope-" + Guid.CreateVersion7();
-        await gateway.Operator.AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { scope }, purposes = Array.Empty<string>() });
+        await gateway.Operator.AdminAsync(
+            "clients",
+            new { clientId, jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { scope }, purposes = Array.Empty<string>() });
         var client = await gateway.Anyone.LoginAsync(clientId, key.Credentials, scope);
         var patient = await gateway.NewPatientAsync();
-        var answer = await GatewayClient.UntilAsync(() => client.GetAsync($"Patient/{patient}"), a => !a.Text.Contains("not bound", StringComparison.Ordinal));
+        var answer = await GatewayClient.UntilAsync(
+            () => client.GetAsync($"Patient/{patient}"), a => !a.Text.Contains("not bound", StringComparison.Ordinal));
         Assert.Equal(read, answer.Status);
         Assert.Equal(search, (await client.GetAsync("Patient?_count=1")).Status);
         Assert.Equal(create, (await client.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
@@ -95,7 +112,8 @@ public class TokenScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         var username = "dr-" + Guid.CreateVersion7();
         await gateway.RegisterDoctorAsync(username, gateway.Hospital);
-        var doctor = await gateway.Anyone.LoginUserAsync(AppOfAllScopes, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scope);
+        var doctor = await gateway.Anyone.LoginUserAsync(
+            AppOfAllScopes, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scope);
         Assert.Equal(read, (await doctor.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(search, (await doctor.GetAsync("Patient?_count=1")).Status);
         Assert.Equal(create, (await doctor.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
@@ -115,7 +133,8 @@ public class TokenScenarios(RunningGateway gateway)
         await RegisterAppAsync();
         var patient = await gateway.NewPatientAsync();
         await gateway.LoginPatientAsync(patient);
-        var self = await gateway.Anyone.LoginUserAsync(AppOfAllScopes, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid fhirUser " + scope);
+        var self = await gateway.Anyone.LoginUserAsync(
+            AppOfAllScopes, RunningGateway.Redirect, "p-" + patient, RunningGateway.Password, "openid fhirUser " + scope);
         Assert.Equal(read, (await self.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(search, (await self.GetAsync("Patient?_count=1")).Status);
         Assert.Equal(grant, (await self.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
@@ -128,17 +147,27 @@ public class TokenScenarios(RunningGateway gateway)
     {
         string[] scopes =
         [
-            "user/*.read", "user/*.rs", "user/Patient.r", "user/Patient.*", "user/Patient.write", "user/Observation.read", "user/Patient.read", "user/Consent.c", "system/*.cruds",
-            "patient/*.cruds", "patient/*.read", "patient/*.rs", "patient/Patient.r", "patient/Patient.s", "patient/*.*", "patient/Consent.write",
+            "user/*.read", "user/*.rs", "user/Patient.r", "user/Patient.*", "user/Patient.write", "user/Observation.read",
+            "user/Patient.read", "user/Consent.c", "system/*.cruds", "patient/*.cruds", "patient/*.read", "patient/*.rs",
+            "patient/Patient.r", "patient/Patient.s", "patient/*.*", "patient/Consent.write",
         ];
-        Assert.Contains((await gateway.Operator.AdminAsync("clients", new { clientId = AppOfAllScopes, redirectUris = new[] { RunningGateway.Redirect }, scopes })).Status, new[] { 201, 409 });
+        Assert.Contains((await gateway.Operator.AdminAsync(
+            "clients",
+            new { clientId = AppOfAllScopes, redirectUris = new[] { RunningGateway.Redirect }, scopes })).Status, new[] { 201, 409 });
     }
 
     [Fact]
     public async Task A_revoked_token_is_refused_though_it_was_cached()
     {
         var key = new ClientKey();
-        await gateway.Operator.AdminAsync("clients", new { clientId = "revoked", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" }, purposes = Array.Empty<string>() });
+        await gateway.Operator.AdminAsync("clients", new
+        {
+            clientId = "revoked",
+            jwks = key.Jwks,
+            actor = gateway.Hospital,
+            scopes = new[] { "system/*.rs" },
+            purposes = Array.Empty<string>()
+        });
         var client = await gateway.Anyone.LoginAsync("revoked", key.Credentials, "system/*.rs");
         Assert.Equal(200, (await GatewayClient.UntilAsync(() => client.GetAsync("Patient"), a => a.Status == 200)).Status);
         var revoked = await client.RevokeAsync("revoked", key.Credentials);
@@ -151,15 +180,20 @@ public class TokenScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         await gateway.LoginPatientAsync(patient);
-        await Assert.ThrowsAsync<InvalidOperationException>(() => gateway.Anyone.LoginUserAsync(RunningGateway.App, RunningGateway.Redirect, "p-" + patient, "wrong wrong wrong", "openid patient/*.rs"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => gateway.Anyone.LoginUserAsync(
+            RunningGateway.App, RunningGateway.Redirect, "p-" + patient, "wrong wrong wrong", "openid patient/*.rs"));
     }
 
     [Fact]
     public async Task Only_the_operator_registers_clients_and_users()
     {
         foreach (var client in new[] { gateway.Ehr, gateway.Insurer, gateway.Anyone })
-            Assert.InRange((await client.AdminAsync("clients", new { clientId = "x", redirectUris = new[] { "http://127.0.0.1/x" } })).Status, 401, 403);
-        Assert.Equal(422, (await gateway.Operator.AdminAsync("users", new { username = "x", password = "short", fhirUser = "Patient/x" })).Status);
+            Assert.InRange(
+                (await client.AdminAsync("clients", new { clientId = "x", redirectUris = new[] { "http://127.0.0.1/x" } })).Status,
+                401,
+                403);
+        Assert.Equal(
+            422, (await gateway.Operator.AdminAsync("users", new { username = "x", password = "short", fhirUser = "Patient/x" })).Status);
         Assert.Equal(403, (await gateway.Operator.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
         Assert.Equal(404, (await gateway.Operator.GetAsync("Patient/" + await gateway.NewPatientAsync())).Status);
     }

@@ -6,7 +6,9 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.Tests.Scenarios;
 
-/// <summary>A patient's wallet as it meets the gateway: it knows EIP-712 and what the typed data says, and nothing of our intents.</summary>
+/// <summary>
+/// A patient's wallet as it meets the gateway: it knows EIP-712 and what the typed data says, and nothing of our intents.
+/// </summary>
 internal sealed class Wallet
 {
     private readonly EthereumAccount _account = new(RandomNumberGenerator.GetBytes(32));
@@ -20,12 +22,16 @@ internal sealed class Wallet
     {
         var data = JsonDocument.Parse(typedData).RootElement;
         var types = data.GetProperty("types");
-        return Sign(Keccak256.Hash([0x19, 0x01], Struct(types, "EIP712Domain", data.GetProperty("domain")), Struct(types, data.GetProperty("primaryType").GetString()!, data.GetProperty("message"))));
+        return Sign(Keccak256.Hash(
+            [0x19, 0x01],
+            Struct(types, "EIP712Domain", data.GetProperty("domain")),
+            Struct(types, data.GetProperty("primaryType").GetString()!, data.GetProperty("message"))));
     }
 
     private static byte[] Struct(JsonElement types, string name, JsonElement value)
     {
-        var fields = types.GetProperty(name).EnumerateArray().Select(f => (Name: f.GetProperty("name").GetString()!, Type: f.GetProperty("type").GetString()!)).ToList();
+        var fields = types.GetProperty(name).EnumerateArray()
+            .Select(f => (Name: f.GetProperty("name").GetString()!, Type: f.GetProperty("type").GetString()!)).ToList();
         var words = fields.Select(f => Word(f.Type, value.GetProperty(f.Name).ToString()));
         return Keccak256.Hash([Keccak256.Hash($"{name}({string.Join(',', fields.Select(f => $"{f.Type} {f.Name}"))})"), .. words]);
     }
