@@ -26,10 +26,17 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
 
         Title("1. Who takes part: registered on the chain by the operator");
         var operatorClient = await anyone.LoginOperatorAsync(dataFolder);
-        var (hospital, ehr) = await RegisterAsync(operatorClient, anyone, "General Hospital", "prov", "general-ehr", "system/*.cruds", "TREAT");
+        var (hospital, ehr) =
+            await RegisterAsync(operatorClient, anyone, "General Hospital", "prov", "general-ehr", "system/*.cruds", "TREAT");
         var (other, _) = await RegisterAsync(operatorClient, anyone, "Harbour Hospital", "prov", "harbour-ehr", "system/*.cruds", "TREAT");
-        var (insurer, claims) = await RegisterAsync(operatorClient, anyone, "Sample Insurance", "ins", "claims-system", "system/*.rs", "HPAYMT");
-        Check("app of patients and doctors", await operatorClient.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" } }), 201);
+        var (insurer, claims) =
+            await RegisterAsync(operatorClient, anyone, "Sample Insurance", "ins", "claims-system", "system/*.rs", "HPAYMT");
+        Check("app of patients and doctors", await operatorClient.AdminAsync("clients", new
+        {
+            clientId = App,
+            redirectUris = new[] { Redirect },
+            scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" }
+        }), 201);
         var (doctor, doctorClient) = await RegisterDoctorAsync(operatorClient, anyone, other);
 
         Title("2. The EHR of General Hospital pushes FHIR bundles");
@@ -45,7 +52,10 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         await PushDocumentAsync(ehr);
 
         Title("3. The records are sealed in IPFS blocks, their root is on the chain");
-        var proof = await GatewayClient.UntilAsync(() => ehr.GetAsync($"DocumentReference/{document}/$anchor-proof"), a => a.Text.Contains("\"block\"", StringComparison.Ordinal), 120);
+        var proof = await GatewayClient.UntilAsync(
+            () => ehr.GetAsync($"DocumentReference/{document}/$anchor-proof"),
+            a => a.Text.Contains("\"block\"", StringComparison.Ordinal),
+            120);
         Check("anchor proof of the document", proof, 200, proof.Text.Contains("\"block\"", StringComparison.Ordinal));
 
         Title("4. The insurer asks without consent");
@@ -55,9 +65,19 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         Check("insurer reads an id that never existed: the same answer", await claims.GetAsync("DocumentReference/never-existed"), 404);
 
         Title("5. The patient logs in and grants: payment purposes, documents only");
-        Check("account of the patient", await operatorClient.AdminAsync("users", new { username = "patient", password = Password, fhirUser = $"Patient/{patient}" }), 201);
-        var patientClient = await anyone.LoginUserAsync(App, Redirect, "patient", Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
-        var toInsurer = await GrantAsync(patientClient, patient, insurer, "HPAYMT", """,{"system":"http://hl7.org/fhir/resource-types","code":"Binary"},{"system":"http://hl7.org/fhir/resource-types","code":"DocumentReference"}""");
+        Check(
+            "account of the patient",
+            await operatorClient.AdminAsync("users", new { username = "patient", password = Password, fhirUser = $"Patient/{patient}" }),
+            201);
+        var patientClient =
+            await anyone.LoginUserAsync(App, Redirect, "patient", Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
+        var toInsurer = await GrantAsync(
+            patientClient,
+            patient,
+            insurer,
+            "HPAYMT",
+            """,{"system":"http://hl7.org/fhir/resource-types","code":"Binary"},"""
+                + """{"system":"http://hl7.org/fhir/resource-types","code":"DocumentReference"}""");
 
         Title("6. The insurer reads");
         var read = await claims.GetAsync($"DocumentReference/{document}");
@@ -65,11 +85,16 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         var attachment = read.Status == 200 ? read.Json.GetProperty("content")[0].GetProperty("attachment") : default;
         if (read.Status == 200)
         {
-            var bytes = await claims.GetAsync(attachment.GetProperty("url").GetString()!, attachment.GetProperty("contentType").GetString()!);
+            var bytes =
+                await claims.GetAsync(attachment.GetProperty("url").GetString()!, attachment.GetProperty("contentType").GetString()!);
             var same = pushed.Content is not null && bytes.Body.AsSpan().SequenceEqual(pushed.Content);
             Check($"its attachment, {bytes.Body.Length} bytes: the bytes that were pushed", bytes, 200, same);
         }
-        Check("insurer reads a Condition search: not granted", await claims.GetAsync($"Condition?patient={patient}"), 200, (await claims.GetAsync($"Condition?patient={patient}")).Json.GetProperty("total").GetInt32() == 0);
+        Check(
+            "insurer reads a Condition search: not granted",
+            await claims.GetAsync($"Condition?patient={patient}"),
+            200,
+            (await claims.GetAsync($"Condition?patient={patient}")).Json.GetProperty("total").GetInt32() == 0);
 
         Title("7. A doctor of Harbour Hospital");
         Check("doctor reads the patient without consent", await doctorClient.GetAsync($"Patient/{patient}"), 404);
@@ -95,61 +120,85 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         return Finish();
     }
 
-    private async Task<(string Reference, GatewayClient Client)> RegisterAsync(GatewayClient admin, GatewayClient anyone, string name, string type, string clientId, string scope, string purpose)
+    private async Task<(string Reference, GatewayClient Client)> RegisterAsync(GatewayClient admin, GatewayClient anyone, string name,
+        string type, string clientId, string scope, string purpose)
     {
         var organization = new JsonObject
         {
             ["resourceType"] = "Organization",
             ["active"] = true,
-            ["type"] = new JsonArray(new JsonObject { ["coding"] = new JsonArray(new JsonObject { ["system"] = "http://terminology.hl7.org/CodeSystem/organization-type", ["code"] = type }) }),
+            ["type"] = new JsonArray(new JsonObject { ["coding"] = new JsonArray(
+                new JsonObject { ["system"] = "http://terminology.hl7.org/CodeSystem/organization-type", ["code"] = type }) }),
             ["name"] = name,
             ["address"] = new JsonArray(new JsonObject { ["city"] = "Exampleton" }),
         };
         var created = await admin.PostAsync("Organization", organization.ToJsonString());
         var reference = "Organization/" + created.Id;
         var key = new ClientKey();
-        await admin.AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = new[] { scope }, purposes = new[] { purpose } });
+        await admin.AdminAsync(
+            "clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = new[] { scope }, purposes = new[] { purpose } });
         var client = await anyone.LoginAsync(clientId, key.Credentials, scope);
-        Check($"{name}, its client {clientId}: active on the chain", await GatewayClient.UntilAsync(() => client.GetAsync(reference), a => a.Status == 200), 200);
+        Check(
+            $"{name}, its client {clientId}: active on the chain",
+            await GatewayClient.UntilAsync(() => client.GetAsync(reference), a => a.Status == 200),
+            200);
         return (reference, client);
     }
 
-    private async Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(GatewayClient admin, GatewayClient anyone, string hospital)
+    private async Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(GatewayClient admin,
+        GatewayClient anyone, string hospital)
     {
-        var practitioner = "Practitioner/" + (await admin.PostAsync("Practitioner", """{"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","value":"R-20417"}],"name":[{"family":"Example","given":["Grace"],"prefix":["Dr"]}]}""")).Id;
-        await admin.PostAsync("PractitionerRole", $$$"""{"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-20417"}],"practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}""");
+        var practitioner = "Practitioner/"
+            + (await admin.PostAsync(
+                "Practitioner",
+                """{"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","value":"R-20417"}"""
+                    + """],"name":[{"family":"Example","given":["Grace"],"prefix":["Dr"]}]}""")).Id;
+        await admin.PostAsync(
+            "PractitionerRole",
+            $$$"""{"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-20417"}"""
+                + $$$"""],"practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}""");
         await admin.AdminAsync("users", new { username = "doctor", password = Password, fhirUser = practitioner });
         var client = await anyone.LoginUserAsync(App, Redirect, "doctor", Password, "openid fhirUser user/*.rs");
-        Check("Dr Grace Example of Harbour Hospital: active on the chain", await GatewayClient.UntilAsync(() => client.GetAsync(practitioner), a => a.Status == 200), 200);
+        Check(
+            "Dr Grace Example of Harbour Hospital: active on the chain",
+            await GatewayClient.UntilAsync(() => client.GetAsync(practitioner), a => a.Status == 200),
+            200);
         return (practitioner, client);
     }
 
     private async Task<(string? Patient, string? Document, byte[]? Content)> PushAsync(GatewayClient ehr)
     {
         // Directory bundles first: patients' bundles point to them by identifier.
-        var files = Directory.GetFiles(bundles, "*.json").OrderBy(f => !Path.GetFileName(f).Contains("nformation", StringComparison.Ordinal)).ThenBy(f => f, StringComparer.Ordinal).ToList();
+        var files = Directory.GetFiles(bundles, "*.json")
+            .OrderBy(f => !Path.GetFileName(f).Contains("nformation", StringComparison.Ordinal)).ThenBy(f => f, StringComparer.Ordinal)
+            .ToList();
         (string? Patient, string? Document, byte[]? Content) first = default;
         var (resources, refused) = (0, new List<string>());
         var start = TimeProvider.System.GetTimestamp();
-        await AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn()).StartAsync(async context =>
-        {
-            var progress = context.AddTask("pushing bundles", maxValue: files.Count);
-            foreach (var file in files)
+        await AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+            .StartAsync(async context =>
             {
-                var json = await File.ReadAllTextAsync(file);
-                using var bundle = JsonDocument.Parse(json);
-                await RegisterMissingAsync(ehr, bundle.RootElement);
-                var answer = await ehr.PostAsync("", json);
-                if (answer.Status != 200) refused.Add($"{Path.GetFileName(file)}: {answer.Text}");
-                else
+                var progress = context.AddTask("pushing bundles", maxValue: files.Count);
+                foreach (var file in files)
                 {
-                    var locations = answer.Json.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("response").TryGetProperty("location", out var l) ? l.GetString()! : "").ToList();
-                    resources += locations.Count;
-                    if (first.Document is null && Remember(bundle.RootElement, locations) is { } found && (found.Document is not null || first.Patient is null)) first = found;
+                    var json = await File.ReadAllTextAsync(file);
+                    using var bundle = JsonDocument.Parse(json);
+                    await RegisterMissingAsync(ehr, bundle.RootElement);
+                    var answer = await ehr.PostAsync("", json);
+                    if (answer.Status != 200) refused.Add($"{Path.GetFileName(file)}: {answer.Text}");
+                    else
+                    {
+                        var locations = answer.Json.GetProperty("entry").EnumerateArray()
+                            .Select(e => e.GetProperty("response").TryGetProperty("location", out var l) ? l.GetString()! : "").ToList();
+                        resources += locations.Count;
+                        if (first.Document is null && Remember(bundle.RootElement, locations) is { } found
+                            && (found.Document is not null || first.Patient is null))
+                            first = found;
+                    }
+                    progress.Increment(1);
                 }
-                progress.Increment(1);
-            }
-        });
+            });
         var seconds = TimeProvider.System.GetElapsedTime(start).TotalSeconds;
         Check($"{files.Count - refused.Count} of {files.Count} bundles, {resources} resources in {seconds:F1} s", refused.Count == 0);
         foreach (var text in refused.Take(5)) AnsiConsole.MarkupLineInterpolated($"     [red]{text[..Math.Min(400, text.Length)]}[/]");
@@ -160,11 +209,15 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     private static async Task RegisterMissingAsync(GatewayClient ehr, JsonElement bundle)
     {
         var text = bundle.GetRawText();
-        foreach (System.Text.RegularExpressions.Match match in System.Text.RegularExpressions.Regex.Matches(text, "\"reference\"\\s*:\\s*\"((Location|Organization|Practitioner)\\?identifier=([^\"|]*)\\|([^\"]*))\""))
+        foreach (System.Text.RegularExpressions.Match match in System.Text.RegularExpressions.Regex.Matches(
+            text, "\"reference\"\\s*:\\s*\"((Location|Organization|Practitioner)\\?identifier=([^\"|]*)\\|([^\"]*))\""))
         {
             if (!Registered.Add(match.Groups[1].Value)) continue;
             var (type, system, value) = (match.Groups[2].Value, match.Groups[3].Value, match.Groups[4].Value);
-            await ehr.PostAsync(type, $$"""{"resourceType":"{{type}}","identifier":[{"system":"{{system}}","value":"{{value}}"}]}""", ("If-None-Exist", match.Groups[1].Value.Split('?')[1]));
+            await ehr.PostAsync(
+                type,
+                $$"""{"resourceType":"{{type}}","identifier":[{"system":"{{system}}","value":"{{value}}"}]}""",
+                ("If-None-Exist", match.Groups[1].Value.Split('?')[1]));
         }
     }
 
@@ -174,18 +227,24 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     {
         var entries = bundle.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("resource")).ToList();
         var patient = entries.FindIndex(r => r.GetProperty("resourceType").GetString() == "Patient");
-        var document = entries.FindIndex(r => r.GetProperty("resourceType").GetString() == "DocumentReference" && r.GetProperty("content")[0].GetProperty("attachment").TryGetProperty("data", out _));
+        var document = entries.FindIndex(r => r.GetProperty("resourceType").GetString() == "DocumentReference"
+            && r.GetProperty("content")[0].GetProperty("attachment").TryGetProperty("data", out _));
         if (patient < 0) return null;
         if (document < 0) return (locations[patient].Split('/')[^3], null, null);
-        return (locations[patient].Split('/')[^3], locations[document].Split('/')[^3], entries[document].GetProperty("content")[0].GetProperty("attachment").GetProperty("data").GetBytesFromBase64());
+        return (
+            locations[patient].Split('/')[^3],
+            locations[document].Split('/')[^3],
+            entries[document].GetProperty("content")[0].GetProperty("attachment").GetProperty("data").GetBytesFromBase64());
     }
 
     private async Task<(string? Patient, string? Document, byte[]? Content)> PushLetterAsync(GatewayClient ehr, string patient)
     {
         var letter = "Dear colleague, the record of this patient is attached.\n"u8.ToArray();
         var created = await ehr.PostAsync("DocumentReference", $$$"""
-            {"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
-            "date":"2026-02-01T10:00:00Z","content":[{"attachment":{"contentType":"text/plain","data":"{{{Convert.ToBase64String(letter)}}}"}}]}
+            {"resourceType":"DocumentReference","status":"current","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},
+            "subject":{"reference":"Patient/{{{patient}}}"},
+            "date":"2026-02-01T10:00:00Z",
+            "content":[{"attachment":{"contentType":"text/plain","data":"{{{Convert.ToBase64String(letter)}}}"}}]}
             """);
         Check("a letter about the first patient, since the bundles hold no attachment", created, 201);
         return (patient, created.Status == 201 ? created.Id : null, letter);
@@ -202,16 +261,23 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     {
         var limit = classes is null ? "" : $",\"class\":[{classes[1..]}]";
         var consent = $$$"""
-            {"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
-            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},"dateTime":"2026-01-01",
+            {"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope",
+            "code":"patient-privacy"}]},
+            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},
+            "dateTime":"2026-01-01",
             "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
-            "provision":{"type":"permit","actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},"reference":{"reference":"{{{actor}}}"}}],
+            "provision":{"type":"permit",
+            "actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
+            "reference":{"reference":"{{{actor}}}"}}],
             "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{{{purpose}}}"}]{{{limit}}} }}
             """;
         var created = await patientClient.PostAsync("Consent", consent);
         Check($"patient posts a Consent for {actor.Split('/')[0]} ({purpose})", created, 201);
         if (created.Status != 201) return "";
-        var status = await GatewayClient.UntilAsync(() => patientClient.GetAsync($"Consent/{created.Id}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal), 60);
+        var status = await GatewayClient.UntilAsync(
+            () => patientClient.GetAsync($"Consent/{created.Id}/$ledger-status"),
+            a => a.Text.Contains("confirmed", StringComparison.Ordinal),
+            60);
         Check("the grant is confirmed on the chain", status, 200, status.Text.Contains("confirmed", StringComparison.Ordinal));
         return created.Id;
     }
@@ -223,12 +289,18 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         foreach (var entry in bundle.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("resource")))
         {
             var who = entry.GetProperty("agent")[0].GetProperty("who");
-            var name = who.TryGetProperty("reference", out var reference) ? reference.GetString()! : who.GetProperty("display").GetString()!;
+            var name = who.TryGetProperty("reference", out var reference)
+                ? reference.GetString()!
+                : who.GetProperty("display").GetString()!;
             var permitted = entry.GetProperty("outcome").GetString() == "0";
             seen.Add(name + permitted);
             // The patient's own look-ups are in the log too; what others did is what one wants to see here.
             if (name != patient && table.Rows.Count < 12)
-                table.AddRow(entry.GetProperty("recorded").GetString()![11..19], Markup.Escape(name.Length > 24 ? name[..24] + "…" : name), entry.GetProperty("subtype")[0].GetProperty("code").GetString()!, permitted ? "released" : "[yellow]refused[/]");
+                table.AddRow(
+                    entry.GetProperty("recorded").GetString()![11..19],
+                    Markup.Escape(name.Length > 24 ? name[..24] + "…" : name),
+                    entry.GetProperty("subtype")[0].GetProperty("code").GetString()!,
+                    permitted ? "released" : "[yellow]refused[/]");
         }
         AnsiConsole.Write(table);
         Check("the log has the insurer's and the doctor's reads", seen.Contains(insurer + true) && seen.Contains(doctor + true));
@@ -242,7 +314,9 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     private void Check(string step, Answer answer, int status, bool and = true)
     {
         if (answer.Status == status && and) Pass(step, $"{answer.Status}");
-        else Fail(step, $"{answer.Status}, must be {status}{(answer.Status == status ? " and more" : "")}: {answer.Text[..Math.Min(300, answer.Text.Length)]}");
+        else
+            Fail(step, $"{answer.Status}, must be {status}{(answer.Status == status ? " and more" : "")}: "
+                + $"{answer.Text[..Math.Min(300, answer.Text.Length)]}");
     }
 
     private void Check(string step, bool holds)

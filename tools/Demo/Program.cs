@@ -5,7 +5,8 @@ using PmrGateway.Tools.Demo;
 var bundles = args.Length > 0 ? args[0] : FindExamples();
 if (bundles is null || !Directory.Exists(bundles) || Directory.GetFiles(bundles, "*.json").Length == 0)
 {
-    Console.Error.WriteLine($"pmr-demo: no FHIR bundles in {(args.Length > 0 ? args[0] : "fhir-profiles/examples/bundles")}: name a folder");
+    Console.Error.WriteLine(
+        $"pmr-demo: no FHIR bundles in {(args.Length > 0 ? args[0] : "fhir-profiles/examples/bundles")}: name a folder");
     return 2;
 }
 var folder = Directory.CreateTempSubdirectory("pmr-demo-").FullName;
