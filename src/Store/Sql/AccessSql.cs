@@ -20,8 +20,8 @@ internal static class AccessSql
         var verdict =
             $"""
             SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} THEN 1 END)
-            {Consents(sql, engine, viewer,
-            "c.patient_id")} {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set
+            {Consents(sql, engine, viewer, "c.patient_id")}
+              {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set
             """;
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
         var byConsent =
