@@ -27,7 +27,9 @@ public sealed class RecordDatabase : IAsyncDisposable
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
-    /// <summary>Something that every process on this database is to know: raised here for what other processes tell, and for what this one does.</summary>
+    /// <summary>
+    /// Something that every process on this database is to know: raised here for what other processes tell, and for what this one does.
+    /// </summary>
     /// <remarks>The topic, or "" where something may have been missed: then anything may be out of date.</remarks>
     public event Action<string>? Heard;
 
@@ -113,7 +115,8 @@ public sealed class RecordDatabase : IAsyncDisposable
 
     /// <summary>A fact about the deployment, or null. E.g. the check value of its keyring.</summary>
     public ValueTask<string?> DeploymentFactAsync(string name, CancellationToken cancellation) => ReadAsync(
-        (session, stop) => session.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), stop, name), cancellation);
+        (session, stop) => session.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), stop, name),
+        cancellation);
 
     /// <summary>Keeps a fact about the deployment unless there is one, and returns the one kept.</summary>
     public Task<string> KeepDeploymentFactAsync(string name, string value) => ChangeAsync(async change =>

@@ -3,10 +3,14 @@ namespace PmrGateway.Store;
 /// <summary>Section <c>Store</c> of the configuration.</summary>
 public sealed class StoreOptions
 {
-    /// <summary>sqlite (default): a file in the data folder, for one process; postgres: a PostgreSQL database that several gateways share.</summary>
+    /// <summary>
+    /// sqlite (default): a file in the data folder, for one process; postgres: a PostgreSQL database that several gateways share.
+    /// </summary>
     public string Provider { get; set; } = "sqlite";
 
-    /// <summary>Connection string of the PostgreSQL database (15 or later), in the keys of Npgsql; used when Provider is postgres.</summary>
+    /// <summary>
+    /// Connection string of the PostgreSQL database (15 or later), in the keys of Npgsql; used when Provider is postgres.
+    /// </summary>
     public string ConnectionString { get; set; } = "";
 
     /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
@@ -14,7 +18,8 @@ public sealed class StoreOptions
     {
         if (Provider is not ("sqlite" or "postgres")) return $"Store:Provider is '{Provider}': sqlite or postgres";
         return Provider == "postgres" && ConnectionString.Length == 0
-            ? "Store:ConnectionString is empty: the connection string of a PostgreSQL database, e.g. Host=127.0.0.1;Database=pmr;Username=pmr"
+            ? "Store:ConnectionString is empty: the connection string of a PostgreSQL database, e.g. "
+                + "Host=127.0.0.1;Database=pmr;Username=pmr"
             : null;
     }
 }

@@ -87,7 +87,8 @@ public abstract class AccessContract(Engine engine, int worlds)
         await CommitAsync(new CommitPlan
         {
             Versions = [Make.Version(Make.Facts("Observation", record, "Organization/a", patient))],
-            Consents = [new ConsentChange.Give("g" + patient, patient, [1], terms with { Root = terms.Root with { From = from, To = to } })],
+            Consents = [
+                new ConsentChange.Give("g" + patient, patient, [1], terms with { Root = terms.Root with { From = from, To = to } })],
             Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
         });
         await GrantAsync("g" + patient, patient, 1);
@@ -112,7 +113,10 @@ public abstract class AccessContract(Engine engine, int worlds)
             {
                 Versions =
                 [
-                    Make.Version(Make.Facts("Observation", ResourceId.New(), "Organization/a", patient, label), 1, [Make.Reference("patient", "Patient", patient)]),
+                    Make.Version(
+                        Make.Facts("Observation", ResourceId.New(), "Organization/a", patient, label),
+                        1,
+                        [Make.Reference("patient", "Patient", patient)]),
                 ],
             });
             Assert.Equal(i + 1, await CountAsync(patient));
@@ -123,7 +127,11 @@ public abstract class AccessContract(Engine engine, int worlds)
         {
             Consents =
             [
-                new ConsentChange.Give("d" + patient, patient + "d", [1], denial with { Root = denial.Root with { Codes = [new TermCode("urn:new", patient + 2)] } }),
+                new ConsentChange.Give(
+                    "d" + patient,
+                    patient + "d",
+                    [1],
+                    denial with { Root = denial.Root with { Codes = [new TermCode("urn:new", patient + 2)] } }),
             ],
         });
         Assert.Equal(4, await CountAsync(patient));
@@ -177,7 +185,11 @@ public abstract class AccessContract(Engine engine, int worlds)
     private async Task CommitAsync(CommitPlan plan) => Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(plan, default));
 
     private Task GrantAsync(string commitment, string patient, long block) => Journal.ApplyAsync(
-        new ViewUpdate(null, [new ConsentGrantedEvent(block, "t", "k" + patient, commitment, 0, 0, 0)], [new BlockReference(Confirmed, "h")], TimeSpan.Zero),
+        new ViewUpdate(
+            null,
+            [new ConsentGrantedEvent(block, "t", "k" + patient, commitment, 0, 0, 0)],
+            [new BlockReference(Confirmed, "h")],
+            TimeSpan.Zero),
         default);
 
     private async Task<bool> SeesAsync(string type, string id, DateTimeOffset? now = null)
@@ -189,7 +201,8 @@ public abstract class AccessContract(Engine engine, int worlds)
     private async Task<long> CountAsync(string patient)
     {
         await using var snapshot = await _database.SnapshotAsync(Make.Insurer(), searches: true, default);
-        var query = new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 100, 0);
+        var query = new SearchQuery(
+            "Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 100, 0);
         var page = await snapshot.SearchAsync(query, default);
         Assert.Equal(page.Total, page.Versions.Count);
         return page.Total;

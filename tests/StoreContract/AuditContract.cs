@@ -19,7 +19,8 @@ public abstract class AuditContract(Engine engine)
         var (options, file) = await engine.NewAsync();
         await using var database = RecordDatabase.Open(options, file);
         var log = new AuditLog(database);
-        await Task.WhenAll(Enumerable.Range(0, 40).Select(i => log.AppendAsync([Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q", "r")], default)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 40).Select(i => log.AppendAsync([Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q", "r")], default)));
         Assert.Null(await log.FirstBrokenAsync(default));
 
         var (page, total) = await log.OfAsync("p", null, long.MaxValue, 15, default);
@@ -44,7 +45,8 @@ public abstract class AuditContract(Engine engine)
         // SQLite belongs to one process; here two handles stand for two.
         await using var one = RecordDatabase.Open(options, file);
         await using var two = RecordDatabase.Open(options, file);
-        await Task.WhenAll(Enumerable.Range(0, 60).Select(i => new AuditLog(i % 2 == 0 ? one : two).AppendAsync([Make.Audit(ResourceId.New(), "p")], default)));
+        await Task.WhenAll(Enumerable.Range(0, 60)
+            .Select(i => new AuditLog(i % 2 == 0 ? one : two).AppendAsync([Make.Audit(ResourceId.New(), "p")], default)));
         Assert.Null(await new AuditLog(one).FirstBrokenAsync(default));
         Assert.Equal(60, (await new AuditLog(two).OfAsync("p", null, long.MaxValue, 1, default)).Total);
     }

@@ -59,7 +59,8 @@ public abstract class CommitContract(Engine engine)
     public async Task Of_eight_conditional_creates_at_once_one_is_made()
     {
         var identifier = Id();
-        var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
+        var query = new SearchQuery(
+            "Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
         var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _database.CommitAsync(
             new CommitPlan
             {
@@ -77,7 +78,8 @@ public abstract class CommitContract(Engine engine)
     public async Task What_another_hospital_has_is_no_match_for_a_condition()
     {
         var identifier = Id();
-        var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
+        var query = new SearchQuery(
+            "Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
         foreach (var hospital in new[] { "Organization/a", "Organization/b" })
         {
             var made = await _database.CommitAsync(
@@ -97,7 +99,8 @@ public abstract class CommitContract(Engine engine)
         var subject = "Patient/" + Id();
         Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [1])] }, default));
         Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [1])] }, default));
-        Assert.Equal(new CommitResult.KeyTaken(subject), await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [2])] }, default));
+        Assert.Equal(
+            new CommitResult.KeyTaken(subject), await _database.CommitAsync(new CommitPlan { SubjectKeys = [new(subject, [2])] }, default));
         Assert.Equal([1], await new DirectoryStore(_database).SubjectKeyAsync(subject, default));
     }
 
@@ -107,7 +110,8 @@ public abstract class CommitContract(Engine engine)
         var give = new ConsentChange.Give(Id(), Id(), [1], Make.Permit(Id()));
         Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
         Assert.Equal(
-            new CommitResult.Conflict("Consent", give.ConsentId), await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
+            new CommitResult.Conflict("Consent", give.ConsentId),
+            await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
     }
 
     [Fact]
@@ -116,7 +120,10 @@ public abstract class CommitContract(Engine engine)
         var (id, directory) = (Id(), new DirectoryStore(_database));
         foreach (var commitment in new[] { id + "1", id + "2" })
             await _database.CommitAsync(
-                new CommitPlan { Consents = [new ConsentChange.Withdraw(id), new ConsentChange.Give(commitment, id, [1], Make.Permit("p" + id))] }, default);
+                new CommitPlan
+                {
+                    Consents = [new ConsentChange.Withdraw(id), new ConsentChange.Give(commitment, id, [1], Make.Permit("p" + id))]
+                }, default);
         Assert.Equal(new KeptConsent(id + "2", "p" + id, null, false), await directory.LatestConsentAsync(id, default));
         await _database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] }, default);
         Assert.True((await directory.LatestConsentAsync(id, default))!.IsRevoked);
@@ -132,7 +139,8 @@ public abstract class CommitContract(Engine engine)
             {
                 Directory =
                 [
-                    new DirectoryChange.AddActor(h, Id(), ActorKind.Hospital, null), new DirectoryChange.AddActor(d, Id(), ActorKind.Practitioner, h),
+                    new DirectoryChange.AddActor(h, Id(), ActorKind.Hospital, null),
+                    new DirectoryChange.AddActor(d, Id(), ActorKind.Practitioner, h),
                     new DirectoryChange.AddActor(h, "other", ActorKind.Insurer, null), new DirectoryChange.AddPatient(p, Id(), h),
                     new DirectoryChange.AddPatient(p, "other", "other"),
                 ],
@@ -194,5 +202,6 @@ public abstract class CommitContract(Engine engine)
 
     private static string Id() => ResourceId.New();
 
-    private Task<CommitResult> CommitAsync(params VersionWrite[] versions) => _database.CommitAsync(new CommitPlan { Versions = versions }, default);
+    private Task<CommitResult> CommitAsync(params VersionWrite[] versions) =>
+        _database.CommitAsync(new CommitPlan { Versions = versions }, default);
 }

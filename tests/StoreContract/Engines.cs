@@ -35,7 +35,8 @@ public sealed class Sqlite : Engine
     private readonly string _folder = Directory.CreateTempSubdirectory("pmr-store-").FullName;
     private int _count;
 
-    internal override Task<(StoreOptions, string)> NewAsync() => Task.FromResult((new StoreOptions(), Path.Combine(_folder, $"{_count++}.db")));
+    internal override Task<(StoreOptions, string)> NewAsync() =>
+        Task.FromResult((new StoreOptions(), Path.Combine(_folder, $"{_count++}.db")));
 
     public override async Task DisposeAsync()
     {
@@ -75,20 +76,27 @@ internal static class Make
 {
     public static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    public static RecordFacts Facts(string type, string id, string custodian = "Organization/a", string? patients = null, params RecordLabel[] labels) =>
+    public static RecordFacts Facts(string type, string id, string custodian = "Organization/a", string? patients = null,
+        params RecordLabel[] labels) =>
         new(type, id, custodian, patients is null ? [] : patients.Split(' '), labels);
 
-    public static VersionWrite Version(RecordFacts facts, long version = 1, IReadOnlyList<Fhir.IndexEntry>? index = null, params string[] links) => new(
-        new StoredVersion(facts, version, Epoch, false, "Patient/" + (facts.Patients.Count > 0 ? facts.Patients[0] : ""), [1, 2, 3], Cid, [4], [5], [6], [7], null),
-        index ?? [], links);
+    public static VersionWrite Version(RecordFacts facts, long version = 1,
+        IReadOnlyList<Fhir.IndexEntry>? index = null, params string[] links) =>
+        new(
+            new StoredVersion(facts, version, Epoch, false, "Patient/" + (facts.Patients.Count > 0 ? facts.Patients[0] : ""), [1, 2, 3],
+                Cid, [4], [5], [6], [7], null),
+            index ?? [], links);
 
     public static VersionWrite Deletion(RecordFacts facts, long version) => new(StoredVersion.Deletion(facts, version, Epoch), [], []);
 
-    public static Fhir.IndexEntry Token(string parameter, string? system, string code) => new(parameter, "token", system, code, default, default);
+    public static Fhir.IndexEntry Token(string parameter, string? system, string code) =>
+        new(parameter, "token", system, code, default, default);
 
-    public static Fhir.IndexEntry Reference(string parameter, string type, string id) => new(parameter, "reference", type, id, default, default);
+    public static Fhir.IndexEntry Reference(string parameter, string type, string id) =>
+        new(parameter, "reference", type, id, default, default);
 
-    public static Fhir.IndexEntry Date(string parameter, DateTimeOffset from, DateTimeOffset to) => new(parameter, "date", null, null, from, to);
+    public static Fhir.IndexEntry Date(string parameter, DateTimeOffset from, DateTimeOffset to) =>
+        new(parameter, "date", null, null, from, to);
 
     public static Viewer Hospital(string organization = "Organization/a") =>
         new(new Requester(organization, organization, null, null, true, ["TREAT"]), Epoch, 0);

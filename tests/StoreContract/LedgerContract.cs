@@ -29,8 +29,9 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
     {
         await _journal.EnqueueAsync(
             [
-                Command("anchor", OutboxPriority.Anchor), Command("patient 1", OutboxPriority.Registration), Command("patient 2", OutboxPriority.Registration),
-                Command("grant 2", OutboxPriority.Grant, "patient 2"), Command("patient 1", OutboxPriority.Registration), Command("revoke", OutboxPriority.Withdrawal),
+                Command("anchor", OutboxPriority.Anchor), Command("patient 1", OutboxPriority.Registration),
+                Command("patient 2", OutboxPriority.Registration), Command("grant 2", OutboxPriority.Grant, "patient 2"),
+                Command("patient 1", OutboxPriority.Registration), Command("revoke", OutboxPriority.Withdrawal),
             ],
             default);
         Assert.Equal(["revoke", "grant 2", "patient 2"], (await _journal.QueuedAsync(2, false, default)).Select(e => e.Command.Key));
@@ -76,18 +77,27 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         await _database.CommitAsync(
             new CommitPlan
             {
-                Directory = [new DirectoryChange.AddActor("Organization/h", "aa", ActorKind.Hospital, null), new DirectoryChange.AddPatient("p", "kp", "Organization/h")],
-                Consents = [new ConsentChange.Give("c1", "C1", [1], Make.Permit("p")), new ConsentChange.Give("c2", "C2", [1], Make.Permit("p"))],
+                Directory = [
+                    new DirectoryChange.AddActor("Organization/h", "aa", ActorKind.Hospital, null),
+                    new DirectoryChange.AddPatient("p", "kp", "Organization/h")
+                ],
+                Consents = [
+                    new ConsentChange.Give("c1", "C1", [1], Make.Permit("p")), new ConsentChange.Give("c2", "C2", [1], Make.Permit("p"))
+                ],
             },
             default);
         await _journal.ApplyAsync(
-            Update(null, [new ActorRegisteredEvent(1, "t", "aa", ActorKind.Hospital, null), new PatientRegisteredEvent(1, "t", "kp", "c0", "aa")], 1), default);
+            Update(
+                null,
+                [new ActorRegisteredEvent(1, "t", "aa", ActorKind.Hospital, null), new PatientRegisteredEvent(1, "t", "kp", "c0", "aa")],
+                1), default);
         await _journal.ApplyAsync(
             Update(
                 null,
                 [
-                    new ActorStatusEvent(2, "t", "aa", false), new ClientBindingEvent(2, "t", "x", "aa"), new ControllerChangedEvent(2, "t", "kp", "c1"),
-                    new ConsentGrantedEvent(2, "t", "kp", "c1", 0, 0, 0), new ConsentRevokedEvent(2, "t", "kp", "c2"),
+                    new ActorStatusEvent(2, "t", "aa", false), new ClientBindingEvent(2, "t", "x", "aa"),
+                    new ControllerChangedEvent(2, "t", "kp", "c1"), new ConsentGrantedEvent(2, "t", "kp", "c1", 0, 0, 0),
+                    new ConsentRevokedEvent(2, "t", "kp", "c2"),
                 ],
                 2),
             default);
@@ -114,7 +124,8 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
                 Consents = [new ConsentChange.Give("c1", "C1", [1], Make.Permit("p"))],
             },
             default);
-        await _journal.ApplyAsync(Update(null, [new ConsentGrantedEvent(1, "t", "kq", "c1", 0, 0, 0), new ConsentRevokedEvent(1, "t", "kq", "c1")], 1), default);
+        await _journal.ApplyAsync(
+            Update(null, [new ConsentGrantedEvent(1, "t", "kq", "c1", 0, 0, 0), new ConsentRevokedEvent(1, "t", "kq", "c1")], 1), default);
         var consent = (await new DirectoryStore(_database).LatestConsentAsync("C1", default))!;
         Assert.Equal((null, false), (consent.GrantedBlock, consent.IsRevoked));
     }
@@ -149,10 +160,12 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         Assert.Equal(["b0", "b1", "b2"], leaves.Select(l => l.Id));
         Assert.All(leaves, l => Assert.Equal([9], l.WrappedSubjectKey));
 
-        var batch = new ClosedBatch("Organization/a", 0, [1], "cid", [.. leaves.Select(l => l.Row)], Command("anchor 0", OutboxPriority.Anchor));
+        var batch = new ClosedBatch(
+            "Organization/a", 0, [1], "cid", [.. leaves.Select(l => l.Row)], Command("anchor 0", OutboxPriority.Anchor));
         Assert.True(await _journal.CloseBatchAsync(batch, default));
         Assert.False(await _journal.CloseBatchAsync(batch, default));
-        Assert.False(await _journal.CloseBatchAsync(batch with { Sequence = 1, Anchor = Command("anchor 1", OutboxPriority.Anchor) }, default));
+        Assert.False(
+            await _journal.CloseBatchAsync(batch with { Sequence = 1, Anchor = Command("anchor 1", OutboxPriority.Anchor) }, default));
         Assert.Null(await _journal.FindAsync("anchor 1", default));
         Assert.Equal(["b3", "b4"], (await _journal.PendingLeavesAsync("Organization/a", 3, default)).Select(l => l.Id));
         Assert.Equal(1, await _journal.NextSequenceAsync("Organization/a", default));
@@ -189,7 +202,8 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
     private static ViewUpdate Update(long? rollBackTo, IReadOnlyList<ChainEvent> events, long head) =>
         new(rollBackTo, events, [new BlockReference(head, "h" + head)], TimeSpan.Zero);
 
-    private static ChainCommand Command(string key, OutboxPriority priority, string? after = null) => new(key, "C", "do", [1], priority, after);
+    private static ChainCommand Command(string key, OutboxPriority priority, string? after = null) =>
+        new(key, "C", "do", [1], priority, after);
 
     private static SignedTransaction Signed(long entry, long nonce, string hash, int tip) => new(entry, nonce, hash, [1], tip, tip);
 }

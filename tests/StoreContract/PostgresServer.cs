@@ -24,9 +24,15 @@ public sealed class PostgresServer : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("pmr-postgres-").FullName;
         // PostgreSQL does not run as root, and its folder must be its own.
         if (Environment.UserName == "root") await RunAsync("chown", $"{Nobody}:{Nobody}", folder);
-        await RunAsync([.. AsNobody(), Path.Combine(bin, "initdb"), "-D", Path.Combine(folder, "data"), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]);
+        await RunAsync([
+            .. AsNobody(), Path.Combine(bin, "initdb"), "-D", Path.Combine(folder, "data"), "-U", "postgres", "--auth=trust", "--no-sync",
+            "-E", "UTF8", "--locale=C"
+        ]);
         var port = FreePort();
-        var process = Start([.. AsNobody(), Path.Combine(bin, "postgres"), "-D", Path.Combine(folder, "data"), "-p", $"{port}", "-h", "127.0.0.1", "-k", folder, "-c", "max_connections=200"]);
+        var process = Start([
+            .. AsNobody(), Path.Combine(bin, "postgres"), "-D", Path.Combine(folder, "data"), "-p", $"{port}", "-h", "127.0.0.1", "-k",
+            folder, "-c", "max_connections=200"
+        ]);
         var server = new PostgresServer(process, folder, port);
         for (var i = 0; i < 100; i++)
         {
@@ -44,7 +50,8 @@ public sealed class PostgresServer : IAsyncDisposable
         throw new InvalidOperationException($"PostgreSQL from {bin} does not start");
     }
 
-    public string ConnectionString(string database) => $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Include Error Detail=true";
+    public string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Include Error Detail=true";
 
     /// <summary>A new database, empty.</summary>
     public async Task<string> NewDatabaseAsync()
@@ -75,13 +82,17 @@ public sealed class PostgresServer : IAsyncDisposable
             foreach (var package in Directory.GetDirectories(packages))
                 if (File.Exists(Path.Combine(package, "native", "bin", "postgres"))) return Path.Combine(package, "native", "bin");
         }
-        var debian = Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin")) : [];
+        var debian = Directory.Exists("/usr/lib/postgresql")
+            ? Directory.GetDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin"))
+            : [];
         var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
         return debian.Concat(path).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
-            ?? throw new InvalidOperationException("there is no PostgreSQL: run 'make test', which brings one, or install it (15 or later)");
+            ?? throw new InvalidOperationException(
+                "there is no PostgreSQL: run 'make test', which brings one, or install it (15 or later)");
     }
 
-    private static string[] AsNobody() => Environment.UserName == "root" ? ["setpriv", $"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"] : [];
+    private static string[] AsNobody() =>
+        Environment.UserName == "root" ? ["setpriv", $"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"] : [];
 
     private static async Task RunAsync(params string[] command)
     {
@@ -92,7 +103,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private static Process Start(string[] command)
     {
-        var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var process =
+            Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };
         process.BeginOutputReadLine();

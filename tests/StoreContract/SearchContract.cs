@@ -39,8 +39,10 @@ public abstract class SearchContract(Engine engine)
         Assert.Equal(3, await TotalAsync(ofPatient, Token("code", null, "c0")));
         // Both identifiers of one record match: it is found once.
         Assert.Equal(1, await TotalAsync(Token("identifier", null, $"{patient}-2")));
-        Assert.Equal(2, await TotalAsync(new SearchCriterion("identifier", "token", [new SearchValue("urn:id", $"{patient}-2"), new SearchValue("urn:id", $"{patient}-3")])));
-        Assert.Equal(1, await TotalAsync(ofPatient, new SearchCriterion("_id", "id", [new SearchValue(null, $"{patient}-5"), new SearchValue(null, "none")])));
+        Assert.Equal(2, await TotalAsync(new SearchCriterion(
+            "identifier", "token", [new SearchValue("urn:id", $"{patient}-2"), new SearchValue("urn:id", $"{patient}-3")])));
+        Assert.Equal(1, await TotalAsync(
+            ofPatient, new SearchCriterion("_id", "id", [new SearchValue(null, $"{patient}-5"), new SearchValue(null, "none")])));
         Assert.Equal(6, await TotalAsync(ofPatient, Dated("_lastUpdated", "eq", Make.Epoch, Make.Epoch.AddDays(1))));
         Assert.Equal(0, await TotalAsync(ofPatient, Dated("_lastUpdated", "gt", Make.Epoch, Make.Epoch.AddDays(1))));
         foreach (var (prefix, expected) in new[] { ("eq", 1), ("ne", 5), ("lt", 2), ("le", 3), ("gt", 3), ("ge", 4) })
@@ -70,7 +72,11 @@ public abstract class SearchContract(Engine engine)
         {
             await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
             var found = await snapshot.SearchAsync(
-                new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 400, cursor), default);
+                new SearchQuery(
+                    "Observation",
+                    [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])],
+                    400,
+                    cursor), default);
             Assert.Equal(1250, found.Total);
             Assert.All(found.Versions, v => Assert.True(seen.Add(v.Version.Facts.Id)));
             if (found.Next is not { } next) break;
@@ -103,7 +109,8 @@ public abstract class SearchContract(Engine engine)
     {
         var patient = Id();
         await CommitAsync(Make.Version(Make.Facts("Patient", patient, "Organization/a", patient)));
-        for (var i = 0; i < 5; i++) await CommitAsync(Make.Version(Make.Facts(i < 3 ? "Observation" : "Condition", Id(), "Organization/a", patient)));
+        for (var i = 0; i < 5; i++)
+            await CommitAsync(Make.Version(Make.Facts(i < 3 ? "Observation" : "Condition", Id(), "Organization/a", patient)));
         await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
         var first = await snapshot.CompartmentAsync(patient, null, 0, 4, default);
         Assert.Equal((6, 4, "Patient"), (first.Total, first.Versions.Count, first.Versions[0].Version.Facts.Type));
@@ -120,7 +127,8 @@ public abstract class SearchContract(Engine engine)
         Task WriteAsync() => CommitAsync(Make.Version(
             Make.Facts("Observation", Id(), "Organization/a", patient), 1, [Make.Reference("patient", "Patient", patient)]));
         await WriteAsync();
-        var query = new SearchQuery("Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 10, 0);
+        var query = new SearchQuery(
+            "Observation", [new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)])], 10, 0);
         await using var before = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
         await WriteAsync();
         Assert.Equal(1, (await before.SearchAsync(query, default)).Total);
@@ -130,7 +138,8 @@ public abstract class SearchContract(Engine engine)
 
     private static string Id() => ResourceId.New();
 
-    private static SearchCriterion Token(string parameter, string? system, string? code) => new(parameter, "token", [new SearchValue(system, code)]);
+    private static SearchCriterion Token(string parameter, string? system, string? code) =>
+        new(parameter, "token", [new SearchValue(system, code)]);
 
     private static SearchCriterion Dated(string parameter, string prefix, DateTimeOffset from, DateTimeOffset to) =>
         new(parameter, "date", [new SearchValue(null, null, prefix, from.ToUnixTimeMilliseconds(), to.ToUnixTimeMilliseconds())]);

@@ -28,7 +28,8 @@ public sealed class SqliteFiles : IDisposable
         Assert.True(after[5] > 0 && after[5] <= before[5]);
         Assert.Equal(0, Count("SELECT COUNT(*) FROM resources WHERE label_set = 0"));
         Assert.Equal(0, Count("SELECT COUNT(*) FROM batches WHERE entry = 0"));
-        Assert.Equal(0, Count("SELECT COUNT(*) FROM consents c WHERE NOT EXISTS (SELECT 1 FROM consent_spans s WHERE s.commitment = c.commitment)"));
+        Assert.Equal(
+            0, Count("SELECT COUNT(*) FROM consents c WHERE NOT EXISTS (SELECT 1 FROM consent_spans s WHERE s.commitment = c.commitment)"));
     }
 
     [Fact]
@@ -57,7 +58,8 @@ public sealed class SqliteFiles : IDisposable
         using var packed = System.IO.File.OpenRead(Path.Combine(root.FullName, "tests", "fixtures", "data-first-floor.tar.gz"));
         using var plain = new GZipStream(packed, CompressionMode.Decompress);
         TarFile.ExtractToDirectory(plain, _folder, overwriteFiles: true);
-        if (Directory.GetFiles(_folder, "gateway.db", SearchOption.AllDirectories).Single() is var found && found != File) System.IO.File.Move(found, File);
+        if (Directory.GetFiles(_folder, "gateway.db", SearchOption.AllDirectories).Single() is var found && found != File)
+            System.IO.File.Move(found, File);
     }
 
     private long[] Counts(params string[] tables) => [.. tables.Select(t => Count($"SELECT COUNT(*) FROM {t}"))];

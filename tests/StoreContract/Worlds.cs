@@ -7,9 +7,12 @@ namespace PmrGateway.Tests.StoreContract;
 
 /// <summary>What one random world holds: records as they come, change and go, consents, and a question.</summary>
 internal sealed record World(
-    IReadOnlyList<Step> Steps, IReadOnlyList<(ConsentTerms Terms, long? Block, bool Revoked)> Consents, Requester Requester, DateTimeOffset Now);
+    IReadOnlyList<Step> Steps, IReadOnlyList<(ConsentTerms Terms, long? Block, bool Revoked)> Consents,
+    Requester Requester, DateTimeOffset Now);
 
-/// <summary>A record is written, or deleted where <paramref name="Deletes"/>; its place among few names decides whether it is new.</summary>
+/// <summary>
+/// A record is written, or deleted where <paramref name="Deletes"/>; its place among few names decides whether it is new.
+/// </summary>
 internal sealed record Step(int Name, string Type, string Custodian, string[] Patients, string[] Labels, int[] Links, bool Deletes);
 
 internal static class Worlds
@@ -25,7 +28,11 @@ internal static class Worlds
         from active in Gen.Frequency((9, Gen.Constant(true)), (1, Gen.Constant(false)))
         from purposes in SubsetOf("TREAT", "HPAYMT")
         from instant in Gen.Choose(0, 5)
-        select new World(steps, consents, new Requester("x", organization, practitioner, patient, active, purposes), Make.Epoch.AddMilliseconds(instant));
+        select new World(
+            steps,
+            consents,
+            new Requester("x", organization, practitioner, patient, active, purposes),
+            Make.Epoch.AddMilliseconds(instant));
 
     private static Gen<Step> AStep =>
         from name in Gen.Choose(0, 7)
@@ -55,7 +62,8 @@ internal static class Worlds
         from codes in SubsetOf("B", "C")
         from labels in SubsetOf("C")
         select new Provision(
-            Make.Epoch.AddMilliseconds(period.Item1), Make.Epoch.AddMilliseconds(period.Item2), actors, purposes, Codes(classes), Codes(codes), Codes(labels));
+            Make.Epoch.AddMilliseconds(period.Item1), Make.Epoch.AddMilliseconds(period.Item2), actors, purposes, Codes(classes),
+            Codes(codes), Codes(labels));
 
     private static List<TermCode> Codes(IEnumerable<string> codes) => [.. codes.Select(c => new TermCode("s", c))];
 
@@ -67,7 +75,8 @@ internal static class Worlds
 /// <summary>The records of a world as they should be, by the plainest code: what access depends on is worked out anew each time.</summary>
 internal sealed class Model(string prefix)
 {
-    private sealed record Held(RecordFacts Own, long Version, bool IsDeleted, IReadOnlyList<string> Links, IReadOnlyList<string> OwnPatients);
+    private sealed record Held(RecordFacts Own, long Version, bool IsDeleted, IReadOnlyList<string> Links,
+        IReadOnlyList<string> OwnPatients);
 
     private readonly Dictionary<string, Held> _records = [];
 
@@ -76,7 +85,8 @@ internal sealed class Model(string prefix)
 
     public static SearchCriterion OfWorld(string prefix) => new("identifier", "token", [new SearchValue("urn:world", prefix)]);
 
-    public IEnumerable<(RecordFacts Facts, long Version, bool IsDeleted)> Records => _records.Values.Select(r => (FactsOf(r), r.Version, r.IsDeleted));
+    public IEnumerable<(RecordFacts Facts, long Version, bool IsDeleted)> Records =>
+        _records.Values.Select(r => (FactsOf(r), r.Version, r.IsDeleted));
 
     /// <summary>Takes a step, and gives the plan for it; null where it makes no sense here.</summary>
     public CommitPlan? Apply(Step step)
@@ -100,7 +110,9 @@ internal sealed class Model(string prefix)
             : [.. step.Labels.Select((l, i) => new RecordLabel((LabelKind)(i % 3), "s", l))];
         var facts = new RecordFacts(type, id, custodian, patients, labels);
         var version = (held?.Version ?? 0) + 1;
-        string[] links = isBinary ? [] : [.. step.Links.Select(l => $"{prefix}-{l}").Where(l => _records.GetValueOrDefault(l)?.Own.Type == "Binary")];
+        string[] links = isBinary
+            ? []
+            : [.. step.Links.Select(l => $"{prefix}-{l}").Where(l => _records.GetValueOrDefault(l)?.Own.Type == "Binary")];
         Remember(held?.Links ?? []);
         _records[id] = new Held(facts, version, false, links, held?.OwnPatients ?? (isBinary ? patients : []));
         EndUnlinked(held?.Links.Except(links) ?? [], custodian);
@@ -116,7 +128,8 @@ internal sealed class Model(string prefix)
     private void EndUnlinked(IEnumerable<string> binaries, string custodian)
     {
         foreach (var id in binaries.ToList())
-            if (_records[id] is { IsDeleted: false } binary && binary.Own.Custodian == custodian && !_records.Values.Any(r => r.Links.Contains(id)))
+            if (_records[id] is { IsDeleted: false } binary && binary.Own.Custodian == custodian
+                && !_records.Values.Any(r => r.Links.Contains(id)))
                 _records[id] = binary with { Version = binary.Version + 1, IsDeleted = true };
     }
 
@@ -124,11 +137,14 @@ internal sealed class Model(string prefix)
     {
         if (held.Own.Type != "Binary") return held.Own;
         if (held.IsDeleted) return _ended[held.Own.Id];
-        var linkers = _records.Values.Where(r => !r.IsDeleted && r.Own.Custodian == held.Own.Custodian && r.Links.Contains(held.Own.Id)).ToList();
+        var linkers = _records.Values.Where(r => !r.IsDeleted && r.Own.Custodian == held.Own.Custodian && r.Links.Contains(held.Own.Id))
+            .ToList();
         return held.Own with
         {
             Patients = [.. held.OwnPatients.Concat(linkers.SelectMany(l => l.Own.Patients)).Distinct()],
-            Labels = [new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"), .. linkers.SelectMany(l => l.Own.Labels).Distinct()],
+            Labels = [
+                new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"), .. linkers.SelectMany(l => l.Own.Labels).Distinct()
+            ],
         };
     }
 }

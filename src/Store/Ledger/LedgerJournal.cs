@@ -39,7 +39,8 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
                   SELECT id, follows FROM (SELECT id, follows FROM outbox WHERE status = 0 ORDER BY {order} LIMIT $1) head
                   UNION
                   SELECT d.id, d.follows FROM outbox d JOIN picked p ON d.key = p.follows WHERE d.status = 0)
-                SELECT {OutboxTable.Columns} FROM outbox o JOIN picked p ON p.id = o.id ORDER BY {(oldestFirst ? "o.id" : "o.priority, o.id")}
+                SELECT {OutboxTable.Columns} FROM outbox o JOIN picked p ON p.id = o.id
+                ORDER BY {(oldestFirst ? "o.id" : "o.priority, o.id")}
                 """,
                 static r => OutboxTable.Entry(r, []), stop, (long)limit),
             cancellation);
@@ -47,7 +48,8 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<OutboxEntry>> EntriesAsync(OutboxStatus status, int limit, CancellationToken cancellation) => ReadAsync(
-        (session, stop) => OutboxTable.EntriesAsync(session, "o.status = $1 ORDER BY o.nonce, o.id LIMIT $2", stop, (long)status, (long)limit), cancellation);
+        (session, stop) => OutboxTable.EntriesAsync(
+            session, "o.status = $1 ORDER BY o.nonce, o.id LIMIT $2", stop, (long)status, (long)limit), cancellation);
 
     /// <inheritdoc/>
     public Task<OutboxEntry?> FindAsync(string key, CancellationToken cancellation) => ReadAsync(
@@ -61,10 +63,11 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
                 "SELECT status, COUNT(*) FROM outbox WHERE status IN (0, 1, 4) GROUP BY status",
                 static r => (Status: (OutboxStatus)r.GetInt64(0), Count: r.GetInt64(1)), stop)).ToDictionary(r => r.Status, r => r.Count);
             var (key, error) = await session.FirstAsync(
-                "SELECT key, error FROM outbox WHERE status = 4 ORDER BY id LIMIT 1", static r => ((string?)r.GetString(0), r.TextOrNull(1)), stop);
+                "SELECT key, error FROM outbox WHERE status = 4 ORDER BY id LIMIT 1",
+                static r => ((string?)r.GetString(0), r.TextOrNull(1)), stop);
             return new OutboxCounts(
-                counts.GetValueOrDefault(OutboxStatus.Queued), counts.GetValueOrDefault(OutboxStatus.Sent), counts.GetValueOrDefault(OutboxStatus.Failed),
-                key, error);
+                counts.GetValueOrDefault(OutboxStatus.Queued), counts.GetValueOrDefault(OutboxStatus.Sent),
+                counts.GetValueOrDefault(OutboxStatus.Failed), key, error);
         },
         cancellation);
 
@@ -75,18 +78,21 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
         cancellation);
 
     /// <inheritdoc/>
-    public Task RecordSignedAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellation) => HeldAsync(Leases.Sender, async change =>
-    {
-        foreach (var t in transactions)
+    public Task RecordSignedAsync(IReadOnlyList<SignedTransaction> transactions, CancellationToken cancellation) =>
+        HeldAsync(Leases.Sender, async change =>
         {
-            await change.ExecuteAsync(
-                "INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING",
-                t.Entry, t.Nonce, t.Hash, t.Raw, OutboxTable.Text(t.Tip), OutboxTable.Text(t.MaxFee));
-            await change.ExecuteAsync(
-                "UPDATE outbox SET status = 1, nonce = $1, hash = $2, block = NULL, error = NULL WHERE id = $3", t.Nonce, t.Hash, t.Entry);
-        }
-        return true;
-    });
+            foreach (var t in transactions)
+            {
+                await change.ExecuteAsync(
+                    "INSERT INTO outbox_transactions (entry, nonce, hash, raw, tip, max_fee) VALUES ($1, $2, $3, $4, $5, $6) "
+                        + "ON CONFLICT (hash) DO NOTHING",
+                    t.Entry, t.Nonce, t.Hash, t.Raw, OutboxTable.Text(t.Tip), OutboxTable.Text(t.MaxFee));
+                await change.ExecuteAsync(
+                    "UPDATE outbox SET status = 1, nonce = $1, hash = $2, block = NULL, error = NULL WHERE id = $3", t.Nonce,
+                    t.Hash, t.Entry);
+            }
+            return true;
+        });
 
     /// <inheritdoc/>
     public Task ChangeAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellation) => HeldAsync(Leases.Sender, async change =>

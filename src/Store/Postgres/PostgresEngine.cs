@@ -95,7 +95,8 @@ internal sealed class PostgresEngine : IStoreEngine
             {
                 await using var connection = await _source.OpenConnectionAsync(cancellation);
                 connection.Notification += (_, notification) => heard(notification.Payload);
-                await using (var command = new NpgsqlCommand($"LISTEN {Channel}", connection)) await command.ExecuteNonQueryAsync(cancellation);
+                await using (var command = new NpgsqlCommand($"LISTEN {Channel}", connection))
+                    await command.ExecuteNonQueryAsync(cancellation);
                 // What was told while nobody listened is not known: as if all of it had been.
                 heard("");
                 while (true) await connection.WaitAsync(cancellation);

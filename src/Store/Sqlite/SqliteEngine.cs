@@ -6,7 +6,9 @@ using Microsoft.Data.Sqlite;
 
 namespace PmrGateway.Store;
 
-/// <summary>SQLite in one file: WAL, a commit is durable when it returns (synchronous=FULL). One process; its data folder is locked.</summary>
+/// <summary>
+/// SQLite in one file: WAL, a commit is durable when it returns (synchronous=FULL). One process; its data folder is locked.
+/// </summary>
 internal sealed class SqliteEngine : IStoreEngine
 {
     private readonly string _path;
@@ -84,7 +86,9 @@ internal sealed class SqliteEngine : IStoreEngine
         {
             connection.Open();
             // Pages are read from the mapped file, which all connections share; what each holds for itself is small.
-            Run(connection, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -4096; PRAGMA mmap_size = 268435456");
+            Run(
+                connection,
+                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -4096; PRAGMA mmap_size = 268435456");
             return connection;
         }
         catch
@@ -95,7 +99,9 @@ internal sealed class SqliteEngine : IStoreEngine
     }
 
     private StoreStartException Corrupt(Exception? cause) =>
-        new($"{_path} is not a database of this gateway, or is damaged: restore it from its backup ({cause?.Message ?? "it is cut off"})", cause);
+        new(
+            $"{_path} is not a database of this gateway, or is damaged: restore it from its backup ({cause?.Message ?? "it is cut off"})",
+            cause);
 
     private static void Run(SqliteConnection connection, string sql)
     {
