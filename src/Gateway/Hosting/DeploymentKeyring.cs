@@ -20,7 +20,6 @@ internal static class DeploymentKeyring
         if (kept is null) kept = await database.KeepDeploymentFactAsync(Check, check);
         return kept == check
             ? keyring
-            : throw new KeyringException(
-                $"the keyring {path} is of another deployment than the database: restore the one that belongs to it");
+            : throw new KeyringException($"the keyring {path} is of another deployment than the database: restore the one that belongs to it");
     }
 }
