@@ -127,8 +127,11 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         {
             ["resourceType"] = "Organization",
             ["active"] = true,
-            ["type"] = new JsonArray(new JsonObject { ["coding"] = new JsonArray(
-                new JsonObject { ["system"] = "http://terminology.hl7.org/CodeSystem/organization-type", ["code"] = type }) }),
+            ["type"] = new JsonArray(new JsonObject
+            {
+                ["coding"] = new JsonArray(
+                    new JsonObject { ["system"] = "http://terminology.hl7.org/CodeSystem/organization-type", ["code"] = type })
+            }),
             ["name"] = name,
             ["address"] = new JsonArray(new JsonObject { ["city"] = "Exampleton" }),
         };

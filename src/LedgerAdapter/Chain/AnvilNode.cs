@@ -244,8 +244,7 @@ public sealed partial class AnvilNode : IAsyncDisposable
 
         public static Child Start(string binary, string[] arguments, string folder)
         {
-            var start =
-                new ProcessStartInfo("/bin/sh")
+            var start = new ProcessStartInfo("/bin/sh")
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,

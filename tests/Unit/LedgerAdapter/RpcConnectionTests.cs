@@ -95,11 +95,12 @@ public sealed class RpcConnectionTests
     public async Task A_question_stops_when_it_is_cancelled_and_a_node_that_is_silent_cannot_be_asked()
     {
         using var stop = new CancellationTokenSource();
-        var silent = new HttpClient(new Handler(async (_, c) =>
+        var handler = new Handler(async (_, c) =>
         {
             await Task.Delay(Timeout.Infinite, c);
             return "";
-        })) { BaseAddress = new Uri("http://127.0.0.1:1"), Timeout = TimeSpan.FromMilliseconds(200) };
+        });
+        var silent = new HttpClient(handler) { BaseAddress = new Uri("http://127.0.0.1:1"), Timeout = TimeSpan.FromMilliseconds(200) };
         var chain = new NethereumChain(silent, 1337, Contracts());
         await Assert.ThrowsAsync<RpcUnavailableException>(() => chain.HeadAsync(default));
         await stop.CancelAsync();
