@@ -35,6 +35,12 @@ internal static class ExamplesSuite
             else failures.Add($"{name}: {text}");
         }
         var parts = folders.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key} {f.Value.Passed}/{f.Value.Total}");
-        yield return new SuiteResult(suite, passed, total, threshold, $"{bytesRead / 1e6:F1} MB; what is listed is flagged invalid; by folder: {string.Join(", ", parts)}", failures);
+        yield return new SuiteResult(
+            suite,
+            passed,
+            total,
+            threshold,
+            $"{bytesRead / 1e6:F1} MB; what is listed is flagged invalid; by folder: {string.Join(", ", parts)}",
+            failures);
     }
 }

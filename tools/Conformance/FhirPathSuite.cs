@@ -36,9 +36,11 @@ internal static class FhirPathSuite
             if (mustFail) return $"must be refused, gave {string.Join(", ", results.Select(r => r.Text))}";
             if (test.Attribute("predicate")?.Value == "true") return Predicate(results) ? null : "the predicate is false";
             var expected = test.Elements("output").ToList();
-            if (expected.Count != results.Count) return $"{expected.Count} items expected, {results.Count} given: {string.Join(", ", results.Select(r => r.Text))}";
+            if (expected.Count != results.Count)
+                return $"{expected.Count} items expected, {results.Count} given: {string.Join(", ", results.Select(r => r.Text))}";
             for (var i = 0; i < expected.Count; i++)
-                if (!Matches(expected[i], results[i])) return $"expected {expected[i].Attribute("type")?.Value} {expected[i].Value}, was {results[i].Type} {results[i].Text}";
+                if (!Matches(expected[i], results[i]))
+                    return $"expected {expected[i].Attribute("type")?.Value} {expected[i].Value}, was {results[i].Type} {results[i].Text}";
             return null;
         }
         catch (Exception e) when (e is IOException or InvalidDataException)
@@ -51,12 +53,15 @@ internal static class FhirPathSuite
         }
     }
 
-    private static bool Predicate(IReadOnlyList<FhirPathResult> results) => results.Count > 0 && results[0] is not { Type: "boolean" or "Boolean", Text: "false" };
+    private static bool Predicate(IReadOnlyList<FhirPathResult> results) =>
+        results.Count > 0 && results[0] is not { Type: "boolean" or "Boolean", Text: "false" };
 
     private static bool Matches(XElement expected, FhirPathResult result)
     {
         var type = expected.Attribute("type")?.Value;
-        if (type is not null && !string.Equals(type, result.Type, StringComparison.OrdinalIgnoreCase) && !(type == "string" && result.Type is "code" or "id" or "uri" or "markdown")) return false;
+        if (type is not null && !string.Equals(type, result.Type, StringComparison.OrdinalIgnoreCase)
+            && !(type == "string" && result.Type is "code" or "id" or "uri" or "markdown"))
+            return false;
         var text = expected.Value.TrimStart('@');
         if (result.Type is "Time" or "time") text = text.TrimStart('T');
         return text == result.Text || (type is "dateTime" && text.Replace("+00:00", "Z", StringComparison.Ordinal) == result.Text);
@@ -66,7 +71,11 @@ internal static class FhirPathSuite
     {
         if (inputs.TryGetValue(name, out var known)) return known;
         var json = Path.Combine(folder, "inputs", Path.ChangeExtension(name, ".json"));
-        var bytes = File.Exists(json) ? File.ReadAllBytes(json) : FhirXml.ToJson(File.ReadAllBytes(Path.Combine(folder, "inputs", name)), out _)!;
-        return inputs[name] = ResourceDocument.TryParse(bytes, out var document, out var issue) ? document! : throw new InvalidDataException($"{name}: {issue!.Text}");
+        var bytes = File.Exists(json)
+            ? File.ReadAllBytes(json)
+            : FhirXml.ToJson(File.ReadAllBytes(Path.Combine(folder, "inputs", name)), out _)!;
+        return inputs[name] = ResourceDocument.TryParse(bytes, out var document, out var issue)
+            ? document!
+            : throw new InvalidDataException($"{name}: {issue!.Text}");
     }
 }

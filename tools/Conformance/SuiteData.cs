@@ -41,7 +41,8 @@ internal sealed class SuiteData(string root) : IDisposable
     public IEnumerable<(string Name, byte[] Bytes)> Files(string suite)
     {
         if (Folder(suite) is not { } folder) yield break;
-        foreach (var file in Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal)) yield return (Path.GetRelativePath(folder, file), File.ReadAllBytes(file));
+        foreach (var file in Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+            yield return (Path.GetRelativePath(folder, file), File.ReadAllBytes(file));
     }
 
     /// <summary>Takes away what was unpacked.</summary>

@@ -25,7 +25,8 @@ internal static class ProfileStripper
                 else if (Kept.Contains(property.Name) || isValue) kept[property.Name] = JsonNode.Parse(property.Value.GetRawText());
             }
             // Of an extension: whether it changes the meaning of what it stands on.
-            if (elements.Count == 0 && element.TryGetProperty("isModifier", out var isModifier) && isModifier.GetBoolean()) kept["isModifier"] = true;
+            if (elements.Count == 0 && element.TryGetProperty("isModifier", out var isModifier) && isModifier.GetBoolean())
+                kept["isModifier"] = true;
             elements.Add(kept);
         }
         var result = Only(

@@ -43,11 +43,13 @@ searchParameters.Sort((a, b) => string.CompareOrdinal(a.Code + " " + a.Bases[0] 
 var (sets, systems) = (ByUrl("ValueSet"), ByUrl("CodeSystem"));
 var expander = new ValueSetExpander(sets, systems, null);
 var terminology = new Terminology(
-    systems.Where(s => ValueSetExpander.IsComplete(s.Value)).Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => ValueSetExpander.CodesOf(s.Value)!))),
+    systems.Where(s => ValueSetExpander.IsComplete(s.Value))
+        .Select(s => (s.Key, new Func<IReadOnlySet<string>?>(() => ValueSetExpander.CodesOf(s.Value)!))),
     sets.Keys.Select(url => (url, new Func<ValueSetDefinition>(() => expander.Expand(url)!))),
     // Of systems that are not here in full no name could be told from another.
     () => ValueSetExpander.DisplaysOf(systems, sets.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => s.Value))
-        .Where(d => systems.TryGetValue(d.Key, out var system) && ValueSetExpander.IsComplete(system)).ToDictionary(StringComparer.Ordinal));
+        .Where(d => systems.TryGetValue(d.Key, out var system) && ValueSetExpander.IsComplete(system))
+        .ToDictionary(StringComparer.Ordinal));
 
 var profiles = ByUrl("StructureDefinition").Where(d => IsConstraint(d.Value)).ToDictionary(d => d.Key, d => ProfileStripper.Strip(d.Value));
 
@@ -65,7 +67,8 @@ Console.Error.WriteLine(
 return 0;
 
 static bool IsConstraint(JsonElement definition) =>
-    definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint" && definition.TryGetProperty("snapshot", out _);
+    definition.TryGetProperty("derivation", out var derivation) && derivation.GetString() == "constraint"
+        && definition.TryGetProperty("snapshot", out _);
 
 IEnumerable<JsonElement> Entries(string file)
 {
@@ -80,7 +83,8 @@ Dictionary<string, JsonElement> ByUrl(string type)
     {
         using var json = JsonDocument.Parse(File.ReadAllBytes(file));
         var root = json.RootElement;
-        if (root.GetProperty("resourceType").GetString() == type && root.TryGetProperty("url", out var url)) found.TryAdd(url.GetString()!, root.Clone());
+        if (root.GetProperty("resourceType").GetString() == type && root.TryGetProperty("url", out var url))
+            found.TryAdd(url.GetString()!, root.Clone());
     }
     return found;
 }

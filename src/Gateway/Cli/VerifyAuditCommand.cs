@@ -4,7 +4,9 @@ using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Cli;
 
-/// <summary><c>pmr verify audit</c>: follows the audit log from its first entry to its last; the gateway may be running meanwhile.</summary>
+/// <summary>
+/// <c>pmr verify audit</c>: follows the audit log from its first entry to its last; the gateway may be running meanwhile.
+/// </summary>
 internal static class VerifyAuditCommand
 {
     public static Command Create()

@@ -10,10 +10,14 @@ internal static class VerifyCommand
     public static Command Create()
     {
         var file = new Argument<string>("file") { Description = "A proof as $anchor-proof gives it" };
-        var record = new Option<string?>("--record") { Description = "The record's bytes as they were read: they must be what the leaf commits to" };
+        var record = new Option<string?>("--record")
+        {
+            Description = "The record's bytes as they were read: they must be what the leaf commits to"
+        };
         var rpc = new Option<string?>("--rpc") { Description = "JSON-RPC URL of a node: the root must be the one on the chain" };
         var command = new Command("verify", "Check an anchor proof") { file, record, rpc, VerifyAuditCommand.Create() };
-        command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(file)!, parsed.GetValue(record), parsed.GetValue(rpc), cancellation));
+        command.SetAction((parsed, cancellation) =>
+            RunAsync(parsed.GetValue(file)!, parsed.GetValue(record), parsed.GetValue(rpc), cancellation));
         return command;
     }
 
