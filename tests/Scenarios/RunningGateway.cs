@@ -21,7 +21,7 @@ public sealed class RunningGateway : IAsyncLifetime
         Url = "http://127.0.0.1:0",
         DataFolder = Directory.CreateTempSubdirectory("pmr-scenario-").FullName,
         Ledger = { PollInterval = TimeSpan.FromMilliseconds(100), AnchorMaxAge = TimeSpan.FromMilliseconds(500), Confirmations = 1, MaxStaleness = TimeSpan.FromSeconds(15) },
-        Limits = { MaxBodyBytes = 8 << 20 },
+        Limits = { MaxBodyBytes = 8 << 20, MaxBinaryBytes = 48 << 20 },
     };
 
     internal IServiceProvider Services => _app!.Services;
