@@ -103,7 +103,7 @@ public class BoundScenarios(RunningGateway gateway)
         return long.Parse(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) * 1024;
     }
 
-    private sealed class SlowBody : HttpContent
+    internal sealed class SlowBody : HttpContent
     {
         private readonly byte[] _bytes;
         private readonly bool _saysLength;

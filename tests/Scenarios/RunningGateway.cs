@@ -27,7 +27,7 @@ public sealed class RunningGateway : IAsyncLifetime
             Confirmations = 1,
             MaxStaleness = TimeSpan.FromSeconds(15)
         },
-        Limits = { MaxBodyBytes = 8 << 20 },
+        Limits = { MaxBodyBytes = 8 << 20, MaxBinaryBytes = 48 << 20 },
     };
 
     internal IServiceProvider Services => _app!.Services;

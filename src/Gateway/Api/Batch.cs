@@ -11,10 +11,11 @@ internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var body = await call.Request.ReadBody(cancellation);
+        var body = await call.Request.ReadBody(cuts: true, cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        var type = body.Value.Root.StringAt("type");
-        if (body.Value.ResourceType != "Bundle" || type is not (Interaction.Transaction or Interaction.Batch))
+        var bundle = body.Value.Document;
+        var type = bundle.Root.StringAt("type");
+        if (bundle.ResourceType != "Bundle" || type is not (Interaction.Transaction or Interaction.Batch))
         {
             return FhirResponse.From(Outcome.Of(
                 OutcomeCategory.Malformed,
@@ -24,7 +25,7 @@ internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
         var entries = BundleEntry.Of(body.Value);
         if (entries.Failure is { } malformed) return FhirResponse.From(malformed);
         return type == Interaction.Transaction
-            ? await transaction.RunAsync(call, entries.Value, cancellation)
+            ? await transaction.RunAsync(call, body.Value, entries.Value, cancellation)
             : new FhirResponse(200, default) { Stream = (to, stop) => RunAsync(call, entries.Value, to, stop) };
     }
 

@@ -12,8 +12,9 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="IfNoneExist">Condition of a create, or null.</param>
 /// <param name="IfMatch">Version of an update, or null.</param>
 /// <param name="Resource">Its resource, or null.</param>
+/// <param name="Bundle">What it is an entry of.</param>
 internal sealed record BundleEntry(
-    int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, string? IfMatch, ElementNode? Resource)
+    int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, string? IfMatch, ElementNode? Resource, ReceivedBody Bundle)
 {
     private const int MaxEntries = 10_000;
 
@@ -24,10 +25,10 @@ internal sealed record BundleEntry(
     public string Target => Url.Split('?')[0];
 
     /// <summary>The entries of a Bundle.</summary>
-    public static Result<List<BundleEntry>> Of(ResourceDocument bundle)
+    public static Result<List<BundleEntry>> Of(ReceivedBody bundle)
     {
         var entries = new List<BundleEntry>();
-        foreach (var node in bundle.Root.ItemsAt("entry"))
+        foreach (var node in bundle.Document.Root.ItemsAt("entry"))
         {
             var at = $"Bundle.entry[{entries.Count}]";
             if (node["request"] is not { } request
@@ -40,7 +41,7 @@ internal sealed record BundleEntry(
                 return Outcome.Of(OutcomeCategory.Malformed, "a resource is an object", at + ".resource");
             entries.Add(new BundleEntry(
                 entries.Count, node.StringAt("fullUrl"), method, url,
-                request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"]));
+                request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"], bundle));
             if (entries.Count > MaxEntries)
                 return Outcome.Of(OutcomeCategory.TooLarge, $"a Bundle has at most {MaxEntries} entries", "Bundle.entry");
         }
@@ -48,13 +49,9 @@ internal sealed record BundleEntry(
     }
 
     /// <summary>Its resource as a document of its own; null: it has none.</summary>
-    public ResourceDocument? Document()
-    {
-        if (Resource is not { } resource) return null;
-        return ResourceDocument.TryParse(resource.RawBytes.ToArray(), out var document, out _)
-            ? document!
-            : throw new InvalidOperationException("an object inside a document is a document");
-    }
+    public ReceivedBody? Document() => Resource is { } resource
+        ? Bundle with { Document = Bundle.Document.Derive(resource.RawBytes.ToArray()) }
+        : null;
 
     /// <summary>The entry as a request of its own.</summary>
     public FhirRequest AsRequest() => FhirRequest.OfEntry(Method, Url, Document()) with { IfNoneExist = IfNoneExist, IfMatch = IfMatch };

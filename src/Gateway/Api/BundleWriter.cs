@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Api;
@@ -11,17 +12,32 @@ internal sealed class BundleWriter(string type, long? total)
 {
     private readonly ArrayBufferWriter<byte> _entries = new();
     private readonly List<(string Relation, string Url)> _links = [];
+    private readonly List<(int At, OpenedRecord Binary)> _binaries = [];
 
     public void Link(string relation, string url) => _links.Add((relation, url));
 
     public void SearchEntry(string fullUrl, byte[] resource, string mode) =>
-        Entry(fullUrl, resource, $"\"search\":{{\"mode\":\"{mode}\"}}");
+        Entry(fullUrl, resource, null, $"\"search\":{{\"mode\":\"{mode}\"}}");
 
-    public void HistoryEntry(string fullUrl, byte[]? resource, string method, string url, long version, DateTimeOffset when)
+    public void SearchEntry(string fullUrl, OpenedRecord record, string mode) =>
+        Entry(fullUrl, record.Content, record, $"\"search\":{{\"mode\":\"{mode}\"}}");
+
+    public void HistoryEntry(
+        string fullUrl, byte[]? resource, string method, string url, long version, DateTimeOffset when, OpenedRecord? record = null)
     {
         var status = version == 1 ? 201 : 200;
         var response = $"\"status\":\"{status}\",\"etag\":\"W/\\\"{version}\\\"\",\"lastModified\":\"{FhirInstant.Format(when)}\"";
-        Entry(fullUrl, resource, $"\"request\":{{\"method\":\"{method}\",\"url\":\"{url}\"}},\"response\":{{{response}}}");
+        Entry(fullUrl, resource, record, $"\"request\":{{\"method\":\"{method}\",\"url\":\"{url}\"}},\"response\":{{{response}}}");
+    }
+
+    /// <summary>The Bundle as an answer: the Binaries in it are opened while it is sent.</summary>
+    public FhirResponse ToResponse()
+    {
+        var json = ToJson();
+        if (_binaries.Count == 0) return new FhirResponse(200, json);
+        // What follows the entries is the end of the array and of the object.
+        var start = json.Length - _entries.WrittenCount - 2;
+        return new FhirResponse(200, default) { Stream = (to, stop) => WriteAsync(json, start, to, stop) };
     }
 
     public byte[] ToJson()
@@ -44,13 +60,26 @@ internal sealed class BundleWriter(string type, long? total)
         return bundle.WrittenSpan.ToArray();
     }
 
-    private void Entry(string fullUrl, byte[]? resource, string rest)
+    private async Task WriteAsync(ReadOnlyMemory<byte> json, int start, Stream to, CancellationToken cancellation)
+    {
+        var written = 0;
+        foreach (var (at, binary) in _binaries)
+        {
+            await to.WriteAsync(json[written..(start + at)], cancellation);
+            written = start + at;
+            await foreach (var piece in BinaryJson.Pieces(binary, cancellation)) await to.WriteAsync(piece, cancellation);
+        }
+        await to.WriteAsync(json[written..], cancellation);
+    }
+
+    private void Entry(string fullUrl, byte[]? resource, OpenedRecord? record, string rest)
     {
         if (_entries.WrittenCount > 0) Write(_entries, ",");
         Write(_entries, $"{{\"fullUrl\":{JsonSerializer.Serialize(fullUrl)},");
         if (resource is not null)
         {
             Write(_entries, "\"resource\":");
+            if (record is { Binary: not null }) _binaries.Add((_entries.WrittenCount, record));
             _entries.Write(resource);
             Write(_entries, ",");
         }

@@ -19,19 +19,20 @@ internal sealed class ConsentIntent(Denials denials, Validator validator, Consen
     {
         Task<FhirResponse> Refuse(Outcome outcome) => denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, outcome);
         if (call.Refusal is { } refusal) return await Refuse(refusal);
-        var body = await call.Request.ReadBody(cancellation);
+        var body = await call.Request.ReadBody(cuts: false, cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        var report = validator.Validate(body.Value);
+        var document = body.Value.Document;
+        var report = validator.Validate(document);
         if (!report.IsValid) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, report.Errors));
-        if (body.Value.ResourceType != call.Type)
+        if (document.ResourceType != call.Type)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
-        if (ConsentReader.Read(body.Value, out var issues) is not { } terms)
+        if (ConsentReader.Read(document, out var issues) is not { } terms)
             return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
         if (terms.Patient != call.Caller.Requester.Patient)
             return await Refuse(Outcome.Of(OutcomeCategory.Forbidden, "an intent is made for the patient who asks"));
 
         var parameters = new Parameters();
-        if (body.Value.Root.StringAt("status") == "active")
+        if (document.Root.StringAt("status") == "active")
         {
             if (await consents.IntentForAsync(terms, cancellation) is not { } made) return await Refuse(Outcome.NotFound);
             parameters.Add("typedData", new FhirString(intents.TypedData(made.Intent)));
@@ -39,7 +40,7 @@ internal sealed class ConsentIntent(Denials denials, Validator validator, Consen
             parameters.Add("nonce", Text(made.Intent.Nonce));
             parameters.Add("deadline", Text(made.Intent.Deadline));
         }
-        if (body.Value.Id is { } id && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
+        if (document.Id is { } id && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
         {
             var revoke = new Parameters.ParameterComponent { Name = "revoke" };
             revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });

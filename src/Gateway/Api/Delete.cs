@@ -12,6 +12,6 @@ internal sealed class Delete(Writes writes, Denials denials)
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         return current.Value.IsDeleted
             ? FhirResponse.NoContent
-            : await writes.RunAsync(call.Caller, new WriteRequest(null, call.Type, call.Id, current.Value), null, cancellation);
+            : await writes.RunAsync(call.Caller, new WriteRequest(null, call.Type, call.Id, current.Value), null, null, cancellation);
     }
 }

@@ -33,18 +33,18 @@ internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
                     call.Id, types.Count == FhirTypes.Offered.Count ? null : types, cursor, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => new FhirResponse(200, Respond(call.Id, count, page, opened)) { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call.Id, count, page, opened) with { Decision = ReadFlow.Receipt(opened) },
             cancellation);
     }
 
-    private byte[] Respond(string patient, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(string patient, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
         var bundle = new BundleWriter("searchset", page.Total);
         var self = $"{baseUrl.Fhir}/Patient/{patient}/$everything";
         bundle.Link("self", self);
         if (page.Next is { } next) bundle.Link("next", $"{self}?_count={count}&_cursor={next}");
         foreach (var record in opened)
-            bundle.SearchEntry($"{baseUrl.Fhir}/{record.Version.Facts.Type}/{record.Version.Facts.Id}", Read.AsResource(record), "match");
-        return bundle.ToJson();
+            bundle.SearchEntry($"{baseUrl.Fhir}/{record.Version.Facts.Type}/{record.Version.Facts.Id}", record, "match");
+        return bundle.ToResponse();
     }
 }

@@ -1,3 +1,5 @@
+using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
@@ -6,7 +8,8 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>HTTP around the FHIR API: who asks, in which format, and that whatever happens is answered as an OperationOutcome.</summary>
 internal sealed class FhirEndpoint(
-    FhirApi api, FhirFailures failures, CallerResolver callers, LimitOptions limits, BaseUrl baseUrl)
+    FhirApi api, FhirFailures failures, CallerResolver callers, IContent content, LimitOptions limits, ResourceLimits resourceLimits,
+    BaseUrl baseUrl)
 {
     private static readonly string[] Formats =
         ["json", "application/json", "application/fhir+json", "application/fhir json", "text/json"];
@@ -26,7 +29,16 @@ internal sealed class FhirEndpoint(
         {
             response = failures.Answer(e, context.Request.Method, context.Request.Path);
         }
-        await response.WriteAsync(context, baseUrl.Fhir);
+        try
+        {
+            await response.WriteAsync(context, baseUrl.Fhir);
+        }
+        catch (Exception e) when (context.Response.HasStarted)
+        {
+            // A status is out already: that the answer is not whole is told by its end missing.
+            if (!context.RequestAborted.IsCancellationRequested) failures.Answer(e, context.Request.Method, context.Request.Path);
+            context.Abort();
+        }
     }
 
     private async Task<FhirResponse> RespondAsync(HttpContext context)
@@ -37,8 +49,9 @@ internal sealed class FhirEndpoint(
             return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json"));
         if (HttpMethods.IsOptions(request.Method)) return api.Options(path);
         var method = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
-        var fhir = new FhirRequest(
-            method, path, [.. request.Query], cancellation => RequestBody.ReadResourceAsync(request, limits, cancellation))
+        ReadBody body = (cuts, stop) =>
+            RequestBody.ReadResourceAsync(request, limits.MaxBodyBytes, resourceLimits, content.Begin(), cuts, stop);
+        var fhir = new FhirRequest(method, path, [.. request.Query], body)
         {
             IfMatch = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString() : null,
             IfNoneExist = request.Headers.TryGetValue("If-None-Exist", out var condition) ? condition.ToString() : null,

@@ -1,4 +1,5 @@
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Ipfs;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -14,6 +15,9 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
             case StoreUnavailableException:
                 LogUnavailable(exception);
                 return Failed(OutcomeCategory.Unavailable, "the database cannot be written: nothing is given out unaudited");
+            case BlockStoreUnavailableException:
+                LogNoBlocks(exception);
+                return Failed(OutcomeCategory.Unavailable, "the stores cannot be written: nothing was kept");
             case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
                 return Failed(OutcomeCategory.TooLarge, "the body is too large");
             case BadHttpRequestException:
@@ -28,6 +32,9 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private partial void LogBug(Exception e, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The block store cannot be reached")]
+    private partial void LogNoBlocks(Exception e);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The database cannot be written")]
     private partial void LogUnavailable(Exception e);

@@ -1,9 +1,13 @@
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
-using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Api;
+
+/// <summary>Reads the body of a request as a resource.</summary>
+/// <param name="cuts">Whether large attachments are cut out while it comes in: not where it must stay whole.</param>
+/// <param name="cancellation">Stops the read.</param>
+internal delegate Task<Result<ReceivedBody>> ReadBody(bool cuts, CancellationToken cancellation);
 
 /// <summary>A FHIR request, whether it came alone or as an entry of a Bundle.</summary>
 /// <param name="Method">HTTP method.</param>
@@ -14,7 +18,7 @@ internal sealed record FhirRequest(
     string Method,
     IReadOnlyList<string> Segments,
     IReadOnlyList<KeyValuePair<string, StringValues>> Query,
-    Func<CancellationToken, Task<Result<ResourceDocument>>> ReadBody)
+    ReadBody ReadBody)
 {
     /// <summary>Version of If-Match, or null.</summary>
     public string? IfMatch { get; init; }
@@ -26,14 +30,14 @@ internal sealed record FhirRequest(
     public HttpRequest? Http { get; init; }
 
     /// <summary>A request of a Bundle entry.</summary>
-    public static FhirRequest OfEntry(string method, string url, ResourceDocument? resource)
+    public static FhirRequest OfEntry(string method, string url, ReceivedBody? resource)
     {
         var question = url.IndexOf('?');
         var path = question < 0 ? url : url[..question];
         var query = question < 0 ? [] : QueryHelpers.ParseQuery(url[question..]).ToList();
         return new FhirRequest(method, path.Split('/', StringSplitOptions.RemoveEmptyEntries), query, Body);
 
-        Task<Result<ResourceDocument>> Body(CancellationToken cancellation) => Task.FromResult<Result<ResourceDocument>>(
+        Task<Result<ReceivedBody>> Body(bool cuts, CancellationToken cancellation) => Task.FromResult<Result<ReceivedBody>>(
             resource is null ? Outcome.Of(OutcomeCategory.Malformed, "the entry has no resource", "Bundle.entry.resource") : resource);
     }
 }

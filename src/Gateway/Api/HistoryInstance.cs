@@ -28,11 +28,11 @@ internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
                 page = await snapshot.HistoryAsync(call.Type, call.Id, cursor, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => new FhirResponse(200, Respond(call, count, page, opened)) { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call, count, page, opened) with { Decision = ReadFlow.Receipt(opened) },
             cancellation);
     }
 
-    private byte[] Respond(FhirCall call, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(FhirCall call, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
         var (type, id) = (call.Type, call.Id);
         var bundle = new BundleWriter("history", page.Total);
@@ -45,9 +45,9 @@ internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
             var (method, url) = version.IsDeleted ? ("DELETE", $"{type}/{id}")
                 : version.Version == 1 ? ("POST", type)
                 : ("PUT", $"{type}/{id}");
-            var resource = version.IsDeleted ? null : Read.AsResource(record);
-            bundle.HistoryEntry($"{baseUrl.Fhir}/{type}/{id}", resource, method, url, version.Version, version.LastUpdated);
+            var resource = version.IsDeleted ? null : record.Content;
+            bundle.HistoryEntry($"{baseUrl.Fhir}/{type}/{id}", resource, method, url, version.Version, version.LastUpdated, record);
         }
-        return bundle.ToJson();
+        return bundle.ToResponse();
     }
 }

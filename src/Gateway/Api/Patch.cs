@@ -9,7 +9,8 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR patch: JSON Patch (application/json-patch+json; in a Bundle a Binary of that type) or FHIRPath Patch (a Parameters resource),
 /// applied to what there is, and then an update like any other. https://hl7.org/fhir/R4/http.html#patch
 /// </summary>
-internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, LimitOptions limits)
+internal sealed class Patch(
+    Writes writes, ReadFlow readFlow, Denials denials, LimitOptions limits, ResourceLimits resourceLimits)
 {
     public const string JsonPatchType = "application/json-patch+json";
 
@@ -22,9 +23,9 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, L
         var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
-        return patched.Failure is { } refused
-            ? FhirResponse.From(refused)
-            : await writes.RunAsync(call.Caller, Writes.RequestFor(patched.Value, call.Type, call.Id, current.Value), null, cancellation);
+        if (patched.Failure is { } refused) return FhirResponse.From(refused);
+        var write = Writes.RequestFor(new ReceivedBody(patched.Value, null), call.Type, call.Id, current.Value);
+        return await writes.RunAsync(call.Caller, write, null, null, cancellation);
     }
 
     /// <summary>Why the token's scopes do not allow a patch; null: they do.</summary>
@@ -37,29 +38,31 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, L
         Caller caller, StoredVersion current, PatchBody patch, CancellationToken cancellation)
     {
         var (type, id) = (current.Facts.Type, current.Facts.Id);
-        OpenedRecord? opened = null;
+        Result<ResourceDocument>? before = null;
         var answer = await readFlow.RunAsync(
             caller,
             new ReadRequest(Interaction.Patch, type, ScopeAction.Read, $"{type}/{id}", type == "Patient" ? id : null),
             async snapshot => Found.Of(await snapshot.ReadAsync(type, id, current.Version, cancellation)),
-            released =>
+            async released =>
             {
-                opened = released[0];
+                before = await ParseAsync(released[0], cancellation);
                 return FhirResponse.NoContent;
             },
             cancellation);
-        if (opened is null) return answer.Failure!;
-        var before = RequestBody.Parse(Read.AsResource(opened)).Value;
-        var result = ResourcePatch.Apply(before, patch.Format, patch.Content, new ResourceLimits(limits.MaxDepth, limits.MaxValues));
+        if (before is not { } read) return answer.Failure!;
+        if (read.Failure is { } unreadable) return unreadable;
+        var result = ResourcePatch.Apply(read.Value, patch.Format, patch.Content, resourceLimits);
         return result.Document is { } after ? after : new Outcome(OutcomeCategory.Invalid, result.Issues);
     }
 
     /// <summary>The patch that an entry of a Bundle carries.</summary>
-    public static Result<PatchBody> Of(ResourceDocument resource)
+    public static Result<PatchBody> Of(ReceivedBody received)
     {
+        var resource = received.Document;
         if (resource.ResourceType == "Parameters") return new PatchBody(PatchFormat.FhirPathPatch, resource.Bytes);
         if (resource.ResourceType != "Binary" || resource.Root.StringAt("contentType") is not JsonPatchType)
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, $"a patch is a Parameters, or a Binary with {JsonPatchType}");
+        if (received.IsCut) return Outcome.Of(OutcomeCategory.TooLarge, "a JSON Patch this long is sent on its own, not in a Bundle");
         try
         {
             return new PatchBody(PatchFormat.JsonPatch, Convert.FromBase64String(resource.Root.StringAt("data") ?? ""));
@@ -70,6 +73,12 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, L
         }
     }
 
+    // A Binary is patched in memory, like any resource: it can be no longer than one that comes as JSON.
+    private async Task<Result<ResourceDocument>> ParseAsync(OpenedRecord opened, CancellationToken cancellation) =>
+        opened.Binary?.Size > limits.MaxBodyBytes
+            ? Outcome.Of(OutcomeCategory.TooLarge, "a Binary this long is replaced, not patched")
+            : RequestBody.Parse(await BinaryJson.ReadAsync(opened, cancellation), resourceLimits);
+
     private async Task<Result<PatchBody>> ReadAsync(FhirRequest request, CancellationToken cancellation)
     {
         if (request.Http is { } http && IsJsonPatch(http.ContentType))
@@ -77,7 +86,7 @@ internal sealed class Patch(Writes writes, ReadFlow readFlow, Denials denials, L
             var bytes = await RequestBody.ReadAsync(http, limits.MaxBodyBytes, cancellation);
             return bytes.Failure is { } tooLarge ? tooLarge : new PatchBody(PatchFormat.JsonPatch, bytes.Value);
         }
-        var body = await request.ReadBody(cancellation);
+        var body = await request.ReadBody(cuts: false, cancellation);
         return body.Failure is { } unreadable ? unreadable : Of(body.Value);
     }
 

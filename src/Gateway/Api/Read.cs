@@ -1,13 +1,14 @@
-using System.Buffers.Text;
+using System.Globalization;
 using System.Net.Http.Headers;
-using System.Text;
-using System.Text.Json;
-using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Api;
 
-/// <summary>FHIR read: the current version of a resource. https://hl7.org/fhir/R4/http.html#read</summary>
+/// <summary>
+/// FHIR read: the current version of a resource. A Binary is sent while it is opened, also a part of it.
+/// https://hl7.org/fhir/R4/http.html#read
+/// </summary>
 internal sealed class Read(ReadFlow flow)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => VersionAsync(call, null, cancellation);
@@ -17,28 +18,8 @@ internal sealed class Read(ReadFlow flow)
         call.Caller,
         call.AsRead(),
         async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
-        opened => Respond(opened[0], call.Request.Http, ReadFlow.Receipt(opened)),
+        opened => RespondAsync(opened[0], call.Request.Http, ReadFlow.Receipt(opened), cancellation),
         cancellation);
-
-    /// <summary>A resource as JSON: a Binary's bytes become its <c>data</c>.</summary>
-    public static byte[] AsResource(OpenedRecord opened)
-    {
-        if (opened.Version.Facts.Type != "Binary") return opened.Content;
-        var (version, facts) = (opened.Version, opened.Version.Facts);
-        var json = new StringBuilder($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
-            .Append($"\"lastUpdated\":\"{FhirInstant.Format(version.LastUpdated)}\"}}")
-            .Append($",\"contentType\":{JsonSerializer.Serialize(version.ContentType)}");
-        if (facts.Patients.Count > 0) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{facts.Patients[0]}\"}}");
-        if (opened.Content.Length > 0) json.Append(",\"data\":\"");
-        var head = Encoding.UTF8.GetBytes(json.ToString());
-        var tail = opened.Content.Length > 0 ? "\"}"u8 : "}"u8;
-        // In one array of the right size: as text, a large content would be here three times over.
-        var resource = new byte[head.Length + Base64.GetMaxEncodedToUtf8Length(opened.Content.Length) + tail.Length];
-        head.CopyTo(resource, 0);
-        Base64.EncodeToUtf8(opened.Content, resource.AsSpan(head.Length), out _, out var written);
-        tail.CopyTo(resource.AsSpan(head.Length + written));
-        return resource;
-    }
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
     private static string HeaderSafe(string contentType) =>
@@ -46,18 +27,47 @@ internal sealed class Read(ReadFlow flow)
             ? contentType
             : "application/octet-stream";
 
-    private static FhirResponse Respond(OpenedRecord opened, HttpRequest? http, string receipt)
+    private static async Task<FhirResponse> RespondAsync(
+        OpenedRecord opened, HttpRequest? http, string receipt, CancellationToken cancellation)
     {
-        // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
-        var asBytes = opened.Version.Facts.Type == "Binary"
-            && http is not null
-            && !RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]);
-        return new FhirResponse(200, asBytes ? opened.Content : AsResource(opened))
+        var answer = new FhirResponse(200, opened.Content)
         {
-            ContentType = asBytes ? HeaderSafe(opened.Version.ContentType!) : FhirResponse.FhirJson + "; charset=utf-8",
             Version = opened.Version.Version,
             LastModified = opened.Version.LastUpdated,
             Decision = receipt,
         };
+        if (opened.Binary is not { } binary) return answer;
+        // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
+        if (http is null || RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]))
+            return await StreamAsync(answer with { Length = BinaryJson.Length(opened) }, stop => BinaryJson.Pieces(opened, stop), http, cancellation);
+        answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), HasRanges = true };
+        if (!RangeHeader.TryRead(http.Headers.Range, http.Headers.IfRange.Count > 0, binary.Size, out var range))
+        {
+            var outcome = Outcome.Of(OutcomeCategory.RangeNotSatisfiable, "no byte of the content is in the range");
+            return FhirResponse.From(outcome) with { ContentRange = Text("*", binary.Size), HasRanges = true };
+        }
+        answer = range is { } part
+            ? answer with { Status = 206, Length = part.To - part.From, ContentRange = Text($"{part.From}-{part.To - 1}", binary.Size) }
+            : answer with { Length = binary.Size };
+        return await StreamAsync(answer, stop => binary.Open(range, stop), http, cancellation);
     }
+
+    // Of the head alone nothing is opened.
+    private static async Task<FhirResponse> StreamAsync(
+        FhirResponse answer, Func<CancellationToken, IAsyncEnumerable<ReadOnlyMemory<byte>>> open, HttpRequest? http,
+        CancellationToken cancellation)
+    {
+        if (http is not null && HttpMethods.IsHead(http.Method)) return answer;
+        var length = answer.Length!.Value;
+        var body = await BodyStream.OpenAsync(open(cancellation), length, length, null, cancellation);
+        return answer with
+        {
+            Stream = async (to, stop) =>
+            {
+                await using (body) await body.WriteAsync(to, stop);
+            },
+        };
+    }
+
+    private static string Text(string part, long size) => string.Create(CultureInfo.InvariantCulture, $"bytes {part}/{size}");
 }

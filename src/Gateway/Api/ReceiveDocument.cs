@@ -1,6 +1,8 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -11,7 +13,8 @@ namespace PmrGateway.Gateway.Api;
 /// A FHIR document (Bundle of type document) as the gateway keeps it: its bytes unchanged, since they may be signed, as the attachment of
 /// a DocumentReference with the type, date and patient of its Composition. https://hl7.org/fhir/R4/documents.html
 /// </summary>
-internal sealed class ReceiveDocument(Validator validator, RecordDatabase database, Viewers viewers, Writes writes, Denials denials)
+internal sealed class ReceiveDocument(
+    Validator validator, RecordDatabase database, Viewers viewers, IContent content, ResourceLimits limits, Writes writes, Denials denials)
 {
     private const string Kept = "DocumentReference";
 
@@ -20,18 +23,20 @@ internal sealed class ReceiveDocument(Validator validator, RecordDatabase databa
         var (caller, request) = (call.Caller, call.Request);
         if (caller.Refuse(Kept, call.Route.Action) is { } refusal)
             return await denials.AnswerAsync(caller, call.Route.Interaction, call.Type, refusal);
-        var body = await request.ReadBody(cancellation);
+        var body = await request.ReadBody(cuts: false, cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        if (Writes.Mismatch(body.Value, call.Type) is { } mismatch) return FhirResponse.From(mismatch);
+        if (Writes.Mismatch(body.Value.Document, call.Type) is { } mismatch) return FhirResponse.From(mismatch);
         var received = await ReceiveAsync(caller, body.Value, cancellation);
         if (received.Failure is { } refused) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Type, refused);
-        return await writes.RunAsync(
-            caller, Writes.RequestFor(received.Value, Kept, ResourceId.New(), null), request.IfNoneExist, cancellation);
+        var write = Writes.RequestFor(received.Value, Kept, ResourceId.New(), null);
+        return await writes.RunAsync(caller, write, received.Value.Body, request.IfNoneExist, cancellation);
     }
 
     // The DocumentReference that carries the document, or why it is refused.
-    private async Task<Result<ResourceDocument>> ReceiveAsync(Caller caller, ResourceDocument bundle, CancellationToken cancellation)
+    private async Task<Result<ReceivedBody>> ReceiveAsync(Caller caller, ReceivedBody received, CancellationToken cancellation)
     {
+        if (received.IsCut) return Outcome.Of(OutcomeCategory.TooLarge, "a document with large attachments is sent on its own, not in a Bundle");
+        var bundle = received.Document;
         var report = validator.Validate(bundle);
         if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         if (bundle.Root.StringAt("type") != "document")
@@ -48,7 +53,10 @@ internal sealed class ReceiveDocument(Validator validator, RecordDatabase databa
                 "Bundle.entry[0].resource.subject",
                 "the document's patient is not known here: register the Patient first, with the same identifier");
         }
-        return RequestBody.Parse(DocumentReference(bundle, composition, patient));
+        var body = received.Body ?? new StreamedBody([], content.Begin());
+        var token = await KeepAsync(bundle.Bytes, body, cancellation);
+        var kept = RequestBody.Parse(DocumentReference(bundle, composition, patient, token), limits);
+        return kept.Failure is { } failure ? failure : new ReceivedBody(kept.Value, body);
     }
 
     private static Outcome Refuse(string path, string text) =>
@@ -80,7 +88,15 @@ internal sealed class ReceiveDocument(Validator validator, RecordDatabase databa
         return null;
     }
 
-    private static byte[] DocumentReference(ResourceDocument bundle, ElementNode composition, string patient)
+    // Sealed as it is, like an attachment that was cut out: as base64 in a resource it would be here several times over.
+    private static async Task<string> KeepAsync(ReadOnlyMemory<byte> document, StreamedBody body, CancellationToken cancellation)
+    {
+        var id = ResourceId.New();
+        var content = await body.Upload.SealAsync(document, new SealContext("Binary", id, 1), cancellation);
+        return body.Add(new CutData(id, document.Length, SHA1.HashData(document.Span), null), content);
+    }
+
+    private static byte[] DocumentReference(ResourceDocument bundle, ElementNode composition, string patient, string token)
     {
         var json = new StringBuilder("{\"resourceType\":\"DocumentReference\",\"status\":\"current\"");
         void Copy(string name, ElementNode? node)
@@ -95,7 +111,7 @@ internal sealed class ReceiveDocument(Validator validator, RecordDatabase databa
         if (composition.StringAt("date") is { } date && date.Contains('T')) json.Append($",\"date\":{JsonSerializer.Serialize(date)}");
         json.Append(",\"content\":[{\"attachment\":{\"contentType\":\"application/fhir+json\"");
         Copy("title", composition["title"]);
-        json.Append($",\"data\":\"{Convert.ToBase64String(bundle.Bytes.Span)}\"}}}}]}}");
+        json.Append($",\"data\":\"{token}\"}}}}]}}");
         return Encoding.UTF8.GetBytes(json.ToString());
     }
 }

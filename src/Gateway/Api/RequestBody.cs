@@ -1,7 +1,7 @@
 using System.Buffers;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
-using PmrGateway.Gateway.Options;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -24,17 +24,29 @@ internal static class RequestBody
         }
     }
 
-    public static async Task<Result<ResourceDocument>> ReadResourceAsync(HttpRequest request, LimitOptions limits, CancellationToken cancellation)
+    /// <summary>The resource, its large attachments in the blocks already where they are cut.</summary>
+    /// <param name="request">What came.</param>
+    /// <param name="limit">Bytes, at most.</param>
+    /// <param name="limits">Sizes of the resource.</param>
+    /// <param name="upload">Where attachments go.</param>
+    /// <param name="cuts">Whether attachments are cut out.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <exception cref="Ipfs.BlockStoreUnavailableException">The blocks cannot be written.</exception>
+    public static async Task<Result<ReceivedBody>> ReadResourceAsync(
+        HttpRequest request, long limit, ResourceLimits limits, ContentUpload upload, bool cuts, CancellationToken cancellation)
     {
         if (!IsFhirJson(request.ContentType))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send FHIR as application/fhir+json");
-        var body = await ReadAsync(request, limits.MaxBodyBytes, cancellation);
-        return body.Failure is not null ? body.Failure : Parse(body.Value, new ResourceLimits(limits.MaxDepth, limits.MaxValues));
+        if (await BodyReader.ReadAsync(request.BodyReader, request.ContentLength, limit, cuts, upload, cancellation) is not { } body)
+            return TooLarge(limit);
+        var document = Parse(body.Json, limits);
+        return document.Failure is { } failure ? failure : new ReceivedBody(document.Value, body);
     }
 
-    public static Result<ResourceDocument> Parse(byte[] json, ResourceLimits? limits = null) => ResourceDocument.TryParse(json, out var document, out var issue, limits)
-        ? document!
-        : new Outcome(OutcomeCategory.Malformed, [issue!]);
+    public static Result<ResourceDocument> Parse(byte[] json, ResourceLimits limits) =>
+        ResourceDocument.TryParse(json, out var document, out var issue, limits)
+            ? document!
+            : new Outcome(OutcomeCategory.Malformed, [issue!]);
 
     public static bool IsFhirJson(string? contentType)
     {
@@ -42,5 +54,6 @@ internal static class RequestBody
         return type is not null && JsonTypes.Contains(type, StringComparer.OrdinalIgnoreCase);
     }
 
-    private static Outcome TooLarge(long limit) => Outcome.Of(OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes (Limits:MaxBodyBytes)");
+    private static Outcome TooLarge(long limit) => Outcome.Of(
+        OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes (Limits:MaxBodyBytes)");
 }

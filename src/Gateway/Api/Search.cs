@@ -37,7 +37,7 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
                 page = await snapshot.SearchAsync(search.Query, cancellation);
                 return new Found([.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },
-            opened => new FhirResponse(200, Respond(call.Type, search, opened, page)) { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call.Type, search, opened, page) with { Decision = ReadFlow.Receipt(opened) },
             cancellation);
     }
 
@@ -64,7 +64,7 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
         return included;
     }
 
-    private byte[] Respond(string type, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
+    private FhirResponse Respond(string type, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
         var bundle = new BundleWriter("searchset", page.Total);
         var self = $"{baseUrl.Fhir}/{type}" + (search.Self.Length > 0 ? "?" + search.Self : "");
@@ -73,8 +73,8 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
         for (var i = 0; i < opened.Count; i++)
         {
             var facts = opened[i].Version.Facts;
-            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", Read.AsResource(opened[i]), i < page.Versions.Count ? "match" : "include");
+            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", opened[i], i < page.Versions.Count ? "match" : "include");
         }
-        return bundle.ToJson();
+        return bundle.ToResponse();
     }
 }

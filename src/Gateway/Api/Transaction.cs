@@ -1,7 +1,6 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
-using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -15,16 +14,18 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     private const int MaxTries = 5;
 
     /// <summary>Runs a transaction, again where somebody else was first with what a condition names or with the key of a patient.</summary>
-    public async Task<FhirResponse> RunAsync(FhirCall call, List<BundleEntry> entries, CancellationToken cancellation)
+    public async Task<FhirResponse> RunAsync(
+        FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, CancellationToken cancellation)
     {
         for (var tries = 1; ; tries++)
-            if (await TryAsync(call, entries, tries == MaxTries, cancellation) is { } answer) return answer;
+            if (await TryAsync(call, bundle, entries, tries == MaxTries, cancellation) is { } answer) return answer;
     }
 
     // (1) each entry gets its id, (2) is prepared, (3) all are committed, (4) reads see what was written. Null: to be tried again.
-    private async Task<FhirResponse?> TryAsync(FhirCall call, List<BundleEntry> entries, bool isLast, CancellationToken cancellation)
+    private async Task<FhirResponse?> TryAsync(
+        FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, bool isLast, CancellationToken cancellation)
     {
-        var context = flow.Begin(call.Caller);
+        var context = flow.Begin(call.Caller, bundle.Body);
         // (1) Ids first, so that the others can point to it.
         var caller = call.Caller;
         var plan = new Planned[entries.Count];
@@ -119,7 +120,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             return Outcome.Of(OutcomeCategory.Malformed, $"the resource is not the {type} that request.url says");
         if (type == "Bundle") return Outcome.Of(OutcomeCategory.NotSupported, "a document is posted to /Bundle on its own");
         if (context.Caller.Refuse(type, ScopeAction.Create) is { } refusal) return refusal;
-        var planned = new Planned(type, ResourceId.New(), null, false);
+        var planned = new Planned(type, Writes.NewId(resource, context.Body), null, false);
         if (entry.IfNoneExist is null) return planned;
         var existing = await writes.RequireNoneAsync(context, type, entry.IfNoneExist, cancellation);
         if (existing.Failure is { } failure) return failure;
@@ -148,10 +149,12 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             if (body.Failure is { } unreadable) return unreadable;
             var patched = await patch.ApplyAsync(caller, current!, body.Value, cancellation);
             if (patched.Failure is { } refused) return refused;
-            document = patched.Value;
+            document = document with { Document = patched.Value };
         }
-        var rewritten = await RewriteAsync(caller, document, links, cancellation);
-        return rewritten.Failure is { } failure ? failure : Writes.RequestFor(rewritten.Value, type, id, current);
+        var rewritten = await RewriteAsync(caller, document.Document, links, cancellation);
+        return rewritten.Failure is { } failure
+            ? failure
+            : Writes.RequestFor(document with { Document = rewritten.Value }, type, id, current);
     }
 
     // References to other entries, and conditional references, become references to resources here (R4 http.html, "transaction").
@@ -174,7 +177,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             }
             edits.ReplaceString(node, target);
         }
-        return edits.IsEmpty ? document : RequestBody.Parse(edits.Apply());
+        return edits.IsEmpty ? document : document.Derive(edits.Apply());
     }
 
     private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, BundleEntry entry)

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.WebUtilities;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -57,14 +58,16 @@ internal sealed class Writes(
     /// <summary>Prepares and commits one write, and answers.</summary>
     /// <param name="caller">Who writes.</param>
     /// <param name="request">What.</param>
+    /// <param name="body">The body that it came in; null: none.</param>
     /// <param name="ifNoneExist">The condition of a conditional create: where it matches, that is the answer.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
-    public async Task<FhirResponse> RunAsync(Caller caller, WriteRequest request, string? ifNoneExist, CancellationToken cancellation)
+    public async Task<FhirResponse> RunAsync(
+        Caller caller, WriteRequest request, StreamedBody? body, string? ifNoneExist, CancellationToken cancellation)
     {
         // Again where somebody else was first: with what the condition names, or with the key of a patient.
         for (var tries = 1; ; tries++)
         {
-            var context = flow.Begin(caller);
+            var context = flow.Begin(caller, body);
             if (ifNoneExist is not null)
             {
                 var existing = await RequireNoneAsync(context, request.Type, ifNoneExist, cancellation);
@@ -101,14 +104,26 @@ internal sealed class Writes(
         result is CommitResult.Conflict c ? $"{c.Type}/{c.Id} is at another version" : "others are writing the same: try again");
 
     /// <summary>The write that a document means: a Binary in JSON is its content.</summary>
-    public static WriteRequest RequestFor(ResourceDocument document, string type, string id, StoredVersion? current)
+    public static WriteRequest RequestFor(ReceivedBody received, string type, string id, StoredVersion? current)
     {
+        var document = received.Document;
         if (type != "Binary") return new WriteRequest(document, type, id, current);
-        var content = document.Root.StringAt("data") is { } data && TryBase64(data) is { } bytes ? bytes : [];
         var contentType = document.Root.StringAt("contentType") ?? "application/octet-stream";
-        var context = document.Root["securityContext"]?.StringAt("reference");
-        return new WriteRequest(document, type, id, current, new BinaryContent(contentType, content, context));
+        var binary = new BinaryContent(contentType, document.Root["securityContext"]?.StringAt("reference"));
+        if (CutOf(document.Root, received.Body) is not { } cut)
+            binary = binary with { Bytes = document.Root.StringAt("data") is { } data ? TryBase64(data) : null };
+        else if (cut.Problem is not null) binary = binary with { Problem = cut.Problem };
+        else if (cut.BinaryId == id) binary = binary with { Streamed = received.Body!.ContentOf(id) };
+        else binary = binary with { Problem = "the large content of a Binary that there is already is sent to its own URL, not in a Bundle" };
+        return new WriteRequest(document, type, id, current, binary);
     }
+
+    /// <summary>The id of a resource to be: of a Binary whose content is sealed already the one that it was sealed under.</summary>
+    public static string NewId(ElementNode resource, StreamedBody? body) =>
+        resource.StringAt("resourceType") == "Binary" && CutOf(resource, body) is { } cut ? cut.BinaryId : ResourceId.New();
+
+    private static CutData? CutOf(ElementNode binary, StreamedBody? body) =>
+        body is { HasCuts: true } && binary.StringAt("data") is { } data ? body.Find(data) : null;
 
     /// <summary>What to answer to a write that was committed.</summary>
     public static FhirResponse Written(PreparedWrite prepared)

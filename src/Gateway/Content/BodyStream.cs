@@ -76,10 +76,13 @@ public sealed class BodyStream : IAsyncDisposable
         var text = ArrayPool<byte>.Shared.Rent(Window / 3 * 4);
         try
         {
-            yield return before;
+            // Behind the first piece: what cannot be read at all is found before a byte is given.
+            var isBegun = false;
             var filled = 0;
             await foreach (var piece in pieces.WithCancellation(cancellation))
             {
+                if (!isBegun) yield return before;
+                isBegun = true;
                 for (var rest = piece; rest.Length > 0;)
                 {
                     var n = Math.Min(rest.Length, Window - filled);
@@ -91,6 +94,7 @@ public sealed class BodyStream : IAsyncDisposable
                     filled = 0;
                 }
             }
+            if (!isBegun) yield return before;
             if (filled > 0) yield return Encode(bytes.AsSpan(0, filled), text);
             yield return after;
         }

@@ -22,6 +22,9 @@ public sealed class StreamedBody
     /// <summary>The bodies of this request in the block store: committed before anything that points to them.</summary>
     public ContentUpload Upload { get; }
 
+    /// <summary>Whether anything was cut out.</summary>
+    public bool HasCuts => _cut.Count > 0;
+
     /// <summary>What was cut out under a token; null: the text is no token.</summary>
     public CutData? Find(string token) => _cut.TryGetValue(token, out var cut) ? cut.Data : null;
 

@@ -13,6 +13,15 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>Writes the body piece by piece, where it is never held whole; null: it is <see cref="Body"/>.</summary>
     public Func<Stream, CancellationToken, Task>? Stream { get; init; }
 
+    /// <summary>Bytes that <see cref="Stream"/> writes, or would write to who did not ask for the head alone; null: not known before.</summary>
+    public long? Length { get; init; }
+
+    /// <summary>Which part of the whole it is, for Content-Range; null: the whole.</summary>
+    public string? ContentRange { get; init; }
+
+    /// <summary>Whether parts of it can be asked for.</summary>
+    public bool HasRanges { get; init; }
+
     /// <summary>MIME type of the body.</summary>
     public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
 
@@ -52,11 +61,13 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
         if (Allow is not null) response.Headers.Allow = Allow;
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
+        if (ContentRange is not null) response.Headers.ContentRange = ContentRange;
+        if (HasRanges) response.Headers.AcceptRanges = "bytes";
         if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
         if (Status == 503) response.Headers.RetryAfter = "5";
-        if (Body.Length == 0 && Stream is null) return;
+        if (Body.Length == 0 && Stream is null && Length is null) return;
         response.ContentType = ContentType;
-        if (Stream is null) response.ContentLength = Body.Length;
+        response.ContentLength = Length ?? (Stream is null ? Body.Length : null);
         // What a Binary holds is not ours: a browser must neither run nor guess it.
         if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";

@@ -33,6 +33,9 @@ public enum OutcomeCategory
     /// <summary>The body is too large.</summary>
     TooLarge,
 
+    /// <summary>No byte of the body is in the range asked for.</summary>
+    RangeNotSatisfiable,
+
     /// <summary>The body's media type is not taken.</summary>
     UnsupportedMediaType,
 
@@ -97,6 +100,7 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
         OutcomeCategory.Conflict => (409, OperationOutcome.IssueType.Conflict),
         OutcomeCategory.PreconditionFailed => (412, OperationOutcome.IssueType.Conflict),
         OutcomeCategory.TooLarge => (413, OperationOutcome.IssueType.TooLong),
+        OutcomeCategory.RangeNotSatisfiable => (416, OperationOutcome.IssueType.Value),
         OutcomeCategory.UnsupportedMediaType => (415, OperationOutcome.IssueType.NotSupported),
         OutcomeCategory.NotAcceptable => (406, OperationOutcome.IssueType.NotSupported),
         OutcomeCategory.NotSupported => (405, OperationOutcome.IssueType.NotSupported),

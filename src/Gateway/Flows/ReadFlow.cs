@@ -1,3 +1,4 @@
+using PmrGateway.Gateway.Content;
 using PmrGateway.Ipfs;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
@@ -7,9 +8,18 @@ namespace PmrGateway.Gateway.Flows;
 
 /// <summary>A record that was opened for a requester.</summary>
 /// <param name="Version">The version.</param>
-/// <param name="Content">Its plaintext: the resource in JSON, or a Binary's own bytes.</param>
+/// <param name="Content">Its plaintext, the resource in JSON; empty for a deletion and a Binary.</param>
 /// <param name="Permit">The permit it was opened with.</param>
-public sealed record OpenedRecord(StoredVersion Version, byte[] Content, Mapping.Permit Permit);
+public sealed record OpenedRecord(StoredVersion Version, byte[] Content, Mapping.Permit Permit)
+{
+    /// <summary>A Binary's content, which is opened while it is sent; null: it is none.</summary>
+    public OpenedBinary? Binary { get; init; }
+}
+
+/// <summary>The content of a Binary that its permit opens, piece by piece.</summary>
+/// <param name="Size">Bytes of it.</param>
+/// <param name="Open">Opens a part of it, or all; a piece is there until the next is asked for.</param>
+public sealed record OpenedBinary(long Size, Func<ByteRange?, CancellationToken, IAsyncEnumerable<ReadOnlyMemory<byte>>> Open);
 
 /// <summary>What a read interaction found in the snapshot of the requester.</summary>
 /// <param name="Versions">The versions to open, in order, each with its permit.</param>
@@ -40,10 +50,11 @@ public sealed record ReadRequest(string Interaction, string Type, ScopeAction Ac
 /// <summary>The one way to plaintext.</summary>
 /// <remarks>
 /// (1) scopes, (2) is the consent view fresh, (3) one snapshot, already narrowed to what the requester may see, in which each record is
-/// decided on its own, (4) each is opened with its permit, (5) the audit entry, durable, (6) the answer.
+/// decided on its own, (4) each is opened with its permit, (5) the audit entry, durable, (6) the answer, to which a Binary is opened as it
+/// is sent.
 /// </remarks>
 public sealed partial class ReadFlow(
-    RecordDatabase database, RecordVault vault, UnixFs files, AuditLog audit, Denials denials, ConsentView view, Viewers viewers,
+    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, AuditLog audit, Denials denials, ConsentView view, Viewers viewers,
     LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
@@ -52,9 +63,19 @@ public sealed partial class ReadFlow(
     /// <param name="find">Finds the versions in the requester's snapshot.</param>
     /// <param name="respond">Makes the answer of what was opened.</param>
     /// <param name="cancellation">Stops reading from the stores.</param>
-    public async Task<FhirResponse> RunAsync(
+    public Task<FhirResponse> RunAsync(
         Caller caller, ReadRequest request, Func<ReadSnapshot, ValueTask<Found>> find, Func<IReadOnlyList<OpenedRecord>, FhirResponse> respond,
-        CancellationToken cancellation)
+        CancellationToken cancellation) => RunAsync(caller, request, find, opened => Task.FromResult(respond(opened)), cancellation);
+
+    /// <summary>Runs a read whose answer needs more of the stores, e.g. a Binary's first bytes.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="request">What, for scopes and audit.</param>
+    /// <param name="find">Finds the versions in the requester's snapshot.</param>
+    /// <param name="respond">Makes the answer of what was opened.</param>
+    /// <param name="cancellation">Stops reading from the stores.</param>
+    public async Task<FhirResponse> RunAsync(
+        Caller caller, ReadRequest request, Func<ReadSnapshot, ValueTask<Found>> find,
+        Func<IReadOnlyList<OpenedRecord>, Task<FhirResponse>> respond, CancellationToken cancellation)
     {
         // (1) What the token may ask for at all.
         if (caller.Refuse(request.Type, request.Action) is { } refusal)
@@ -89,7 +110,8 @@ public sealed partial class ReadFlow(
         await audit.AppendAsync(Entries(caller, request, opened.Value), cancellation);
 
         // (6)
-        return respond(opened.Value);
+        var answer = await OrBrokenAsync(async () => await respond(opened.Value));
+        return answer.Failure is { } unreadable ? FhirResponse.From(unreadable) : answer.Value;
     }
 
     /// <summary>Why and at which block records were released, for the answer's receipt.</summary>
@@ -103,16 +125,21 @@ public sealed partial class ReadFlow(
 
     private static Outcome Unavailable(string text) => Outcome.Of(OutcomeCategory.Unavailable, text);
 
-    private async Task<Result<IReadOnlyList<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation)
+    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation) =>
+        OrBrokenAsync(async () =>
+        {
+            var opened = new List<OpenedRecord>(versions.Count);
+            // Each unwrapped once: a page of one patient's records has one.
+            var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
+            foreach (var version in versions) opened.Add(await OpenAsync(version, keys, cancellation));
+            return opened;
+        });
+
+    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
     {
-        var opened = new List<OpenedRecord>(versions.Count);
-        // Each unwrapped once: a page of one patient's records has one.
-        var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
         try
         {
-            foreach (var version in versions)
-                opened.Add(new OpenedRecord(version.Version, await OpenAsync(version, keys, cancellation), version.Permit));
-            return opened;
+            return await open();
         }
         catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
         {
@@ -126,17 +153,26 @@ public sealed partial class ReadFlow(
         }
     }
 
-    private async ValueTask<byte[]> OpenAsync(PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
+    private async ValueTask<OpenedRecord> OpenAsync(
+        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
     {
-        var version = permitted.Version;
-        if (version.IsDeleted) return [];
-        var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
+        var (version, permit) = (permitted.Version, permitted.Permit);
+        if (version.IsDeleted) return new OpenedRecord(version, [], permit);
         if (!keys.TryGetValue(version.Subject, out var subject))
         {
             var wrapped = permitted.WrappedSubjectKey ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
             keys[version.Subject] = subject = vault.UnwrapSubjectKey(version.Subject, wrapped);
         }
-        return vault.Open(permitted.Permit, body, new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest), subject);
+        var key = new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
+        if (version.Facts.Type != "Binary")
+            return new OpenedRecord(version, vault.Open(permit, version.Body ?? await ReadBlocksAsync(version.Cid, cancellation), key, subject), permit);
+        if (!Cid.TryParse(version.Cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
+        var kept = new SealedContent(root!, key, null);
+        var size = await content.SizeAsync(kept, cancellation);
+        return new OpenedRecord(version, [], permit)
+        {
+            Binary = new OpenedBinary(size, (range, stop) => content.OpenAsync(permit, kept, subject, range, stop)),
+        };
     }
 
     private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)

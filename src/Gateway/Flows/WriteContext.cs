@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 
@@ -10,7 +11,9 @@ namespace PmrGateway.Gateway.Flows;
 /// <param name="directory">Where keys are looked up.</param>
 /// <param name="vault">Makes keys.</param>
 /// <param name="viewers">Under whose eyes records are looked up.</param>
-public sealed class WriteContext(Caller caller, RecordDatabase database, DirectoryStore directory, RecordVault vault, Viewers viewers)
+/// <param name="body">The request's body: where what it brings goes, and what was cut out of it.</param>
+public sealed class WriteContext(
+    Caller caller, RecordDatabase database, DirectoryStore directory, RecordVault vault, Viewers viewers, StreamedBody body)
 {
     private readonly Dictionary<string, byte[]> _newPatients = new(StringComparer.Ordinal);
     private readonly HashSet<string> _knownPatients = new(StringComparer.Ordinal);
@@ -19,6 +22,9 @@ public sealed class WriteContext(Caller caller, RecordDatabase database, Directo
 
     /// <summary>Who writes.</summary>
     public Caller Caller => caller;
+
+    /// <summary>The request's body; its upload has the content of all Binaries of the request.</summary>
+    public StreamedBody Body => body;
 
     /// <summary>What must hold when the request is committed.</summary>
     public IReadOnlyList<Precondition> Preconditions => _if;

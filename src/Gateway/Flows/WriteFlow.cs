@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Ipfs;
 using PmrGateway.Mapping;
@@ -25,9 +26,18 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
 
 /// <summary>The content of a Binary.</summary>
 /// <param name="ContentType">MIME type.</param>
-/// <param name="Content">The bytes.</param>
 /// <param name="SecurityContext">Reference of the patient or document whose rules it shares, or null.</param>
-public sealed record BinaryContent(string ContentType, byte[] Content, string? SecurityContext);
+public sealed record BinaryContent(string ContentType, string? SecurityContext)
+{
+    /// <summary>The bytes, where they are in memory.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; init; }
+
+    /// <summary>The bytes, where they went into the blocks while they came in; null: they are <see cref="Bytes"/>.</summary>
+    public StreamedContent? Streamed { get; init; }
+
+    /// <summary>Why the bytes cannot be kept; null: they can.</summary>
+    public string? Problem { get; init; }
+}
 
 /// <summary>A write that is sealed and may be committed.</summary>
 /// <param name="Request">What was asked.</param>
@@ -46,19 +56,23 @@ public sealed record PreparedWrite(WriteRequest Request, CommitPlan Plan, byte[]
 /// request, committed as one. The chain comes later and never holds up a write.
 /// </remarks>
 public sealed class WriteFlow(
-    RecordDatabase database, DirectoryStore directory, RecordVault vault, UnixFs files, Validator validator, ResourceMapper mapper,
+    RecordDatabase database, DirectoryStore directory, RecordVault vault, IContent content, Validator validator, ResourceMapper mapper,
     ConsentWrites consents, ActorWrites actors, Viewers viewers, BaseUrl baseUrl, TimeProvider time)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
 
     /// <summary>Begins the writes of one request.</summary>
-    public WriteContext Begin(Caller caller) => new(caller, database, directory, vault, viewers);
+    /// <param name="caller">Who writes.</param>
+    /// <param name="body">Its body; null: it has none.</param>
+    public WriteContext Begin(Caller caller, StreamedBody? body) =>
+        new(caller, database, directory, vault, viewers, body ?? new StreamedBody([], content.Begin()));
 
-    /// <summary>Steps 1 to 6 for one write; nothing is stored.</summary>
+    /// <summary>Steps 1 to 6 for one write; nothing is stored but blocks that nothing names yet.</summary>
     /// <param name="context">The request that it belongs to.</param>
     /// <param name="request">What.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
+    /// <exception cref="BlockStoreUnavailableException">The content of a Binary cannot be written.</exception>
     public async Task<Result<PreparedWrite>> PrepareAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
         // (1)
@@ -84,7 +98,7 @@ public sealed class WriteFlow(
         if (request.Current is null && request.Type == "Patient") context.AddPatient(request.Id);
         var custodian = request.Current?.Facts.Custodian ?? await CustodianForAsync(caller, cancellation);
         if (custodian is null) return Outcome.NotFound;
-        var mapped = Map(request, custodian, now);
+        var mapped = Map(context, request, custodian, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
 
@@ -110,16 +124,12 @@ public sealed class WriteFlow(
         try
         {
             // (7) Binaries lie in the block store alone; they must be durable before anything points to them.
-            var blocks = files.Begin();
-            var roots = new List<Cid>();
-            foreach (var write in prepared.SelectMany(p => p.Plan.Versions))
-                if (write.Version is { IsDeleted: false, Facts.Type: "Binary" }) roots.Add(await UnixFs.WriteAsync(blocks, write.Version.Body, cancellation));
-            if (roots.Count > 0) await blocks.CommitAsync(roots, cancellation);
+            await context.Body.Upload.CommitAsync(cancellation);
 
             // (8)
             var plan = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
             foreach (var write in prepared)
-                plan = plan.And(write.Plan with { Versions = [.. write.Plan.Versions.Select(WithoutBinaryBody)], Audit = [.. Entries(context.Caller, write)] });
+                plan = plan.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
             return await database.CommitAsync(plan, cancellation);
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
@@ -132,9 +142,6 @@ public sealed class WriteFlow(
 
     private static Outcome Invalid(string path, string text) =>
         new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text)]);
-
-    private static VersionWrite WithoutBinaryBody(VersionWrite write) =>
-        write.Version.Facts.Type == "Binary" ? write with { Version = write.Version with { Body = null } } : write;
 
     private async ValueTask<string?> CustodianForAsync(Caller caller, CancellationToken cancellation) => caller.Kind switch
     {
@@ -152,16 +159,17 @@ public sealed class WriteFlow(
         return new PreparedWrite(request, plan with { Versions = [new VersionWrite(version, [], [])] }, []);
     }
 
-    private Result<ResourceDraft> Map(WriteRequest request, string custodian, DateTimeOffset now)
+    private Result<ResourceDraft> Map(WriteContext context, WriteRequest request, string custodian, DateTimeOffset now)
     {
         if (request.Binary is { } binary)
         {
-            FhirReference.TryParse(binary.SecurityContext, out var context);
-            IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (context.Type == "Patient" ? [context.Id] : []);
+            if (binary.Problem is { } problem) return Invalid("Binary.data", problem);
+            FhirReference.TryParse(binary.SecurityContext, out var rules);
+            IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             return new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []);
         }
-        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, _ => null);
+        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find);
         var draft = mapper.Map(request.Document!, request.Id, request.Version, now, custodian, scene, out var issues);
         return draft is null ? new Outcome(OutcomeCategory.Invalid, issues) : draft;
     }
@@ -187,7 +195,7 @@ public sealed class WriteFlow(
         return context.Caller.Kind == CallerKind.Operator ? await actors.PlanAsync(request, cancellation) : new CommitPlan();
     }
 
-    private async ValueTask<IReadOnlyList<VersionWrite>> SealAsync(
+    private async Task<IReadOnlyList<VersionWrite>> SealAsync(
         WriteContext context, WriteRequest request, ResourceDraft draft, DateTimeOffset now, CancellationToken cancellation)
     {
         var facts = draft.Facts;
@@ -198,22 +206,36 @@ public sealed class WriteFlow(
         {
             // Its patients and labels are those of the records that link to it: of itself it has none.
             var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]);
-            versions.Add(new VersionWrite(Seal(attachment.Content!, own, 1, now, key, attachment.ContentType), [], []));
+            var streamed = attachment.Content is null ? context.Body.ContentOf(attachment.Id) : null;
+            var binary = new BinaryContent(attachment.ContentType, null) { Bytes = attachment.Content, Streamed = streamed };
+            versions.Add(new VersionWrite(await SealAsync(context, binary, own, 1, now, key, cancellation), [], []));
         }
-        var content = request.Binary?.Content ?? draft.Json;
-        versions.Add(new VersionWrite(
-            Seal(content, facts, request.Version, now, key, request.Binary?.ContentType), draft.Index,
-            [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
+        var version = request.Binary is { } sent
+            ? await SealAsync(context, sent, facts, request.Version, now, key, cancellation)
+            : Seal(draft.Json, facts, request.Version, now, key);
+        versions.Add(new VersionWrite(version, draft.Index, [.. draft.LinkedBinaries, .. draft.Attachments.Select(a => a.Id)]));
         return versions;
     }
 
-    private StoredVersion Seal(
-        byte[] content, RecordFacts facts, long version, DateTimeOffset now, SubjectKey subject, string? contentType)
+    // A Binary lies in the blocks alone: the plan never has its body.
+    private static async Task<StoredVersion> SealAsync(
+        WriteContext context, BinaryContent binary, RecordFacts facts, long version, DateTimeOffset now, SubjectKey subject,
+        CancellationToken cancellation)
     {
-        var (body, key, leaves) = vault.Seal(content, facts.Type, facts.Id, version, subject);
+        var streamed = binary.Streamed
+            ?? await context.Body.Upload.SealAsync(binary.Bytes, new SealContext(facts.Type, facts.Id, version), cancellation);
+        var (root, key, _) = streamed.For(subject);
+        return new StoredVersion(
+            facts, version, now, false, subject.Subject, null, root.ToString(), key.WrappedKey, key.KeyCommitment, key.Salt,
+            key.PlaintextDigest, binary.ContentType);
+    }
+
+    private StoredVersion Seal(byte[] json, RecordFacts facts, long version, DateTimeOffset now, SubjectKey subject)
+    {
+        var (body, key, leaves) = vault.Seal(json, facts.Type, facts.Id, version, subject);
         var cid = UnixFs.RootOf(leaves, body.Length).ToString();
         return new StoredVersion(
-            facts, version, now, false, subject.Subject, body, cid, key.WrappedKey, key.KeyCommitment, key.Salt, key.PlaintextDigest, contentType);
+            facts, version, now, false, subject.Subject, body, cid, key.WrappedKey, key.KeyCommitment, key.Salt, key.PlaintextDigest, null);
     }
 
     private IEnumerable<AuditEntry> Entries(Caller caller, PreparedWrite prepared)

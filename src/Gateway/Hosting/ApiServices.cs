@@ -10,7 +10,7 @@ internal static class ApiServices
         .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
         .AddSingleton<SearchParser>().AddSingleton<Search>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
-        .AddSingleton<Writes>().AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
+        .AddSingleton<Writes>().AddSingleton<RawBinary>().AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
         .AddSingleton<ReceiveDocument>()
         .AddSingleton<Batch>().AddSingleton<Transaction>()
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()

@@ -8,12 +8,13 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class FhirEngineServices
 {
     /// <exception cref="InvalidProfileException">A package of Fhir:Packages is broken: a gateway that does not start.</exception>
-    public static IServiceCollection AddFhirEngine(this IServiceCollection services, FhirOptions options)
+    public static IServiceCollection AddFhirEngine(this IServiceCollection services, FhirOptions options, LimitOptions limits)
     {
         // Read before anything starts.
         var profiles = FhirPackages.Load(options.Packages);
         return services
             .AddSingleton(FhirSchema.R4)
+            .AddSingleton(new ResourceLimits(limits.MaxDepth, limits.MaxValues))
             .AddSingleton(s => new Validator(FhirSchema.R4, profiles, FhirPackages.Noting(s.GetRequiredService<ILogger<Validator>>())))
             .AddSingleton<ResourceMapper>()
             .AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);

@@ -48,7 +48,7 @@ public static class GatewayHost
         var builder = NewBuilder(options, quiet);
         builder.Services
             .AddSettings(options, baseUrl, folder)
-            .AddFhirEngine(options.Fhir)
+            .AddFhirEngine(options.Fhir, options.Limits)
             .AddVault(keyring)
             .AddBlocks(options)
             .AddStore(database)

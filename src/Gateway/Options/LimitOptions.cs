@@ -6,6 +6,9 @@ public sealed class LimitOptions
     /// <summary>Largest request body, bytes. Default 33554432 (32 MiB).</summary>
     public long MaxBodyBytes { get; set; } = 32L << 20;
 
+    /// <summary>Largest content of a Binary sent by its own media type, bytes. Default 2147483648 (2 GiB).</summary>
+    public long MaxBinaryBytes { get; set; } = 2L << 30;
+
     /// <summary>Elements inside elements of a resource, at most. Default 64.</summary>
     public int MaxDepth { get; set; } = 64;
 
@@ -14,6 +17,7 @@ public sealed class LimitOptions
 
     internal string? Validate() =>
         Allowed.Between("Limits:MaxBodyBytes", MaxBodyBytes, 1024, 1 << 30)
+        ?? Allowed.Between("Limits:MaxBinaryBytes", MaxBinaryBytes, 1024, 1L << 40)
         ?? Allowed.Between("Limits:MaxDepth", MaxDepth, 8, 1000)
         ?? Allowed.Between("Limits:MaxValues", MaxValues, 1000, 50_000_000);
 }

@@ -1,0 +1,42 @@
+using PmrGateway.Gateway.Content;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>A Binary sent by its own media type: from the socket into the blocks. https://hl7.org/fhir/R4/binary.html#rest</summary>
+internal sealed class RawBinary(Writes writes, Denials denials, IContent content, LimitOptions limits)
+{
+    /// <summary>Whether that is what a write brings.</summary>
+    public static bool IsSent(FhirCall call) =>
+        call.Type == "Binary" && call.Request.Http is { } http && !RequestBody.IsFhirJson(http.ContentType);
+
+    /// <summary>Writes it.</summary>
+    /// <param name="call">The request.</param>
+    /// <param name="current">The version there is; null: it is new.</param>
+    /// <param name="cancellation">Stops the upload.</param>
+    /// <exception cref="Ipfs.BlockStoreUnavailableException">The blocks cannot be written.</exception>
+    public async Task<FhirResponse> RunAsync(FhirCall call, StoredVersion? current, CancellationToken cancellation)
+    {
+        var http = call.Request.Http!;
+        if (http.ContentType is not { } contentType)
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.UnsupportedMediaType, "a Binary needs its Content-Type"));
+        var rules = http.Headers["X-Security-Context"].ToString();
+        var binary = new BinaryContent(contentType, rules.Length > 0 ? rules : null);
+        var request = new WriteRequest(null, "Binary", current?.Facts.Id ?? ResourceId.New(), current, binary);
+        // Before a byte of it is taken: it may be long.
+        if (WriteRules.Refusal(call.Caller, request) is { } refusal)
+            return await denials.AnswerAsync(call.Caller, request.Interaction, call.Target, refusal);
+        if (http.ContentLength > limits.MaxBinaryBytes) return TooLarge();
+        var upload = content.Begin();
+        var context = new SealContext("Binary", request.Id, request.Version, http.ContentLength ?? 0);
+        if (await upload.SealAsync(http.BodyReader, context, limits.MaxBinaryBytes, cancellation) is not { } streamed) return TooLarge();
+        var write = request with { Binary = binary with { Streamed = streamed } };
+        return await writes.RunAsync(call.Caller, write, new StreamedBody([], upload), null, cancellation);
+    }
+
+    private FhirResponse TooLarge() => FhirResponse.From(Outcome.Of(
+        OutcomeCategory.TooLarge, $"the content is larger than {limits.MaxBinaryBytes} bytes (Limits:MaxBinaryBytes)"));
+}
