@@ -6,7 +6,6 @@ using PmrGateway.Gateway.Api;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
-using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Hosting;
 using PmrGateway.LedgerAdapter;
+using PmrGateway.Store;
 using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Cli;
@@ -35,7 +36,7 @@ internal static class ServeCommand
             await app.WaitForShutdownAsync(cancellation);
             return 0;
         }
-        catch (Exception e) when (e is KeyringException or LedgerStartException or InvalidProfileException or IOException or SqliteException)
+        catch (Exception e) when (e is KeyringException or LedgerStartException or InvalidProfileException or StoreStartException or IOException or SqliteException)
         {
             return CommandError.Say(e.Message);
         }

@@ -44,6 +44,19 @@ public sealed class GatewayOptions
         if (PublicUrl.Length > 0 && (!Allowed.IsHttp(PublicUrl) || PublicUrl.EndsWith('/')))
             return $"PublicUrl is '{PublicUrl}': an http or https URL without a slash at its end, or nothing";
         if (DataFolder.Length == 0) return "DataFolder is empty: the path of a folder";
-        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate();
+        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate() ?? Shared();
+    }
+
+    // Records of one gateway whose blocks or anchors another one does not find would be lost to it, request by request.
+    private string? Shared()
+    {
+        const string Say = "or set Store:SingleGateway to true where no other gateway uses the database";
+        if (Store.Provider != "postgres" || Store.SingleGateway) return null;
+        if (Ipfs.Store == IpfsOptions.Embedded)
+            return $"Ipfs:Store is '{IpfsOptions.Embedded}' and Store:Provider is 'postgres': gateways on one database share their blocks "
+                + $"(Ipfs:Store {IpfsOptions.Kubo}), {Say}";
+        return Ledger.RpcUrl.Length == 0
+            ? $"Ledger:RpcUrl is empty and Store:Provider is 'postgres': gateways on one database share a chain, {Say}"
+            : null;
     }
 }
