@@ -57,7 +57,10 @@ internal sealed class FirstFloor : IDisposable
     private static string FindFixtures()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (Directory.Exists(Path.Combine(folder.FullName, "tests", "fixtures"))) return Path.Combine(folder.FullName, "tests", "fixtures");
+        {
+            var fixtures = Path.Combine(folder.FullName, "tests", "fixtures");
+            if (Directory.Exists(fixtures)) return fixtures;
+        }
         throw new InvalidOperationException("tests/fixtures is not above the tests");
     }
 }

@@ -21,7 +21,8 @@ public class MigrationScenarios
         await app.StartAsync();
         var clients = await first.LoginAsync();
         var claims = first.Claims;
-        var ready = await GatewayClient.UntilAsync(() => clients["ehr"].GetAsync((string)claims["clients"]![0]!["actor"]!), a => a.Status == 200);
+        var hospital = (string)claims["clients"]![0]!["actor"]!;
+        var ready = await GatewayClient.UntilAsync(() => clients["ehr"].GetAsync(hospital), a => a.Status == 200);
         Assert.True(ready.Status == 200, ready.Text);
         RowsAreKept(first, claims);
         // First, as the file says: each of the reads that follow adds to it.
@@ -34,8 +35,11 @@ public class MigrationScenarios
             foreach (var (client, total) in search!["totals"]!.AsObject())
                 Is($"{client} {search["query"]}", $"{total}", await TotalAsync(clients[client], (string)search["query"]!));
         foreach (var everything in claims["everything"]!.AsArray())
-            foreach (var (client, entries) in everything!["entries"]!.AsObject())
-                Is($"{client} everything of {everything["patient"]}", $"{entries}", await EntriesAsync(clients[client], $"{everything["patient"]}/$everything"));
+        {
+            var path = $"{everything!["patient"]}/$everything";
+            foreach (var (client, entries) in everything["entries"]!.AsObject())
+                Is($"{client} {path}", $"{entries}", await EntriesAsync(clients[client], path));
+        }
         foreach (var consent in claims["consents"]!.AsArray()) await ConsentAsync(consent!, clients);
         foreach (var (reference, proof) in claims["anchorProofs"]!.AsObject())
             Is($"proof of {reference}", (string)proof!, (await clients["ehr"].GetAsync(reference + "/$anchor-proof")).Text);
@@ -66,18 +70,21 @@ public class MigrationScenarios
         for (var i = 0; i < 2; i++)
         {
             var refused = await Assert.ThrowsAsync<KeyringException>(() => GatewayHost.BuildAsync(first.Options, quiet: true, default));
-            Assert.Equal($"the keyring {keyring} is of another deployment than the database: restore the one that belongs to it", refused.Message);
+            Assert.Equal(
+                $"the keyring {keyring} is of another deployment than the database: restore the one that belongs to it", refused.Message);
         }
     }
 
     private void RowsAreKept(FirstFloor first, JsonNode claims)
     {
-        using var database = new SqliteConnection($"Data Source={Path.Combine(first.Options.DataFolder, "gateway.db")};Mode=ReadOnly;Pooling=False");
+        var file = Path.Combine(first.Options.DataFolder, "gateway.db");
+        using var database = new SqliteConnection($"Data Source={file};Mode=ReadOnly;Pooling=False");
         database.Open();
         // The other tables of that version are replaced; what they held shows in what is read.
         foreach (var table in new[] { "resources", "versions", "actors", "bindings", "patients", "consents", "subject_keys" })
             Is(table, $"{claims["rows"]![table]}", Value($"SELECT COUNT(*) FROM {table}"));
-        Is("audit head", $"{claims["audit"]!["headSha256"]}", Value($"SELECT lower(hex(hash)) FROM audit WHERE seq = {claims["audit"]!["headSeq"]}"));
+        var audit = claims["audit"]!;
+        Is("audit head", $"{audit["headSha256"]}", Value($"SELECT lower(hex(hash)) FROM audit WHERE seq = {audit["headSeq"]}"));
 
         string Value(string sql)
         {
@@ -117,8 +124,10 @@ public class MigrationScenarios
         var status = $"\"{consent["ledgerStatus"]}\"";
         // Those that were on their way arrive first.
         var answer = await GatewayClient.UntilAsync(
-            () => clients[(string)consent["reader"]!].GetAsync($"{consent["reference"]}/$ledger-status"), a => a.Text.Contains(status, StringComparison.Ordinal));
-        if (!answer.Text.Contains(status, StringComparison.Ordinal)) _broken.Add($"{consent["reference"]}: {status} claimed, {answer.Text} found");
+            () => clients[(string)consent["reader"]!].GetAsync($"{consent["reference"]}/$ledger-status"),
+            a => a.Text.Contains(status, StringComparison.Ordinal));
+        if (!answer.Text.Contains(status, StringComparison.Ordinal))
+            _broken.Add($"{consent["reference"]}: {status} claimed, {answer.Text} found");
     }
 
     private async Task UnderwayAsync(JsonNode underway, Dictionary<string, GatewayClient> clients)

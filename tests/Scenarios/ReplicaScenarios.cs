@@ -61,7 +61,8 @@ public class ReplicaScenarios(Replicas replicas) : IClassFixture<Replicas>
     {
         var acknowledged = new ConcurrentBag<Answer>();
         using var stop = new CancellationTokenSource();
-        var load = Enumerable.Range(0, 2 * Replicas.Count).Select(i => LoadAsync(replicas.Ehr[i % Replicas.Count], acknowledged, stop.Token)).ToList();
+        var load = Enumerable.Range(0, 2 * Replicas.Count)
+            .Select(i => LoadAsync(replicas.Ehr[i % Replicas.Count], acknowledged, stop.Token)).ToList();
         await Task.Delay(TimeSpan.FromSeconds(3));
         // The one that sends has most to lose.
         var dead = (await HoldersAsync())["sender"];
@@ -134,7 +135,8 @@ public class ReplicaScenarios(Replicas replicas) : IClassFixture<Replicas>
         var batches = await replicas.QueryAsync("SELECT root, leaf_count FROM batches", r => (Root: r.GetString(0), Leaves: r.GetInt64(1)));
         Assert.Equal(batches.Select(b => b.Root).Order(), anchors.Select(a => a.Root).Order());
         Assert.Equal(batches.Count, batches.Select(b => b.Root).Distinct().Count());
-        var places = await replicas.QueryAsync("SELECT COUNT(*), COUNT(DISTINCT (batch, leaf_index)) FROM versions", r => (r.GetInt64(0), r.GetInt64(1)));
+        var places = await replicas.QueryAsync(
+            "SELECT COUNT(*), COUNT(DISTINCT (batch, leaf_index)) FROM versions", r => (r.GetInt64(0), r.GetInt64(1)));
         Assert.Equal((batches.Sum(b => b.Leaves), batches.Sum(b => b.Leaves)), places[0]);
     }
 

@@ -78,7 +78,8 @@ public sealed class Replicas : IAsyncLifetime
         return answer.Json.GetProperty("access_token").GetString()!;
     }
 
-    internal Task<Answer> RevokeTokenAsync(int gateway, string client, string token) => At(gateway, token).RevokeAsync(client, _keys[client], TokenUrl);
+    internal Task<Answer> RevokeTokenAsync(int gateway, string client, string token) =>
+        At(gateway, token).RevokeAsync(client, _keys[client], TokenUrl);
 
     /// <summary>Starts a gateway under the port it had, if it had one.</summary>
     internal async Task StartAsync(int gateway)
@@ -104,7 +105,9 @@ public sealed class Replicas : IAsyncLifetime
     internal int GatewayOf(string holder) =>
         Array.FindIndex(_gateways, g => $"{g!.Process.Id}" == holder.Split('/')[1]);
 
-    internal static string NewPatient() => $$$"""{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{Guid.CreateVersion7()}}}"}]}""";
+    internal static string NewPatient() => $$$"""
+        {"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"{{{Guid.CreateVersion7()}}}"}]}
+        """;
 
     /// <summary>What the chain itself has: how many transactions of the gateways' account, and every batch that was anchored.</summary>
     internal async Task<(long Transactions, IReadOnlyList<BatchAnchoredEvent> Anchors)> ChainAsync()
@@ -134,12 +137,14 @@ public sealed class Replicas : IAsyncLifetime
     private async Task<string> RegisterAsync(GatewayClient @operator, string client, string type, string scope, string purpose)
     {
         var created = await @operator.PostAsync("Organization", $$$"""
-            {"resourceType":"Organization","active":true,"name":"x","type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
+            {"resourceType":"Organization","active":true,"name":"x",
+            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
             """);
         Assert.True(created.Status == 201, created.Text);
         var (key, actor) = (new ClientKey(), "Organization/" + created.Id);
         _keys[client] = key.Credentials;
-        var registered = await @operator.AdminAsync("clients", new { clientId = client, jwks = key.Jwks, actor, scopes = new[] { scope }, purposes = new[] { purpose } });
+        var registered = await @operator.AdminAsync(
+            "clients", new { clientId = client, jwks = key.Jwks, actor, scopes = new[] { scope }, purposes = new[] { purpose } });
         Assert.True(registered.Status == 201, registered.Text);
         return actor;
     }

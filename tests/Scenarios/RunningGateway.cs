@@ -46,8 +46,8 @@ public sealed class RunningGateway : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        // The same scenarios on the other engine.
-        if (Environment.GetEnvironmentVariable("PMR_TEST_STORE") == "postgres")
+        // The same scenarios on the other engine. (Not PMR_: that is the configuration of every process that a test starts.)
+        if (Environment.GetEnvironmentVariable("GATEWAY_TEST_STORE") == "postgres")
         {
             _postgres = await PostgresServer.StartAsync();
             (Options.Store.Provider, Options.Store.SingleGateway) = ("postgres", true);

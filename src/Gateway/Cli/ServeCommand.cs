@@ -36,7 +36,8 @@ internal static class ServeCommand
             await app.WaitForShutdownAsync(cancellation);
             return 0;
         }
-        catch (Exception e) when (e is KeyringException or LedgerStartException or InvalidProfileException or StoreStartException or IOException or SqliteException)
+        catch (Exception e) when (
+            e is KeyringException or LedgerStartException or InvalidProfileException or StoreStartException or IOException or SqliteException)
         {
             return CommandError.Say(e.Message);
         }

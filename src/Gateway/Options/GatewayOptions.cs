@@ -44,7 +44,8 @@ public sealed class GatewayOptions
         if (PublicUrl.Length > 0 && (!Allowed.IsHttp(PublicUrl) || PublicUrl.EndsWith('/')))
             return $"PublicUrl is '{PublicUrl}': an http or https URL without a slash at its end, or nothing";
         if (DataFolder.Length == 0) return "DataFolder is empty: the path of a folder";
-        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate() ?? Shared();
+        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate()
+            ?? Shared();
     }
 
     // Records of one gateway whose blocks or anchors another one does not find would be lost to it, request by request.

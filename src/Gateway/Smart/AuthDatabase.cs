@@ -40,7 +40,8 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
         {
             // EnsureCreated does nothing in a database that has tables, and the records' are there.
             var isThere = Database.SqlQuery<bool>($"SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = {Schema}) AS \"Value\"");
-            if (!await isThere.SingleAsync(cancellation)) await Database.GetService<IRelationalDatabaseCreator>().CreateTablesAsync(cancellation);
+            if (await isThere.SingleAsync(cancellation)) return;
+            await Database.GetService<IRelationalDatabaseCreator>().CreateTablesAsync(cancellation);
             return;
         }
         await Database.EnsureCreatedAsync(cancellation);

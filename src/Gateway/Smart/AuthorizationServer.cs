@@ -23,7 +23,11 @@ internal static class AuthorizationServer
     {
         var file = Path.Combine(options.DataFolder, "auth.db");
         services.AddDbContext<AuthDatabase>(db =>
-            (options.Store.Provider == "postgres" ? db.UseNpgsql(options.Store.ConnectionString) : db.UseSqlite($"Data Source={file}")).UseOpenIddict());
+        {
+            if (options.Store.Provider == "postgres") db.UseNpgsql(options.Store.ConnectionString);
+            else db.UseSqlite($"Data Source={file}");
+            db.UseOpenIddict();
+        });
         services.AddSingleton(TokenCacheOf);
         services.AddSingleton<IPasswordHasher<AuthUser>, PasswordHasher<AuthUser>>();
         services.AddOpenIddict()

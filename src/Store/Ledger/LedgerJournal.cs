@@ -15,7 +15,8 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
         // Asked first by a reader: a lease that is held, by whomever, costs no write until it is half over, or over.
         var held = await ReadAsync(
             (session, stop) => session.FirstAsync(
-                $"SELECT holder, expires - {now} FROM leases WHERE name = $1", static r => new Lease(r.GetString(0), r.GetInt64(1)), stop, lease),
+                $"SELECT holder, expires - {now} FROM leases WHERE name = $1",
+                static r => new Lease(r.GetString(0), r.GetInt64(1)), stop, lease),
             cancellation);
         if (held is not null && held.Holder == _holder && held.Left > ttl.TotalMilliseconds / 2) return true;
         if (held is not null && held.Holder != _holder && held.Left >= 0) return false;
