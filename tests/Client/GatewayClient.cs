@@ -44,14 +44,14 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     }
 
     /// <summary>Revokes the token that this client has (RFC 7009).</summary>
-    public Task<Answer> RevokeAsync(string clientId, SigningCredentials credentials)
+    public Task<Answer> RevokeAsync(string clientId, SigningCredentials credentials, string? audience = null)
     {
         var form = new Dictionary<string, string>
         {
             ["token"] = Token!,
             ["client_id"] = clientId,
             ["client_assertion_type"] = AssertionType,
-            ["client_assertion"] = Assertion(clientId, credentials, $"{baseUrl}/connect/token"),
+            ["client_assertion"] = Assertion(clientId, credentials, audience ?? $"{baseUrl}/connect/token"),
         };
         return As(null).PostFormAsync("connect/revoke", form);
     }

@@ -199,6 +199,19 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         await other.RecordSignedAsync([Signed(id, 0, "h", 1)], default);
     }
 
+    [Fact]
+    public async Task A_lease_that_is_given_back_is_the_next_ones_at_once_and_no_longer_its_holders()
+    {
+        var other = new LedgerJournal(_database);
+        Assert.True(await _journal.TryHoldAsync(Leases.Sender, TimeSpan.FromSeconds(60), default));
+        await other.ReleaseAsync(Leases.Sender, default);
+        Assert.False(await other.TryHoldAsync(Leases.Sender, TimeSpan.FromSeconds(60), default));
+        await _journal.ReleaseAsync(Leases.Sender, default);
+        Assert.True(await other.TryHoldAsync(Leases.Sender, TimeSpan.FromSeconds(60), default));
+        Assert.False(await _journal.TryHoldAsync(Leases.Sender, TimeSpan.FromSeconds(60), default));
+        await Assert.ThrowsAsync<LeaseLostException>(() => _journal.ChangeAsync([new OutboxChange(1, OutboxStatus.Queued)], default));
+    }
+
     private static ViewUpdate Update(long? rollBackTo, IReadOnlyList<ChainEvent> events, long head) =>
         new(rollBackTo, events, [new BlockReference(head, "h" + head)], TimeSpan.Zero);
 

@@ -17,9 +17,28 @@ internal static class DeploymentKeyring
         var isNew = kept is null && !await database.HasRecordsAsync(cancellation);
         var keyring = isNew && !File.Exists(path) ? Keyring.Create(path) : Keyring.Open(path);
         var check = Convert.ToHexStringLower(keyring.CheckValue);
-        if (kept is null) kept = await database.KeepDeploymentFactAsync(Check, check);
-        return kept == check
-            ? keyring
-            : throw new KeyringException($"the keyring {path} is of another deployment than the database: restore the one that belongs to it");
+        if (kept is null)
+        {
+            await MustOpenAsync(keyring, database, path, cancellation);
+            kept = await database.KeepDeploymentFactAsync(Check, check);
+        }
+        return kept == check ? keyring : throw Foreign(path);
     }
+
+    // Before there was a check value, it is the subject keys that tell: they are wrapped by the master key.
+    private static async Task MustOpenAsync(Keyring keyring, RecordDatabase database, string path, CancellationToken cancellation)
+    {
+        if (await database.AnySubjectKeyAsync(cancellation) is not { } key) return;
+        try
+        {
+            new RecordVault(keyring).UnwrapSubjectKey(key.Subject, key.Wrapped);
+        }
+        catch (SealBrokenException)
+        {
+            throw Foreign(path);
+        }
+    }
+
+    private static KeyringException Foreign(string path) =>
+        new($"the keyring {path} is of another deployment than the database: restore the one that belongs to it");
 }

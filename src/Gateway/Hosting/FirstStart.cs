@@ -20,8 +20,9 @@ internal static class FirstStart
         var actor = new DirectoryChange.AddActor(WriteFlow.OperatorCustodian, operatorId, ActorKind.None, null);
         await services.GetRequiredService<RecordDatabase>().CommitAsync(new CommitPlan { Directory = [actor] }, default);
         await using var scope = services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<AuthDatabase>().Database.EnsureCreatedAsync();
+        await scope.ServiceProvider.GetRequiredService<AuthDatabase>().CreateTablesAsync(default);
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
+        // Of gateways that share a database the first one registers the operator: the key lies in its data folder, and in no other.
         if (await applications.FindByClientIdAsync(CallerResolver.OperatorClient) is not null) return;
         var jwks = JsonSerializer.SerializeToElement(JwkFile.PublicSet(OperatorKey(Path.Combine(options.DataFolder, "operator.jwk"))));
         var registration = new ClientRegistration(CallerResolver.OperatorClient, jwks, null, ["system/*.cruds"], [], null);

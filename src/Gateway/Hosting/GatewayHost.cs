@@ -42,6 +42,8 @@ public static class GatewayHost
         options.Url = WithPort(options.Url);
         var baseUrl = new BaseUrl(options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/'));
         var database = RecordDatabase.Open(options.Store, Path.Combine(options.DataFolder, "gateway.db"));
+        // Gateways that share a database and start at once make keyring, tables and operator one after the other.
+        await using var start = await database.LockStartAsync(cancellation);
         var keyring = await DeploymentKeyring.OpenAsync(KeyringPath(options), database, cancellation);
         var custody = new Custody(keyring);
 

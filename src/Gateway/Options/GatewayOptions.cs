@@ -47,6 +47,20 @@ public sealed class GatewayOptions
         return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate()
             // One that is not a time of this chain would close no batch, or each at once.
             ?? Allowed.Between("Ledger:AnchorMaxAge", Ledger.AnchorMaxAge, TimeSpan.Zero, TimeSpan.FromHours(1))
-            ?? Allowed.Between("Ledger:MaxStaleness", Ledger.MaxStaleness, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+            ?? Allowed.Between("Ledger:MaxStaleness", Ledger.MaxStaleness, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+            ?? Shared();
+    }
+
+    // Records of one gateway whose blocks or anchors another one does not find would be lost to it, request by request.
+    private string? Shared()
+    {
+        const string Say = "or set Store:SingleGateway to true where no other gateway uses the database";
+        if (Store.Provider != "postgres" || Store.SingleGateway) return null;
+        if (Ipfs.Store == IpfsOptions.Embedded)
+            return $"Ipfs:Store is '{IpfsOptions.Embedded}' and Store:Provider is 'postgres': gateways on one database share their blocks "
+                + $"(Ipfs:Store {IpfsOptions.Kubo}), {Say}";
+        return Ledger.RpcUrl.Length == 0
+            ? $"Ledger:RpcUrl is empty and Store:Provider is 'postgres': gateways on one database share a chain, {Say}"
+            : null;
     }
 }

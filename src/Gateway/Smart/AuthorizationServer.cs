@@ -7,6 +7,7 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Validation.AspNetCore;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Store;
 using PmrGateway.Vault;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -21,8 +22,13 @@ internal static class AuthorizationServer
     public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, string publicUrl)
     {
         var file = Path.Combine(options.DataFolder, "auth.db");
-        services.AddDbContext<AuthDatabase>(db => db.UseSqlite($"Data Source={file}").UseOpenIddict());
-        services.AddSingleton<TokenCache>();
+        services.AddDbContext<AuthDatabase>(db =>
+        {
+            if (options.Store.Provider == "postgres") db.UseNpgsql(options.Store.ConnectionString);
+            else db.UseSqlite($"Data Source={file}");
+            db.UseOpenIddict();
+        });
+        services.AddSingleton(TokenCacheOf);
         services.AddSingleton<IPasswordHasher<AuthUser>, PasswordHasher<AuthUser>>();
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>())
@@ -38,6 +44,16 @@ internal static class AuthorizationServer
         schemes[publicUrl] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
         services.AddSingleton(new TokenIssuers(publicUrl, schemes));
         services.AddSingleton<CallerResolver>();
+    }
+
+    private static TokenCache TokenCacheOf(IServiceProvider services)
+    {
+        var cache = new TokenCache(services.GetRequiredService<TimeProvider>());
+        services.GetRequiredService<RecordDatabase>().Heard += topic =>
+        {
+            if (topic is TokenCache.Revoked or "") cache.Clear();
+        };
+        return cache;
     }
 
     public static void MapAuthorizationServer(this IEndpointRouteBuilder routes)
@@ -61,10 +77,11 @@ internal static class AuthorizationServer
         server.DisableScopeValidation().IgnoreScopePermissions();
         server.DisableAccessTokenEncryption();
         server.AddSigningKey(SigningKey(keyring)).AddEncryptionKey(new SymmetricSecurityKey(keyring.Derive("oauth encryption")));
-        server.AddEventHandler<OpenIddictServerEvents.ApplyRevocationResponseContext>(handler => handler.UseInlineHandler(context =>
+        server.AddEventHandler<OpenIddictServerEvents.ApplyRevocationResponseContext>(handler => handler.UseInlineHandler(async context =>
         {
-            context.Transaction.GetHttpRequest()?.HttpContext.RequestServices.GetRequiredService<TokenCache>().Clear();
-            return default;
+            // Told to all, this process included, before the answer: who has it may rely on it.
+            if (context.Transaction.GetHttpRequest()?.HttpContext is { } http)
+                await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
         }));
         TakeAssertionsOfSmart(server, publicUrl);
         // TLS ends in front of the gateway, which listens on the loopback.

@@ -11,6 +11,9 @@ namespace PmrGateway.Gateway.Smart;
 /// </summary>
 internal sealed class TokenCache(TimeProvider time)
 {
+    /// <summary>Topic under which the processes on a database tell each other that a token was revoked.</summary>
+    public const string Revoked = "tokens";
+
     private const int Capacity = 20_000;
     private int _generation;
     private readonly ConcurrentDictionary<string, (ClaimsPrincipal Principal, DateTimeOffset Expires)> _tokens = new();

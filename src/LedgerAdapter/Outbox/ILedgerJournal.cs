@@ -18,6 +18,9 @@ public interface ILedgerJournal
     /// <returns>Whether this process holds it now.</returns>
     Task<bool> TryHoldAsync(string lease, TimeSpan ttl, CancellationToken cancellation);
 
+    /// <summary>Gives a lease of this process back, so that the next one who asks has it at once.</summary>
+    Task ReleaseAsync(string lease, CancellationToken cancellation);
+
     /// <summary>Queues commands; of those whose key is there, only the failed ones: they are queued again with the new data.</summary>
     Task EnqueueAsync(IReadOnlyList<ChainCommand> commands, CancellationToken cancellation);
 

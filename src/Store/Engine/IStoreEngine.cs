@@ -12,6 +12,9 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <exception cref="StoreStartException">The database is not one of ours, is corrupt, or cannot be reached.</exception>
     void Migrate();
 
+    /// <summary>Waits until no other process on this database starts, and keeps the others waiting until disposed of.</summary>
+    ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation);
+
     /// <summary>A connection of its own, configured; the caller disposes of it.</summary>
     ValueTask<DbConnection> OpenAsync(CancellationToken cancellation);
 

@@ -5,20 +5,33 @@ namespace PmrGateway.Store;
 /// <inheritdoc/>
 public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJournal
 {
-    // Of this process: a second start of the same gateway is another holder.
-    private readonly string _holder = Mapping.ResourceId.New();
+    // Of this process, and tells an operator which one that is; a second start of the same gateway is another holder.
+    private readonly string _holder = $"{Environment.MachineName}/{Environment.ProcessId}/{Mapping.ResourceId.New()}";
 
     /// <inheritdoc/>
-    public Task<bool> TryHoldAsync(string lease, TimeSpan ttl, CancellationToken cancellation)
+    public async Task<bool> TryHoldAsync(string lease, TimeSpan ttl, CancellationToken cancellation)
     {
         var now = database.Engine.ClockNow;
-        return database.ChangeAsync(async change => await change.ExecuteAsync(
+        // Asked first by a reader: a lease that is held, by whomever, costs no write until it is half over, or over.
+        var held = await ReadAsync(
+            (session, stop) => session.FirstAsync(
+                $"SELECT holder, expires - {now} FROM leases WHERE name = $1",
+                static r => new Lease(r.GetString(0), r.GetInt64(1)), stop, lease),
+            cancellation);
+        if (held is not null && held.Holder == _holder && held.Left > ttl.TotalMilliseconds / 2) return true;
+        if (held is not null && held.Holder != _holder && held.Left >= 0) return false;
+        return await database.ChangeAsync(async change => await change.ExecuteAsync(
             $"""
             INSERT INTO leases (name, holder, expires) VALUES ($1, $2, {now} + $3)
             ON CONFLICT (name) DO UPDATE SET holder = $2, expires = {now} + $3 WHERE leases.holder = $2 OR leases.expires < {now}
             """,
             lease, _holder, (long)ttl.TotalMilliseconds) == 1);
     }
+
+    /// <inheritdoc/>
+    public Task ReleaseAsync(string lease, CancellationToken cancellation) => database.ChangeAsync(
+        // The row stays: it tells a process that was thought dead that it is no longer the holder.
+        async change => await change.ExecuteAsync("UPDATE leases SET expires = 0 WHERE name = $1 AND holder = $2", lease, _holder));
 
     /// <inheritdoc/>
     public Task EnqueueAsync(IReadOnlyList<ChainCommand> commands, CancellationToken cancellation) => database.ChangeAsync(async change =>
@@ -123,4 +136,6 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
         if (holder is not null && holder != _holder) throw new LeaseLostException(lease);
         return await run(change);
     });
+
+    private sealed record Lease(string Holder, long Left);
 }

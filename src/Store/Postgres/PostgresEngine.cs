@@ -16,6 +16,7 @@ internal sealed class PostgresEngine : IStoreEngine
     // Any number, the same in every version of the gateway.
     private const long WriterLock = 0x706d72_0001;
     private const long MigrationLock = 0x706d72_0002;
+    private const long StartLock = 0x706d72_0003;
 
     private readonly NpgsqlDataSource _source;
 
@@ -24,6 +25,8 @@ internal sealed class PostgresEngine : IStoreEngine
         var builder = new NpgsqlConnectionStringBuilder(connectionString) { MaxAutoPrepare = 256, AutoPrepareMinUsages = 2 };
         if (!connectionString.Contains("Timeout", StringComparison.OrdinalIgnoreCase)) builder.Timeout = 5;
         builder.Enlist = false;
+        // A connection that only listens would not see for minutes that the other end is gone.
+        if (builder.KeepAlive == 0) builder.KeepAlive = 5;
         builder.NoResetOnClose = true;
         ConnectionString = builder.ToString();
         _source = new NpgsqlDataSourceBuilder(ConnectionString).Build();
@@ -65,6 +68,24 @@ internal sealed class PostgresEngine : IStoreEngine
         catch (NpgsqlException e)
         {
             throw new StoreStartException("the PostgreSQL database of Store:ConnectionString cannot be used: " + e.Message, e);
+        }
+    }
+
+    public async ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation)
+    {
+        var connection = await _source.OpenConnectionAsync(cancellation);
+        try
+        {
+            // Of a transaction: it ends with the connection, however that ends.
+            await connection.BeginTransactionAsync(cancellation);
+            await using var command = new NpgsqlCommand($"SELECT pg_advisory_xact_lock({StartLock})", connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellation);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
         }
     }
 

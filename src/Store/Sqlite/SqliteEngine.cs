@@ -58,6 +58,9 @@ internal sealed class SqliteEngine : IStoreEngine
         UpgradeEngineBuilder Builder() => DeployChanges.To.SqliteDatabase(_connectionString);
     }
 
+    // Its process has the data folder to itself.
+    public ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation) => default;
+
     public ValueTask<DbConnection> OpenAsync(CancellationToken cancellation) => new(Open());
 
     public DbCommand CreateCommand(DbConnection connection, string sql, int parameters)

@@ -45,6 +45,18 @@ public class SettingsTests
     }
 
     [Theory]
+    [InlineData("Ipfs:Store is 'embedded' and Store:Provider is 'postgres'", "--Ledger:RpcUrl=http://127.0.0.1:1")]
+    [InlineData("Ledger:RpcUrl is empty and Store:Provider is 'postgres'", "--Ipfs:Store=kubo")]
+    [InlineData(null, "--Ledger:RpcUrl=http://127.0.0.1:1", "--Ipfs:Store=kubo")]
+    [InlineData(null, "--Store:SingleGateway=true")]
+    public void Gateways_on_one_database_share_blocks_and_chain_unless_there_is_one_alone(string? message, params string[] flags)
+    {
+        var options = Settings.Read(["--Store:Provider=postgres", "--Store:ConnectionString=Host=x", .. flags], out var problem);
+        Assert.Equal(message is null, options is not null);
+        if (message is not null) Assert.Contains(message, problem);
+    }
+
+    [Theory]
     [InlineData("--data has no value", "--data")]
     [InlineData("--data has no value", "--data", "--url", "http://127.0.0.1:1")]
     [InlineData("--Ledger:ChainId has no value", "--url=http://127.0.0.1:1", "--Ledger:ChainId")]
