@@ -184,9 +184,9 @@ internal static class FirelySuite
         {
             foreach (var invariant in element.Invariants) yield return (path + "." + Escaped(element.Name), invariant);
             if (element.Types is [
-            {
-                Definition: { Kind: TypeKind.Backbone or TypeKind.Complex } below, Name: not ("Extension" or "Reference" or "Meta")
-            }])
+                {
+                    Definition: { Kind: TypeKind.Backbone or TypeKind.Complex } below, Name: not ("Extension" or "Reference" or "Meta")
+                }])
                 foreach (var inner in Paths(below, path + "." + Escaped(element.Name), depth + 1)) yield return inner;
         }
     }

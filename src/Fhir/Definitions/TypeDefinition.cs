@@ -153,7 +153,8 @@ public sealed class TypeDefinition
     /// <summary>A property that the outermost value of a document has, as this type.</summary>
     internal PropertySpec Root =>
         _root ??= new PropertySpec(
-            "", new ElementSpec("", 1, 1, false, [], null, []), new TypeReference(Name, []) { Definition = this }, false) { NameId = -1 };
+            "", new ElementSpec("", 1, 1, false, [], null, []), new TypeReference(Name, []) { Definition = this }, false)
+        { NameId = -1 };
 
     private PropertySpec?[] Table => _table ?? Build();
 
@@ -206,12 +207,16 @@ public sealed class TypeDefinition
                 var (nameId, siblingId) = (_schema!.Names.IdOf(name), isPrimitive ? _schema.Names.IdOf("_" + name) : -1);
                 properties.Add(new PropertySpec(name, element, type, false)
                 {
-                    NameId = nameId, PairId = siblingId, Path = Name + "." + element.Name
+                    NameId = nameId,
+                    PairId = siblingId,
+                    Path = Name + "." + element.Name
                 });
                 if (isPrimitive)
                     properties.Add(new PropertySpec("_" + name, element, type, true)
                     {
-                        NameId = siblingId, PairId = nameId, Path = Name + "." + element.Name
+                        NameId = siblingId,
+                        PairId = nameId,
+                        Path = Name + "." + element.Name
                     });
             }
         }

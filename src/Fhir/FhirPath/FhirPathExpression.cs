@@ -32,7 +32,8 @@ public sealed class FhirPathExpression
     {
         var context = new FhirPathContext(document.Schema, document.Schema.Terminology)
         {
-            IsStrict = isStrict, Now = TimeProvider.System.GetLocalNow()
+            IsStrict = isStrict,
+            Now = TimeProvider.System.GetLocalNow()
         };
         var root = Item.OfNode(document.Root);
         context.Begin(root, root, root);

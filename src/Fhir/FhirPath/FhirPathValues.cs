@@ -154,7 +154,14 @@ internal static class FhirPathValues
         static QuantityValue Ucum(QuantityValue q) => !q.IsCalendar ? q : new QuantityValue(
             q.Value, q.Unit switch
             {
-                "year" => "a", "month" => "mo", "week" => "wk", "day" => "d", "hour" => "h", "minute" => "min", "second" => "s", _ => "ms"
+                "year" => "a",
+                "month" => "mo",
+                "week" => "wk",
+                "day" => "d",
+                "hour" => "h",
+                "minute" => "min",
+                "second" => "s",
+                _ => "ms"
             }, false);
     }
 

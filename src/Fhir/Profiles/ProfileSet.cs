@@ -28,7 +28,7 @@ public sealed class ProfileSet
         JsonElement> valueSets,
         Dictionary<string,
         JsonElement> codeSystems,
-        
+
         Dictionary<string, ResourceDocument> questionnaires)
     {
         (_schema, _definitions, _valueSets, _codeSystems, _questionnaires) = (schema, definitions, valueSets, codeSystems, questionnaires);

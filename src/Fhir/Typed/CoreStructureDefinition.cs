@@ -76,7 +76,11 @@ internal static class CoreStructureDefinition
         var most = max < 0 ? "*" : max.ToString(CultureInfo.InvariantCulture);
         return new ElementDefinition
         {
-            ElementId = path, Path = path, Min = min, Max = most, Base = new() { Path = path, Min = min, Max = most }
+            ElementId = path,
+            Path = path,
+            Min = min,
+            Max = most,
+            Base = new() { Path = path, Min = min, Max = most }
         };
     }
 

@@ -27,7 +27,9 @@ internal static class Narrative
         // No DTD: neither external entities nor entity bombs, and no HTML entities, which XHTML without a DTD does not have.
         var settings = new XmlReaderSettings
         {
-            DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, ConformanceLevel = ConformanceLevel.Document
+            DtdProcessing = DtdProcessing.Prohibit,
+            XmlResolver = null,
+            ConformanceLevel = ConformanceLevel.Document
         };
         var hasContent = false;
         try

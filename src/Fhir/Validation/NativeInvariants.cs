@@ -11,20 +11,20 @@ internal static class NativeInvariants
 {
     private static readonly FrozenDictionary<string, Func<ValidationRun, ElementNode, bool>> All =
         new Dictionary<string, Func<ValidationRun, ElementNode, bool>>
-    {
-        ["ext-1"] = (_, node) => Ext1(node),
-        ["ref-1"] = Ref1,
-        ["dom-2"] = (_, node) => node["contained"] is null,
-        ["dom-3"] = (_, node) => node["contained"] is null || ContainedRules.AreAllReferenced(node),
-        ["dom-4"] = (_, node) => node["contained"] is null,
-        ["dom-5"] = (_, node) => node["contained"] is null,
-        ["dom-6"] = (_, node) => node["text"]?["div"] is not null,
-        // Checked where the narrative is read.
-        ["txt-1"] = (_, _) => true,
-        ["txt-2"] = (_, _) => true,
-        // Checked by BundleRules, which knows every entry.
-        ["bdl-7"] = (_, _) => true,
-    }.ToFrozenDictionary(StringComparer.Ordinal);
+        {
+            ["ext-1"] = (_, node) => Ext1(node),
+            ["ref-1"] = Ref1,
+            ["dom-2"] = (_, node) => node["contained"] is null,
+            ["dom-3"] = (_, node) => node["contained"] is null || ContainedRules.AreAllReferenced(node),
+            ["dom-4"] = (_, node) => node["contained"] is null,
+            ["dom-5"] = (_, node) => node["contained"] is null,
+            ["dom-6"] = (_, node) => node["text"]?["div"] is not null,
+            // Checked where the narrative is read.
+            ["txt-1"] = (_, _) => true,
+            ["txt-2"] = (_, _) => true,
+            // Checked by BundleRules, which knows every entry.
+            ["bdl-7"] = (_, _) => true,
+        }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>The code for an invariant, or null.</summary>
     public static Func<ValidationRun, ElementNode, bool>? Find(string key) => All.GetValueOrDefault(key);

@@ -224,7 +224,8 @@ internal sealed class XmlResourceReader(FhirSchema schema, Utf8JsonWriter json)
         var line = (IXmlLineInfo)at;
         Issues.Add(new ValidationIssue(IssueSeverity.Error, code, _path.ToString(), text)
         {
-            Line = line.LineNumber, Column = line.LinePosition
+            Line = line.LineNumber,
+            Column = line.LinePosition
         });
     }
 }

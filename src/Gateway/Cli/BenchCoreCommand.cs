@@ -19,7 +19,8 @@ internal static class BenchCoreCommand
     {
         var what = new Option<string>("--what")
         {
-            Description = "parse, validate or index; without it all three", DefaultValueFactory = _ => "all"
+            Description = "parse, validate or index; without it all three",
+            DefaultValueFactory = _ => "all"
         };
         what.AcceptOnlyFromAmong("all", "parse", "validate", "index");
         var folder = new Argument<string>("folder") { Description = "A folder of FHIR JSON files" };

@@ -13,7 +13,8 @@ internal static class FhirToolCommands
     {
         var engine = new Option<string>("--engine")
         {
-            Description = "auto (native, Firely where that does not compile), native or firely", DefaultValueFactory = _ => "auto"
+            Description = "auto (native, Firely where that does not compile), native or firely",
+            DefaultValueFactory = _ => "auto"
         };
         engine.AcceptOnlyFromAmong("auto", "native", "firely");
         var expression = new Argument<string>("expression") { Description = "FHIRPath" };

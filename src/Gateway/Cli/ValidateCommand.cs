@@ -14,7 +14,8 @@ internal static class ValidateCommand
         var profile = new Option<string?>("--profile") { Description = "Canonical URL of a profile to check as well" };
         var packages = new Option<string[]>("--package")
         {
-            Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated", DefaultValueFactory = _ => []
+            Description = "A FHIR package (.tgz or folder) or a single definition; may be repeated",
+            DefaultValueFactory = _ => []
         };
         var format = new Option<string>("--format") { Description = "json, xml or auto", DefaultValueFactory = _ => "auto" };
         format.AcceptOnlyFromAmong("json", "xml", "auto");

@@ -14,7 +14,9 @@ public sealed class FhirToolTests : IDisposable
     {
         var start = new ProcessStartInfo("dotnet")
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath()
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath()
         };
         start.ArgumentList.Add(typeof(PmrGateway.Gateway.Options.GatewayOptions).Assembly.Location);
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
