@@ -47,7 +47,8 @@ internal static class LoadRun
         await Task.Delay(leg.Deferred);
         var cost = ProcessTree.CpuSeconds(server) - cpu - (idle * Stopwatch.GetElapsedTime(start).TotalSeconds);
         var times = users.SelectMany(t => t).Order().ToArray();
-        if (times.Length == 0 || cost <= 0) throw new BenchException($"{leg.Name}: {times.Length} requests for {cost:F2} CPU-s are no measure");
+        if (times.Length == 0 || cost <= 0)
+            throw new BenchException($"{leg.Name}: {times.Length} requests for {cost:F2} CPU-s are no measure");
         return new Figures(
             cost / times.Length * 1000,
             times.Length / elapsed,
@@ -71,8 +72,8 @@ internal static class LoadRun
         return times;
     }
 
-    // What earlier requests left behind is not of this round: it is waited for, and what does not end is taken off. A quiet server's own beat
-    // (polling, the development chain) stays in.
+    // What earlier requests left behind is not of this round: it is waited for, and what does not end is taken off. A quiet server's own
+    // beat (polling, the development chain) stays in.
     private static async Task<double> IdleShareAsync(int server)
     {
         var least = double.MaxValue;
