@@ -21,6 +21,7 @@ internal sealed class GrowthData(Target target, int size)
     private readonly string[] _patients = new string[size / (DocumentsEach + 1)];
     private readonly ConcurrentQueue<string> _witnesses = [];
     private string _lastConsent = "";
+    private long _loadStart;
 
     public static string[] Clients { get; } = ["ehr", InsurerOfAll, InsurerOfTen, InsurerOfNone, LateInsurer];
 
@@ -35,7 +36,7 @@ internal sealed class GrowthData(Target target, int size)
     /// <summary>Loads everything.</summary>
     public async Task LoadAsync()
     {
-        var start = Stopwatch.GetTimestamp();
+        _loadStart = Stopwatch.GetTimestamp();
         var transactions = _patients.Length / PatientsPerTransaction;
         await Parallel.ForAsync(0, transactions, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (i, _) =>
         {
@@ -45,11 +46,21 @@ internal sealed class GrowthData(Target target, int size)
             _witnesses.Enqueue(ids[^2]);
             if (i == transactions - 1) _lastConsent = ids[^1];
         });
-        PerSecond = _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        PerSecond = _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
     }
 
-    /// <summary>How much of the load is in a block, 0 to 1. Anchoring follows the order of writes: one document of each tells.</summary>
-    public async Task<double> AnchoredShareAsync()
+    /// <summary>Resources a second that went into blocks, from the start of the load until all are anchored, or patience ends.</summary>
+    public async Task<double> AnchoredPerSecondAsync(TimeSpan patience)
+    {
+        var start = Stopwatch.GetTimestamp();
+        double share;
+        while ((share = await AnchoredShareAsync()) < 1 && Stopwatch.GetElapsedTime(start) < patience)
+            await Task.Delay(TimeSpan.FromSeconds(1));
+        return share * _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
+    }
+
+    // Anchoring follows the order of the writes, so that one document of each transaction tells.
+    private async Task<double> AnchoredShareAsync()
     {
         var witnesses = _witnesses.ToArray();
         var (from, to) = (0, witnesses.Length);

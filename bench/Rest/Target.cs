@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
@@ -15,7 +16,7 @@ internal sealed class Target : IAsyncDisposable
     private static readonly TimeSpan GatewayDeferredWork = TimeSpan.FromSeconds(3);
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(5) };
     private readonly Func<ServerProcess> _start;
-    private readonly Dictionary<string, string> _tokens = [];
+    private readonly ConcurrentDictionary<string, string> _tokens = [];
     private IReadOnlyList<SystemClient> _clients = [];
     private long _tokensFrom;
 
