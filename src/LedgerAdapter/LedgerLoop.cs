@@ -106,7 +106,8 @@ internal abstract partial class LedgerLoop(string lease, ILedgerJournal journal,
     private partial void LogBack(string loop);
 
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "The lease of the ledger loop '{Loop}' could not be given back; it is over in {Time}: {Reason}")]
+        Level = LogLevel.Warning,
+        Message = "The lease of the ledger loop '{Loop}' could not be given back; it is over in {Time}: {Reason}")]
     private partial void LogKept(string loop, TimeSpan time, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A round of the ledger loop '{Loop}' failed; the next one follows")]

@@ -135,7 +135,9 @@ public sealed class RecordDatabase : IAsyncDisposable
             "SELECT subject, wrapped FROM subject_keys LIMIT 1", static r => new KeptSubjectKey(r.GetString(0), r.Bytes(1)), stop),
         cancellation);
 
-    /// <summary>What several processes must not do at once on a new database is done under this; disposed of, the next one has it.</summary>
+    /// <summary>
+    /// What several processes must not do at once on a new database is done under this; disposed of, the next one has it.
+    /// </summary>
     public ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation) => Engine.LockStartAsync(cancellation);
 
     /// <summary>Tells every process on this database, this one included.</summary>

@@ -15,7 +15,9 @@ public sealed class GatewayOptions
     /// <summary>Folder of all that the gateway keeps: keyring, database, blocks, development chain. Default data.</summary>
     public string DataFolder { get; set; } = "data";
 
-    /// <summary>File of the master key. Empty (default): keyring.json in the data folder. Gateways that share a database share it.</summary>
+    /// <summary>
+    /// File of the master key. Empty (default): keyring.json in the data folder. Gateways that share a database share it.
+    /// </summary>
     public string KeyringFile { get; set; } = "";
 
     /// <summary>Section Ledger.</summary>
