@@ -319,7 +319,7 @@ public class FhirScenarios(RunningGateway gateway)
     public async Task A_body_above_the_limit_is_a_413()
     {
         var refused = await gateway.Ehr.WriteAsync(
-            HttpMethod.Post, "Binary", new byte[gateway.Options.Limits.MaxBodyBytes + 1], "application/octet-stream");
+            HttpMethod.Post, "Binary", new byte[gateway.Options.Limits.MaxBinaryBytes + 1], "application/octet-stream");
         Assert.Equal(413, refused.Status);
         AssertValid(refused.Body);
     }

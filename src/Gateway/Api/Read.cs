@@ -39,7 +39,10 @@ internal sealed class Read(ReadFlow flow)
         if (opened.Binary is not { } binary) return answer;
         // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
         if (http is null || RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]))
-            return await StreamAsync(answer with { Length = BinaryJson.Length(opened) }, stop => BinaryJson.Pieces(opened, stop), http, cancellation);
+        {
+            answer = answer with { Length = BinaryJson.Length(opened) };
+            return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), http, cancellation);
+        }
         answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), HasRanges = true };
         if (!RangeHeader.TryRead(http.Headers.Range, http.Headers.IfRange.Count > 0, binary.Size, out var range))
         {

@@ -35,7 +35,8 @@ internal sealed class ReceiveDocument(
     // The DocumentReference that carries the document, or why it is refused.
     private async Task<Result<ReceivedBody>> ReceiveAsync(Caller caller, ReceivedBody received, CancellationToken cancellation)
     {
-        if (received.IsCut) return Outcome.Of(OutcomeCategory.TooLarge, "a document with large attachments is sent on its own, not in a Bundle");
+        if (received.IsCut)
+            return Outcome.Of(OutcomeCategory.TooLarge, "a document with large attachments is sent on its own, not in a Bundle");
         var bundle = received.Document;
         var report = validator.Validate(bundle);
         if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);

@@ -114,7 +114,7 @@ internal sealed class Writes(
             binary = binary with { Bytes = document.Root.StringAt("data") is { } data ? TryBase64(data) : null };
         else if (cut.Problem is not null) binary = binary with { Problem = cut.Problem };
         else if (cut.BinaryId == id) binary = binary with { Streamed = received.Body!.ContentOf(id) };
-        else binary = binary with { Problem = "the large content of a Binary that there is already is sent to its own URL, not in a Bundle" };
+        else binary = binary with { Problem = "large content of a Binary that there is already is sent to its own URL, not in a Bundle" };
         return new WriteRequest(document, type, id, current, binary);
     }
 

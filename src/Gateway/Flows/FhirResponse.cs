@@ -13,7 +13,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>Writes the body piece by piece, where it is never held whole; null: it is <see cref="Body"/>.</summary>
     public Func<Stream, CancellationToken, Task>? Stream { get; init; }
 
-    /// <summary>Bytes that <see cref="Stream"/> writes, or would write to who did not ask for the head alone; null: not known before.</summary>
+    /// <summary>Bytes that <see cref="Stream"/> writes, or would where more than the head is asked for; null: not known.</summary>
     public long? Length { get; init; }
 
     /// <summary>Which part of the whole it is, for Content-Range; null: the whole.</summary>

@@ -54,8 +54,8 @@ public sealed record ReadRequest(string Interaction, string Type, ScopeAction Ac
 /// is sent.
 /// </remarks>
 public sealed partial class ReadFlow(
-    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, AuditLog audit, Denials denials, ConsentView view, Viewers viewers,
-    LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
+    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, AuditLog audit, Denials denials, ConsentView view,
+    Viewers viewers, LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
     /// <param name="caller">Who.</param>
@@ -165,7 +165,10 @@ public sealed partial class ReadFlow(
         }
         var key = new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
         if (version.Facts.Type != "Binary")
-            return new OpenedRecord(version, vault.Open(permit, version.Body ?? await ReadBlocksAsync(version.Cid, cancellation), key, subject), permit);
+        {
+            var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
+            return new OpenedRecord(version, vault.Open(permit, body, key, subject), permit);
+        }
         if (!Cid.TryParse(version.Cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
         var kept = new SealedContent(root!, key, null);
         var size = await content.SizeAsync(kept, cancellation);
