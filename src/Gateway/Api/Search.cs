@@ -35,7 +35,8 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
             async snapshot =>
             {
                 page = await snapshot.SearchAsync(search.Query, cancellation);
-                return new Found([.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
+                return new Found(
+                    [.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },
             opened => Respond(call.Type, search, opened, page) with { Decision = ReadFlow.Receipt(opened) },
             cancellation);
@@ -47,7 +48,8 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
         .FirstOrDefault();
 
     private static async Task<List<PermittedVersion>> IncludedAsync(
-        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, IReadOnlyList<string> includes, CancellationToken cancellation)
+        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, IReadOnlyList<string> includes,
+        CancellationToken cancellation)
     {
         var included = new List<PermittedVersion>();
         if (includes.Count == 0) return included;

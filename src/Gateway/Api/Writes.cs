@@ -71,7 +71,8 @@ internal sealed class Writes(
             if (ifNoneExist is not null)
             {
                 var existing = await RequireNoneAsync(context, request.Type, ifNoneExist, cancellation);
-                if (existing.Failure is { } refused) return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
+                if (existing.Failure is { } refused)
+                    return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
                 if (existing.Value is { } found) return Existing(found);
             }
             var prepared = await flow.PrepareAsync(context, request, cancellation);

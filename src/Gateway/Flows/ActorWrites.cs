@@ -27,7 +27,8 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
     };
 
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
-    public Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) => SuspensionAsync(reference, false, cancellation);
+    public Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
+        SuspensionAsync(reference, false, cancellation);
 
     private async Task<CommitPlan> OrganizationAsync(WriteRequest request, Organization organization, CancellationToken cancellation)
     {

@@ -16,8 +16,8 @@ internal static class CallerAudit
     /// <param name="commitments">The consents that permitted; null: none was asked.</param>
     /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
     public static AuditEntry Entry(
-        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities, IReadOnlyList<string> patients,
-        IReadOnlyList<string>? commitments = null, long block = -1) => new(
+        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
+        IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
         ResourceId.New(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
         caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
 

@@ -9,7 +9,8 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>What writing a Consent or a Patient means to the ledger, as part of the plan of the same commit.</summary>
-public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journal, Custody custody, ConsentIntents intents, TimeProvider time)
+public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journal, Custody custody,
+    ConsentIntents intents, TimeProvider time)
 {
     // A custody signature waits in our own store only; a year is longer than any chain is away. A wallet's is asked for and sent at once.
     private static readonly TimeSpan CustodyDeadline = TimeSpan.FromDays(365);
@@ -56,7 +57,9 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         return grant.Failure is { } refused ? refused : plan.And(grant.Value);
     }
 
-    /// <summary>Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.</summary>
+    /// <summary>
+    /// Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.
+    /// </summary>
     public async ValueTask<bool> MayChangeAsync(Caller caller, string patient, CancellationToken cancellation) =>
         caller.Requester.Patient == patient
         || await directory.PatientAsync(patient, cancellation) is not { } row
@@ -73,7 +76,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         if (await directory.LatestConsentAsync(consentId, cancellation) is not { } consent) return plan;
         if (await journal.FindAsync(ChainCommands.GrantKey(consent.Commitment), cancellation) is null) return plan;
         var patient = (await directory.PatientAsync(consent.PatientId, cancellation))!;
-        // Without the wallet's word the chain goes on saying "active". It counts for nothing here, but a patient is told (see $ledger-status).
+        // Without the wallet's word the chain goes on saying "active". It counts for nothing here, but a patient is told (see
+        // $ledger-status).
         if (signed is null && !IsInCustody(patient)) return plan;
         var intent = RevokeOf(patient, consent, signed?.Nonce ?? ConsentIntents.NewNonce(), signed?.Deadline ?? Deadline(CustodyDeadline));
         var signature = signed?.Signature ?? custody.AccountOf(patient.Custodian).Sign(intents.Digest(intent)).ToBytes();
@@ -125,7 +129,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         var salt = given?.Salt ?? RandomNumberGenerator.GetBytes(32);
         var intent = GrantOf(patient, terms, salt, given?.Nonce ?? ConsentIntents.NewNonce(), given?.Deadline ?? Deadline(CustodyDeadline));
         var digest = intents.Digest(intent);
-        if (given is not null && !IsSignedBy(patient, digest, given)) return Refused("the signature is not the controller's over these terms");
+        if (given is not null && !IsSignedBy(patient, digest, given))
+            return Refused("the signature is not the controller's over these terms");
 
         var plan = new CommitPlan
         {
@@ -140,9 +145,10 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
     private static Outcome Refused(string text, IssueCode code = IssueCode.Value) =>
         new(OutcomeCategory.Invalid, [ConsentIntentExtension.Issue(text, code)]);
 
-    private static GrantIntent GrantOf(RegisteredPatient patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) => new(
-        Convert.FromHexString(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()),
-        (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
+    private static GrantIntent GrantOf(RegisteredPatient patient, ConsentTerms terms, byte[] salt, BigInteger nonce, BigInteger deadline) =>
+        new(
+            Convert.FromHexString(patient.PatientKey), terms.Commit(salt), (ulong)Math.Max(0, terms.Root.From.ToUnixTimeSeconds()),
+            (ulong)(terms.Root.To.ToUnixTimeSeconds() - 1), nonce, deadline);
 
     private static RevokeIntent RevokeOf(RegisteredPatient patient, KeptConsent consent, BigInteger nonce, BigInteger deadline) =>
         new(Convert.FromHexString(patient.PatientKey), Convert.FromHexString(consent.Commitment), nonce, deadline);

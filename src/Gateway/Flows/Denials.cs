@@ -2,7 +2,9 @@ using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
 
-/// <summary>The one way to say no to a known requester: what is refused for who asks is in the audit log before the answer leaves.</summary>
+/// <summary>
+/// The one way to say no to a known requester: what is refused for who asks is in the audit log before the answer leaves.
+/// </summary>
 /// <remarks>
 /// A request without a valid token (401) is nobody's and is not written down: anybody on the network could fill the log with them.
 /// </remarks>
@@ -22,7 +24,8 @@ public sealed class Denials(AuditLog audit, TimeProvider time)
         if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
             patient ??= asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null;
-            var entry = caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], CallerAudit.Patients(patient), block: block);
+            var entry =
+                caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], CallerAudit.Patients(patient), block: block);
             // Written even where the requester has left meanwhile.
             await audit.AppendAsync([entry], CancellationToken.None);
         }

@@ -64,8 +64,9 @@ public sealed partial class ReadFlow(
     /// <param name="respond">Makes the answer of what was opened.</param>
     /// <param name="cancellation">Stops reading from the stores.</param>
     public Task<FhirResponse> RunAsync(
-        Caller caller, ReadRequest request, Func<ReadSnapshot, ValueTask<Found>> find, Func<IReadOnlyList<OpenedRecord>, FhirResponse> respond,
-        CancellationToken cancellation) => RunAsync(caller, request, find, opened => Task.FromResult(respond(opened)), cancellation);
+        Caller caller, ReadRequest request, Func<ReadSnapshot, ValueTask<Found>> find,
+        Func<IReadOnlyList<OpenedRecord>, FhirResponse> respond, CancellationToken cancellation) =>
+            RunAsync(caller, request, find, opened => Task.FromResult(respond(opened)), cancellation);
 
     /// <summary>Runs a read whose answer needs more of the stores, e.g. a Binary's first bytes.</summary>
     /// <param name="caller">Who.</param>

@@ -30,7 +30,8 @@ public sealed class WriteContext(
     public IReadOnlyList<Precondition> Preconditions => _if;
 
     /// <summary>Keys made for this request.</summary>
-    public IReadOnlyList<WrappedSubjectKey> NewKeys => [.. _keys.Where(k => k.Value.IsNew).Select(k => new WrappedSubjectKey(k.Key, k.Value.Wrapped))];
+    public IReadOnlyList<WrappedSubjectKey> NewKeys =>
+        [.. _keys.Where(k => k.Value.IsNew).Select(k => new WrappedSubjectKey(k.Key, k.Value.Wrapped))];
 
     /// <summary>Asks that a search finds nothing still when the request is committed.</summary>
     public void Require(SearchQuery query) => _if.Add(new Precondition.MatchesNothing(viewers.Of(caller.Requester), query));

@@ -18,7 +18,10 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
 {
     /// <summary>FHIR interaction code.</summary>
     public string Interaction =>
-        Document is null && Binary is null ? Flows.Interaction.Delete : Current is null ? Flows.Interaction.Create : Flows.Interaction.Update;
+        Document is null && Binary is null
+            ? Flows.Interaction.Delete
+            : Current is null ? Flows.Interaction.Create
+            : Flows.Interaction.Update;
 
     /// <summary>The version that the write makes.</summary>
     public long Version => (Current?.Version ?? 0) + 1;
@@ -82,7 +85,8 @@ public sealed class WriteFlow(
         {
             foreach (var given in consent.Facts.Patients)
                 if (!await consents.MayChangeAsync(caller, given, cancellation))
-                    return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
+                    return Outcome.Of(
+                        OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
         }
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(request, cancellation);
 
@@ -119,7 +123,8 @@ public sealed class WriteFlow(
 
     /// <summary>Steps 7 and 8 for all writes of a request, all or none.</summary>
     /// <returns>What became of the plan; a failure where nothing can be written now.</returns>
-    public async Task<Result<CommitResult>> CommitAsync(WriteContext context, IReadOnlyList<PreparedWrite> prepared, CancellationToken cancellation)
+    public async Task<Result<CommitResult>> CommitAsync(WriteContext context, IReadOnlyList<PreparedWrite> prepared,
+        CancellationToken cancellation)
     {
         try
         {
@@ -181,7 +186,8 @@ public sealed class WriteFlow(
         foreach (var patient in draft.Facts.Patients)
         {
             if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;
-            if (!await context.KnowsAsync(patient, cancellation)) return Invalid(request.Type, "it refers to a Patient that is not known here");
+            if (!await context.KnowsAsync(patient, cancellation))
+                return Invalid(request.Type, "it refers to a Patient that is not known here");
         }
         return null;
     }
@@ -243,6 +249,7 @@ public sealed class WriteFlow(
         var entities = prepared.Plan.Versions.Select(w => $"{w.Version.Facts.Type}/{w.Version.Facts.Id}").ToList();
         var patients = prepared.Plan.Versions.SelectMany(w => w.Version.Facts.Patients).Distinct().ToList();
         foreach (var patient in patients.Count == 0 ? [null] : patients.Cast<string?>())
-            yield return caller.Entry(time.GetUtcNow(), prepared.Request.Interaction, AuditOutcome.Permit, entities, CallerAudit.Patients(patient));
+            yield return caller.Entry(
+                time.GetUtcNow(), prepared.Request.Interaction, AuditOutcome.Permit, entities, CallerAudit.Patients(patient));
     }
 }

@@ -21,6 +21,7 @@ public class OutcomeTests
         { "UnsupportedMediaType", 415, "not-supported" },
         { "NotAcceptable", 406, "not-supported" },
         { "NotSupported", 405, "not-supported" },
+        { "RangeNotSatisfiable", 416, "value" },
         { "Unavailable", 503, "transient" },
         { "Fault", 500, "exception" },
     };

@@ -27,7 +27,8 @@ public sealed class SegmentTests : IDisposable
             var other = vault.NewSubjectKey("Patient/q");
             PendingLeaf[] leaves =
             [
-                Leaf(vault, plaintext, "p", subjectKey), Leaf(vault, plaintext, "q", other), Leaf(vault, plaintext, "p", subjectKey, version: 2),
+                Leaf(vault, plaintext, "p", subjectKey), Leaf(vault, plaintext, "q", other),
+                Leaf(vault, plaintext, "p", subjectKey, version: 2),
             ];
             var batch = new AnchorBatch(Hospital, 7, leaves);
             sealedCid = (await new SegmentWriter(new UnixFs(store), vault).StoreAsync(batch, default)).SealedCid;

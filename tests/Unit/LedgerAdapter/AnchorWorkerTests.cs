@@ -18,9 +18,11 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         _ledger = await LedgerFixture.OpenAsync();
         _ledger.Options.AnchorBatchSize = 2;
         _ledger.Options.AnchorMaxAge = TimeSpan.FromMinutes(1);
-        _worker = new AnchorWorker(_ledger.Journal, _ledger.Chain, StoreAsync, _ledger.Options, _ledger.Time, _ledger.LogOf<AnchorWorker>());
+        _worker = new AnchorWorker(
+            _ledger.Journal, _ledger.Chain, StoreAsync, _ledger.Options, _ledger.Time, _ledger.LogOf<AnchorWorker>());
         _sender = new TransactionSender(
-            _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time, _ledger.LogOf<TransactionSender>());
+            _ledger.Chain, _ledger.Account, new ContractSet(_ledger.Account.Address), _ledger.Journal, _ledger.Options, _ledger.Time,
+            _ledger.LogOf<TransactionSender>());
         await AddHospitalAsync(Hospital, 'a');
     }
 
@@ -41,7 +43,8 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         _ledger.Time.Now += TimeSpan.FromMinutes(1);
         await _worker.RunOnceAsync(default);
         Assert.Equal((1L, "r3"), (_batches[1].Sequence, Assert.Single(_batches[1].Leaves).Id));
-        Assert.Equal(["anchor", "anchor"], (await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default)).Select(i => i.Command.Action));
+        Assert.Equal(
+            ["anchor", "anchor"], (await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default)).Select(i => i.Command.Action));
     }
 
     [Fact]
@@ -78,7 +81,13 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         var leaves = await _ledger.Journal.PendingLeavesAsync(Hospital, 2, default);
         await _worker.RunOnceAsync(default);
         Assert.Single(_batches);
-        var again = new ClosedBatch(Hospital, 1, new byte[32], "cid", [.. leaves.Select(l => l.Row)], ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
+        var again = new ClosedBatch(
+            Hospital,
+            1,
+            new byte[32],
+            "cid",
+            [.. leaves.Select(l => l.Row)],
+            ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
         Assert.False(await _ledger.Journal.CloseBatchAsync(again, default));
         Assert.Equal(1, await _ledger.Journal.NextSequenceAsync(Hospital, default));
         Assert.Single(await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default));
@@ -93,7 +102,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_reverted_anchor_the_batches_are_anchored_under_the_numbers_that_the_contract_expects_with_their_leaves_and_roots()
+    public async Task Reverted_batches_are_anchored_again_under_the_numbers_that_the_contract_expects()
     {
         // Another database of the same account has anchored number 0: ours are refused, one behind the other.
         _ledger.Chain.Sequence = 1;
@@ -173,7 +182,8 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
     private Task<IReadOnlyList<(long Sequence, string Root)>> RootsAsync()
     {
         // One text, since the fixture gives one value.
-        var all = (string)_ledger.Sql("SELECT group_concat(line, ' ') FROM (SELECT sequence || ':' || root AS line FROM batches ORDER BY sequence)")!;
+        var all = (string)_ledger.Sql(
+            "SELECT group_concat(line, ' ') FROM (SELECT sequence || ':' || root AS line FROM batches ORDER BY sequence)")!;
         return Task.FromResult<IReadOnlyList<(long, string)>>(
             [.. all.Split(' ').Select(l => (long.Parse(l.Split(':')[0], CultureInfo.InvariantCulture), l.Split(':')[1]))]);
     }
