@@ -73,9 +73,15 @@ public class FuzzTests
 
     private static Arbitrary<(int Seed, List<Mutation> Mutations)> Cases(byte[][] seeds)
     {
-        var mutation = from kind in Gen.Choose(0, 5) from at in Gen.Choose(0, int.MaxValue) from length in Gen
-            .Choose(1, 40) from pick in Gen.Choose(0, int.MaxValue) select new Mutation(kind, at, length, pick);
-        return (from seed in Gen.Choose(0, seeds.Length - 1) from mutations in mutation.NonEmptyListOf() select (
+        var mutation = from kind in Gen.Choose(0, 5)
+                       from at in Gen.Choose(0, int.MaxValue)
+                       from length in Gen
+            .Choose(1, 40)
+                       from pick in Gen.Choose(0, int.MaxValue)
+                       select new Mutation(kind, at, length, pick);
+        return (from seed in Gen.Choose(0, seeds.Length - 1)
+                from mutations in mutation.NonEmptyListOf()
+                select (
             seed, mutations.Take(4).ToList())).ToArbitrary();
     }
 

@@ -329,8 +329,11 @@ public class ProfileSetTests
                 ("package/package.json", "{}"),
                 ("package/example/x.json", "no JSON")
             })
-                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(Encoding.UTF8
-                    .GetBytes(text)) });
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name)
+                {
+                    DataStream = new MemoryStream(Encoding.UTF8
+                    .GetBytes(text))
+                });
         }
         archive.Position = 0;
         var set = ProfileSet.Core(FhirSchema.R4).With(FhirPackage.Read(archive));
