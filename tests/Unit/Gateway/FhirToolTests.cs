@@ -125,4 +125,15 @@ public sealed class FhirToolTests : IDisposable
         Assert.Equal("{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"Doe\"}],"
             + "\"multipleBirthInteger\":2}\n", Pmr("convert", "--to", "json", xml).Out);
     }
+
+    [Fact]
+    public void The_second_engine_has_an_opinion_of_its_own()
+    {
+        var file = File("reference.json", """{"resourceType":"Patient","managingOrganization":{"reference":"Practitioner/1"}}""");
+        var (native, firely) = (Pmr("validate", file), Pmr("validate", "--engine", "firely", file));
+        Assert.Contains("\"valid\":false", native.Out);
+        // Firely does not take the type from the reference's text.
+        Assert.Equal(0, firely.Exit);
+        Assert.Contains("\"valid\":true", firely.Out);
+    }
 }
