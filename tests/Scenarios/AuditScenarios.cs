@@ -138,7 +138,7 @@ public class AuditScenarios(RunningGateway gateway)
                 copy.Open();
                 source.BackupDatabase(copy);
                 using var change = copy.CreateCommand();
-                change.CommandText = "UPDATE audit SET outcome = 'deny' WHERE seq = 2";
+                change.CommandText = "UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2";
                 change.ExecuteNonQuery();
             }
             (code, output) = await PmrAsync("verify", "audit", "--data", folder);

@@ -53,21 +53,22 @@ internal sealed class FakeKubo : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
-    private async Task<string> ImportAsync(HttpRequest request)
+    private async Task ImportAsync(HttpContext context)
     {
+        var request = context.Request;
         var file = (await request.ReadFormAsync()).Files.Single();
         using var car = new MemoryStream();
         await file.CopyToAsync(car);
         var lines = new StringBuilder();
         Cars.Enqueue(car.Length);
-        while (IsEndless) await request.HttpContext.Response.Body.WriteAsync(new byte[1 << 16], request.HttpContext.RequestAborted);
+        while (IsEndless) await context.Response.Body.WriteAsync(new byte[1 << 16], context.RequestAborted);
         foreach (var root in ReadCar(car.ToArray()))
         {
             if (request.Query["pin-roots"] != "true") continue;
             if (PinError.Length == 0) Pinned[root.ToString()] = true;
             lines.Append($"{{\"Root\":{{\"Cid\":{{\"/\":\"{root}\"}},\"PinErrorMsg\":\"{PinError}\"}}}}\n");
         }
-        return lines.ToString();
+        await context.Response.WriteAsync(lines.ToString());
     }
 
     private async Task GetAsync(HttpContext context)
