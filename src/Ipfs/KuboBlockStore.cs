@@ -5,9 +5,8 @@ using System.Text.Json;
 namespace PmrGateway.Ipfs;
 
 /// <summary>
-/// Blocks in an IPFS node over Kubo's RPC API (<c>/api/v0</c>): puts are CARs by <c>dag/import</c>, so the node's own chunking settings do
-/// not
-/// matter; a get is <c>block/get</c>. Source: Kubo RPC API reference; CARv1 specification.
+/// Blocks in an IPFS node over Kubo's RPC API (<c>/api/v0</c>): puts are CARs by <c>dag/import</c>, so the node's own chunking settings
+/// do not matter; a get is <c>block/get</c>. Source: Kubo RPC API reference; CARv1 specification.
 /// </summary>
 public sealed class KuboBlockStore(HttpClient http) : IBlockStore
 {
@@ -88,8 +87,8 @@ public sealed class KuboBlockStore(HttpClient http) : IBlockStore
 
     /// <summary>
     /// A CAR names its roots before its blocks, and a file's root is known last. So what comes in goes out as CARs of its own, about one
-    /// leaf
-    /// each and pinned by nothing; the last one names the true roots, and pinning them makes the node look for every block below them.
+    /// leaf each and pinned by nothing; the last one names the true roots, and pinning them makes the node look for every block below
+    /// them.
     /// </summary>
     private sealed class Batch(KuboBlockStore store) : IBlockBatch
     {

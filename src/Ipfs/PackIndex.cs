@@ -5,12 +5,10 @@ namespace PmrGateway.Ipfs;
 
 /// <summary>
 /// What is known to lie whole and durable in a pack, beside it in <c>00000001.index</c>, so that a start need not read the pack again.
-/// Parts,
-/// appended: the 4 bytes "PMRI", the number of entries (u32), the pack's offset up to which it holds (u64), the entries (the first 16 bytes
-/// of
-/// the block's digest, the offset of its record as u32), and the CRC-32 of all that (u32); numbers are little-endian. A part is written
-/// after
-/// the fsync of what it tells of. The file is never needed: where it is torn, missing or wrong, the pack is read and hashed.
+/// Parts, appended: the 4 bytes "PMRI", the number of entries (u32), the pack's offset up to which it holds (u64), the entries (the first
+/// 16 bytes of the block's digest, the offset of its record as u32), and the CRC-32 of all that (u32); numbers are little-endian. A part
+/// is written after the fsync of what it tells of. The file is never needed: where it is torn, missing or wrong, the pack is read and
+/// hashed.
 /// </summary>
 internal static class PackIndex
 {

@@ -4,8 +4,7 @@ namespace PmrGateway.Vault;
 
 /// <summary>
 /// Tink's AES256_GCM_HKDF_1MB, one segment at a time (docs/formats/envelope.md, "Body"). Sealed segment i is leaf i of the body's IPFS
-/// file,
-/// so what is sealed here needs no second cut.
+/// file, so what is sealed here needs no second cut.
 /// </summary>
 internal sealed class SegmentCipher : IDisposable
 {

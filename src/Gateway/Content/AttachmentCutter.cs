@@ -6,8 +6,7 @@ namespace PmrGateway.Gateway.Content;
 
 /// <summary>
 /// Walks over a JSON text as it comes in, in pieces cut anywhere, keeps it, and sends each large <c>data</c> of an attachment through
-/// base64
-/// and the vault to the blocks instead. It knows strings, names and nesting and nothing else of JSON: what is wrong stays as it
+/// base64 and the vault to the blocks instead. It knows strings, names and nesting and nothing else of JSON: what is wrong stays as it
 /// is, for the parser to refuse; up to the first error both see the same strings.
 /// </summary>
 internal sealed class AttachmentCutter : IDisposable

@@ -16,8 +16,8 @@ public interface IContent
 
     /// <summary>
     /// Opens a body, or the segments that hold a range of it, piece by piece. A piece is there only until the next is asked for. A whole
-    /// body
-    /// is checked against the digest that was committed to before its last piece is given; a range cannot be, its segments alone are.
+    /// body is checked against the digest that was committed to before its last piece is given; a range cannot be, its segments alone
+    /// are.
     /// </summary>
     /// <param name="permit">Leave to open this version.</param>
     /// <param name="content">The sealed bytes.</param>
