@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Bench.Rest;
 
@@ -71,17 +72,7 @@ internal static class Records
     public static string Consent(string patient, string organization, string? code = null)
     {
         var about = code is null ? "" : $",\"code\":[{{\"coding\":[{{\"system\":\"http://loinc.org\",\"code\":\"{code}\"}}]}}]";
-        return $$$"""
-            {"resourceType":"Consent","status":"active","scope":{"coding":[
-            {"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
-            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],
-            "patient":{"reference":"{{{patient}}}"},"dateTime":"2026-01-01",
-            "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
-            "provision":{"type":"permit","actor":[
-            {"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
-            "reference":{"reference":"{{{organization}}}"}}],
-            "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"HPAYMT"}]{{{about}}} }}
-            """;
+        return ConsentText.Permit(patient, organization, more: about);
     }
 
     /// <summary>A Bundle of creates.</summary>

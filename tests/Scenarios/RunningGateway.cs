@@ -163,18 +163,7 @@ public sealed class RunningGateway : IAsyncLifetime
     }
 
     internal static string Consent(string patient, string actor, string purpose = "HPAYMT", string more = "",
-        string status = "active", string? id = null) =>
-        $$$"""
-            {"resourceType":"Consent",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"status":"{{{status}}}",
-            "scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
-            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},
-            "dateTime":"2026-01-01",
-            "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
-            "provision":{"type":"permit",
-            "actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
-            "reference":{"reference":"{{{actor}}}"}}],
-            "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{{{purpose}}}"}]{{{more}}} }}
-            """;
+        string status = "active", string? id = null) => ConsentText.Permit($"Patient/{patient}", actor, purpose, more, status, id);
 
     internal T Service<T>()
         where T : notnull => Services.GetRequiredService<T>();

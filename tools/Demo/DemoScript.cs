@@ -263,18 +263,7 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     private async Task<string> GrantAsync(GatewayClient patientClient, string patient, string actor, string purpose, string? classes)
     {
         var limit = classes is null ? "" : $",\"class\":[{classes[1..]}]";
-        var consent = $$$"""
-            {"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope",
-            "code":"patient-privacy"}]},
-            "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"Patient/{{{patient}}}"},
-            "dateTime":"2026-01-01",
-            "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
-            "provision":{"type":"permit",
-            "actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
-            "reference":{"reference":"{{{actor}}}"}}],
-            "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{{{purpose}}}"}]{{{limit}}} }}
-            """;
-        var created = await patientClient.PostAsync("Consent", consent);
+        var created = await patientClient.PostAsync("Consent", ConsentText.Permit($"Patient/{patient}", actor, purpose, limit));
         Check($"patient posts a Consent for {actor.Split('/')[0]} ({purpose})", created, 201);
         if (created.Status != 201) return "";
         var status = await GatewayClient.UntilAsync(
