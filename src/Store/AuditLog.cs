@@ -42,7 +42,9 @@ public sealed class AuditLog(RecordDatabase database)
         {
             var from = "FROM audit_patients p JOIN audit a ON a.seq = p.seq WHERE p.patient_id = $1" + (id is null ? "" : " AND a.id = $2");
             object?[] about = id is null ? [patient] : [patient, id];
-            var total = await session.NumberAsync($"SELECT COUNT(*) {from}", stop, about) ?? 0;
+            // Each of a patient's rows has its entry: without an id the join would count the same.
+            var counted = id is null ? "FROM audit_patients WHERE patient_id = $1" : from;
+            var total = await session.NumberAsync($"SELECT COUNT(*) {counted}", stop, about) ?? 0;
             var rows = await session.QueryAsync(
                 $"SELECT {AuditTable.Columns} {from} AND p.seq < ${about.Length + 1} ORDER BY p.seq DESC LIMIT ${about.Length + 2}",
                 AuditTable.Read, stop, [.. about, before, (long)count]);

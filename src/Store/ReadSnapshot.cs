@@ -98,16 +98,18 @@ public sealed class ReadSnapshot : IAsyncDisposable
         IReadOnlyList<PermittedVersion> records, string parameter, CancellationToken cancellation)
     {
         var targets = new List<(string, string)>();
-        foreach (var facts in records.Select(p => p.Version.Facts))
+        foreach (var type in records.Select(p => p.Version.Facts).GroupBy(f => f.Type, f => f.Id))
         {
-            if (await _database.Interners.Parameters.FindAsync(_session, $"{facts.Type}.{parameter}", cancellation) is not { } number)
-                continue;
+            var found = await GuardAsync(
+                () => _database.Interners.Parameters.FindAsync(_session, $"{type.Key}.{parameter}", cancellation));
+            if (found is not { } number) continue;
             targets.AddRange(await GuardAsync(() => _session.QueryAsync(
-                """
+                $"""
                 SELECT x.target_type, x.target FROM resources r JOIN index_reference x ON x.rid = r.rid AND x.param = $3
-                WHERE r.type = $1 AND r.id = $2 AND x.target_type <> ''
+                WHERE r.type = $1 AND r.id {_session.Engine.IsOneOf("$2")} AND x.target_type <> ''
+                ORDER BY r.rid, x.target, x.target_type
                 """,
-                static r => (r.GetString(0), r.GetString(1)), cancellation, facts.Type, facts.Id, number)));
+                static r => (r.GetString(0), r.GetString(1)), cancellation, type.Key, _session.Engine.List([.. type]), number)));
         }
         return targets;
     }

@@ -60,6 +60,22 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Failed_entries_come_page_by_page_and_failed_anchors_are_not_among_them()
+    {
+        await _journal.EnqueueAsync(
+            [
+                new ChainCommand("anchor", ContractSet.Anchors, "anchor", [1], OutboxPriority.Anchor), Command("a", OutboxPriority.Grant),
+                Command("b", OutboxPriority.Grant), Command("c", OutboxPriority.Grant),
+            ],
+            default);
+        var queued = await _journal.QueuedAsync(9, true, default);
+        await _journal.ChangeAsync([.. queued.Take(3).Select(e => new OutboxChange(e.Id, OutboxStatus.Failed))], default);
+        var first = Assert.Single(await _journal.FailedAsync(0, 1, default));
+        Assert.Equal("a", first.Command.Key);
+        Assert.Equal("b", Assert.Single(await _journal.FailedAsync(first.Id, 9, default)).Command.Key);
+    }
+
+    [Fact]
     public async Task What_the_chain_lost_counts_as_sent_again()
     {
         await _journal.EnqueueAsync([Command("a", OutboxPriority.Grant), Command("b", OutboxPriority.Grant)], default);

@@ -13,7 +13,6 @@ namespace PmrGateway.LedgerAdapter;
 /// <param name="Subject">Whose key that is.</param>
 /// <param name="WrappedSubjectKey">That subject's key under the keyring; null where it was destroyed.</param>
 /// <param name="Body">The sealed bytes where they are not in the block store yet, else null.</param>
-/// <param name="Committed">When it was committed.</param>
 public sealed record PendingLeaf(
     long Row,
     string Type,
@@ -24,8 +23,7 @@ public sealed record PendingLeaf(
     byte[] WrappedKey,
     string Subject,
     byte[]? WrappedSubjectKey,
-    byte[]? Body,
-    DateTimeOffset Committed);
+    byte[]? Body);
 
 /// <summary>A custodian with versions that wait for an anchor.</summary>
 /// <param name="Custodian">Reference, <c>Organization/id</c>.</param>
@@ -39,7 +37,7 @@ public sealed record WaitingCustodian(string Custodian, string ActorId, DateTime
 /// <param name="Sequence">Its number among the custodian's batches.</param>
 /// <param name="Root">Root of its tree.</param>
 /// <param name="SegmentCid">CID of its segment.</param>
-/// <param name="Rows">The rows of its leaves, in order.</param>
+/// <param name="Rows">The rows of its leaves, ascending: in that order they are the leaves.</param>
 /// <param name="Anchor">The transaction that anchors it.</param>
 public sealed record ClosedBatch(
     string Custodian, long Sequence, byte[] Root, string SegmentCid, IReadOnlyList<long> Rows, ChainCommand Anchor);

@@ -55,8 +55,8 @@ internal sealed partial class AnchorWorker(
             // What is left behind full batches waits for its age or for more.
             if (leaves.Count == 0 || (i > 0 && leaves.Count < options.AnchorBatchSize)) return;
             var sequence = await journal.NextSequenceAsync(custodian.Custodian, cancellation);
-            var (cid, anchor) = await StoreAsync(custodian.Custodian, custodian.ActorId, sequence, leaves, cancellation);
-            var root = Root(leaves);
+            var root = MerkleTree.Root([.. leaves.Select(l => l.Leaf.Hash)]);
+            var (cid, anchor) = await StoreAsync(custodian.Custodian, custodian.ActorId, sequence, root, leaves, cancellation);
             var batch = new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], anchor);
             if (!await journal.CloseBatchAsync(batch, cancellation)) return;
         }
@@ -77,7 +77,7 @@ internal sealed partial class AnchorWorker(
             }
             // Stored anew: segment and CID are sealed for their number.
             var leaves = await journal.BatchLeavesAsync(batch.Batch, cancellation);
-            var (cid, anchor) = await StoreAsync(custodian, batch.ActorId, next, leaves, cancellation);
+            var (cid, anchor) = await StoreAsync(custodian, batch.ActorId, next, batch.Root, leaves, cancellation);
             moved.Add(new MovedBatch(batch.Batch, next++, cid, batch.Entry, anchor.Data));
         }
         await journal.MoveBatchesAsync(moved, cancellation);
@@ -85,10 +85,10 @@ internal sealed partial class AnchorWorker(
     }
 
     private async Task<(string Cid, ChainCommand Anchor)> StoreAsync(
-        string custodian, string actorId, long sequence, IReadOnlyList<PendingLeaf> leaves, CancellationToken cancellation)
+        string custodian, string actorId, long sequence, byte[] root, IReadOnlyList<PendingLeaf> leaves, CancellationToken cancellation)
     {
         var (cid, sealedCid) = await storeSegment(new AnchorBatch(custodian, sequence, leaves), cancellation);
-        return (cid, ChainCommands.Anchor(custodian, Convert.FromHexString(actorId), sequence, Root(leaves), leaves.Count, sealedCid));
+        return (cid, ChainCommands.Anchor(custodian, Convert.FromHexString(actorId), sequence, root, leaves.Count, sealedCid));
     }
 
     // At once the first time; then ever less often: what reverts for another reason than its number is not cured by a new one.
@@ -100,8 +100,6 @@ internal sealed partial class AnchorWorker(
         _repairs[custodian] = (time.GetTimestamp(), wait);
         return true;
     }
-
-    private static byte[] Root(IReadOnlyList<PendingLeaf> leaves) => MerkleTree.Root([.. leaves.Select(l => l.Leaf.Hash)]);
 
     [LoggerMessage(
         Level = LogLevel.Warning,

@@ -11,6 +11,7 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
     private const int AtOnce = 200;
     internal static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(15);
     private long _lookedAt = time.GetTimestamp();
+    private long _lastSeen;
 
     /// <summary>
     /// Where an entry stands whose transaction was reverted: failed with the reason, or done where the chain has what it wanted.
@@ -29,9 +30,11 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
         if (time.GetElapsedTime(_lookedAt) < LookAgainAfter) return;
         _lookedAt = time.GetTimestamp();
         var changes = new List<OutboxChange>();
-        foreach (var entry in await journal.EntriesAsync(OutboxStatus.Failed, AtOnce, cancellation))
+        // On from where the last look ended: many that never heal must not keep the others from their turn.
+        var failed = await journal.FailedAsync(_lastSeen, AtOnce, cancellation);
+        _lastSeen = failed.Count < AtOnce ? 0 : failed[^1].Id;
+        foreach (var entry in failed)
         {
-            if (entry.Command.Contract == ContractSet.Anchors) continue;
             var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
             if (revert is null) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Queued));
             else if (revert.IsDone) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Confirmed, Block: entry.Block));

@@ -33,6 +33,9 @@ public interface ILedgerJournal
     /// <summary>The entries of a status, by nonce, then number.</summary>
     Task<IReadOnlyList<OutboxEntry>> EntriesAsync(OutboxStatus status, int limit, CancellationToken cancellation);
 
+    /// <summary>The failed entries that are no anchors and whose number is above one, by number.</summary>
+    Task<IReadOnlyList<OutboxEntry>> FailedAsync(long above, int limit, CancellationToken cancellation);
+
     /// <summary>The entry with a key, or null.</summary>
     Task<OutboxEntry?> FindAsync(string key, CancellationToken cancellation);
 

@@ -30,13 +30,10 @@ internal sealed class Change(Session session, WriterState state)
 }
 
 /// <summary>What a group of changes keeps in memory; taken back with the change that made it.</summary>
-/// <param name="AuditHead">Number and hash of the last audit entry; null: not read in this group.</param>
-internal sealed record WriterHead((long Seq, byte[] Hash)? AuditHead);
-
-/// <summary>The place of <see cref="WriterHead"/>.</summary>
 internal sealed class WriterState
 {
-    public WriterHead Head { get; set; } = new((ValueTuple<long, byte[]>?)null);
+    /// <summary>Number and hash of the last audit entry; null: not read in this group.</summary>
+    public (long Seq, byte[] Hash)? AuditHead { get; set; }
 }
 
 /// <summary>
@@ -114,7 +111,7 @@ internal sealed class Writer : IAsyncDisposable
 
     private async Task RunAsync(Session session, Job job, WriterState state, bool isOneOfMany)
     {
-        var head = state.Head;
+        var head = state.AuditHead;
         if (isOneOfMany) await session.ExecuteAsync("SAVEPOINT one", default);
         try
         {
@@ -124,7 +121,7 @@ internal sealed class Writer : IAsyncDisposable
         catch (Exception e) when (e is not DbException failure || !_engine.IsUnavailable(failure))
         {
             job.Failure = e;
-            state.Head = head;
+            state.AuditHead = head;
             if (isOneOfMany)
             {
                 await session.ExecuteAsync("ROLLBACK TO SAVEPOINT one", default);

@@ -8,8 +8,7 @@ namespace PmrGateway.Store;
 public sealed partial class LedgerJournal
 {
     private const string SelectLeaf = """
-        SELECT v.seq, r.type, r.id, v.version, v.key_commitment, v.salt, v.digest, v.cid, v.wrapped_key, v.subject, k.wrapped, v.body,
-          v.last_updated
+        SELECT v.seq, r.type, r.id, v.version, v.key_commitment, v.salt, v.digest, v.cid, v.wrapped_key, v.subject, k.wrapped, v.body
         FROM versions v JOIN resources r ON r.rid = v.rid LEFT JOIN subject_keys k ON k.subject = v.subject
         """;
 
@@ -112,20 +111,21 @@ public sealed partial class LedgerJournal
             "INSERT INTO batches (custodian, sequence, root, segment_cid, leaf_count, entry) VALUES ($1, $2, $3, $4, $5, $6) "
                 + "RETURNING batch",
             batch.Custodian, batch.Sequence, Convert.ToHexStringLower(batch.Root), batch.SegmentCid, (long)batch.Rows.Count, entry);
-        for (var i = 0; i < batch.Rows.Count; i++)
-        {
-            var placed = await change.ExecuteAsync(
-                "UPDATE versions SET batch = $1, leaf_index = $2 WHERE seq = $3 AND batch IS NULL", number, (long)i, batch.Rows[i]);
-            if (placed != 1) throw new BatchTakenException();
-        }
-        return true;
+        var engine = change.Session.Engine;
+        var placed = await change.ExecuteAsync(
+            $"""
+            UPDATE versions SET batch = $1, leaf_index = n.place
+            FROM (SELECT seq, ROW_NUMBER() OVER (ORDER BY seq) - 1 AS place FROM versions WHERE seq {engine.IsOneOf("$2")}) n
+            WHERE versions.seq = n.seq AND versions.batch IS NULL
+            """,
+            number, engine.List(batch.Rows));
+        return placed == batch.Rows.Count ? true : throw new BatchTakenException();
     }
 
     private static PendingLeaf Leaf(DbDataReader r) => new(
         r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetInt64(3),
         new AnchorLeaf(CidText.Digest(r.GetString(7)), r.Bytes(4), r.Bytes(5), r.Bytes(6)),
-        r.GetString(7), r.Bytes(8), r.GetString(9), r.BytesOrNull(10), r.BytesOrNull(11),
-        DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(12)));
+        r.GetString(7), r.Bytes(8), r.GetString(9), r.BytesOrNull(10), r.BytesOrNull(11));
 
     // Undoes the whole change: the writer takes back what throws.
     private sealed class BatchTakenException : Exception;

@@ -65,6 +65,12 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
             session, "o.status = $1 ORDER BY o.nonce, o.id LIMIT $2", stop, (long)status, (long)limit), cancellation);
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<OutboxEntry>> FailedAsync(long above, int limit, CancellationToken cancellation) => ReadAsync(
+        (session, stop) => OutboxTable.EntriesAsync(
+            session, "o.status = 4 AND o.contract <> $1 AND o.id > $2 ORDER BY o.id LIMIT $3", stop, ContractSet.Anchors, above,
+            (long)limit), cancellation);
+
+    /// <inheritdoc/>
     public Task<OutboxEntry?> FindAsync(string key, CancellationToken cancellation) => ReadAsync(
         async (session, stop) => (await OutboxTable.EntriesAsync(session, "o.key = $1", stop, key)).FirstOrDefault(), cancellation);
 

@@ -15,7 +15,7 @@ internal static class AuditTable
     public static async ValueTask AppendAsync(Change change, AuditEntry entry)
     {
         // Read once a group: nobody else appends while this transaction has the database.
-        var head = change.State.Head.AuditHead ?? await change.FirstAsync(
+        var head = change.State.AuditHead ?? await change.FirstAsync(
             "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", static r => ((long Seq, byte[] Hash)?)(r.GetInt64(0), r.Bytes(1)))
                 ?? (0, []);
         var seq = head.Seq + 1;
@@ -30,7 +30,7 @@ internal static class AuditTable
             entry.Client, entry.Organization, Text(entry.Purposes), Text(entry.Entities), Text(entry.Commitments), entry.Block, hash);
         foreach (var patient in entry.Patients.Distinct())
             await change.ExecuteAsync("INSERT INTO audit_patients (patient_id, seq) VALUES ($1, $2)", patient, seq);
-        change.State.Head = new WriterHead((seq, hash));
+        change.State.AuditHead = (seq, hash);
     }
 
     /// <summary>A row; its patients are in a table of their own.</summary>

@@ -74,7 +74,7 @@ public sealed class SegmentTests : IDisposable
         var cid = UnixFs.RootOf(leaves, body.Length);
         var leaf = new AnchorLeaf(cid.Digest.ToArray(), key.KeyCommitment, key.Salt, key.PlaintextDigest);
         return new PendingLeaf(
-            0, "Patient", patient, version, leaf, cid.ToString(), key.WrappedKey, subject, subjectKey, body, DateTimeOffset.UnixEpoch);
+            0, "Patient", patient, version, leaf, cid.ToString(), key.WrappedKey, subject, subjectKey, body);
     }
 
     private static AnchorLeaf LeafOf(JsonElement record)
