@@ -14,7 +14,6 @@ internal static class Primitives
     public const int TagSize = 16;
     public const int NonceSize = 12;
     public const int PrefixSize = 7;
-    public const int WrappedKeySize = NonceSize + KeySize + TagSize;
 
     /// <summary>
     /// The longest context, in bytes: "pmr/1|" with the longest type and id of FHIR and the largest version is far below.

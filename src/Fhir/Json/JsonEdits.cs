@@ -27,12 +27,6 @@ public sealed class JsonEdits(ResourceDocument document)
     public void ReplaceProperty(ElementNode node, string properties) =>
         _edits.Add((node.PropertyStart, node.End, Encoding.UTF8.GetBytes(properties)));
 
-    /// <summary>
-    /// Puts properties at the front of an object. <paramref name="properties"/> is JSON text without braces, e.g. <c>"url":"x"</c>.
-    /// </summary>
-    public void Prepend(ElementNode node, string properties) =>
-        _edits.Add((node.Start + 1, node.Start + 1, Encoding.UTF8.GetBytes(node.ChildCount == 0 ? properties : properties + ",")));
-
     /// <summary>Takes a property out of its object, with the comma that it leaves over.</summary>
     public void Remove(ElementNode node)
     {

@@ -20,9 +20,6 @@ public sealed class CompartmentResolver
         _paths = schema.ResourceTypes.ToFrozenDictionary(t => t, t => Paths(schema, t).ToArray(), StringComparer.Ordinal);
     }
 
-    /// <summary>Whether resources of a type belong to patients.</summary>
-    public bool IsInPatientCompartment(string type) => type == "Patient" || _paths.GetValueOrDefault(type)?.Length > 0;
-
     /// <summary>The ids of the patients whose compartments the resource is in, each once; a Patient is in its own.</summary>
     /// <param name="document">A resource; of a Patient, with its id.</param>
     public IReadOnlyList<string> PatientsOf(ResourceDocument document)

@@ -25,7 +25,7 @@ internal sealed class AnchorProofOperation(
             opened =>
             {
                 released = opened[0];
-                return FhirResponse.NoContent with { Decision = ReadFlow.Receipt(opened) };
+                return FhirResponse.NoContent;
             },
             cancellation);
         if (released is null) return answer;

@@ -19,7 +19,7 @@ internal sealed class ConsentLedgerStatus(
             async snapshot => await snapshot.ReadAsync(call.Type, call.Id, null, cancellation) is { } found
                 ? new Found([found])
                 : new Found([], Outcome.NotFound),
-            opened => FhirResponse.NoContent with { Decision = ReadFlow.Receipt(opened) },
+            _ => FhirResponse.NoContent,
             cancellation);
         return answer.Failure is null
             ? new FhirResponse(200, await StatusAsync(call.Id, cancellation)) { Decision = answer.Decision }

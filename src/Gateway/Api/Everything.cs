@@ -33,7 +33,7 @@ internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
                     call.Id, types.Count == FhirTypes.Offered.Count ? null : types, cursor, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call.Id, count, page, opened) with { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call.Id, count, page, opened),
             cancellation);
     }
 

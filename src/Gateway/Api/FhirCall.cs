@@ -25,7 +25,6 @@ internal sealed record FhirCall(Caller Caller, FhirRequest Request, FhirRoute Ro
     public Outcome? Refusal => Caller.Refuse(Type, Route.Action);
 
     /// <summary>What a read flow is told of it.</summary>
-    /// <param name="patient">Id of the patient asked about, where that is not the resource itself.</param>
-    public ReadRequest AsRead(string? patient = null) =>
-        new(Route.Interaction, Type, Route.Action, Target, patient ?? (Type == "Patient" && Request.Segments.Count > 1 ? Id : null));
+    public ReadRequest AsRead() =>
+        new(Route.Interaction, Type, Route.Action, Target, Type == "Patient" && Request.Segments.Count > 1 ? Id : null);
 }

@@ -28,7 +28,7 @@ internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
                 page = await snapshot.HistoryAsync(call.Type, call.Id, cursor, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call, count, page, opened) with { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call, count, page, opened),
             cancellation);
     }
 

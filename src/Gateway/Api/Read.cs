@@ -18,7 +18,7 @@ internal sealed class Read(ReadFlow flow)
         call.Caller,
         call.AsRead(),
         async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
-        opened => RespondAsync(opened[0], call.Request.Http, ReadFlow.Receipt(opened), cancellation),
+        opened => RespondAsync(opened[0], call.Request.Http, cancellation),
         cancellation);
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
@@ -27,14 +27,12 @@ internal sealed class Read(ReadFlow flow)
             ? contentType
             : "application/octet-stream";
 
-    private static async Task<FhirResponse> RespondAsync(
-        OpenedRecord opened, HttpRequest? http, string receipt, CancellationToken cancellation)
+    private static async Task<FhirResponse> RespondAsync(OpenedRecord opened, HttpRequest? http, CancellationToken cancellation)
     {
         var answer = new FhirResponse(200, opened.Content)
         {
             Version = opened.Version.Version,
             LastModified = opened.Version.LastUpdated,
-            Decision = receipt,
         };
         if (opened.Binary is not { } binary) return answer;
         // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
@@ -61,8 +59,7 @@ internal sealed class Read(ReadFlow flow)
         CancellationToken cancellation)
     {
         if (http is not null && HttpMethods.IsHead(http.Method)) return answer;
-        var length = answer.Length!.Value;
-        var body = await BodyStream.OpenAsync(open(cancellation), length, length, null, cancellation);
+        var body = await BodyStream.OpenAsync(open(cancellation), cancellation);
         return answer with
         {
             Stream = async (to, stop) =>

@@ -38,7 +38,7 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
                 return new Found(
                     [.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },
-            opened => Respond(call.Type, search, opened, page) with { Decision = ReadFlow.Receipt(opened) },
+            opened => Respond(call.Type, search, opened, page),
             cancellation);
     }
 

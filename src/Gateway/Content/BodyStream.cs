@@ -14,29 +14,15 @@ public sealed class BodyStream : IAsyncDisposable
     private readonly CancellationTokenSource _stop;
     private bool _hasPiece;
 
-    private BodyStream(IAsyncEnumerator<ReadOnlyMemory<byte>> pieces, CancellationTokenSource stop, long length) =>
-        (_pieces, _stop, Length) = (pieces, stop, length);
-
-    /// <summary>Bytes to come.</summary>
-    public long Length { get; }
-
-    /// <summary>Which part of the whole they are; null: all of it.</summary>
-    public ByteRange? Part { get; init; }
-
-    /// <summary>Bytes of the whole.</summary>
-    public long WholeLength { get; init; }
+    private BodyStream(IAsyncEnumerator<ReadOnlyMemory<byte>> pieces, CancellationTokenSource stop) => (_pieces, _stop) = (pieces, stop);
 
     /// <summary>Reads the first piece.</summary>
     /// <param name="pieces">The body; what it throws, this throws.</param>
-    /// <param name="length">Bytes to come.</param>
-    /// <param name="whole">Bytes of the whole.</param>
-    /// <param name="part">Which part they are; null: all of it.</param>
     /// <param name="cancellation">Stops the read.</param>
-    public static async Task<BodyStream> OpenAsync(
-        IAsyncEnumerable<ReadOnlyMemory<byte>> pieces, long length, long whole, ByteRange? part, CancellationToken cancellation)
+    public static async Task<BodyStream> OpenAsync(IAsyncEnumerable<ReadOnlyMemory<byte>> pieces, CancellationToken cancellation)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var body = new BodyStream(pieces.GetAsyncEnumerator(stop.Token), stop, length) { Part = part, WholeLength = whole };
+        var body = new BodyStream(pieces.GetAsyncEnumerator(stop.Token), stop);
         try
         {
             body._hasPiece = await body._pieces.MoveNextAsync();

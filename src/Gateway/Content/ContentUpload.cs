@@ -12,9 +12,6 @@ public sealed class ContentUpload(IBlockBatch batch, RecordVault vault)
 {
     private readonly List<Cid> _roots = [];
 
-    /// <summary>Whether anything was written.</summary>
-    public bool IsEmpty => _roots.Count == 0;
-
     /// <summary>Seals a body from the socket to the blocks; null where it is longer than the limit.</summary>
     /// <exception cref="BlockStoreUnavailableException">The blocks cannot be written.</exception>
     public async Task<StreamedContent?> SealAsync(PipeReader plaintext, SealContext context, long limit, CancellationToken cancellation)
@@ -45,7 +42,13 @@ public sealed class ContentUpload(IBlockBatch batch, RecordVault vault)
 
     /// <summary>Makes all completed bodies durable. To be called before anything that points to them is committed.</summary>
     /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored.</exception>
-    public Task CommitAsync(CancellationToken cancellation) => IsEmpty ? Task.CompletedTask : batch.CommitAsync(_roots, cancellation);
+    public async Task CommitAsync(CancellationToken cancellation)
+    {
+        if (_roots.Count == 0) return;
+        await batch.CommitAsync(_roots, cancellation);
+        // The entries of a batch share one upload: the next commits its own alone.
+        _roots.Clear();
+    }
 }
 
 /// <summary>One body on its way: plaintext in, sealed segments out as leaves. About one segment in memory.</summary>

@@ -112,11 +112,12 @@ public sealed partial class ReadFlow(
 
         // (6)
         var answer = await OrBrokenAsync(async () => await respond(opened.Value));
-        return answer.Failure is { } unreadable ? FhirResponse.From(unreadable) : answer.Value;
+        if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
 
-    /// <summary>Why and at which block records were released, for the answer's receipt.</summary>
-    public static string Receipt(IReadOnlyList<OpenedRecord> opened)
+    // Why and at which block records were released.
+    private static string Receipt(IReadOnlyList<OpenedRecord> opened)
     {
         var bases = opened.Select(o => o.Permit.Basis.ToString().ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal);
         var commitments = opened.SelectMany(o => o.Permit.Commitments).Distinct().Take(8);
@@ -171,8 +172,8 @@ public sealed partial class ReadFlow(
             return new OpenedRecord(version, vault.Open(permit, body, key, subject), permit);
         }
         if (!Cid.TryParse(version.Cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        var kept = new SealedContent(root!, key, null);
-        var size = await content.SizeAsync(kept, cancellation);
+        var size = await content.SizeAsync(new SealedContent(root!, key, null), cancellation);
+        var kept = new SealedContent(root!, key, size);
         return new OpenedRecord(version, [], permit)
         {
             Binary = new OpenedBinary(size, (range, stop) => content.OpenAsync(permit, kept, subject, range, stop)),

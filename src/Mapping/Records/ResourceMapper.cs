@@ -38,9 +38,6 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     /// <summary>The search values that resources have.</summary>
     public SearchIndexer Indexer => _indexer;
 
-    /// <summary>Who a resource belongs to.</summary>
-    public CompartmentResolver Compartments => _compartments;
-
     /// <summary>Maps a validated resource in one pass of edits: attachments, own references, id and meta.</summary>
     /// <param name="document">The resource as it came.</param>
     /// <param name="id">Its logical id.</param>
