@@ -25,7 +25,7 @@ internal sealed class LedgerHealth(
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var data = new Dictionary<string, object> { ["block"] = view.Block };
-        var isStale = view.Staleness > options.MaxStaleness;
+        var isStale = view.IsStale;
         if (isStale) data["view"] = $"the consent view is older than {options.MaxStaleness}: reads are refused";
         if (view.Problem is { } behind) data["node"] = behind;
         if (anvil?.Problem is { } ended) data["development chain"] = ended;

@@ -31,6 +31,23 @@ public class BoundScenarios(RunningGateway gateway)
         }
     }
 
+    [Theory]
+    [InlineData("connect/token")]
+    [InlineData("connect/authorize")]
+    [InlineData("connect/revoke")]
+    public async Task A_form_that_is_none_is_a_400(string path)
+    {
+        var many = string.Join('&', Enumerable.Range(0, 2000).Select(i => $"k{i}=v"));
+        foreach (var form in (string[])["client_id=%00", many])
+        {
+            using var http = new HttpClient();
+            using var body = new StringContent(form, Encoding.ASCII, "application/x-www-form-urlencoded");
+            using var answer = await http.PostAsync($"{gateway.Options.Url}/{path}", body);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains("invalid_request", await answer.Content.ReadAsStringAsync());
+        }
+    }
+
     [Fact]
     public async Task A_search_by_form_is_bounded_and_works_below_its_bound()
     {

@@ -170,6 +170,14 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{document}/_history/2")).Status);
         Assert.Single(RunningGateway.Entries(await gateway.Insurer.GetAsync($"DocumentReference/{document}/_history")));
         Assert.Equal(3, RunningGateway.Entries(await gateway.Ehr.GetAsync($"DocumentReference/{document}/_history")).Count());
+        // The document's own element says the same as its meta.
+        labelled = current.Text.Replace(
+            "\"content\"",
+            """"securityLabel":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}],"content" """,
+            StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", labelled)).Status);
+        foreach (var path in new[] { $"DocumentReference/{document}", url })
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(path, "*/*")).Status);
     }
 
     [Fact]
@@ -315,6 +323,11 @@ public class ConsentScenarios(RunningGateway gateway)
     [InlineData("\"data\":[{\"meaning\":\"instance\",\"reference\":{\"reference\":\"DocumentReference/x\"}}]", "Consent.provision.data")]
     [InlineData("\"code\":[{\"text\":\"laboratory only\"}]", "Consent.provision.code")]
     [InlineData("\"class\":[{\"display\":\"letters\"}]", "Consent.provision.class")]
+    [InlineData("\"class\":[{\"code\":\"Observation\"}]", "Consent.provision.class")]
+    [InlineData("\"class\":[{\"system\":\"urn:ietf:bcp:13\",\"code\":\"text/plain\"}]", "Consent.provision.class")]
+    [InlineData("\"class\":[{\"system\":\"urn:ietf:rfc:3986\",\"code\":\"http://x.example/p\"}]", "Consent.provision.class")]
+    [InlineData("\"code\":[{\"coding\":[{\"code\":\"1-8\"}]}]", "Consent.provision.code")]
+    [InlineData("\"provision\":[{\"type\":\"deny\",\"securityLabel\":[{\"code\":\"R\"}]}]", "provision[0].securityLabel")]
     [InlineData("\"modifierExtension\":[{\"url\":\"http://x.example/not\",\"valueBoolean\":true}]", "Consent.provision.modifierExtension")]
     [InlineData("\"provision\":[{\"type\":\"permit\"}]", "Consent.provision.provision[0].type")]
     [InlineData("\"provision\":[{\"type\":\"deny\",\"provision\":[{\"type\":\"permit\"}]}]", "Consent.provision.provision[0].provision")]

@@ -14,6 +14,15 @@ public class FaultScenarios
         gateway.Options.Ledger.MaxStaleness = TimeSpan.FromSeconds(2);
         await gateway.InitializeAsync();
         var patient = await gateway.NewPatientAsync();
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.OtherHospital, "TREAT");
+        string Numbered(string number) => $$$"""
+            {"resourceType":"Observation","identifier":[{"system":"urn:s","value":"{{{number}}}"}],"status":"final","code":{"text":"x"},
+            "subject":{"reference":"Patient/{{{patient}}}"}}
+            """;
+        var known = await gateway.Ehr.PostAsync("Observation", Numbered("1"));
+        Task<Answer> WriteIfNoneAsync(string number) =>
+            gateway.OtherEhr.PostAsync("Observation", Numbered(number), ("If-None-Exist", "identifier=urn:s|" + number));
+        Assert.Equal(known.Id, (await WriteIfNoneAsync("1")).Id);
         Signal("STOP");
         try
         {
@@ -25,6 +34,12 @@ public class FaultScenarios
             var stale = await GatewayClient.UntilAsync(() => gateway.Ehr.GetAsync($"Observation/{created.Id}"), a => a.Status == 503, 15);
             Assert.Equal(503, stale.Status);
             Assert.Contains("consent view", stale.Text);
+            // Nor is a write a question: its grant may have ended on the chain.
+            Assert.NotEqual(200, (await WriteIfNoneAsync("1")).Status);
+            Assert.Equal((await WriteIfNoneAsync("2")).Status, (await WriteIfNoneAsync("1")).Status);
+            var change = Numbered("1").Replace("\"identifier\"", $"\"id\":\"{known.Id}\",\"identifier\"", StringComparison.Ordinal);
+            Assert.Equal(
+                404, (await gateway.OtherEhr.PutAsync($"Observation/{known.Id}", change, ("If-Match", "W/\"9\""))).Status);
             Assert.NotNull(stale.Headers.Headers.RetryAfter);
             Assert.Equal(201, (await gateway.Ehr.PostAsync("Patient", """{"resourceType":"Patient"}""")).Status);
             Assert.Equal(503, (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/health", "*/*")).Status);

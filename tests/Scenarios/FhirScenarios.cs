@@ -241,6 +241,21 @@ public class FhirScenarios(RunningGateway gateway)
         Assert.Equal(Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(document))), attachment.GetProperty("hash").GetString());
         Assert.Equal(document, (await gateway.Ehr.GetAsync(attachment.GetProperty("url").GetString()!, "*/*")).Text);
 
+        Assert.False(created.Json.TryGetProperty("securityLabel", out _));
+        // A label of any part is one of the whole.
+        const string Restricted = "\"meta\":{\"security\":[{\"system\":\"urn:x\",\"code\":\"R\"}]},";
+        foreach (var (part, label, system) in new[]
+        {
+            ("\"type\":\"document\"", Restricted, "urn:x"), ("\"identifier\":[", Restricted, "urn:x"),
+            ("\"status\":\"final\"", "\"confidentiality\":\"R\",", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"),
+        })
+        {
+            var secret = await gateway.Ehr.PostAsync("Bundle", document.Replace(part, label + part, StringComparison.Ordinal));
+            Assert.True(secret.Status == 201, secret.Text);
+            var coding = secret.Json.GetProperty("securityLabel")[0].GetProperty("coding")[0];
+            Assert.Equal((system, "R"), (coding.GetProperty("system").GetString(), coding.GetProperty("code").GetString()));
+        }
+
         var stranger = await gateway.Ehr.PostAsync("Bundle", document.Replace(mrn, "nobody", StringComparison.Ordinal));
         Assert.Equal(422, stranger.Status);
         Assert.Contains("Bundle.entry[0].resource.subject", stranger.Text);

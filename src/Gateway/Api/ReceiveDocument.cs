@@ -106,13 +106,32 @@ internal sealed class ReceiveDocument(
         }
         Copy("masterIdentifier", bundle.Root["identifier"]);
         Copy("type", composition["type"]);
-        if (composition["category"] is not null) Copy("category", composition["category"]);
+        Copy("category", composition["category"]);
         json.Append($",\"subject\":{{\"reference\":\"Patient/{patient}\"}}");
         // DocumentReference.date is an instant; Composition.date may be a day only.
         if (composition.StringAt("date") is { } date && date.Contains('T')) json.Append($",\"date\":{JsonSerializer.Serialize(date)}");
+        var labels = Labels(bundle, composition).Distinct().ToList();
+        if (labels.Count > 0) json.Append($",\"securityLabel\":[{string.Join(',', labels)}]");
         json.Append(",\"content\":[{\"attachment\":{\"contentType\":\"application/fhir+json\"");
         Copy("title", composition["title"]);
         json.Append($",\"data\":\"{token}\"}}}}]}}");
         return Encoding.UTF8.GetBytes(json.ToString());
+    }
+
+    // What is said of any part is said of the whole: a document is opened whole or not at all.
+    private static IEnumerable<string> Labels(ResourceDocument bundle, ElementNode composition)
+    {
+        var resources = bundle.Root.ItemsAt("entry").Select(e => e["resource"]).OfType<ElementNode>();
+        foreach (var resource in resources.Prepend(bundle.Root))
+        {
+            if (resource["meta"] is { } meta)
+            {
+                foreach (var coding in meta.ItemsAt("security"))
+                    yield return $"{{\"coding\":[{Encoding.UTF8.GetString(coding.RawBytes)}]}}";
+            }
+            foreach (var concept in resource.ItemsAt("securityLabel")) yield return Encoding.UTF8.GetString(concept.RawBytes);
+        }
+        if (composition.StringAt("confidentiality") is { } code)
+            yield return $$$"""{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"{{{code}}}"}]}""";
     }
 }

@@ -55,7 +55,7 @@ public sealed record ReadRequest(string Interaction, string Type, ScopeAction Ac
 /// </remarks>
 public sealed partial class ReadFlow(
     RecordDatabase database, RecordVault vault, UnixFs files, IContent content, AuditLog audit, Denials denials, ConsentView view,
-    Viewers viewers, LedgerOptions ledger, TimeProvider time, ILogger<ReadFlow> log)
+    Viewers viewers, TimeProvider time, ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
     /// <param name="caller">Who.</param>
@@ -83,7 +83,7 @@ public sealed partial class ReadFlow(
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, refusal, request.PatientAsked, view.Block);
 
         // (2) Without a recent look at the chain nobody knows whether a consent still stands.
-        if (view.Staleness > ledger.MaxStaleness)
+        if (view.IsStale)
             return FhirResponse.From(Unavailable("the consent view is older than Ledger:MaxStaleness: the chain is out of reach"));
 
         // (3) The snapshot has only what this requester may see.

@@ -4,8 +4,12 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>From who asks to the viewer under whose eyes the store is read, now.</summary>
-public sealed class Viewers(LedgerOptions ledger, TimeProvider time)
+public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider time)
 {
-    /// <summary>A requester as a viewer of this instant.</summary>
-    public Viewer Of(Requester requester) => new(requester, time.GetUtcNow(), ledger.Confirmations);
+    // Of a stale view nobody knows which grants still stand: none does, also not for what a write looks up. Denials stand.
+    private const int NoGrantStands = int.MaxValue;
+
+    /// <summary>A requester as a viewer of this instant; while the consent view is stale, one whom no grant helps.</summary>
+    public Viewer Of(Requester requester) =>
+        new(requester, time.GetUtcNow(), view.IsStale ? NoGrantStands : ledger.Confirmations);
 }

@@ -25,30 +25,51 @@ internal static class BodyLimits
         var limit = path.StartsWithSegments("/admin") ? Admin : Connect;
         if (context.Request.ContentLength > limit)
         {
-            await RefuseAsync(context, limit);
+            await RefuseTooLargeAsync(context, limit);
             return;
         }
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = limit;
         try
         {
-            await next(context);
+            if (await FormProblemAsync(context.Request) is { } problem)
+                await RefuseAsync(context, OutcomeCategory.Malformed, problem);
+            else
+                await next(context);
         }
         catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge && !context.Response.HasStarted)
         {
             // A body that does not say beforehand how long it is.
-            await RefuseAsync(context, limit);
+            await RefuseTooLargeAsync(context, limit);
         }
     });
 
-    private static async Task RefuseAsync(HttpContext context, long limit)
+    // Read here, where a form that is none can be refused: OAuth's handlers take what has been read.
+    private static async Task<string?> FormProblemAsync(HttpRequest request)
     {
-        var text = $"the body is larger than {limit} bytes";
+        if (!request.HasFormContentType) return null;
+        try
+        {
+            await request.ReadFormAsync(request.HttpContext.RequestAborted);
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return "the form cannot be read: " + e.Message;
+        }
+    }
+
+    private static Task RefuseTooLargeAsync(HttpContext context, long limit) =>
+        RefuseAsync(context, OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes");
+
+    private static async Task RefuseAsync(HttpContext context, OutcomeCategory category, string text)
+    {
+        var outcome = Outcome.Of(category, text);
         if (context.Request.Path.StartsWithSegments("/admin"))
         {
-            await FhirResponse.From(Outcome.Of(OutcomeCategory.TooLarge, text)).WriteAsync(context, "");
+            await FhirResponse.From(outcome).WriteAsync(context, "");
             return;
         }
-        context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+        context.Response.StatusCode = outcome.Status;
         await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = text }, context.RequestAborted);
     }
 }

@@ -18,13 +18,14 @@ public sealed partial class ConsentView
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private long _window = LargestWindow;
+    private readonly TimeSpan _maxStaleness;
     private (long Block, long ObservedAt) _level = (-1, 0);
     private long? _recordedAt;
 
     /// <summary>The view of a chain, kept in a journal.</summary>
     public ConsentView(IChain chain, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger<ConsentView> log)
     {
-        (_chain, _journal, _time, _log) = (chain, journal, time, log);
+        (_chain, _journal, _time, _log, _maxStaleness) = (chain, journal, time, log, options.MaxStaleness);
         // A fresh look is recorded with each new block; without one, often enough for those who read the journal.
         _recordEvery = options.MaxStaleness / 10;
     }
@@ -36,6 +37,9 @@ public sealed partial class ConsentView
     public TimeSpan Staleness => Volatile.Read(ref _level.ObservedAt) is var at && (Block < 0 || at == long.MinValue)
         ? TimeSpan.MaxValue
         : _time.GetElapsedTime(at);
+
+    /// <summary>Whether the last look at the chain is too old to know whether a consent still stands (Ledger:MaxStaleness).</summary>
+    public bool IsStale => Staleness > _maxStaleness;
 
     /// <summary>What is wrong with the node's answers; null for nothing.</summary>
     internal string? Problem { get; private set; }

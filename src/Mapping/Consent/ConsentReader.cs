@@ -13,6 +13,9 @@ public static class ConsentReader
     private const string PurposeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
     private const string ScopeSystem = "http://terminology.hl7.org/CodeSystem/consentscope";
 
+    // Of the content classes of Consent.provision.class those that no label of a record is taken from.
+    private static readonly string[] OtherClasses = ["http://hl7.org/fhir/fhir-types", "urn:ietf:bcp:13", "urn:ietf:rfc:3986"];
+
     /// <summary>The terms of a Consent, or null with what stands against it.</summary>
     /// <param name="document">A structurally valid Consent.</param>
     /// <param name="issues">Why not.</param>
@@ -68,10 +71,18 @@ public static class ConsentReader
         {
             ("purpose", provision.Purpose),
             ("class", provision.Class),
-            ("securityLabel", provision.SecurityLabel)
+            ("securityLabel", provision.SecurityLabel),
+            ("code", provision.Code.SelectMany(c => c.Coding))
         })
+        {
             if (codings.Any(c => string.IsNullOrEmpty(c.Code)))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
+            // Purposes are of one system.
+            else if (name != "purpose" && codings.Any(c => string.IsNullOrEmpty(c.System)))
+                Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a code without its system would match nothing");
+        }
+        if (provision.Class.Find(c => OtherClasses.Contains(c.System)) is { } other)
+            Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other.System} cannot be enforced here");
         if (provision.Code.Any(c => !c.Coding.Exists(x => !string.IsNullOrEmpty(x.Code))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
         if (provision.Purpose.Any(p => p.System is not (null or PurposeSystem)))

@@ -30,6 +30,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     private const int AddedNodes = 8;
     private const int AddedNodesOfAttachment = 3;
     private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
+    private const string Confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     private static readonly HashSet<string> Offered = ["identifier", "patient", "subject", "type", "category", "date", "status", "code"];
 
     private readonly SearchIndexer _indexer = new(schema, p => p.Type is "token" or "reference" or "date" && Offered.Contains(p.Code));
@@ -90,6 +91,11 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         if (document.Root["meta"] is { } meta)
             foreach (var coding in meta.ItemsAt("security"))
                 if (coding.StringAt("code") is { } code) Add(labels, LabelKind.Security, coding.StringAt("system"), code);
+        // Of a DocumentReference, and of a Composition: there too a sender says how secret it is.
+        foreach (var concept in document.Root.ItemsAt("securityLabel"))
+            foreach (var coding in concept.ItemsAt("coding"))
+                if (coding.StringAt("code") is { } code) Add(labels, LabelKind.Security, coding.StringAt("system"), code);
+        if (document.Root.StringAt("confidentiality") is { } secrecy) Add(labels, LabelKind.Security, Confidentiality, secrecy);
         return labels;
     }
 
