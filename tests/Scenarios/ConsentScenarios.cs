@@ -173,7 +173,7 @@ public class ConsentScenarios(RunningGateway gateway)
         // The document's own element says the same as its meta.
         labelled = current.Text.Replace(
             "\"content\"",
-            """"securityLabel":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}],"content" """,
+            """ "securityLabel":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}]}],"content" """,
             StringComparison.Ordinal);
         Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", labelled)).Status);
         foreach (var path in new[] { $"DocumentReference/{document}", url })
