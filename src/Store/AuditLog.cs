@@ -40,20 +40,25 @@ public sealed class AuditLog(RecordDatabase database)
         string patient, string? id, long before, int count, CancellationToken cancellation) => database.ReadAsync(
         async (session, stop) =>
         {
-            var from = "FROM audit_patients p JOIN audit a ON a.seq = p.seq WHERE p.patient_id = $1" + (id is null ? "" : " AND a.id = $2");
+            var mine = AuditTable.Of(session.Engine, "$1");
+            var from = $"FROM ({mine}) p JOIN audit a ON a.seq = p.seq" + (id is null ? "" : " WHERE a.id = $2");
             object?[] about = id is null ? [patient] : [patient, id];
-            // Each of a patient's rows has its entry: without an id the join would count the same.
-            var counted = id is null ? "FROM audit_patients WHERE patient_id = $1" : from;
-            var total = await session.NumberAsync($"SELECT COUNT(*) {counted}", stop, about) ?? 0;
+            var total = await session.NumberAsync($"SELECT COUNT(*) {from}", stop, about) ?? 0;
             var rows = await session.QueryAsync(
-                $"SELECT {AuditTable.Columns} {from} AND p.seq < ${about.Length + 1} ORDER BY p.seq DESC LIMIT ${about.Length + 2}",
+                $"""
+                SELECT {AuditTable.Columns} {from} {(id is null ? "WHERE" : "AND")} p.seq < ${about.Length + 1}
+                ORDER BY p.seq DESC LIMIT ${about.Length + 2}
+                """,
                 AuditTable.Read, stop, [.. about, before, (long)count]);
             // Other patients of the same search are not told.
             return ((IReadOnlyList<(long, AuditEntry)>)[.. rows.Select(r => (r.Seq, r.Entry with { Patients = [patient] }))], total);
         },
         cancellation);
 
-    /// <summary>The number of the first entry whose hash does not follow from the one before; null: the log is whole.</summary>
+    /// <summary>
+    /// The number of the first entry whose hash does not follow from the one before, or that the index by patient has wrong; null: the log
+    /// is whole.
+    /// </summary>
     /// <param name="cancellation">Stops the read.</param>
     public ValueTask<long?> FirstBrokenAsync(CancellationToken cancellation) => database.ReadAsync<long?>(
         async (session, stop) =>
@@ -66,15 +71,10 @@ public sealed class AuditLog(RecordDatabase database)
                 var rows = await session.QueryAsync(
                     $"SELECT {AuditTable.Columns} FROM audit a WHERE a.seq >= $1 ORDER BY a.seq LIMIT {Page}", AuditTable.Read,
                     stop, expected);
-                if (rows.Count == 0) return null;
-                var patients = (await session.QueryAsync(
-                    "SELECT seq, patient_id FROM audit_patients WHERE seq >= $1 AND seq <= $2",
-                    static r => (Seq: r.GetInt64(0), Patient: r.GetString(1)), stop, expected, rows[^1].Seq))
-                        .ToLookup(p => p.Seq, p => p.Patient);
+                if (rows.Count == 0) return await session.NumberAsync(AuditTable.NotIndexed(session.Engine), stop);
                 foreach (var (seq, entry, hash) in rows)
                 {
-                    var whole = entry with { Patients = [.. patients[seq]] };
-                    if (seq != expected || !AuditTable.Hash(previous, seq, whole).AsSpan().SequenceEqual(hash)) return expected;
+                    if (seq != expected || !AuditTable.Hash(previous, seq, entry).AsSpan().SequenceEqual(hash)) return expected;
                     (previous, expected) = (hash, expected + 1);
                 }
             }

@@ -66,7 +66,18 @@ public sealed class DirectoryStore(RecordDatabase database)
         (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject),
         cancellation);
 
-    private ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation) => database.ReadAsync(
+    private async ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation)
+    {
+        // Other processes' changes would be heard of too late.
+        if (database.Engine.Notify is not null) return await ReadActorAsync(sql, key, cancellation);
+        if (database.Actors.Find(sql, key) is { } known) return known;
+        var generation = database.Actors.Generation;
+        var actor = await ReadActorAsync(sql, key, cancellation);
+        if (actor is not null) database.Actors.Add(sql, key, actor, generation);
+        return actor;
+    }
+
+    private ValueTask<Actor?> ReadActorAsync(string sql, string key, CancellationToken cancellation) => database.ReadAsync(
         (session, stop) => session.FirstAsync(
             sql,
             static r =>

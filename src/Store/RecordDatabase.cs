@@ -23,7 +23,7 @@ public sealed class RecordDatabase : IAsyncDisposable
         _writer = new Writer(engine);
         _verdicts = new VerdictRows(Interners);
         Search = new SearchReader(Interners, _verdicts);
-        _plans = new PlanTables(Interners, Search);
+        _plans = new PlanTables(Interners, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
@@ -39,6 +39,8 @@ public sealed class RecordDatabase : IAsyncDisposable
     internal IStoreEngine Engine { get; }
 
     internal Interners Interners { get; } = new();
+
+    internal ActorCache Actors { get; } = new();
 
     internal SearchReader Search { get; }
 

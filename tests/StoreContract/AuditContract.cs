@@ -39,6 +39,27 @@ public abstract class AuditContract(Engine engine)
     }
 
     [Fact]
+    public async Task A_patient_finds_entries_that_are_indexed_and_newer_ones_and_an_index_that_was_changed_is_found()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = RecordDatabase.Open(options, file);
+        var log = new AuditLog(database);
+        await log.AppendAsync([.. Enumerable.Range(1, 1100).Select(i => Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q"))], default);
+        await log.AppendAsync([Make.Audit("last", "p", "q")], default);
+        Assert.Null(await log.FirstBrokenAsync(default));
+        Assert.Equal(551, (await log.OfAsync("p", null, long.MaxValue, 1, default)).Total);
+        Assert.Equal(551, (await log.OfAsync("p", null, long.MaxValue, 1000, default)).Page.Select(e => e.Seq).Distinct().Count());
+        Assert.Single((await log.OfAsync("q", "a3", long.MaxValue, 5, default)).Page);
+        Assert.Empty((await log.OfAsync("p", "a3", long.MaxValue, 5, default)).Page);
+        Assert.Single((await log.OfAsync("q", "last", long.MaxValue, 5, default)).Page);
+
+        await ExecuteAsync(options, file, "INSERT INTO audit_by_patient (patient_id, seq) VALUES ('q', 600)");
+        Assert.Equal(600, await log.FirstBrokenAsync(default));
+        await ExecuteAsync(options, file, "DELETE FROM audit_by_patient WHERE seq = 500");
+        Assert.Equal(500, await log.FirstBrokenAsync(default));
+    }
+
+    [Fact]
     public async Task Several_processes_make_one_chain_of_entries()
     {
         var (options, file) = await engine.NewAsync();

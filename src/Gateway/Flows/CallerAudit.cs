@@ -1,4 +1,3 @@
-using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
@@ -18,7 +17,7 @@ internal static class CallerAudit
     public static AuditEntry Entry(
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
         IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
-        ResourceId.New(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
+        Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
         caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
 
     /// <summary>One patient's id as the list of those concerned; none for null.</summary>

@@ -17,6 +17,7 @@ internal static class ApiServices
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
         .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
 
+    // Straight from the router: what stands between it and the other endpoints is OAuth's, which asks dozens of handlers of its own.
     public static void MapFhir(this IEndpointRouteBuilder routes) =>
-        routes.Map("/fhir/{**path}", (HttpContext context, FhirEndpoint endpoint) => endpoint.HandleAsync(context));
+        routes.Map("/fhir/{**path}", routes.ServiceProvider.GetRequiredService<FhirEndpoint>().HandleAsync).ShortCircuit();
 }

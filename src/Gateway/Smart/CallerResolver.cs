@@ -28,8 +28,8 @@ internal sealed partial class CallerResolver(
         if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) return Refused();
         var token = header[7..].Trim();
         if (token.Length is 0 or > 16 * 1024 || !Handler.CanReadToken(token)) return Refused();
-        var principal = cache.Find(token) ?? await ValidateAsync(context, token);
-        return principal is null ? Refused() : await ResolveAsync(principal, context.RequestAborted);
+        var known = cache.Find(token) ?? await ValidateAsync(context, token);
+        return known is null ? Refused() : await ResolveAsync(known, context.RequestAborted);
     }
 
     /// <summary>The key under which a client or user is bound to an actor on the chain, hex.</summary>
@@ -40,7 +40,7 @@ internal sealed partial class CallerResolver(
 
     private static Outcome Refused() => Outcome.Of(OutcomeCategory.Unauthenticated, "a valid access token is required");
 
-    private async Task<ClaimsPrincipal?> ValidateAsync(HttpContext context, string token)
+    private async Task<KnownToken?> ValidateAsync(HttpContext context, string token)
     {
         // The issuer is read before it is believed, to choose who validates; an unknown one is nobody's.
         JsonWebToken unverified;
@@ -54,6 +54,9 @@ internal sealed partial class CallerResolver(
         }
         if (issuers.SchemeOf(unverified.Issuer) is not { } scheme) return null;
         var generation = cache.Generation;
+        // OpenIddict begins its part of a request here; the middleware that would ask all schemes is not on this path.
+        var handlers = context.RequestServices.GetRequiredService<IAuthenticationHandlerProvider>();
+        if (await handlers.GetHandlerAsync(context, scheme) is IAuthenticationRequestHandler handler) await handler.HandleRequestAsync();
         var result = await context.AuthenticateAsync(scheme);
         if (!result.Succeeded || result.Principal is null)
         {
@@ -62,11 +65,12 @@ internal sealed partial class CallerResolver(
             return null;
         }
         var expires = new DateTimeOffset(DateTime.SpecifyKind(unverified.ValidTo, DateTimeKind.Utc));
-        if (expires > time.GetUtcNow()) cache.Add(token, result.Principal, expires, generation);
-        return result.Principal;
+        var known = Read(result.Principal);
+        if (expires > time.GetUtcNow()) cache.Add(token, known, expires, generation);
+        return known;
     }
 
-    private async ValueTask<Result<Caller>> ResolveAsync(ClaimsPrincipal principal, CancellationToken cancellation)
+    private KnownToken Read(ClaimsPrincipal principal)
     {
         string? Claim(params string[] types)
         {
@@ -77,29 +81,37 @@ internal sealed partial class CallerResolver(
         var issuer = Claim("iss") ?? issuers.Own;
         var client = Claim("client_id", "azp", "appid") ?? "";
         var subject = Claim("sub", ClaimTypes.NameIdentifier) ?? "";
-        var scopes = new SmartScopes(Scopes(principal, issuer));
-        var purposes = principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct().ToList();
+        var isUser = subject.Length > 0 && subject != client;
         var isOwn = issuer.TrimEnd('/') == issuers.Own;
+        return new KnownToken(
+            isOwn && client == OperatorClient,
+            client.Length > 0 ? client : subject,
+            isOwn ? Claim(SmartClaims.FhirUser) : null,
+            BindingKey(issuer, isUser ? "user:" + subject : client),
+            new SmartScopes(Scopes(principal, issuer)),
+            [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()]);
+    }
 
-        if (isOwn && client == OperatorClient)
+    private async ValueTask<Result<Caller>> ResolveAsync(KnownToken token, CancellationToken cancellation)
+    {
+        var (client, scopes, purposes) = (token.Client, token.Scopes, token.Purposes);
+        if (token.IsOperator)
         {
             var self = new Requester(WriteFlow.OperatorCustodian, null, null, null, true, purposes);
             return new Caller(CallerKind.Operator, ActorKind.None, self, client, scopes);
         }
-        var fhirUser = isOwn ? Claim(SmartClaims.FhirUser) : null;
-        if (fhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true)
+        if (token.FhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true)
         {
-            var patient = new Requester(fhirUser, null, null, fhirUser[8..], true, purposes);
+            var patient = new Requester(token.FhirUser, null, null, token.FhirUser[8..], true, purposes);
             return new Caller(CallerKind.Patient, ActorKind.None, patient, client, scopes);
         }
-        var isUser = subject.Length > 0 && subject != client;
-        var actor = fhirUser is not null
-            ? await directory.ActorAsync(fhirUser, cancellation)
-            : await directory.ActorOfClientAsync(BindingKey(issuer, isUser ? "user:" + subject : client), cancellation);
+        var actor = token.FhirUser is { } user
+            ? await directory.ActorAsync(user, cancellation)
+            : await directory.ActorOfClientAsync(token.Binding, cancellation);
         if (actor is not null) return ForActor(actor, client, purposes, scopes);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
         var unbound = new Requester("unbound client", null, null, null, false, purposes);
-        return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client.Length > 0 ? client : subject, scopes);
+        return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client, scopes);
     }
 
     private IEnumerable<string> Scopes(ClaimsPrincipal principal, string issuer)
@@ -139,3 +151,13 @@ internal sealed partial class CallerResolver(
         }
     }
 }
+
+/// <summary>What a validated token says of who shows it.</summary>
+/// <param name="IsOperator">Whether it is the operator's.</param>
+/// <param name="Client">OAuth client id; the subject where the issuer names no client.</param>
+/// <param name="FhirUser">Of the gateway's own tokens: who logged in, or null.</param>
+/// <param name="Binding">The key under which an actor is bound to it on the chain.</param>
+/// <param name="Scopes">Its resource scopes.</param>
+/// <param name="Purposes">Its purposes of use.</param>
+internal sealed record KnownToken(
+    bool IsOperator, string Client, string? FhirUser, string Binding, SmartScopes Scopes, IReadOnlyList<string> Purposes);

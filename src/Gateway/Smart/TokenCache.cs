@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -16,30 +15,30 @@ internal sealed class TokenCache(TimeProvider time)
 
     private const int Capacity = 20_000;
     private int _generation;
-    private readonly ConcurrentDictionary<string, (ClaimsPrincipal Principal, DateTimeOffset Expires)> _tokens = new();
+    private readonly ConcurrentDictionary<string, (KnownToken Token, DateTimeOffset Expires)> _tokens = new();
 
-    /// <summary>The principal of a token validated before and still valid, or null.</summary>
-    public ClaimsPrincipal? Find(string token)
+    /// <summary>What a token validated before and still valid says, or null.</summary>
+    public KnownToken? Find(string token)
     {
         var key = Key(token);
         if (!_tokens.TryGetValue(key, out var found)) return null;
-        if (found.Expires > time.GetUtcNow()) return found.Principal;
+        if (found.Expires > time.GetUtcNow()) return found.Token;
         _tokens.TryRemove(key, out _);
         return null;
     }
 
     /// <summary>Keeps a validated token.</summary>
     /// <param name="token">The token.</param>
-    /// <param name="principal">Whose it is.</param>
+    /// <param name="known">What it says.</param>
     /// <param name="expires">Until when.</param>
     /// <param name="generation"><see cref="Generation"/> as it was before the token was validated.</param>
-    public void Add(string token, ClaimsPrincipal principal, DateTimeOffset expires, int generation)
+    public void Add(string token, KnownToken known, DateTimeOffset expires, int generation)
     {
         // Something was revoked while this token was validated: perhaps this one.
         if (generation != Generation) return;
         // Full of tokens that nobody shows any more: starting over costs one verification a client.
         if (_tokens.Count >= Capacity) _tokens.Clear();
-        _tokens[Key(token)] = (principal, expires);
+        _tokens[Key(token)] = (known, expires);
     }
 
     /// <summary>Forgets all: a token was revoked, and every token is asked about once more.</summary>

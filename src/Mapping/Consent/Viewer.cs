@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace PmrGateway.Mapping;
 
 /// <summary>Who looks, and when: what a snapshot of the records is narrowed by.</summary>
@@ -7,6 +9,21 @@ namespace PmrGateway.Mapping;
 public sealed record Viewer(Requester Requester, DateTimeOffset Now, int Confirmations)
 {
     /// <summary>What consents can tell one viewer from another by: two viewers with the same key are one to every consent.</summary>
-    public string ConsentKey => System.Text.Json.JsonSerializer.Serialize(
-        new[] { Requester.ActorReferences.Order(StringComparer.Ordinal), Requester.Purposes.Distinct().Order(StringComparer.Ordinal) });
+    public string ConsentKey
+    {
+        get
+        {
+            // A purpose may be any text: its length before it, so that no two lists are one key.
+            var key = new StringBuilder();
+            Add(Requester.ActorReferences);
+            key.Append(';');
+            Add(Requester.Purposes.Distinct());
+            return key.ToString();
+
+            void Add(IEnumerable<string> words)
+            {
+                foreach (var word in words.Order(StringComparer.Ordinal)) key.Append(word.Length).Append(':').Append(word);
+            }
+        }
+    }
 }

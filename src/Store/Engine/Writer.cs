@@ -37,8 +37,8 @@ internal sealed class WriterState
 }
 
 /// <summary>
-/// The one writer of this process. Changes that come in together share one transaction and one fsync; each is a savepoint, so one that
-/// fails takes no other with it. A change is durable when its task completes.
+/// The one writer of this process. Changes that come in together share one transaction and one fsync. Where one of them fails, all are run
+/// once more, each behind a savepoint, so that it takes no other with it. A change is durable when its task completes, and may run twice.
 /// </summary>
 internal sealed class Writer : IAsyncDisposable
 {
@@ -92,10 +92,7 @@ internal sealed class Writer : IAsyncDisposable
         try
         {
             _session ??= new Session(await _engine.OpenAsync(default), _engine);
-            var state = new WriterState();
-            foreach (var begin in _engine.BeginChange) await _session.ExecuteAsync(begin, default);
-            foreach (var job in group) await RunAsync(_session, job, state, group.Count > 1);
-            await _session.ExecuteAsync("COMMIT", default);
+            if (!await TryTogetherAsync(_session, group) && group.Count > 1) await OneByOneAsync(_session, group);
             _failure = null;
         }
         catch (Exception e)
@@ -109,28 +106,52 @@ internal sealed class Writer : IAsyncDisposable
         foreach (var job in group) job.Complete();
     }
 
-    private async Task RunAsync(Session session, Job job, WriterState state, bool isOneOfMany)
+    // False: one of them failed, and nothing is done. Savepoints would cost each change two statements, and hardly any fails.
+    private async ValueTask<bool> TryTogetherAsync(Session session, List<Job> group)
     {
-        var head = state.AuditHead;
-        if (isOneOfMany) await session.ExecuteAsync("SAVEPOINT one", default);
+        var state = new WriterState();
+        foreach (var begin in _engine.BeginChange) await session.ExecuteAsync(begin, default);
+        foreach (var job in group)
+        {
+            if (await TryAsync(session, job, state)) continue;
+            await session.ExecuteAsync("ROLLBACK", default);
+            return false;
+        }
+        await session.ExecuteAsync("COMMIT", default);
+        return true;
+    }
+
+    private async ValueTask OneByOneAsync(Session session, List<Job> group)
+    {
+        var state = new WriterState();
+        foreach (var begin in _engine.BeginChange) await session.ExecuteAsync(begin, default);
+        foreach (var job in group)
+        {
+            var head = state.AuditHead;
+            await session.ExecuteAsync("SAVEPOINT one", default);
+            if (!await TryAsync(session, job, state))
+            {
+                state.AuditHead = head;
+                await session.ExecuteAsync("ROLLBACK TO SAVEPOINT one", default);
+            }
+            await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
+        }
+        await session.ExecuteAsync("COMMIT", default);
+    }
+
+    // False: the change failed on its own account. That the database cannot do it now is everybody's.
+    private async ValueTask<bool> TryAsync(Session session, Job job, WriterState state)
+    {
         try
         {
+            job.Failure = null;
             await job.RunAsync(new Change(session, state));
-            if (isOneOfMany) await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
+            return true;
         }
         catch (Exception e) when (e is not DbException failure || !_engine.IsUnavailable(failure))
         {
             job.Failure = e;
-            state.AuditHead = head;
-            if (isOneOfMany)
-            {
-                await session.ExecuteAsync("ROLLBACK TO SAVEPOINT one", default);
-                await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
-                return;
-            }
-            // Alone in its group: nothing is left to commit, but the transaction stays open for the COMMIT that follows.
-            await session.ExecuteAsync("ROLLBACK", default);
-            await session.ExecuteAsync("BEGIN", default);
+            return false;
         }
     }
 

@@ -45,6 +45,8 @@ public sealed partial class LedgerJournal
             if (chainEvent.Block > oldest) await RememberForUndoAsync(change, chainEvent);
             await ChainEvents.ApplyAsync(change, chainEvent);
         }
+        if (update.RollBackTo is not null || update.Events.Any(e => e is ActorRegisteredEvent or ActorStatusEvent or ClientBindingEvent))
+            change.OnCommitted(database.Actors.Forget);
         var head = update.Blocks[^1];
         await change.ExecuteAsync(
             $"""

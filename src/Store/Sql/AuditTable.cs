@@ -1,6 +1,6 @@
+using System.Buffers;
 using System.Data.Common;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 
 namespace PmrGateway.Store;
@@ -10,7 +10,35 @@ internal static class AuditTable
 {
     public const string Columns =
         "a.seq, a.id, a.recorded, a.action, a.interaction, a.outcome, a.agent, a.client, a.organization, a.purposes, a.entities, "
-            + "a.commitments, a.block, a.hash";
+            + "a.patients, a.commitments, a.block, a.hash";
+
+    // How many entries wait for the index by patient: one by one each would rewrite a page somewhere in it; together they share pages.
+    private const long IndexedAtOnce = 1024;
+
+    /// <summary>The numbers of the entries that concern a patient: those indexed, and of the others those that name the patient.</summary>
+    /// <param name="engine">The words of the database.</param>
+    /// <param name="patient">The parameter that is the patient's id.</param>
+    public static string Of(IStoreEngine engine, string patient) =>
+        $"""
+        SELECT seq FROM audit_by_patient WHERE patient_id = {patient}
+        UNION ALL
+        SELECT t.seq FROM audit t WHERE t.seq > (SELECT seq FROM audit_indexed WHERE one = 1)
+          AND EXISTS (SELECT 1 FROM {engine.Words("t.patients", "w")} WHERE w.value = {patient})
+        """;
+
+    /// <summary>The first entry that is not in the index as its patients say; null: the index is right.</summary>
+    /// <param name="engine">The words of the database.</param>
+    public static string NotIndexed(IStoreEngine engine) =>
+        $"""
+        SELECT MIN(seq) FROM (
+          SELECT a.seq FROM audit a CROSS JOIN {engine.Words("a.patients", "w")}
+          WHERE a.seq <= (SELECT seq FROM audit_indexed WHERE one = 1)
+            AND NOT EXISTS (SELECT 1 FROM audit_by_patient b WHERE b.patient_id = w.value AND b.seq = a.seq)
+          UNION ALL
+          SELECT b.seq FROM audit_by_patient b WHERE NOT EXISTS (
+            SELECT 1 FROM audit a CROSS JOIN {engine.Words("a.patients", "w")} WHERE a.seq = b.seq AND w.value = b.patient_id)
+        ) wrong
+        """;
 
     public static async ValueTask AppendAsync(Change change, AuditEntry entry)
     {
@@ -23,34 +51,68 @@ internal static class AuditTable
         await change.ExecuteAsync(
             """
             INSERT INTO audit (seq, id, recorded, action, interaction, outcome, agent, client, organization, purposes, entities,
-              commitments, block, hash)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+              patients, commitments, block, hash)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             """,
             seq, entry.Id, entry.Recorded.ToUnixTimeMilliseconds(), entry.Action, entry.Interaction, entry.Outcome, entry.Agent,
-            entry.Client, entry.Organization, Text(entry.Purposes), Text(entry.Entities), Text(entry.Commitments), entry.Block, hash);
-        foreach (var patient in entry.Patients.Distinct())
-            await change.ExecuteAsync("INSERT INTO audit_patients (patient_id, seq) VALUES ($1, $2)", patient, seq);
+            entry.Client, entry.Organization, Text(entry.Purposes), Text(entry.Entities), Text(entry.Patients), Text(entry.Commitments),
+            entry.Block, hash);
         change.State.AuditHead = (seq, hash);
+        if (seq % IndexedAtOnce == 0) await IndexAsync(change, seq);
     }
 
-    /// <summary>A row; its patients are in a table of their own.</summary>
+    private static async ValueTask IndexAsync(Change change, long upTo)
+    {
+        await change.ExecuteAsync(
+            $"""
+            INSERT INTO audit_by_patient (patient_id, seq)
+            SELECT DISTINCT w.value, a.seq FROM audit a CROSS JOIN {change.Session.Engine.Words("a.patients", "w")}
+            WHERE a.seq > (SELECT seq FROM audit_indexed WHERE one = 1) AND a.seq <= $1 ORDER BY w.value, a.seq
+            """,
+            upTo);
+        await change.ExecuteAsync("UPDATE audit_indexed SET seq = $1 WHERE one = 1", upTo);
+    }
+
+    /// <summary>A row.</summary>
     public static (long Seq, AuditEntry Entry, byte[] Hash) Read(DbDataReader r) => (
         r.GetInt64(0),
         new AuditEntry(
             r.GetString(1), DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(2)), r.GetString(3), r.GetString(4), r.GetString(5),
-            r.GetString(6), r.GetString(7), r.TextOrNull(8), Words(r.GetString(9)), Words(r.GetString(10)), [],
-            Words(r.GetString(11)), r.GetInt64(12)),
-        r.Bytes(13));
+            r.GetString(6), r.GetString(7), r.TextOrNull(8), Words(r.GetString(9)), Words(r.GetString(10)), Words(r.GetString(11)),
+            Words(r.GetString(12)), r.GetInt64(13)),
+        r.Bytes(14));
 
     public static byte[] Hash(byte[] previous, long seq, AuditEntry e)
     {
-        var content = JsonSerializer.Serialize(new object?[]
+        var content = new ArrayBufferWriter<byte>(1024);
+        content.Write(previous);
+        using (var json = new Utf8JsonWriter(content))
         {
-            seq, e.Id, e.Recorded.ToUnixTimeMilliseconds(), e.Action, e.Interaction, e.Outcome, e.Agent, e.Client, e.Organization,
-            e.Purposes, e.Entities,
-            e.Patients.Distinct().Order(StringComparer.Ordinal), e.Commitments, e.Block,
-        });
-        return SHA256.HashData([.. previous, .. Encoding.UTF8.GetBytes(content)]);
+            json.WriteStartArray();
+            json.WriteNumberValue(seq);
+            json.WriteStringValue(e.Id);
+            json.WriteNumberValue(e.Recorded.ToUnixTimeMilliseconds());
+            json.WriteStringValue(e.Action);
+            json.WriteStringValue(e.Interaction);
+            json.WriteStringValue(e.Outcome);
+            json.WriteStringValue(e.Agent);
+            json.WriteStringValue(e.Client);
+            json.WriteStringValue(e.Organization);
+            Write(e.Purposes);
+            Write(e.Entities);
+            Write(e.Patients.Distinct().Order(StringComparer.Ordinal));
+            Write(e.Commitments);
+            json.WriteNumberValue(e.Block);
+            json.WriteEndArray();
+
+            void Write(IEnumerable<string> words)
+            {
+                json.WriteStartArray();
+                foreach (var word in words) json.WriteStringValue(word);
+                json.WriteEndArray();
+            }
+        }
+        return SHA256.HashData(content.WrittenSpan);
     }
 
     private static string Text(IReadOnlyList<string> words) => JsonSerializer.Serialize(words);

@@ -4,7 +4,7 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Store;
 
 /// <summary>Carries out a plan inside a change, in the order that <see cref="CommitPlan"/> gives.</summary>
-internal sealed class PlanTables(Interners interners, SearchReader search)
+internal sealed class PlanTables(Interners interners, SearchReader search, ActorCache actors)
 {
     private readonly VersionTable _versions = new(interners);
 
@@ -19,6 +19,7 @@ internal sealed class PlanTables(Interners interners, SearchReader search)
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await _versions.WriteAsync(change, plan.Versions);
         foreach (var entry in plan.Directory) await ApplyAsync(change, entry);
+        if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);
         foreach (var command in plan.Outbox) await OutboxTable.EnqueueAsync(change, command);
         foreach (var entry in plan.Audit) await AuditTable.AppendAsync(change, entry);

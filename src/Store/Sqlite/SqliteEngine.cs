@@ -33,6 +33,8 @@ internal sealed class SqliteEngine : IStoreEngine
 
     public string IsOneOf(string parameter) => $"IN (SELECT value FROM json_each({parameter}))";
 
+    public string Words(string column, string name) => $"json_each({column}) {name}";
+
     public object List(IReadOnlyCollection<long> values) => JsonSerializer.Serialize(values);
 
     public object List(IReadOnlyCollection<string> values) => JsonSerializer.Serialize(values);
