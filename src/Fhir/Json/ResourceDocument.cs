@@ -82,9 +82,27 @@ public sealed class ResourceDocument
         }
     }
 
-    /// <summary>
-    /// A document made of this one: a resource in it, or itself with edits. By the limits of this one, with room for what was added.
-    /// </summary>
+    /// <summary>A resource in this document as a document of its own, e.g. of an entry of a Bundle. It is not parsed again.</summary>
+    /// <param name="resource">An object in this document.</param>
+    public ResourceDocument Part(ElementNode resource)
+    {
+        var (first, start) = (resource.Index, resource.Start);
+        var end = first + 1;
+        while (end < _rows.Length && _rows[end].Start < resource.End) end++;
+        var rows = _rows[first..end];
+        foreach (ref var row in rows.AsSpan())
+        {
+            (row.Start, row.End) = (row.Start - start, row.End - start);
+            if (row.NameStart >= 0) row.NameStart -= start;
+            if (row.Next >= 0) row.Next -= first;
+        }
+        (rows[0].Next, rows[0].NameStart, rows[0].NameId) = (-1, -1, NameTable.Unknown);
+        var part = new ResourceDocument(Bytes[start..resource.End], rows, Schema, Limits);
+        rows[0].Property = Schema.Type(part.ResourceType) is { Kind: TypeKind.Resource, IsAbstract: false } type ? type.Root : null;
+        return part;
+    }
+
+    /// <summary>This document with edits, parsed by the limits of this one, with room for what was added.</summary>
     /// <param name="bytes">UTF-8. Kept, not copied.</param>
     /// <exception cref="InvalidOperationException">It does not parse, which is a fault of who made it.</exception>
     public ResourceDocument Derive(ReadOnlyMemory<byte> bytes)

@@ -49,9 +49,7 @@ internal sealed record BundleEntry(
     }
 
     /// <summary>Its resource as a document of its own; null: it has none.</summary>
-    public ReceivedBody? Document() => Resource is { } resource
-        ? Bundle with { Document = Bundle.Document.Derive(resource.RawBytes.ToArray()) }
-        : null;
+    public ReceivedBody? Document() => Resource is { } resource ? Bundle with { Document = Bundle.Document.Part(resource) } : null;
 
     /// <summary>The entry as a request of its own.</summary>
     public FhirRequest AsRequest() => FhirRequest.OfEntry(Method, Url, Document()) with { IfNoneExist = IfNoneExist, IfMatch = IfMatch };

@@ -64,6 +64,29 @@ public class ResourceDocumentTests
     }
 
     [Fact]
+    public void A_part_of_a_document_is_as_if_it_had_been_parsed_alone()
+    {
+        var bundle = Documents.Parse("""
+            { "resourceType": "Bundle", "type": "batch", "entry": [
+              { "resource": { "id": "a", "contained": [ { "resourceType": "Patient", "active" : true } ], "x-y": [1, {"x-y": null}],
+                "resourceType": "Observation", "code": { "text": "caf\u00e9" }, "status": "final" }, "fullUrl": "urn:uuid:1" },
+              { "resource": { "resourceType": "Nothing", "a": [] } },
+              { "resource": {} } ] }
+            """);
+        foreach (var resource in bundle.Root.ItemsAt("entry").Select(e => e["resource"]!.Value))
+        {
+            var part = bundle.Part(resource);
+            var alone = Documents.Parse(Encoding.UTF8.GetString(resource.RawBytes));
+            Assert.Equal(Encoding.UTF8.GetString(alone.Bytes.Span), Encoding.UTF8.GetString(part.Bytes.Span));
+            Assert.Equal(Rows(alone), Rows(part));
+        }
+
+        static List<string> Rows(ResourceDocument d) =>
+            [.. d.Rows.ToArray().Select(r => $"{r.Property?.Name} {r.Property?.Type.Name} {r.Start} {r.End} {r.NameStart} {r.Next} "
+                + $"{r.ChildCount} {r.NameId} {r.Kind} {r.Escaped}")];
+    }
+
+    [Fact]
     public void What_is_made_of_a_document_is_parsed_by_its_limits()
     {
         var nested = """{"resourceType":"Questionnaire","status":"draft","item":["""
