@@ -17,18 +17,31 @@ add() {
 # found PATTERN: the number in the last line of the log that has the pattern.
 found() { sed -nE "s/$1/\1/p" "$log" | tail -1; }
 
+# suite NAME PROJECT [ARGUMENT...]: one run of a .NET suite.
+suite() {
+  local name=$1
+  shift
+  dotnet test "$@" -c Release --no-build 2>&1 | tee "$log"
+  add "$name" "${PIPESTATUS[0]}" "$(found '.*Passed: +([0-9]+),.*')" "$(found '.*Failed: +([0-9]+),.*')"
+}
+
 (cd contracts && node_modules/.bin/forge test) 2>&1 | tee "$log"
 add "contracts (forge)" "${PIPESTATUS[0]}" "$(found '.*: ([0-9]+) tests passed, .*')" "$(found '.* tests passed, ([0-9]+) failed.*')"
 
 (cd contracts && npm test --silent) 2>&1 | tee "$log"
 add "contracts (node)" "${PIPESTATUS[0]}" "$(found '^# pass ([0-9]+).*')" "$(found '^# fail ([0-9]+).*')"
 
+# Whatever the caller's is: the first run is on SQLite.
+unset GATEWAY_TEST_STORE
 for project in tests/*/*.csproj; do
   # tests/Client is what suites speak with, and none itself.
   grep -q Microsoft.NET.Test.Sdk "$project" || continue
-  dotnet test "$project" -c Release --no-build 2>&1 | tee "$log"
-  add "$project" "${PIPESTATUS[0]}" "$(found '.*Passed: +([0-9]+),.*')" "$(found '.*Failed: +([0-9]+),.*')"
+  suite "$project" "$project"
 done
+
+# The scenarios once more, on the other engine. Those marked Store=own bring the store that they are about: they have run.
+scenarios=tests/Scenarios/Scenarios.csproj
+GATEWAY_TEST_STORE=postgres suite "$scenarios (postgres)" "$scenarios" --filter "Store!=own"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Microsoft.Data.Sqlite;
+using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Store;
 using PmrGateway.Tests.Client;
@@ -65,28 +65,24 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.Equal(403, (await appOnly.GetAsync("AuditEvent")).Status);
         Assert.Equal(403, (await appOnly.GetAsync("AuditEvent/x")).Status);
 
-        Assert.Equal([("read", $"Patient/{patient}"), ("transaction", ""), ("operation", "admin/clients")], Denied(clientId));
+        Assert.Equal([("read", $"Patient/{patient}"), ("transaction", ""), ("operation", "admin/clients")], await DeniedAsync(clientId));
         Assert.Equal(
             [("read", "AuditEvent/unknown"), ("operation", "Consent/$intent"), ("search-type", "AuditEvent"), ("read", "AuditEvent/x")],
-            Denied(RunningGateway.App, "Patient/" + patient));
+            await DeniedAsync(RunningGateway.App, "Patient/" + patient));
         // The patient learns of the first: somebody without a name here asked for the record.
         Assert.Contains(clientId, (await self.GetAsync("AuditEvent")).Text);
     }
 
-    private List<(string Interaction, string Asked)> Denied(string client, string? agent = null)
+    private async Task<List<(string Interaction, string Asked)>> DeniedAsync(string client, string? agent = null)
     {
-        using var connection = new SqliteConnection(
-            $"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False;Mode=ReadOnly");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText =
-            "SELECT interaction, json_extract(entities, '$[0]') FROM audit "
-                + "WHERE outcome = 'deny' AND client = $c AND ($a IS NULL OR agent = $a) ORDER BY seq";
-        command.Parameters.AddWithValue("$c", client);
-        command.Parameters.AddWithValue("$a", (object?)agent ?? DBNull.Value);
+        await using var connection = await TestStore.OpenAsync(gateway.Options);
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT interaction, entities, client, agent FROM audit WHERE outcome = 'deny' ORDER BY seq";
         var denied = new List<(string, string)>();
-        using var rows = command.ExecuteReader();
-        while (rows.Read()) denied.Add((rows.GetString(0), rows.GetString(1)));
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+            if (rows.GetString(2) == client && (agent is null || rows.GetString(3) == agent))
+                denied.Add((rows.GetString(0), JsonDocument.Parse(rows.GetString(1)).RootElement[0].GetString()!));
         return denied;
     }
 
@@ -125,31 +121,38 @@ public class AuditScenarios(RunningGateway gateway)
     public async Task The_log_is_verified_at_the_shell_while_the_gateway_runs()
     {
         await gateway.NewPatientAsync();
-        var (code, output) = await PmrAsync("verify", "audit", "--data", gateway.Options.DataFolder);
+        string[] verify = ["verify", "audit", "--data", gateway.Options.DataFolder, .. TestStore.Settings(gateway.Options.Store)];
+        var (code, output) = await PmrAsync(verify);
         Assert.Equal((0, true), (code, output.Contains("ok: each entry", StringComparison.Ordinal)));
-        // A copy in which somebody has changed an entry.
-        var folder = Directory.CreateTempSubdirectory("pmr-audit-").FullName;
+        await ChangeSecondAsync();
         try
         {
-            using (var source = new SqliteConnection($"Data Source={Path.Combine(gateway.Options.DataFolder, "gateway.db")};Pooling=False"))
-            using (var copy = new SqliteConnection($"Data Source={Path.Combine(folder, "gateway.db")};Pooling=False"))
-            {
-                source.Open();
-                copy.Open();
-                source.BackupDatabase(copy);
-                using var change = copy.CreateCommand();
-                change.CommandText = "UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2";
-                change.ExecuteNonQuery();
-            }
-            (code, output) = await PmrAsync("verify", "audit", "--data", folder);
+            (code, output) = await PmrAsync(verify);
             Assert.Equal((1, true), (code, output.Contains("FAILED: entry 2", StringComparison.Ordinal)));
-            (code, _) = await PmrAsync("verify", "audit", "--data", Path.Combine(folder, "nothing"));
-            Assert.Equal(2, code);
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            await ChangeSecondAsync();
         }
+        (code, _) = await PmrAsync(verify);
+        Assert.Equal(0, code);
+    }
+
+    // Somebody changes an entry; twice, it is as it was.
+    private async Task ChangeSecondAsync()
+    {
+        await using var connection = await TestStore.OpenAsync(gateway.Options);
+        await using var change = connection.CreateCommand();
+        change.CommandText = "UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2";
+        Assert.Equal(1, await change.ExecuteNonQueryAsync());
+    }
+
+    [Fact]
+    [Trait(TestStore.Trait, TestStore.Own)]
+    public async Task A_data_folder_without_a_database_has_no_log_to_verify()
+    {
+        var (code, _) = await PmrAsync("verify", "audit", "--data", Path.Combine(gateway.Options.DataFolder, "nothing"));
+        Assert.Equal(2, code);
     }
 
     private static async Task<(int Code, string Output)> PmrAsync(params string[] arguments)

@@ -74,7 +74,8 @@ public class BoundScenarios(RunningGateway gateway)
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         try
         {
-            await using var process = await GatewayProcess.StartAsync(folder, "--url", $"http://127.0.0.1:{GatewayProcess.FreePort()}");
+            await using var process = await GatewayProcess.StartAsync(
+                folder, ["--url", $"http://127.0.0.1:{GatewayProcess.FreePort()}", .. TestStore.Settings(await TestStore.NewAsync())]);
             var anyone = new GatewayClient(http, process.Url);
             var admin = await anyone.LoginOperatorAsync(folder);
             var created = await admin.PostAsync("Organization", """

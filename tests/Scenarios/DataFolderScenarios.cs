@@ -9,14 +9,14 @@ public class DataFolderScenarios
     public async Task A_second_gateway_on_a_data_folder_ends_with_a_message_and_leaves_the_first_one_and_its_chain_alone()
     {
         var folder = Directory.CreateTempSubdirectory("pmr-lock-").FullName;
+        var store = TestStore.Settings(await TestStore.NewAsync());
         using var http = new HttpClient();
         try
         {
-            await using (var first = await GatewayProcess.StartAsync(folder, "--url", $"http://127.0.0.1:{GatewayProcess.FreePort()}"))
+            await using (var first = await GatewayProcess.StartAsync(folder, ["--url", NewUrl(), .. store]))
             {
                 var chain = await ChainAsync(folder);
-                var (exit, _, error) = await GatewayProcess.RunAsync(
-                    "serve", "--data", folder, "--url", $"http://127.0.0.1:{GatewayProcess.FreePort()}");
+                var (exit, _, error) = await GatewayProcess.RunAsync(["serve", "--data", folder, "--url", NewUrl(), .. store]);
                 Assert.Equal(1, exit);
                 Assert.Equal($"pmr: the data folder {folder} is in use: another gateway runs on it (DataFolder, --data)", error.Trim());
                 Assert.Equal(chain, await ChainAsync(folder));
@@ -26,7 +26,7 @@ public class DataFolderScenarios
                 first.Process.Kill();
                 await first.Process.WaitForExitAsync();
             }
-            await using var second = await GatewayProcess.StartAsync(folder, "--url", $"http://127.0.0.1:{GatewayProcess.FreePort()}");
+            await using var second = await GatewayProcess.StartAsync(folder, ["--url", NewUrl(), .. store]);
             Assert.Equal("ok", await HealthAsync(http, second.Url));
         }
         finally
@@ -34,6 +34,8 @@ public class DataFolderScenarios
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    private static string NewUrl() => $"http://127.0.0.1:{GatewayProcess.FreePort()}";
 
     private static async Task<int> ChainAsync(string folder) =>
         int.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "chain", "anvil.pid")));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using PmrGateway.LedgerAdapter;
+using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -103,7 +104,8 @@ public class FaultScenarios
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         // One port for both runs: clients are bound under the issuer's URL.
         var port = FreePort();
-        var (process, client) = await ServeAsync(folder, port, http);
+        var store = await TestStore.NewAsync();
+        var (process, client) = await ServeAsync(folder, port, store, http);
         try
         {
             var operatorClient = await client.LoginOperatorAsync(folder);
@@ -146,7 +148,7 @@ public class FaultScenarios
             await anvil.WaitForExitAsync();
             await File.WriteAllTextAsync(Path.Combine(folder, "chain", "state.json"), "{\"spoilt\":");
 
-            (process, client) = await ServeAsync(folder, port, http);
+            (process, client) = await ServeAsync(folder, port, store, http);
             ehr = await client.LoginAsync("ehr", ehrKey.Credentials, "system/*.cruds");
             var read = await GatewayClient.UntilAsync(() => ehr.GetAsync($"Observation/{last.Id}"), a => a.Status == 200);
             Assert.True(read.Status == 200, read.Text);
@@ -179,11 +181,12 @@ public class FaultScenarios
         return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static async Task<(Process Process, GatewayClient Client)> ServeAsync(string folder, int port, HttpClient http)
+    private static async Task<(Process Process, GatewayClient Client)> ServeAsync(
+        string folder, int port, StoreOptions store, HttpClient http)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in new[]
-        {
+        foreach (var argument in (string[])
+        [
             typeof(AnvilNode).Assembly.Location.Replace("PmrGateway.LedgerAdapter.dll", "pmr.dll", StringComparison.Ordinal),
             "serve",
             "--data",
@@ -193,8 +196,9 @@ public class FaultScenarios
             "--Ledger:AnchorMaxAge",
             "00:00:00.5",
             "--Ledger:Confirmations",
-            "1"
-        })
+            "1",
+            .. TestStore.Settings(store)
+        ])
             start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();

@@ -9,6 +9,7 @@ using PmrGateway.Vault;
 
 namespace PmrGateway.Tests.Scenarios;
 
+[Trait(TestStore.Trait, TestStore.Own)]
 public class MigrationScenarios
 {
     private readonly List<string> _broken = [];

@@ -3,6 +3,7 @@ using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 
+[Trait(TestStore.Trait, TestStore.Own)]
 public class ReplicaScenarios(Replicas replicas) : IClassFixture<Replicas>
 {
     [Fact]

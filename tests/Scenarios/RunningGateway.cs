@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using PmrGateway.Gateway.Hosting;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Tests.Client;
-using PmrGateway.Tests.StoreContract;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -16,7 +15,6 @@ public sealed class RunningGateway : IAsyncLifetime
     internal const string Password = "correct horse battery";
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
     private WebApplication? _app;
-    private PostgresServer? _postgres;
 
     internal GatewayOptions Options { get; } = new()
     {
@@ -52,13 +50,9 @@ public sealed class RunningGateway : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        // The same scenarios on the other engine. (Not PMR_: that is the configuration of every process that a test starts.)
-        if (Environment.GetEnvironmentVariable("GATEWAY_TEST_STORE") == "postgres")
-        {
-            _postgres = await PostgresServer.StartAsync();
-            (Options.Store.Provider, Options.Store.SingleGateway) = ("postgres", true);
-            Options.Store.ConnectionString = await _postgres.NewDatabaseAsync();
-        }
+        var store = await TestStore.NewAsync();
+        (Options.Store.Provider, Options.Store.ConnectionString, Options.Store.SingleGateway) =
+            (store.Provider, store.ConnectionString, store.SingleGateway);
         await StartAsync();
         Operator = await Anyone.LoginOperatorAsync(Options.DataFolder);
         (Hospital, Ehr) = await RegisterAsync("ehr", "General Hospital", "prov", "system/*.cruds", "TREAT");
@@ -174,7 +168,6 @@ public sealed class RunningGateway : IAsyncLifetime
     public async Task DisposeAsync()
     {
         if (_app is not null) await _app.DisposeAsync();
-        if (_postgres is not null) await _postgres.DisposeAsync();
         _http.Dispose();
         Directory.Delete(Options.DataFolder, recursive: true);
     }

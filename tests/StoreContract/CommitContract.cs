@@ -75,6 +75,45 @@ public abstract class CommitContract(Engine engine)
     }
 
     [Fact]
+    public async Task What_a_group_gave_numbers_before_it_was_taken_back_is_found_by_every_process_afterwards()
+    {
+        // The facts are known already: what is new is the parameter, the label and the group that is taken back.
+        await CommitAsync(Make.Version(Make.Facts("Basic", Id())));
+        var (parameter, binary) = ("p" + Id(), Make.Facts("Binary", Id(), "Organization/a", "p"));
+        var query = new SearchQuery("Basic", [new SearchCriterion(parameter, "token", [new SearchValue("s", "c")])], 2, 0);
+        CommitPlan Create() => new()
+        {
+            If = [new Precondition.MatchesNothing(Make.Hospital(), query)],
+            Versions = [Make.Version(Make.Facts("Basic", Id()), 1, [Make.Token(parameter, "s", "c")])],
+        };
+        var document = Make.Facts("DocumentReference", Id(), "Organization/a", "p", new RecordLabel(LabelKind.Code, "s", Id()));
+        var linked = new CommitPlan { Versions = [Make.Version(binary), Make.Version(document, 1, [], binary.Id)] };
+        await (await _database.SnapshotAsync(Make.Hospital(), searches: true, default)).DisposeAsync();
+
+        // Until all of them wait, the writer does: they are one group, in which the second create finds the first.
+        var all = new TaskCompletionSource();
+        var waiting = _database.ChangeAsync<bool>(async _ =>
+        {
+            await all.Task;
+            return true;
+        });
+        var results = new[] { linked, Create(), Create() }.Select(p => _database.CommitAsync(p, default)).ToList();
+        all.SetResult();
+        await waiting;
+        Assert.IsType<CommitResult.Committed>(await results[0]);
+        Assert.IsType<CommitResult.Committed>(await results[1]);
+        Assert.IsType<CommitResult.NotHeld>(await results[2]);
+
+        await using var snapshot = await engine.Open().SnapshotAsync(Make.Hospital(), searches: true, default);
+        Assert.Equal(1, (await snapshot.SearchAsync(query, default)).Total);
+        foreach (var facts in new[] { document, binary })
+        {
+            var read = await snapshot.ReadAsync(facts.Type, facts.Id, null, default);
+            Assert.Contains(document.Labels[0], read!.Version.Facts.Labels);
+        }
+    }
+
+    [Fact]
     public async Task What_another_hospital_has_is_no_match_for_a_condition()
     {
         var identifier = Id();

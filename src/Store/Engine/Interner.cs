@@ -22,8 +22,7 @@ internal sealed class Interner<T>(string table, Func<string, T> parse) : Interne
         var digest = Digest(text);
         await change.ExecuteAsync($"INSERT INTO {table} (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", digest, text);
         var id = (await change.NumberAsync($"SELECT id FROM {table} WHERE digest = $1", digest))!.Value;
-        // What a change that fails has numbered is not numbered.
-        change.OnCommitted(() => Remember(id, text));
+        Keep(change.Session, id, text);
         return id;
     }
 
@@ -32,7 +31,7 @@ internal sealed class Interner<T>(string table, Func<string, T> parse) : Interne
     {
         if (_ids.TryGetValue(text, out var known)) return known;
         var id = await session.NumberAsync($"SELECT id FROM {table} WHERE digest = $1", cancellation, Digest(text));
-        if (id is { } found) Remember(found, text);
+        if (id is { } found) Keep(session, found, text);
         return id;
     }
 
@@ -41,8 +40,8 @@ internal sealed class Interner<T>(string table, Func<string, T> parse) : Interne
     {
         if (_values.TryGetValue(id, out var known)) return known;
         var text = await session.FirstAsync($"SELECT text FROM {table} WHERE id = $1", static r => r.GetString(0), cancellation, id);
-        Remember(id, text ?? throw new InvalidOperationException($"{table} has no number {id}"));
-        return _values[id];
+        Keep(session, id, text ?? throw new InvalidOperationException($"{table} has no number {id}"));
+        return parse(text);
     }
 
     /// <summary>All values numbered after one, in order. One caller at a time.</summary>
@@ -58,6 +57,13 @@ internal sealed class Interner<T>(string table, Func<string, T> parse) : Interne
         }
         var first = _inOrder.FindIndex(v => v.Id > after);
         return first < 0 ? [] : _inOrder[first..];
+    }
+
+    // A change sees what it and others of its group have numbered; where it is taken back, the number may become another text's.
+    private void Keep(Session session, long id, string text)
+    {
+        if (session.Change is { } change) change.OnCommitted(() => Remember(id, text));
+        else Remember(id, text);
     }
 
     private void Remember(long id, string text)

@@ -14,6 +14,9 @@ internal sealed class Session(DbConnection connection, IStoreEngine engine) : IA
 
     public IStoreEngine Engine => engine;
 
+    /// <summary>The change that runs on it: what it reads may be taken back. Null: what it reads is durable.</summary>
+    public Change? Change { get; set; }
+
     public async ValueTask<int> ExecuteAsync(string sql, CancellationToken cancellation, params object?[] values) =>
         await Command(sql, values).ExecuteNonQueryAsync(cancellation);
 

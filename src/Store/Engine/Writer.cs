@@ -145,7 +145,7 @@ internal sealed class Writer : IAsyncDisposable
         try
         {
             job.Failure = null;
-            await job.RunAsync(new Change(session, state));
+            await job.RunAsync(session.Change = new Change(session, state));
             return true;
         }
         catch (Exception e) when (e is not DbException failure || !_engine.IsUnavailable(failure))
