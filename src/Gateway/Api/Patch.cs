@@ -12,8 +12,6 @@ namespace PmrGateway.Gateway.Api;
 internal sealed class Patch(
     Writes writes, ReadFlow readFlow, Denials denials, LimitOptions limits, ResourceLimits resourceLimits)
 {
-    public const string JsonPatchType = "application/json-patch+json";
-
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
         if (Refusal(call.Caller, call.Type) is { } refusal)
@@ -60,8 +58,8 @@ internal sealed class Patch(
     {
         var resource = received.Document;
         if (resource.ResourceType == "Parameters") return new PatchBody(PatchFormat.FhirPathPatch, resource.Bytes);
-        if (resource.ResourceType != "Binary" || resource.Root.StringAt("contentType") is not JsonPatchType)
-            return Outcome.Of(OutcomeCategory.UnsupportedMediaType, $"a patch is a Parameters, or a Binary with {JsonPatchType}");
+        if (resource.ResourceType != "Binary" || !MediaType.Is(resource.Root.StringAt("contentType"), MediaType.JsonPatch))
+            return Outcome.Of(OutcomeCategory.UnsupportedMediaType, $"a patch is a Parameters, or a Binary with {MediaType.JsonPatch}");
         if (received.IsCut) return Outcome.Of(OutcomeCategory.TooLarge, "a JSON Patch this long is sent on its own, not in a Bundle");
         try
         {
@@ -81,7 +79,7 @@ internal sealed class Patch(
 
     private async Task<Result<PatchBody>> ReadAsync(FhirRequest request, CancellationToken cancellation)
     {
-        if (request.Http is { } http && IsJsonPatch(http.ContentType))
+        if (request.Http is { } http && MediaType.Is(http.ContentType, MediaType.JsonPatch))
         {
             var bytes = await RequestBody.ReadAsync(http, limits.MaxBodyBytes, cancellation);
             return bytes.Failure is { } tooLarge ? tooLarge : new PatchBody(PatchFormat.JsonPatch, bytes.Value);
@@ -89,9 +87,6 @@ internal sealed class Patch(
         var body = await request.ReadBody(cuts: false, cancellation);
         return body.Failure is { } unreadable ? unreadable : Of(body.Value);
     }
-
-    private static bool IsJsonPatch(string? contentType) =>
-        string.Equals(contentType?.Split(';')[0].Trim(), JsonPatchType, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>A patch as it came.</summary>
