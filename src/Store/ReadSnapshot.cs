@@ -1,4 +1,3 @@
-using System.Data.Common;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
@@ -177,14 +176,10 @@ public sealed class ReadSnapshot : IAsyncDisposable
         {
             return await read();
         }
-        catch (DbException e)
+        catch (Exception e)
         {
             _isBroken = true;
-            throw new StoreUnavailableException("the database cannot be read", e);
-        }
-        catch (OperationCanceledException)
-        {
-            _isBroken = true;
+            if (_database.Engine.Unavailable(e) is { } unavailable) throw unavailable;
             throw;
         }
     }

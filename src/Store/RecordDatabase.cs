@@ -109,7 +109,7 @@ public sealed class RecordDatabase : IAsyncDisposable
             catch (Exception e)
             {
                 await session.DisposeAsync();
-                if (e is DbException) throw new StoreUnavailableException("the database cannot be read", e);
+                if (Engine.Unavailable(e) is { } unavailable) throw unavailable;
                 throw;
             }
         }

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
@@ -106,6 +109,34 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.Contains("search-type", log.Text);
         Assert.Contains($"Patient/{a}", log.Text);
         Assert.DoesNotContain(b, log.Text);
+    }
+
+    [Fact]
+    public async Task An_entry_names_the_block_that_the_release_was_decided_at_also_where_the_chain_has_gone_on_since()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var view = gateway.Service<ConsentView>();
+        var caller = new Caller(
+            CallerKind.System, ActorKind.Hospital, new Requester(gateway.Hospital, gateway.Hospital, null, null, true, ["TREAT"]), "block",
+            new SmartScopes(["system/*.r"]));
+        var decided = -1L;
+        await gateway.Service<ReadFlow>().RunAsync(
+            caller,
+            new ReadRequest(Interaction.Read, "Patient", ScopeAction.Read, $"Patient/{patient}", patient),
+            async snapshot =>
+            {
+                var found = Found.Of(await snapshot.ReadAsync("Patient", patient, null, default));
+                decided = found.Versions[0].Permit.Block;
+                // The next batch is anchored meanwhile: a block is made.
+                await gateway.NewPatientAsync();
+                for (var i = 0; i < 300 && view.Block == decided; i++) await Task.Delay(100);
+                Assert.True(view.Block > decided);
+                return found;
+            },
+            _ => FhirResponse.NoContent,
+            default);
+        var (page, _) = await gateway.Service<AuditLog>().OfAsync(patient, null, long.MaxValue, 10, default);
+        Assert.Equal(decided, page.Single(e => e.Entry.Client == "block").Entry.Block);
     }
 
     [Fact]

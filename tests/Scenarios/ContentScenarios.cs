@@ -107,6 +107,113 @@ public class ContentScenarios(RunningGateway gateway)
         Same(attached, found.GetProperty("data").GetBytesFromBase64());
     }
 
+    [Theory]
+    [InlineData("transaction")]
+    [InlineData("batch")]
+    public async Task A_large_Binary_is_deleted_by_a_Bundle_and_not_replaced_by_one(string type)
+    {
+        var content = RandomNumberGenerator.GetBytes(Mib);
+        var (id, other) = ((await PostBinaryAsync(content)).Id, RandomNumberGenerator.GetBytes(Mib));
+        var replaced = await BundleAsync(type, $$$"""
+            {"resource":{{{Binary($"\"id\":\"{id}\",", Convert.ToBase64String(other))}}},
+            "request":{"method":"PUT","url":"Binary/{{{id}}}"} }
+            """);
+        Assert.Equal(422, replaced.Status);
+        Assert.Contains("is sent to its own URL", replaced.Text);
+        Same(content, (await gateway.Ehr.GetAsync($"Binary/{id}", Pdf)).Body);
+
+        // What stays inline in the Bundle replaces it, large as it was.
+        var small = await BundleAsync(type, $$$"""
+            {"resource":{{{Binary($"\"id\":\"{id}\",", Convert.ToBase64String(other[..1000]))}}},
+            "request":{"method":"PUT","url":"Binary/{{{id}}}"} }
+            """);
+        Assert.True(small.Status == 200, small.Text);
+        Same(other[..1000], (await gateway.Ehr.GetAsync($"Binary/{id}", Pdf)).Body);
+        Assert.Equal(200, (await gateway.Ehr.WriteAsync(HttpMethod.Put, $"Binary/{id}", content, Pdf)).Status);
+
+        var deleted = await BundleAsync(type, $$$"""{"request":{"method":"DELETE","url":"Binary/{{{id}}}"} }""");
+        Assert.True(deleted.Status == 204, deleted.Text);
+        Assert.Equal(410, (await gateway.Ehr.GetAsync($"Binary/{id}", Pdf)).Status);
+        Same(content, (await gateway.Ehr.GetAsync($"Binary/{id}/_history/3", Pdf)).Body);
+    }
+
+    [Fact]
+    public async Task A_patch_brings_a_large_attachment_and_leaves_one_that_there_is()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var (first, second) = (RandomNumberGenerator.GetBytes(Mib), RandomNumberGenerator.GetBytes(Mib + 1));
+        var id = await gateway.NewDocumentAsync(patient, first);
+        var patched = await gateway.Ehr.PatchAsync($"DocumentReference/{id}", JsonPatch(second), "application/json-patch+json");
+        Assert.True(patched.Status == 200, patched.Text);
+        await HasAsync(id, first, second);
+        var described = await gateway.Ehr.PatchAsync(
+            $"DocumentReference/{id}", """[{"op":"add","path":"/description","value":"x"}]""", "application/json-patch+json");
+        Assert.True(described.Status == 200, described.Text);
+        await HasAsync(id, first, second);
+        var third = await gateway.Ehr.PatchAsync($"DocumentReference/{id}", FhirPathPatch(first), "application/fhir+json");
+        Assert.True(third.Status == 200, third.Text);
+        await HasAsync(id, first, second, first);
+    }
+
+    [Theory]
+    [InlineData("transaction")]
+    [InlineData("batch")]
+    public async Task A_patch_in_a_Bundle_brings_a_large_attachment_or_says_where_it_is_to_be_sent(string type)
+    {
+        var patient = await gateway.NewPatientAsync();
+        var (first, second) = (RandomNumberGenerator.GetBytes(Mib), RandomNumberGenerator.GetBytes(Mib + 1));
+        var id = await gateway.NewDocumentAsync(patient, first);
+        string Entry(string resource) =>
+            $$$"""{"resource":{{{resource}}},"request":{"method":"PATCH","url":"DocumentReference/{{{id}}}"} }""";
+        string Carried(string patch) => Entry($$$"""
+            {"resourceType":"Binary","contentType":"application/json-patch+json",
+            "data":"{{{Convert.ToBase64String(Encoding.UTF8.GetBytes(patch))}}}"}
+            """);
+        var tooLong = await BundleAsync(type, Carried(JsonPatch(second)));
+        Assert.Equal(413, tooLong.Status);
+        Assert.Contains("is sent on its own", tooLong.Text);
+        await HasAsync(id, first);
+
+        var described = await BundleAsync(type, Carried("""[{"op":"add","path":"/description","value":"x"}]"""));
+        Assert.True(described.Status == 200, described.Text);
+        await HasAsync(id, first);
+
+        var patched = await BundleAsync(type, Entry(FhirPathPatch(second)));
+        Assert.True(patched.Status == 200, patched.Text);
+        await HasAsync(id, first, second);
+    }
+
+    private static string JsonPatch(byte[] content) => $$$"""
+        [{"op":"add","path":"/content/-","value":{"attachment":{"contentType":"application/pdf",
+        "data":"{{{Convert.ToBase64String(content)}}}"} } }]
+        """;
+
+    private static string FhirPathPatch(byte[] content) => $$$"""
+        {"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"add"},
+        {"name":"path","valueString":"DocumentReference"},{"name":"name","valueString":"content"},
+        {"name":"value","part":[{"name":"attachment","valueAttachment":{"contentType":"application/pdf",
+        "data":"{{{Convert.ToBase64String(content)}}}"} }]}]}]}
+        """;
+
+    // What the attachments of a document hold, in their order.
+    private async Task HasAsync(string id, params byte[][] contents)
+    {
+        var document = await gateway.Ehr.GetAsync($"DocumentReference/{id}");
+        var attachments = document.Json.GetProperty("content").EnumerateArray().Select(c => c.GetProperty("attachment")).ToList();
+        Assert.Equal(contents.Select(c => c.Length), attachments.Select(a => a.GetProperty("size").GetInt32()));
+        for (var i = 0; i < contents.Length; i++)
+            Same(contents[i], (await gateway.Ehr.GetAsync(attachments[i].GetProperty("url").GetString()!, Pdf)).Body);
+    }
+
+    // The answer to the one entry of a Bundle; of a transaction that failed, to all of it.
+    private async Task<(int Status, string Text)> BundleAsync(string type, string entry)
+    {
+        var answer = await gateway.Ehr.PostAsync("", $$$"""{"resourceType":"Bundle","type":"{{{type}}}","entry":[{{{entry}}}]}""");
+        if (answer.Status != 200) return (answer.Status, answer.Text);
+        var status = RunningGateway.Entries(answer).Single().GetProperty("response").GetProperty("status").GetString()!;
+        return (int.Parse(status[..3], System.Globalization.CultureInfo.InvariantCulture), answer.Text);
+    }
+
     [Fact]
     public async Task A_Binary_in_JSON_is_created_and_replaced_whatever_its_size()
     {

@@ -81,4 +81,31 @@ public class RouteScenarios(RunningGateway gateway)
         Assert.Equal(
             (get.Body.Length, get.Headers.Headers.ETag), ((int)head.Headers.Content.Headers.ContentLength!, head.Headers.Headers.ETag));
     }
+
+    [Fact]
+    public async Task What_gives_pages_takes_the_same_parameters_and_refuses_others_by_their_name()
+    {
+        var patient = await gateway.NewPatientAsync();
+        await gateway.NewDocumentAsync(patient, [1]);
+        var self = await gateway.LoginPatientAsync(patient);
+        string[] notTaken = ["colour=red", "_count=x", "_count=-1", "_count=0", "_count=1&_count=2", "_cursor=x", "_cursor=-1"];
+        foreach (var path in new[] { "AuditEvent", $"Patient/{patient}/_history", $"Patient/{patient}/$everything" })
+        {
+            var page = await self.GetAsync($"{path}?_format=json&_pretty=true&_count=1");
+            Assert.True(page.Status == 200, page.Text);
+            Assert.Single(RunningGateway.Entries(page));
+            foreach (var wrong in notTaken)
+            {
+                var refused = await self.GetAsync($"{path}?{wrong}");
+                Assert.True(refused.Status == 400, $"{path}?{wrong}: {refused.Text}");
+                Assert.Contains($"'{wrong.Split('=')[0]}'", refused.Text);
+            }
+        }
+        var audit = await self.GetAsync($"AuditEvent?patient=Patient/{patient}&_count=1");
+        var next = audit.Json.GetProperty("link").EnumerateArray().Single(l => l.GetProperty("relation").GetString() == "next");
+        var second = await self.GetAsync(next.GetProperty("url").GetString()!);
+        Assert.NotEqual(
+            RunningGateway.Entries(audit).Single().GetProperty("fullUrl").GetString(),
+            RunningGateway.Entries(second).Single().GetProperty("fullUrl").GetString());
+    }
 }

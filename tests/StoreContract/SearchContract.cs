@@ -1,3 +1,4 @@
+using System.Data.Common;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
@@ -134,6 +135,21 @@ public abstract class SearchContract(Engine engine)
         Assert.Equal(1, (await before.SearchAsync(query, default)).Total);
         await using var after = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
         Assert.Equal(2, (await after.SearchAsync(query, default)).Total);
+    }
+
+    [Fact]
+    public async Task A_statement_of_ours_that_is_wrong_is_a_fault_and_not_a_database_that_is_away()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = RecordDatabase.Open(options, file);
+        await using (var snapshot = await database.SnapshotAsync(Make.Hospital(), searches: false, default))
+            Assert.Null(await snapshot.ReadAsync("Basic", "x", null, default));
+        await AuditContract.ExecuteAsync(options, file, "ALTER TABLE versions RENAME TO versions_elsewhere");
+        await using (var snapshot = await database.SnapshotAsync(Make.Hospital(), searches: false, default))
+            await Assert.ThrowsAnyAsync<DbException>(async () => await snapshot.ReadAsync("Basic", "x", null, default));
+        await AuditContract.ExecuteAsync(options, file, "ALTER TABLE chain_view RENAME TO chain_view_elsewhere");
+        await Assert.ThrowsAnyAsync<DbException>(
+            async () => await database.SnapshotAsync(Make.Hospital(), searches: false, default));
     }
 
     private static string Id() => ResourceId.New();

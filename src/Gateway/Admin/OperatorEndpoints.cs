@@ -11,8 +11,8 @@ internal static class OperatorEndpoints
 {
     public static void MapOperatorEndpoints(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/admin/clients", (HttpContext context) => RunAsync(context, RegisterClient.RunAsync));
-        routes.MapPost("/admin/users", (HttpContext context) => RunAsync(context, RegisterUser.RunAsync));
+        routes.MapPost("/admin/clients", (HttpContext context) => RunAsync<ClientRegistration>(context, RegisterClient.RunAsync));
+        routes.MapPost("/admin/users", (HttpContext context) => RunAsync<UserRegistration>(context, RegisterUser.RunAsync));
     }
 
     /// <summary>Binds an OAuth client or user of the gateway's own issuer to an actor, on the chain.</summary>
@@ -23,13 +23,23 @@ internal static class OperatorEndpoints
         return services.GetRequiredService<ILedgerJournal>().EnqueueAsync([command], CancellationToken.None);
     }
 
-    private static async Task RunAsync(HttpContext context, Func<HttpContext, Task<Outcome?>> register)
+    /// <summary>A member of a registration that is not what it should be.</summary>
+    internal static Outcome Bad(string member, string shouldBe) =>
+        Outcome.Of(OutcomeCategory.Malformed, $"{member} is not {shouldBe}", member);
+
+    /// <summary>Whether a text says something, in characters that every database keeps.</summary>
+    internal static bool IsText(string? text) => !string.IsNullOrEmpty(text) && !text.Any(char.IsControl);
+
+    /// <summary>Whether a text can be the name of somebody: as long as the tables of the issuer have room for.</summary>
+    internal static bool IsName(string? text) => IsText(text) && text!.Length <= 100;
+
+    private static async Task RunAsync<T>(HttpContext context, Func<HttpContext, T, Task<Outcome?>> register)
     {
         var response = await AnswerAsync(context, register);
         await response.WriteAsync(context, "");
     }
 
-    private static async Task<FhirResponse> AnswerAsync(HttpContext context, Func<HttpContext, Task<Outcome?>> register)
+    private static async Task<FhirResponse> AnswerAsync<T>(HttpContext context, Func<HttpContext, T, Task<Outcome?>> register)
     {
         var caller = await context.RequestServices.GetRequiredService<CallerResolver>().ResolveAsync(context);
         if (caller.Failure is { } unknown) return FhirResponse.From(unknown);
@@ -43,16 +53,16 @@ internal static class OperatorEndpoints
         if (!context.Request.HasJsonContentType()) return Refused(OutcomeCategory.UnsupportedMediaType, "send application/json");
         try
         {
-            var outcome = await register(context);
+            // JSON is UTF-8, whatever charset a header names (RFC 8259, 8.1).
+            var registration = await JsonSerializer.DeserializeAsync<T>(
+                context.Request.Body, JsonSerializerOptions.Web, context.RequestAborted);
+            if (registration is null) return Refused(OutcomeCategory.Malformed, "the body is not an object");
+            var outcome = await register(context, registration);
             return outcome is null ? new FhirResponse(201, default(ReadOnlyMemory<byte>)) : FhirResponse.From(outcome);
         }
         catch (JsonException e)
         {
             return Refused(OutcomeCategory.Malformed, "the body is not the JSON that is asked for: " + e.Path);
-        }
-        catch (UriFormatException)
-        {
-            return Refused(OutcomeCategory.Invalid, "a redirect URI is not a URI");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
@@ -21,11 +22,10 @@ internal sealed record ClientRegistration(
 /// <summary>POST /admin/clients.</summary>
 internal static class RegisterClient
 {
-    public static async Task<Outcome?> RunAsync(HttpContext context)
+    public static async Task<Outcome?> RunAsync(HttpContext context, ClientRegistration client)
     {
         var services = context.RequestServices;
-        var client = await context.Request.ReadFromJsonAsync<ClientRegistration>(context.RequestAborted);
-        if (client is null || string.IsNullOrEmpty(client.ClientId)) return Outcome.Of(OutcomeCategory.Malformed, "clientId is missing");
+        if (Problem(client) is { } problem) return problem;
         var directory = services.GetRequiredService<DirectoryStore>();
         var actor = client.Actor is null ? null : await directory.ActorAsync(client.Actor, context.RequestAborted);
         if (client.Actor is not null && actor is null)
@@ -39,6 +39,33 @@ internal static class RegisterClient
         if (actor is not null) await OperatorEndpoints.BindAsync(services, actor, client.ClientId);
         return null;
     }
+
+    private static Outcome? Problem(ClientRegistration client) =>
+        !OperatorEndpoints.IsName(client.ClientId) ? OperatorEndpoints.Bad("clientId", "the name of a client")
+        : client.Jwks is { } jwks && !IsKeySet(jwks) ? OperatorEndpoints.Bad("jwks", "a JWK set with a public key for signatures")
+        : client.Actor is not null && !OperatorEndpoints.IsName(client.Actor) ? OperatorEndpoints.Bad("actor", "a reference")
+        : client.Scopes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("scopes", "a list of scopes")
+        : client.Purposes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("purposes", "a list of codes")
+        : client.RedirectUris?.All(IsRedirect) == false
+            ? OperatorEndpoints.Bad("redirectUris", "a list of absolute URIs without a fragment and without a parameter iss")
+        : null;
+
+    private static bool IsKeySet(JsonElement jwks)
+    {
+        try
+        {
+            return new JsonWebKeySet(jwks.GetRawText()).GetSigningKeys().Count > 0;
+        }
+        catch (Exception e) when (e is ArgumentException or JsonException)
+        {
+            return false;
+        }
+    }
+
+    // What OpenIddict takes: a parameter iss is its own to add (RFC 9207).
+    private static bool IsRedirect(string? uri) => Uri.IsWellFormedUriString(uri, UriKind.Absolute)
+        && new Uri(uri!) is { Fragment.Length: 0 } parsed
+        && !QueryHelpers.ParseQuery(parsed.Query).ContainsKey("iss");
 
     /// <summary>A client as OpenIddict keeps it.</summary>
     public static OpenIddictApplicationDescriptor Describe(ClientRegistration client)

@@ -18,13 +18,13 @@ internal static class RegisterUser
 {
     private const int MinPassword = 12;
 
-    public static async Task<Outcome?> RunAsync(HttpContext context)
+    public static async Task<Outcome?> RunAsync(HttpContext context, UserRegistration user)
     {
-        var services = context.RequestServices;
-        var user = await context.Request.ReadFromJsonAsync<UserRegistration>(context.RequestAborted);
-        if (user is null || string.IsNullOrEmpty(user.Username) || user.Password is not { Length: >= MinPassword })
-            return Outcome.Of(OutcomeCategory.Invalid, $"username and a password of at least {MinPassword} characters are needed");
-        var fhirUser = user.FhirUser ?? "";
+        var (services, fhirUser) = (context.RequestServices, user.FhirUser);
+        if (!OperatorEndpoints.IsName(user.Username)) return OperatorEndpoints.Bad("username", "a login name");
+        if (user.Password is not { Length: >= MinPassword })
+            return OperatorEndpoints.Bad("password", $"a password of at least {MinPassword} characters");
+        if (!OperatorEndpoints.IsName(fhirUser)) return OperatorEndpoints.Bad("fhirUser", "a reference");
         var directory = services.GetRequiredService<DirectoryStore>();
         var doctor = await directory.ActorAsync(fhirUser, context.RequestAborted) is { Kind: ActorKind.Practitioner } found ? found : null;
         var isPatient = fhirUser.Split('/') is ["Patient", var id]

@@ -10,8 +10,9 @@ internal sealed class Delete(Writes writes, Denials denials)
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
         var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
-        return current.Value.IsDeleted
+        var request = new WriteRequest(null, call.Type, call.Id, current.Value);
+        return Writes.IsDone(call.Caller, request)
             ? FhirResponse.NoContent
-            : await writes.RunAsync(call.Caller, new WriteRequest(null, call.Type, call.Id, current.Value), null, null, cancellation);
+            : await writes.RunAsync(call.Caller, request, null, null, cancellation);
     }
 }

@@ -14,14 +14,9 @@ internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var (count, cursor) = (MaxCount, 0L);
-        foreach (var (key, value) in call.Request.Query)
-        {
-            if (key is "_format" or "_pretty") continue;
-            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
-            else if (key == "_cursor" && long.TryParse(value, out var c) && c >= 0) cursor = c;
-            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"$everything takes _count, not '{key}'"));
-        }
+        var query = PageQuery.Of(call, MaxCount, MaxCount);
+        if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
+        var (count, cursor) = query.Value;
         var types = FhirTypes.Offered.Where(t => call.Caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(

@@ -11,9 +11,6 @@ internal sealed class FhirEndpoint(
     FhirApi api, FhirFailures failures, CallerResolver callers, IContent content, LimitOptions limits, ResourceLimits resourceLimits,
     BaseUrl baseUrl)
 {
-    private static readonly string[] Formats =
-        ["json", "application/json", "application/fhir+json", "application/fhir json", "text/json"];
-
     public async Task HandleAsync(HttpContext context)
     {
         FhirResponse response;
@@ -65,12 +62,15 @@ internal sealed class FhirEndpoint(
 
     private static bool NotAcceptable(HttpRequest request, string[] path)
     {
-        if (request.Query["_format"].ToString() is { Length: > 0 } format) return !Formats.Contains(format.Split(';')[0].Trim());
+        if (request.Query["_format"].ToString() is { Length: > 0 } format) return !IsMade(format);
         var accept = request.Headers.Accept.ToString();
         // A Binary is given as whatever it holds.
         if (accept.Length == 0 || path is ["Binary", ..]) return false;
-        return !accept.Split(',').Select(a => a.Split(';')[0].Trim()).Any(a => a is "*/*" or "application/*" || Formats.Contains(a));
+        return !accept.Split(',').Any(a => IsMade(a) || MediaType.Is(a, "*/*", "application/*"));
     }
+
+    // In a URL a + that is not escaped is a space.
+    private static bool IsMade(string format) => MediaType.IsFhirJson(format) || MediaType.Is(format, "json", "application/fhir json");
 
     // Prefer: return=minimal (R4 http.html, "ops"): the client has what it sent.
     private static FhirResponse Preferred(HttpRequest request, FhirResponse response)

@@ -11,14 +11,9 @@ internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var (count, cursor) = (MaxCount, 0L);
-        foreach (var (key, value) in call.Request.Query)
-        {
-            if (key is "_format" or "_pretty") continue;
-            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
-            else if (key == "_cursor" && long.TryParse(value, out var c) && c > 0) cursor = c;
-            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"a history takes _count, not '{key}'"));
-        }
+        var query = PageQuery.Of(call, MaxCount, MaxCount);
+        if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
+        var (count, cursor) = query.Value;
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,

@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Store;
@@ -12,8 +13,6 @@ namespace PmrGateway.Gateway.Api;
 internal sealed class Patch(
     Writes writes, ReadFlow readFlow, Denials denials, LimitOptions limits, ResourceLimits resourceLimits)
 {
-    public const string JsonPatchType = "application/json-patch+json";
-
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
         if (Refusal(call.Caller, call.Type) is { } refusal)
@@ -24,8 +23,10 @@ internal sealed class Patch(
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
         if (patched.Failure is { } refused) return FhirResponse.From(refused);
-        var write = Writes.RequestFor(new ReceivedBody(patched.Value, null), call.Type, call.Id, current.Value);
-        return await writes.RunAsync(call.Caller, write, null, null, cancellation);
+        // An attachment that the patch brings may have been cut out of the Bundle that the patch is in.
+        var body = patch.Value.Body;
+        var write = Writes.RequestFor(new ReceivedBody(patched.Value, body), call.Type, call.Id, current.Value);
+        return await writes.RunAsync(call.Caller, write, body, null, cancellation);
     }
 
     /// <summary>Why the token's scopes do not allow a patch; null: they do.</summary>
@@ -59,9 +60,9 @@ internal sealed class Patch(
     public static Result<PatchBody> Of(ReceivedBody received)
     {
         var resource = received.Document;
-        if (resource.ResourceType == "Parameters") return new PatchBody(PatchFormat.FhirPathPatch, resource.Bytes);
-        if (resource.ResourceType != "Binary" || resource.Root.StringAt("contentType") is not JsonPatchType)
-            return Outcome.Of(OutcomeCategory.UnsupportedMediaType, $"a patch is a Parameters, or a Binary with {JsonPatchType}");
+        if (resource.ResourceType == "Parameters") return new PatchBody(PatchFormat.FhirPathPatch, resource.Bytes, received.Body);
+        if (resource.ResourceType != "Binary" || !MediaType.Is(resource.Root.StringAt("contentType"), MediaType.JsonPatch))
+            return Outcome.Of(OutcomeCategory.UnsupportedMediaType, $"a patch is a Parameters, or a Binary with {MediaType.JsonPatch}");
         if (received.IsCut) return Outcome.Of(OutcomeCategory.TooLarge, "a JSON Patch this long is sent on its own, not in a Bundle");
         try
         {
@@ -81,7 +82,7 @@ internal sealed class Patch(
 
     private async Task<Result<PatchBody>> ReadAsync(FhirRequest request, CancellationToken cancellation)
     {
-        if (request.Http is { } http && IsJsonPatch(http.ContentType))
+        if (request.Http is { } http && MediaType.Is(http.ContentType, MediaType.JsonPatch))
         {
             var bytes = await RequestBody.ReadAsync(http, limits.MaxBodyBytes, cancellation);
             return bytes.Failure is { } tooLarge ? tooLarge : new PatchBody(PatchFormat.JsonPatch, bytes.Value);
@@ -89,12 +90,10 @@ internal sealed class Patch(
         var body = await request.ReadBody(cuts: false, cancellation);
         return body.Failure is { } unreadable ? unreadable : Of(body.Value);
     }
-
-    private static bool IsJsonPatch(string? contentType) =>
-        string.Equals(contentType?.Split(';')[0].Trim(), JsonPatchType, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>A patch as it came.</summary>
 /// <param name="Format">Its language.</param>
 /// <param name="Content">JSON, UTF-8.</param>
-internal sealed record PatchBody(PatchFormat Format, ReadOnlyMemory<byte> Content);
+/// <param name="Body">The body that it came in, with what was cut out of it; null: nothing was.</param>
+internal sealed record PatchBody(PatchFormat Format, ReadOnlyMemory<byte> Content, StreamedBody? Body = null);

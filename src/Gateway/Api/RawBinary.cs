@@ -11,7 +11,7 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
 {
     /// <summary>Whether that is what a write brings.</summary>
     public static bool IsSent(FhirCall call) =>
-        call.Type == "Binary" && call.Request.Http is { } http && !RequestBody.IsFhirJson(http.ContentType);
+        call.Type == "Binary" && call.Request.Http is { } http && !MediaType.IsFhirJson(http.ContentType);
 
     /// <summary>Writes it.</summary>
     /// <param name="call">The request.</param>

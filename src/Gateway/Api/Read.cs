@@ -36,7 +36,7 @@ internal sealed class Read(ReadFlow flow)
         };
         if (opened.Binary is not { } binary) return answer;
         // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
-        if (http is null || RequestBody.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]))
+        if (http is null || MediaType.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]))
         {
             answer = answer with { Length = BinaryJson.Length(opened) };
             return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), http, cancellation);

@@ -8,8 +8,6 @@ namespace PmrGateway.Gateway.Api;
 /// <summary>Reads bodies up to a limit.</summary>
 internal static class RequestBody
 {
-    private static readonly string[] JsonTypes = ["application/fhir+json", "application/json", "text/json"];
-
     public static async Task<Result<byte[]>> ReadAsync(HttpRequest request, long limit, CancellationToken cancellation)
     {
         if (request.ContentLength > limit) return TooLarge(limit);
@@ -35,7 +33,7 @@ internal static class RequestBody
     public static async Task<Result<ReceivedBody>> ReadResourceAsync(
         HttpRequest request, long limit, ResourceLimits limits, ContentUpload upload, bool cuts, CancellationToken cancellation)
     {
-        if (!IsFhirJson(request.ContentType))
+        if (!MediaType.IsFhirJson(request.ContentType))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send FHIR as application/fhir+json");
         if (await BodyReader.ReadAsync(request.BodyReader, request.ContentLength, limit, cuts, upload, cancellation) is not { } body)
             return TooLarge(limit);
@@ -47,12 +45,6 @@ internal static class RequestBody
         ResourceDocument.TryParse(json, out var document, out var issue, limits)
             ? document!
             : new Outcome(OutcomeCategory.Malformed, [issue!]);
-
-    public static bool IsFhirJson(string? contentType)
-    {
-        var type = contentType?.Split(';')[0].Trim();
-        return type is not null && JsonTypes.Contains(type, StringComparer.OrdinalIgnoreCase);
-    }
 
     private static Outcome TooLarge(long limit) => Outcome.Of(
         OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes (Limits:MaxBodyBytes)");

@@ -23,8 +23,7 @@ internal static class RequestForm
     public static async Task<Result<IReadOnlyList<KeyValuePair<string, StringValues>>>> ReadAsync(
         HttpRequest? request, CancellationToken cancellation)
     {
-        var type = request?.ContentType?.Split(';')[0].Trim();
-        if (request is null || !string.Equals(type, "application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase))
+        if (request is null || !MediaType.Is(request.ContentType, "application/x-www-form-urlencoded"))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "_search takes application/x-www-form-urlencoded");
         if (request.ContentLength > MaxBytes) return TooLarge();
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)

@@ -18,19 +18,15 @@ internal sealed class SearchAuditEvents(AuditLog audit, Denials denials, BaseUrl
     {
         var caller = call.Caller;
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, refusal);
-        var (count, cursor) = (DefaultCount, long.MaxValue);
-        string? patient = null;
-        foreach (var (key, value) in call.Request.Query)
-        {
-            if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
-            else if (key == "_cursor" && long.TryParse(value, out var c)) cursor = c;
-            else if (key == "patient") patient = value.ToString().Replace("Patient/", "", StringComparison.Ordinal);
-            else return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "AuditEvent is searched by patient, _count and _cursor"));
-        }
+        var query = PageQuery.Of(call, DefaultCount, MaxCount, "patient");
+        if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
+        var (count, cursor) = query.Value;
         var own = caller.Requester.Patient;
-        var (page, total) = own is null || (patient is not null && patient != own)
+        var asked = call.Request.Query.FirstOrDefault(p => p.Key == "patient").Value.ToString();
+        var patient = asked.Replace("Patient/", "", StringComparison.Ordinal);
+        var (page, total) = own is null || (patient.Length > 0 && patient != own)
             ? ([], 0)
-            : await audit.OfAsync(own, null, cursor, count, cancellation);
+            : await audit.OfAsync(own, null, cursor == 0 ? long.MaxValue : cursor, count, cancellation);
         var told = caller.Entry(
             time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own));
         await audit.AppendAsync([told], cancellation);

@@ -134,7 +134,8 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         if (current.Failure is { } missing) return missing;
         if (entry.Method == "PUT" && entry.Resource?.StringAt("id") != id)
             return Outcome.Of(OutcomeCategory.Malformed, "the resource's id is not the one in request.url");
-        return new Planned(type, id, current.Value, entry.Method == "DELETE" && current.Value.IsDeleted);
+        var isDone = entry.Method == "DELETE" && Writes.IsDone(caller, new WriteRequest(null, type, id, current.Value));
+        return new Planned(type, id, current.Value, isDone);
     }
 
     private async Task<Result<WriteRequest>> WriteAsync(

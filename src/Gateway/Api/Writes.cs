@@ -126,6 +126,10 @@ internal sealed class Writes(
     private static CutData? CutOf(ElementNode binary, StreamedBody? body) =>
         body is { HasCuts: true } && binary.StringAt("data") is { } data ? body.Find(data) : null;
 
+    /// <summary>Whether a deletion has nothing left to do. To who may not make it, a deleted record is as any other.</summary>
+    public static bool IsDone(Caller caller, WriteRequest deletion) =>
+        deletion.Current is { IsDeleted: true } && WriteRules.Refusal(caller, deletion) is null;
+
     /// <summary>What to answer to a write that was committed.</summary>
     public static FhirResponse Written(PreparedWrite prepared)
     {

@@ -201,7 +201,9 @@ public sealed partial class ReadFlow(
     private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => caller.Entry(
         time.GetUtcNow(), request.Interaction, AuditOutcome.Permit,
         opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
-        CallerAudit.Patients(patient), [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()], view.Block);
+        CallerAudit.Patients(patient), [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()],
+        // All permits of one snapshot are of one block; the view may have gone on since.
+        opened.Count == 0 ? view.Block : opened[0].Permit.Block);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The query and the decision differ")]
     private partial void LogDisagreement(Exception e);

@@ -58,9 +58,10 @@ public sealed record PreparedWrite(WriteRequest Request, CommitPlan Plan, byte[]
 /// about, (5) what it means to the ledger, (6) seal: all of it is a plan then, (7) blocks, durable, (8) the plan of all writes of the
 /// request, committed as one. The chain comes later and never holds up a write.
 /// </remarks>
-public sealed class WriteFlow(
+public sealed partial class WriteFlow(
     RecordDatabase database, DirectoryStore directory, RecordVault vault, IContent content, Validator validator, ResourceMapper mapper,
-    ConsentWrites consents, ActorWrites actors, Viewers viewers, BaseUrl baseUrl, TimeProvider time)
+    ConsentWrites consents, ActorWrites actors, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
+    ILogger<WriteFlow> log)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
@@ -139,6 +140,7 @@ public sealed class WriteFlow(
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {
+            LogUnavailable(e);
             return Outcome.Of(OutcomeCategory.Unavailable, "the stores cannot be written: nothing was kept");
         }
     }
@@ -252,4 +254,7 @@ public sealed class WriteFlow(
             yield return caller.Entry(
                 time.GetUtcNow(), prepared.Request.Interaction, AuditOutcome.Permit, entities, CallerAudit.Patients(patient));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The stores cannot be written: nothing of the request was kept")]
+    private partial void LogUnavailable(Exception e);
 }

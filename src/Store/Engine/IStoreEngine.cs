@@ -45,6 +45,10 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>Whether a failure says that the database cannot do it now, as against a statement of ours that is wrong.</summary>
     bool IsUnavailable(DbException failure);
 
+    /// <summary>What a reader is told of a failure: that the database is away; null: it is a fault, to be seen as what it is.</summary>
+    StoreUnavailableException? Unavailable(Exception failure) =>
+        failure is DbException e && IsUnavailable(e) ? new StoreUnavailableException("the database cannot be read", e) : null;
+
     /// <summary>The present instant in Unix milliseconds by the clock that all processes on this database share, as SQL.</summary>
     string ClockNow { get; }
 

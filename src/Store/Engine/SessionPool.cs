@@ -25,8 +25,7 @@ internal sealed class SessionPool(IStoreEngine engine) : IAsyncDisposable
         {
             // In whatever state it is, nobody else gets it.
             await session.DisposeAsync();
-            if (e is DbException failure && engine.IsUnavailable(failure))
-                throw new StoreUnavailableException("the database cannot be read", e);
+            if (engine.Unavailable(e) is { } unavailable) throw unavailable;
             throw;
         }
     }

@@ -13,7 +13,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
     public async ValueTask<bool> AnyAsync(Session session, Viewer who, SearchQuery query, CancellationToken cancellation)
     {
         var viewer = (await SnapshotState.ReadAsync(session, cancellation)).Bind(who, verdicts.Of(who), searches: true);
-        return await PageAsync(session, viewer, query with { Cursor = 0, Count = 1 }, cancellation) is { Rids.Count: > 0 };
+        return await FromAsync(session, viewer, query, cancellation) is { } rows
+            && await session.NumberAsync($"SELECT 1 {rows} LIMIT 1", cancellation, rows.Values) is not null;
     }
 
     /// <summary>The rows of a page, how many there are in all, and the cursor of the next page (null: this is the last).</summary>

@@ -1,0 +1,86 @@
+using System.Text;
+using System.Text.Json;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>What the operator registers, and what is refused of it.</summary>
+[Collection(GatewayCollection.Name)]
+public class OperatorScenarios(RunningGateway gateway)
+{
+    private const string App = "\"redirectUris\":[\"http://127.0.0.1/cb\"]";
+
+    [Theory]
+    [InlineData("\"jwks\":1", "jwks")]
+    [InlineData("\"jwks\":{}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":\"x\"}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":[]}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":[null]}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":[1]}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":5}]}", "jwks")]
+    [InlineData("\"redirectUris\":[null]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"/rel\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"http://x#f\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"http://x/?iss=y\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"http://[\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":\"http://x\"", "redirectUris")]
+    [InlineData(App + ",\"purposes\":[null]", "purposes")]
+    [InlineData(App + ",\"scopes\":[null]", "scopes")]
+    [InlineData(App + ",\"scopes\":[1]", "scopes")]
+    [InlineData(App + ",\"actor\":1", "actor")]
+    [InlineData(App + ",\"clientId\":1", "clientId")]
+    [InlineData(App + ",\"clientId\":\"\"", "clientId")]
+    [InlineData(App + ",\"clientId\":\"a\\u0000b\"", "clientId")]
+    public async Task A_member_of_a_client_that_is_not_what_it_should_be_is_a_400_that_names_it(string members, string name)
+    {
+        var clientId = "refused-" + Guid.CreateVersion7();
+        await RefusedAsync("clients", $"{{\"clientId\":\"{clientId}\",{members}}}", name);
+        Assert.NotEqual(409, (await SendAsync("clients", $"{{\"clientId\":\"{clientId}\",{App}}}", "application/json")).Status);
+    }
+
+    [Theory]
+    [InlineData("\"username\":1", "username")]
+    [InlineData("\"username\":null", "username")]
+    [InlineData("\"username\":\"a\\u0000b\"", "username")]
+    [InlineData("\"password\":[]", "password")]
+    [InlineData("\"password\":null", "password")]
+    [InlineData("\"fhirUser\":{}", "fhirUser")]
+    [InlineData("\"fhirUser\":null", "fhirUser")]
+    [InlineData("\"fhirUser\":\"Patient/a\\u0000b\"", "fhirUser")]
+    public async Task A_member_of_a_user_that_is_not_what_it_should_be_is_a_400_that_names_it(string member, string name)
+    {
+        var patient = await gateway.NewPatientAsync();
+        var whole = new Dictionary<string, string>
+        {
+            ["username"] = $"\"u-{patient}\"",
+            ["password"] = $"\"{RunningGateway.Password}\"",
+            ["fhirUser"] = $"\"Patient/{patient}\"",
+            [name] = member[(member.IndexOf(':') + 1)..],
+        };
+        await RefusedAsync("users", $"{{{string.Join(',', whole.Select(m => $"\"{m.Key}\":{m.Value}"))}}}", name);
+    }
+
+    [Theory]
+    [InlineData("clients")]
+    [InlineData("users")]
+    public async Task A_registration_that_is_no_object_of_JSON_is_refused(string path)
+    {
+        foreach (var body in (string[])["null", "[]", "1", "{", ""])
+            Assert.Equal(400, (await SendAsync(path, body, "application/json")).Status);
+        Assert.Equal(415, (await SendAsync(path, "{}", "text/plain")).Status);
+        Assert.InRange((await SendAsync(path, "{}", "application/json; charset=none")).Status, 400, 415);
+    }
+
+    private async Task RefusedAsync(string path, string json, string name)
+    {
+        var refused = await SendAsync(path, json, "application/json");
+        Assert.True(refused.Status == 400, $"{refused.Status} {refused.Text}");
+        var outcome = JsonDocument.Parse(refused.Body).RootElement;
+        Assert.Equal("OperationOutcome", outcome.GetProperty("resourceType").GetString());
+        Assert.Contains(name, outcome.GetProperty("issue")[0].ToString());
+    }
+
+    private Task<Answer> SendAsync(string path, string json, string type) => gateway.Operator.WriteAsync(
+        HttpMethod.Post, $"{gateway.Options.Url}/admin/{path}", Encoding.UTF8.GetBytes(json), type);
+}
