@@ -22,8 +22,9 @@ internal static class RegisterUser
     {
         var (services, fhirUser) = (context.RequestServices, user.FhirUser);
         if (!OperatorEndpoints.IsName(user.Username)) return OperatorEndpoints.Bad("username", "a login name");
-        if (user.Password is not { Length: >= MinPassword })
-            return OperatorEndpoints.Bad("password", $"a password of at least {MinPassword} characters");
+        if (user.Password is not { } password) return OperatorEndpoints.Bad("password", "a password");
+        if (password.Length < MinPassword)
+            return Outcome.Of(OutcomeCategory.Invalid, $"password has fewer than {MinPassword} characters", "password");
         if (!OperatorEndpoints.IsName(fhirUser)) return OperatorEndpoints.Bad("fhirUser", "a reference");
         var directory = services.GetRequiredService<DirectoryStore>();
         var doctor = await directory.ActorAsync(fhirUser, context.RequestAborted) is { Kind: ActorKind.Practitioner } found ? found : null;
