@@ -38,6 +38,7 @@ internal sealed class SegmentCipher : IDisposable
         var start = BodyLayout.TextStart(index);
         var size = segment.Length - start - Primitives.TagSize;
         if (size < 0) throw new SealBrokenException($"segment {index} of a sealed body is cut off in its tag");
+        if (size > text.Length) throw new SealBrokenException($"segment {index} of a sealed body is longer than the body");
         Span<byte> nonce = stackalloc byte[Primitives.NonceSize];
         Primitives.SegmentNonce(nonce, _prefix, index, isLast);
         try

@@ -13,7 +13,7 @@ internal static class BinaryJson
     public static IAsyncEnumerable<ReadOnlyMemory<byte>> Pieces(OpenedRecord opened, CancellationToken cancellation)
     {
         var (before, after) = Around(opened);
-        return BodyStream.InBase64(before, opened.Binary!.Open(null, cancellation), after, cancellation);
+        return BodyStream.InBase64(before, opened.Binary!.Open(null, cancellation), opened.Binary.Size, after, cancellation);
     }
 
     /// <summary>Bytes of the JSON.</summary>

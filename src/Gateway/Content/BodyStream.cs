@@ -53,13 +53,20 @@ public sealed class BodyStream : IAsyncDisposable
     public static long Base64Length(long size, int around) => ((size + 2) / 3 * 4) + around;
 
     /// <summary>A body as base64 between two texts, e.g. as the data of a Binary in JSON.</summary>
+    /// <param name="before">What goes before it.</param>
+    /// <param name="pieces">The body.</param>
+    /// <param name="size">Bytes of it.</param>
+    /// <param name="after">What goes behind it.</param>
+    /// <param name="cancellation">Stops the read.</param>
     public static async IAsyncEnumerable<ReadOnlyMemory<byte>> InBase64(
-        ReadOnlyMemory<byte> before, IAsyncEnumerable<ReadOnlyMemory<byte>> pieces, ReadOnlyMemory<byte> after,
+        ReadOnlyMemory<byte> before, IAsyncEnumerable<ReadOnlyMemory<byte>> pieces, long size, ReadOnlyMemory<byte> after,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        const int Window = 48 << 10;
-        var bytes = ArrayPool<byte>.Shared.Rent(Window);
-        var text = ArrayPool<byte>.Shared.Rent(Window / 3 * 4);
+        const int LargestWindow = 48 << 10;
+        // Base64 takes three bytes at a time.
+        var window = (int)Math.Min(LargestWindow, (size + 3) / 3 * 3);
+        var bytes = ArrayPool<byte>.Shared.Rent(window);
+        var text = ArrayPool<byte>.Shared.Rent(window / 3 * 4);
         try
         {
             // Behind the first piece: what cannot be read at all is found before a byte is given.
@@ -71,11 +78,11 @@ public sealed class BodyStream : IAsyncDisposable
                 isBegun = true;
                 for (var rest = piece; rest.Length > 0;)
                 {
-                    var n = Math.Min(rest.Length, Window - filled);
+                    var n = Math.Min(rest.Length, window - filled);
                     rest[..n].CopyTo(bytes.AsMemory(filled));
                     filled += n;
                     rest = rest[n..];
-                    if (filled < Window) continue;
+                    if (filled < window) continue;
                     yield return Encode(bytes.AsSpan(0, filled), text);
                     filled = 0;
                 }

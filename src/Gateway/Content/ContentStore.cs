@@ -26,14 +26,18 @@ public sealed class ContentStore(UnixFs files, RecordVault vault) : IContent
         var (from, to) = range is { } r ? (r.From, r.To) : (0, size);
         var first = BodyLayout.SegmentAt(from);
         var last = BodyLayout.SegmentAt(Math.Max(from, to - 1));
-        using var opener = await BeginAsync(permit, content, subject, size, cancellation);
-        var text = ArrayPool<byte>.Shared.Rent(BodyLayout.SegmentSize);
+        // The salt and the nonces' prefix stand in segment 0, whichever segments are asked for.
+        BodyOpener? opener = null;
+        if (first > 0)
+            await foreach (var header in files.ReadAsync(content.Root, 0, 1, cancellation)) opener = Begin(header);
+        var text = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(size, 1, BodyLayout.SegmentSize));
         try
         {
             var index = first;
             var leaves = files.ReadAsync(content.Root, first * BodyLayout.SegmentSize, (last + 1) * BodyLayout.SegmentSize, cancellation);
             await foreach (var segment in leaves)
             {
+                opener ??= index == 0 ? Begin(segment) : throw new SealBrokenException("a sealed body has no first segment");
                 var length = opener.Open(index, segment.Span, text);
                 if (range is null && index == last) opener.CheckWhole();
                 var start = BodyLayout.OffsetOf(index++);
@@ -45,16 +49,11 @@ public sealed class ContentStore(UnixFs files, RecordVault vault) : IContent
         }
         finally
         {
+            opener?.Dispose();
             ArrayPool<byte>.Shared.Return(text, clearArray: true);
         }
-    }
 
-    // The salt and the nonces' prefix stand in segment 0, whichever segments are asked for.
-    private async Task<BodyOpener> BeginAsync(
-        Permit permit, SealedContent content, SubjectKey subject, long size, CancellationToken cancellation)
-    {
-        await foreach (var segment in files.ReadAsync(content.Root, 0, 1, cancellation))
-            return vault.BeginOpen(permit, segment.Span, BodyLayout.SealedSize(size), content.Key, subject);
-        throw new SealBrokenException("a sealed body has no first segment");
+        BodyOpener Begin(ReadOnlyMemory<byte> header) =>
+            vault.BeginOpen(permit, header.Span, BodyLayout.SealedSize(size), content.Key, subject);
     }
 }

@@ -92,7 +92,7 @@ internal sealed class SqliteEngine : IStoreEngine
             connection.Open();
             // A reader's pages are gone with the next commit: the system keeps them, and what a connection holds for itself is small.
             // Mapped into memory they would be mapped anew as often, which costs more than copying those that are read.
-            Run(connection, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -4096");
+            Run(connection, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -2048");
             return connection;
         }
         catch

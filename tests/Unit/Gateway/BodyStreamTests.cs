@@ -65,7 +65,7 @@ public class BodyStreamTests
     {
         var bytes = RandomNumberGenerator.GetBytes(size);
         using var all = new MemoryStream();
-        await foreach (var piece in BodyStream.InBase64("<"u8.ToArray(), Pieces(bytes, pieces), ">"u8.ToArray(), default))
+        await foreach (var piece in BodyStream.InBase64("<"u8.ToArray(), Pieces(bytes, pieces), bytes.Length, ">"u8.ToArray(), default))
             all.Write(piece.Span);
         Assert.Equal("<" + Convert.ToBase64String(bytes) + ">", Encoding.ASCII.GetString(all.ToArray()));
         Assert.Equal(all.Length, BodyStream.Base64Length(size, 2));
