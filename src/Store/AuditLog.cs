@@ -65,13 +65,23 @@ public sealed class AuditLog(RecordDatabase database)
         {
             const long Page = 10_000;
             byte[] previous = [];
-            var expected = 1L;
+            var (expected, inIndex) = (1L, 0L);
+            var indexed = await session.NumberAsync(AuditTable.Indexed, stop) ?? 0;
             while (true)
             {
                 var rows = await session.QueryAsync(
                     $"SELECT {AuditTable.Columns} FROM audit a WHERE a.seq >= $1 ORDER BY a.seq LIMIT {Page}", AuditTable.Read,
                     stop, expected);
-                if (rows.Count == 0) return await session.NumberAsync(AuditTable.NotIndexed(session.Engine), stop);
+                if (rows.Count == 0)
+                {
+                    // Every entry has its rows; so more rows than that are somebody's who is not concerned.
+                    return await session.NumberAsync(AuditTable.IndexRows, stop, indexed) == inIndex
+                        ? null
+                        : await session.NumberAsync(AuditTable.WronglyIndexed(session.Engine), stop, indexed);
+                }
+                var last = Math.Min(rows[^1].Seq, indexed);
+                if (await session.NumberAsync(AuditTable.NotIndexed(session.Engine), stop, expected, last) is { } missing) return missing;
+                inIndex += rows.Where(r => r.Seq <= indexed).Sum(r => r.Entry.Patients.Distinct().LongCount());
                 foreach (var (seq, entry, hash) in rows)
                 {
                     if (seq != expected || !AuditTable.Hash(previous, seq, entry).AsSpan().SequenceEqual(hash)) return expected;

@@ -100,6 +100,28 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.Equal(405, (await gateway.Ehr.PostAsync("AuditEvent", "{\"resourceType\":\"AuditEvent\"}")).Status);
     }
 
+    [Theory]
+    [InlineData("Patient/\\u0000")]
+    [InlineData("Patient/a\\\"b")]
+    [InlineData("Patient/LONG")]
+    public async Task What_can_be_no_patients_id_is_refused_without_harm_to_the_log(string url)
+    {
+        var random = System.Security.Cryptography.RandomNumberGenerator.GetBytes(2000);
+        url = url.Replace("LONG", Convert.ToHexString(random), StringComparison.Ordinal);
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var refused = await gateway.Insurer.PostAsync("", $$$"""
+            {"resourceType":"Bundle","type":"transaction","entry":[
+              {"resource":{"resourceType":"Patient"},"request":{"method":"PUT","url":"{{{url}}}"}}]}
+            """);
+        Assert.Equal(403, refused.Status);
+        // So many that the index by patient takes them in.
+        for (var i = 0; i < 40; i++)
+            await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => gateway.Insurer.GetAsync($"Patient/{patient}")));
+        Assert.Equal(200, (await self.GetAsync("AuditEvent?_count=1")).Status);
+        Assert.Equal(200, (await gateway.Ehr.GetAsync($"Patient/{patient}")).Status);
+    }
+
     [Fact]
     public async Task A_search_over_several_patients_tells_each_of_the_own_records_alone()
     {

@@ -1,5 +1,6 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -51,7 +52,7 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
         if (Routes.AllowedAt(path) is { } allow) return NotOffered(allow);
         if (path.Count > 0 && !FhirSchema.R4.IsResourceType(path[0]))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "no such resource type"));
-        return path.Count > 1 && !FhirTypes.IsId(path[1]) ? FhirResponse.From(Outcome.NotFound) : NotOffered("OPTIONS");
+        return path.Count > 1 && !ResourceId.IsId(path[1]) ? FhirResponse.From(Outcome.NotFound) : NotOffered("OPTIONS");
     }
 
     private static FhirResponse NotOffered(string allow) =>

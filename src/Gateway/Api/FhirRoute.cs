@@ -1,5 +1,6 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -54,7 +55,7 @@ internal sealed record FhirRoute(string Method, string Template, string Interact
             var matches = part switch
             {
                 Part.Type => FhirTypes.IsRecord(path[i]),
-                Part.Id => FhirTypes.IsId(path[i]),
+                Part.Id => ResourceId.IsId(path[i]),
                 Part.Version => true,
                 _ => path[i] == text,
             };

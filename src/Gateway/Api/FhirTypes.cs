@@ -19,13 +19,4 @@ internal static class FhirTypes
 
     /// <summary>Whether a name is a type whose resources are kept as records: what <c>{type}</c> stands for in a route.</summary>
     public static bool IsRecord(string name) => Records.Contains(name);
-
-    /// <summary>Whether a text can be a logical id. https://hl7.org/fhir/R4/datatypes.html#id</summary>
-    public static bool IsId(string text)
-    {
-        if (text.Length is 0 or > 64) return false;
-        foreach (var c in text)
-            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) return false;
-        return true;
-    }
 }

@@ -132,6 +132,9 @@ internal sealed class ReceiveDocument(
             foreach (var concept in resource.ItemsAt("securityLabel")) yield return Encoding.UTF8.GetString(concept.RawBytes);
         }
         if (composition.StringAt("confidentiality") is { } code)
-            yield return $$$"""{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"{{{code}}}"}]}""";
+        {
+            yield return "{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":"
+                + JsonSerializer.Serialize(code) + "}]}";
+        }
     }
 }

@@ -1,6 +1,7 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -97,7 +98,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
                 return await PlanCreateAsync(context, entry, type, resource, cancellation);
             case "PUT" or "PATCH" or "DELETE" when RefusalOf(caller, entry.Method, type) is { } refusal:
                 return refusal;
-            case "PUT" or "PATCH" or "DELETE" when path.Length == 2 && FhirTypes.IsId(path[1]):
+            case "PUT" or "PATCH" or "DELETE" when path.Length == 2 && ResourceId.IsId(path[1]):
                 return await PlanChangeAsync(caller, entry, type, path[1], cancellation);
             default:
                 return Outcome.Of(

@@ -1,3 +1,4 @@
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
@@ -20,8 +21,10 @@ internal static class CallerAudit
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
         caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
 
-    /// <summary>One patient's id as the list of those concerned; none for null.</summary>
-    public static IReadOnlyList<string> Patients(string? patient) => patient is null ? [] : [patient];
+    /// <summary>
+    /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.
+    /// </summary>
+    public static IReadOnlyList<string> Patients(string? patient) => patient is not null && ResourceId.IsId(patient) ? [patient] : [];
 
     /// <summary>Action code of an interaction. https://hl7.org/fhir/R4/valueset-audit-event-action.html</summary>
     private static string ActionOf(string interaction) => interaction switch

@@ -25,19 +25,22 @@ public static class GatewayHost
     {
         // First of all: what follows writes into the folder.
         var folder = DataFolderLock.Take(options.DataFolder);
+        // It starts while the database is opened and the parts are made.
+        var chain = DevelopmentChainAsync(options, quiet, cancellation);
         try
         {
-            return await BuildAsync(options, folder, quiet, cancellation);
+            return await BuildAsync(options, folder, chain, quiet, cancellation);
         }
         catch
         {
+            await EndAsync(chain);
             folder.Dispose();
             throw;
         }
     }
 
     private static async Task<WebApplication> BuildAsync(
-        GatewayOptions options, DataFolderLock folder, bool quiet, CancellationToken cancellation)
+        GatewayOptions options, DataFolderLock folder, Task<AnvilNode?> chain, bool quiet, CancellationToken cancellation)
     {
         options.Url = WithPort(options.Url);
         var baseUrl = new BaseUrl(options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/'));
@@ -54,7 +57,7 @@ public static class GatewayHost
             .AddVault(keyring)
             .AddBlocks(options)
             .AddStore(database)
-            .AddChain(options.Ledger, custody, await DevelopmentChainAsync(options, quiet, cancellation))
+            .AddChain(options.Ledger, custody, await chain)
             .AddFlows()
             .AddApi()
             .AddSmart(options, keyring, baseUrl)
@@ -75,7 +78,12 @@ public static class GatewayHost
 
     private static WebApplicationBuilder NewBuilder(GatewayOptions options, bool quiet)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+            // Settings are read once; to watch for others would be to watch every folder beside the program.
+            Args = ["--hostBuilder:reloadConfigOnChange=false"],
+        });
         builder.WebHost.UseKestrelCore().UseUrls(options.Url).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -104,6 +112,18 @@ public static class GatewayHost
         if (options.Ledger.RpcUrl.Length > 0) return null;
         var log = LoggerFactory.Create(l => l.AddSimpleConsole().SetMinimumLevel(LevelOf(quiet))).CreateLogger("chain");
         return await AnvilNode.StartAsync(options.Ledger, Path.Combine(options.DataFolder, "chain"), log, cancellation);
+    }
+
+    private static async Task EndAsync(Task<AnvilNode?> chain)
+    {
+        try
+        {
+            if (await chain is { } node) await node.DisposeAsync();
+        }
+        catch (Exception e) when (e is LedgerStartException or OperationCanceledException)
+        {
+            // There is none to end; why the gateway does not start is told by what was thrown first.
+        }
     }
 
     private static string KeyringPath(GatewayOptions options) =>

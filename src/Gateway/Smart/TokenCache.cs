@@ -34,11 +34,12 @@ internal sealed class TokenCache(TimeProvider time)
     /// <param name="generation"><see cref="Generation"/> as it was before the token was validated.</param>
     public void Add(string token, KnownToken known, DateTimeOffset expires, int generation)
     {
-        // Something was revoked while this token was validated: perhaps this one.
-        if (generation != Generation) return;
         // Full of tokens that nobody shows any more: starting over costs one verification a client.
         if (_tokens.Count >= Capacity) _tokens.Clear();
-        _tokens[Key(token)] = (known, expires);
+        var key = Key(token);
+        _tokens[key] = (known, expires);
+        // Something was revoked while this token was validated: perhaps this one. Asked after it is in, so that nothing comes in between.
+        if (generation != Generation) _tokens.TryRemove(key, out _);
     }
 
     /// <summary>Forgets all: a token was revoked, and every token is asked about once more.</summary>

@@ -14,4 +14,13 @@ public static class ResourceId
         bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
         return new Guid(bytes, bigEndian: true).ToString("D");
     }
+
+    /// <summary>Whether a text can be a logical id. https://hl7.org/fhir/R4/datatypes.html#id</summary>
+    public static bool IsId(string text)
+    {
+        if (text.Length is 0 or > 64) return false;
+        foreach (var c in text)
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('-' or '.')) return false;
+        return true;
+    }
 }

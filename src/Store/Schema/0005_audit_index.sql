@@ -1,7 +1,7 @@
 -- An audit entry's patients stand in its row; the index by patient is filled many entries at a time, up to audit_indexed.
 ALTER TABLE audit ADD COLUMN patients TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX audit_patients_seq ON audit_patients (seq);
-UPDATE audit SET patients = '["' || (SELECT string_agg(p.patient_id, '","') FROM audit_patients p WHERE p.seq = audit.seq) || '"]'
+UPDATE audit SET patients = (SELECT $jsonList$(p.patient_id) FROM audit_patients p WHERE p.seq = audit.seq)
 WHERE EXISTS (SELECT 1 FROM audit_patients p WHERE p.seq = audit.seq);
 
 CREATE TABLE audit_by_patient (patient_id TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (patient_id, seq)) $clustered$;

@@ -11,6 +11,9 @@ namespace PmrGateway.Store;
 /// </summary>
 internal static class Migrations
 {
+    // A step may touch every row of a database that has grown for years.
+    private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
+
     private const string Prefix = "PmrGateway.Store.Schema.";
 
     /// <summary>Does what has not been done.</summary>
@@ -19,8 +22,10 @@ internal static class Migrations
     /// <param name="identity">A column that counts by itself.</param>
     /// <param name="blob">The type of bytes.</param>
     /// <param name="clustered">What stands behind a table that lies in the order of its key.</param>
+    /// <param name="jsonList">The aggregate that makes a JSON array.</param>
     /// <exception cref="StoreStartException">A step failed; the ones before it are done.</exception>
-    public static void Run(Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered)
+    public static void Run(
+        Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered, string jsonList)
     {
         var scripts = typeof(Migrations).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal).Select(Script).ToList();
@@ -34,13 +39,15 @@ internal static class Migrations
             using var stream = typeof(Migrations).Assembly.GetManifestResourceStream(resource)!;
             using var reader = new StreamReader(stream);
             var text = reader.ReadToEnd().Replace("$identity$", identity, StringComparison.Ordinal)
-                .Replace("$blob$", blob, StringComparison.Ordinal).Replace("$clustered$", clustered, StringComparison.Ordinal);
+                .Replace("$blob$", blob, StringComparison.Ordinal).Replace("$clustered$", clustered, StringComparison.Ordinal)
+                .Replace("$jsonList$", jsonList, StringComparison.Ordinal);
             return new SqlScript(resource[Prefix.Length..], text);
         }
 
         void Scripts(IReadOnlyList<SqlScript> steps)
         {
-            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript().LogTo(new NoOpUpgradeLog())
+            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript()
+                .WithExecutionTimeout(LongestStep).LogTo(new NoOpUpgradeLog())
                 .Build().PerformUpgrade();
             if (!result.Successful)
                 throw new StoreStartException(

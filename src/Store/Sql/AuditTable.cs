@@ -26,18 +26,24 @@ internal static class AuditTable
           AND EXISTS (SELECT 1 FROM {engine.Words("t.patients", "w")} WHERE w.value = {patient})
         """;
 
-    /// <summary>The first entry that is not in the index as its patients say; null: the index is right.</summary>
-    /// <param name="engine">The words of the database.</param>
+    /// <summary>Up to which entry the index goes.</summary>
+    public const string Indexed = "SELECT seq FROM audit_indexed WHERE one = 1";
+
+    /// <summary>The first of the entries $1 to $2 that is not in the index for one of its patients; null: all are.</summary>
     public static string NotIndexed(IStoreEngine engine) =>
         $"""
-        SELECT MIN(seq) FROM (
-          SELECT a.seq FROM audit a CROSS JOIN {engine.Words("a.patients", "w")}
-          WHERE a.seq <= (SELECT seq FROM audit_indexed WHERE one = 1)
-            AND NOT EXISTS (SELECT 1 FROM audit_by_patient b WHERE b.patient_id = w.value AND b.seq = a.seq)
-          UNION ALL
-          SELECT b.seq FROM audit_by_patient b WHERE NOT EXISTS (
-            SELECT 1 FROM audit a CROSS JOIN {engine.Words("a.patients", "w")} WHERE a.seq = b.seq AND w.value = b.patient_id)
-        ) wrong
+        SELECT MIN(a.seq) FROM audit a CROSS JOIN {engine.Words("a.patients", "w")} WHERE a.seq >= $1 AND a.seq <= $2
+          AND NOT EXISTS (SELECT 1 FROM audit_by_patient b WHERE b.patient_id = w.value AND b.seq = a.seq)
+        """;
+
+    /// <summary>How many rows the index has for entries up to $1.</summary>
+    public const string IndexRows = "SELECT COUNT(*) FROM audit_by_patient WHERE seq <= $1";
+
+    /// <summary>The first row of the index, up to entry $1, that is for none of the entry's patients. Asks all of them: slow.</summary>
+    public static string WronglyIndexed(IStoreEngine engine) =>
+        $"""
+        SELECT MIN(b.seq) FROM audit_by_patient b WHERE b.seq <= $1 AND NOT EXISTS (
+          SELECT 1 FROM audit a CROSS JOIN {engine.Words("a.patients", "w")} WHERE a.seq = b.seq AND w.value = b.patient_id)
         """;
 
     public static async ValueTask AppendAsync(Change change, AuditEntry entry)

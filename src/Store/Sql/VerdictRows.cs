@@ -85,7 +85,9 @@ internal sealed class VerdictRows(Interners interners)
         if (id is null)
         {
             await change.ExecuteAsync(
-                "INSERT INTO viewers (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(key), key);
+                "INSERT INTO viewers (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(key),
+                // A purpose may hold what a text column cannot.
+                System.Text.Json.JsonSerializer.Serialize(key));
             id = await change.NumberAsync("SELECT id FROM viewers WHERE digest = $1", Interner.Digest(key));
         }
         var readings = new List<Reading>(known.Readings);

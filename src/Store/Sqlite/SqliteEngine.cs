@@ -50,7 +50,7 @@ internal sealed class SqliteEngine : IStoreEngine
                 // Reads every page's place in the file's structure, not its content: finds a file that is cut off or overwritten.
                 if (Scalar(connection, "PRAGMA schema_version") is null) throw Corrupt(null);
             }
-            Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID");
+            Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID", "json_group_array");
         }
         catch (SqliteException e)
         {

@@ -1,6 +1,7 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Mapping;
 
 namespace PmrGateway.Tests.Unit.Gateway;
 
@@ -70,7 +71,7 @@ public class RouteTableTests
     public void An_id_in_a_path_is_what_the_R4_engine_takes_for_one()
     {
         foreach (var text in (string[])["a", "A-1.b", new string('x', 64), "", "a_b", "a b", "é", new string('x', 65), "$x", "_x"])
-            Assert.Equal(FhirReference.TryParse("Basic/" + text, out _), FhirTypes.IsId(text));
+            Assert.Equal(FhirReference.TryParse("Basic/" + text, out _), ResourceId.IsId(text));
     }
 
     [Fact]
