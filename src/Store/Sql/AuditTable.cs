@@ -15,6 +15,9 @@ internal static class AuditTable
     // How many entries wait for the index by patient: one by one each would rewrite a page somewhere in it; together they share pages.
     private const long IndexedAtOnce = 1024;
 
+    /// <summary>Up to which entry the index goes.</summary>
+    public const string Indexed = "SELECT seq FROM audit_indexed WHERE one = 1";
+
     /// <summary>The numbers of the entries that concern a patient: those indexed, and of the others those that name the patient.</summary>
     /// <param name="engine">The words of the database.</param>
     /// <param name="patient">The parameter that is the patient's id.</param>
@@ -22,12 +25,9 @@ internal static class AuditTable
         $"""
         SELECT seq FROM audit_by_patient WHERE patient_id = {patient}
         UNION ALL
-        SELECT t.seq FROM audit t WHERE t.seq > (SELECT seq FROM audit_indexed WHERE one = 1)
+        SELECT t.seq FROM audit t WHERE t.seq > ({Indexed})
           AND EXISTS (SELECT 1 FROM {engine.Words("t.patients", "w")} WHERE w.value = {patient})
         """;
-
-    /// <summary>Up to which entry the index goes.</summary>
-    public const string Indexed = "SELECT seq FROM audit_indexed WHERE one = 1";
 
     /// <summary>The first of the entries $1 to $2 that is not in the index for one of its patients; null: all are.</summary>
     public static string NotIndexed(IStoreEngine engine) =>
@@ -73,7 +73,7 @@ internal static class AuditTable
             $"""
             INSERT INTO audit_by_patient (patient_id, seq)
             SELECT DISTINCT w.value, a.seq FROM audit a CROSS JOIN {change.Session.Engine.Words("a.patients", "w")}
-            WHERE a.seq > (SELECT seq FROM audit_indexed WHERE one = 1) AND a.seq <= $1 ORDER BY w.value, a.seq
+            WHERE a.seq > ({Indexed}) AND a.seq <= $1 ORDER BY w.value, a.seq
             """,
             upTo);
         await change.ExecuteAsync("UPDATE audit_indexed SET seq = $1 WHERE one = 1", upTo);
