@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -23,8 +24,6 @@ public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
 /// </summary>
 public sealed class ResourceDocument
 {
-    private const int AddedDepth = 8;
-    private const int AddedNodes = 10_000;
     private readonly NodeRow[] _rows;
     private int[]? _lineStarts;
     private ReferenceIndex? _references;
@@ -102,13 +101,41 @@ public sealed class ResourceDocument
         return part;
     }
 
-    /// <summary>This document with edits, parsed by the limits of this one, with room for what was added.</summary>
-    /// <param name="bytes">UTF-8. Kept, not copied.</param>
-    /// <exception cref="InvalidOperationException">It does not parse, which is a fault of who made it.</exception>
-    public ResourceDocument Derive(ReadOnlyMemory<byte> bytes)
+    /// <summary>This document with other texts in the place of some of its strings. It is not parsed again.</summary>
+    /// <param name="texts">String values of this document, each once, and what they become.</param>
+    public ResourceDocument With(IEnumerable<(ElementNode Node, string Text)> texts)
     {
-        var limits = new ResourceLimits(Limits.MaxDepth + AddedDepth, Math.Max(Limits.MaxNodes, Limits.MaxNodes + AddedNodes));
-        return TryParse(bytes, out var document, out var issue, limits) ? document! : throw new InvalidOperationException(issue!.Text);
+        var edits = texts.Select(t => (t.Node.Index, t.Node.Start, t.Node.End, Json: JsonEdits.Quote(t.Text)))
+            .OrderBy(e => e.Start).ToList();
+        var ends = edits.ConvertAll(e => e.End);
+        // How far what lies behind the first n edits has moved.
+        var moved = new int[edits.Count + 1];
+        var bytes = new ArrayBufferWriter<byte>(Bytes.Length + 256);
+        var at = 0;
+        for (var i = 0; i < edits.Count; i++)
+        {
+            var (_, start, end, json) = edits[i];
+            moved[i + 1] = moved[i] + json.Length - (end - start);
+            bytes.Write(Bytes.Span[at..start]);
+            bytes.Write(json);
+            at = end;
+        }
+        bytes.Write(Bytes.Span[at..]);
+
+        var rows = (NodeRow[])_rows.Clone();
+        foreach (ref var row in rows.AsSpan())
+        {
+            (row.Start, row.End) = (Moved(row.Start), Moved(row.End));
+            if (row.NameStart >= 0) row.NameStart = Moved(row.NameStart);
+        }
+        foreach (var (index, _, _, json) in edits) rows[index].Escaped = json.Contains((byte)'\\');
+        return new ResourceDocument(bytes.WrittenMemory, rows, Schema, Limits);
+
+        int Moved(int offset)
+        {
+            var found = ends.BinarySearch(offset);
+            return offset + moved[found < 0 ? ~found : found + 1];
+        }
     }
 
     /// <summary>The line and the column (in bytes) of an offset, both from 1.</summary>

@@ -163,8 +163,8 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     private async Task<Result<ResourceDocument>> RewriteAsync(
         Caller caller, ResourceDocument document, Dictionary<string, string> links, CancellationToken cancellation)
     {
-        var edits = new JsonEdits(document);
-        foreach (var node in EntryLinks.Rewrite(document, edits, links))
+        var texts = new List<(ElementNode Node, string Text)>();
+        foreach (var node in EntryLinks.In(document, links, texts))
         {
             var (type, query) = (node.Text.Split('?')[0], node.Text[(node.Text.IndexOf('?') + 1)..]);
             if (!links.TryGetValue(node.Text, out var target))
@@ -177,9 +177,9 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
                     return Outcome.Of(OutcomeCategory.PreconditionFailed, $"a conditional reference to {type} matches nothing");
                 links[node.Text] = target = $"{type}/{found.Value.Facts.Id}";
             }
-            edits.ReplaceString(node, target);
+            texts.Add((node, target));
         }
-        return edits.IsEmpty ? document : document.Derive(edits.Apply());
+        return texts.Count == 0 ? document : document.With(texts);
     }
 
     private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, BundleEntry entry)

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using Hl7.Fhir.Model;
+using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
@@ -19,10 +19,10 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
     /// <summary>The registration or the suspension that a directory entry means, or why not.</summary>
     public async Task<Result<CommitPlan>> PlanAsync(WriteRequest request, CancellationToken cancellation) => request.Type switch
     {
-        "Organization" => await OrganizationAsync(request, FhirTyped.Parse<Organization>(request.Document!), cancellation),
+        "Organization" => await OrganizationAsync(request.Id, request.Document!.Root, cancellation),
         "Practitioner" when request.Current is not null => await SuspensionAsync(
-            $"Practitioner/{request.Id}", FhirTyped.Parse<Practitioner>(request.Document!).Active, cancellation),
-        "PractitionerRole" => await RoleAsync(FhirTyped.Parse<PractitionerRole>(request.Document!), cancellation),
+            $"Practitioner/{request.Id}", ActiveOf(request.Document!.Root), cancellation),
+        "PractitionerRole" => await RoleAsync(request.Document!.Root, cancellation),
         _ => new CommitPlan(),
     };
 
@@ -30,42 +30,45 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
     public Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
         SuspensionAsync(reference, false, cancellation);
 
-    private async Task<CommitPlan> OrganizationAsync(WriteRequest request, Organization organization, CancellationToken cancellation)
+    private async Task<CommitPlan> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
     {
-        var reference = $"Organization/{request.Id}";
-        var types = organization.Type.SelectMany(t => t.Coding).Where(c => c.System == OrganizationTypes).Select(c => c.Code).ToList();
+        var reference = $"Organization/{own}";
+        var types = organization.ItemsAt("type").SelectMany(t => t.ItemsAt("coding"))
+            .Where(c => c.StringAt("system") == OrganizationTypes).Select(c => c.StringAt("code")).ToList();
         var kind = types.Contains("prov") ? ActorKind.Hospital
             : types.Contains("ins") || types.Contains("pay") ? ActorKind.Insurer
             : ActorKind.None;
         if (kind == ActorKind.None) return new CommitPlan();
         var known = await directory.ActorAsync(reference, cancellation);
         var retries = known is not null && await FailedAsync(reference, cancellation);
-        if (known is not null && !retries) return Suspension(known, organization.Active);
+        if (known is not null && !retries) return Suspension(known, ActiveOf(organization));
         var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
-        var name = SaltedHash(organization.Name ?? "");
-        var endpoint = organization.Endpoint.Select(e => e.Reference).FirstOrDefault() ?? "";
+        var name = SaltedHash(organization.StringAt("name") ?? "");
+        var endpoint = organization.ItemsAt("endpoint").Select(e => e.StringAt("reference")).FirstOrDefault() ?? "";
         var command = kind == ActorKind.Hospital
             ? ChainCommands.RegisterHospital(reference, id, name, SaltedHash(Address(organization)), endpoint)
             : ChainCommands.RegisterInsurer(reference, id, name);
         return Registration(reference, id, kind, null, command);
     }
 
-    private async Task<Result<CommitPlan>> RoleAsync(PractitionerRole role, CancellationToken cancellation)
+    private async Task<Result<CommitPlan>> RoleAsync(ElementNode role, CancellationToken cancellation)
     {
-        if (!FhirReference.TryParse(role.Practitioner?.Reference, out var practitioner) || practitioner.Type != "Practitioner")
+        var holder = role["practitioner"]?.StringAt("reference");
+        if (!FhirReference.TryParse(holder, out var practitioner) || practitioner.Type != "Practitioner")
             return new CommitPlan();
         var reference = practitioner.ToString();
         var known = await directory.ActorAsync(reference, cancellation);
         var retries = known is not null && await FailedAsync(reference, cancellation);
-        if (known is not null && !retries) return Suspension(known, role.Active);
-        if (await directory.ActorAsync(role.Organization?.Reference ?? "", cancellation) is not { Kind: ActorKind.Hospital } hospital)
+        if (known is not null && !retries) return Suspension(known, ActiveOf(role));
+        var employer = role["organization"]?.StringAt("reference") ?? "";
+        if (await directory.ActorAsync(employer, cancellation) is not { Kind: ActorKind.Hospital } hospital)
         {
             return new Outcome(
                 OutcomeCategory.Invalid,
                 [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "PractitionerRole.organization", "not a registered hospital")]);
         }
         var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
-        var number = SaltedHash(role.Identifier.Select(i => i.Value).FirstOrDefault() ?? reference);
+        var number = SaltedHash(role.ItemsAt("identifier").Select(i => i.StringAt("value")).FirstOrDefault() ?? reference);
         var command = ChainCommands.RegisterPractitioner(
             reference, id, number, hospital.Reference, Convert.FromHexString(hospital.ActorId));
         return Registration(reference, id, ActorKind.Practitioner, hospital.Reference, command);
@@ -95,8 +98,19 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         Outbox = [command],
     };
 
-    private static string Address(Organization organization) => string.Join('\n', organization.Address.Select(
-        a => a.Text ?? string.Join(", ", a.Line.Append(a.PostalCode).Append(a.City).Append(a.Country))));
+    private static bool? ActiveOf(ElementNode entry) => entry["active"]?.Kind switch
+    {
+        JsonTokenType.True => true,
+        JsonTokenType.False => false,
+        _ => null,
+    };
+
+    private static string Address(ElementNode organization) => string.Join('\n', organization.ItemsAt("address").Select(a =>
+    {
+        var lines = a.ItemsAt("line").Where(l => l.Kind == JsonTokenType.String).Select(l => l.Text);
+        string?[] place = [a.StringAt("postalCode"), a.StringAt("city"), a.StringAt("country")];
+        return a.StringAt("text") ?? string.Join(", ", lines.Concat(place));
+    }));
 
     // A bare hash of a name or a number could be found by trying them all.
     private static byte[] SaltedHash(string text) => Keccak256.Hash(RandomNumberGenerator.GetBytes(32), Encoding.UTF8.GetBytes(text));

@@ -1,6 +1,4 @@
-using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
-using FhirConsent = Hl7.Fhir.Model.Consent;
 
 namespace PmrGateway.Mapping;
 
@@ -22,78 +20,74 @@ public static class ConsentReader
     public static ConsentTerms? Read(ResourceDocument document, out List<ValidationIssue> issues)
     {
         issues = [];
-        var consent = FhirTyped.Parse<FhirConsent>(document);
-        if (!consent.Scope.Coding.Exists(c => c is { System: ScopeSystem, Code: "patient-privacy" }))
+        var consent = document.Root;
+        if (!Codings(consent["scope"]).Any(c => c.StringAt("system") == ScopeSystem && c.StringAt("code") == "patient-privacy"))
             Add(issues, IssueCode.Value, "Consent.scope", "only consents of scope patient-privacy are kept here");
         // ppc-2 of the official definitions tests system='something' and never fails: the patient is asked for here.
-        if (!FhirReference.TryParse(consent.Patient?.Reference, out var patient) || patient.Type != "Patient")
+        if (!FhirReference.TryParse(consent["patient"]?.StringAt("reference"), out var patient) || patient.Type != "Patient")
             Add(issues, IssueCode.Required, "Consent.patient", "a privacy consent names its patient as Patient/id");
-        if (consent.Policy.Count == 0 && consent.PolicyRule is null)
+        if (consent["policy"] is null && consent["policyRule"] is null)
             Add(issues, IssueCode.Invariant, "Consent", "policy or policyRule is given (ppc-1)");
-        if (consent.ModifierExtension.Count > 0)
+        if (consent["modifierExtension"] is not null)
             Add(issues, IssueCode.NotSupported, "Consent.modifierExtension", "a modifier that is not known cannot be kept");
-        if (consent.Provision is null)
+        if (consent["provision"] is not { } provision)
         {
             Add(issues, IssueCode.Required, "Consent.provision", "a consent without a provision permits nothing: give one");
             return null;
         }
-        if (consent.Provision.Type is null) Add(issues, IssueCode.Required, "Consent.provision.type", "permit or deny");
-        var root = Read(consent.Provision, "Consent.provision", null, issues);
+        var type = provision.StringAt("type");
+        if (type is null) Add(issues, IssueCode.Required, "Consent.provision.type", "permit or deny");
+        var root = Read(provision, "Consent.provision", null, issues);
         var exceptions = new List<Provision>();
-        for (var i = 0; i < consent.Provision.Provision.Count; i++)
+        foreach (var nested in provision.ItemsAt("provision"))
         {
-            var (nested, path) = (consent.Provision.Provision[i], $"Consent.provision.provision[{i}]");
-            if (nested.Type is null || nested.Type == consent.Provision.Type)
+            var path = $"Consent.provision.provision[{exceptions.Count}]";
+            if (nested.StringAt("type") is not { } opposite || opposite == type)
                 Add(
                     issues,
                     IssueCode.NotSupported,
                     path + ".type",
                     "a nested provision is an exception: its type is the opposite of its parent's");
-            if (nested.Provision.Count > 0)
+            if (nested["provision"] is not null)
                 Add(issues, IssueCode.NotSupported, path + ".provision", "exceptions are not nested deeper (IHE PCF)");
             exceptions.Add(Read(nested, path, root, issues));
         }
-        return issues.Count > 0
-            ? null
-            : new ConsentTerms(patient.Id, consent.Provision.Type == FhirConsent.ConsentProvisionType.Permit, root, exceptions);
+        return issues.Count > 0 ? null : new ConsentTerms(patient.Id, type == "permit", root, exceptions);
     }
 
-    private static Provision Read(FhirConsent.provisionComponent provision, string path, Provision? parent, List<ValidationIssue> issues)
+    private static Provision Read(ElementNode provision, string path, Provision? parent, List<ValidationIssue> issues)
     {
-        if (provision.DataPeriod is not null)
+        if (provision["dataPeriod"] is not null)
             Add(issues, IssueCode.NotSupported, path + ".dataPeriod", "dataPeriod cannot be enforced here");
-        if (provision.Data.Count > 0) Add(issues, IssueCode.NotSupported, path + ".data", "data cannot be enforced here");
-        if (provision.Action.Any(a => !a.Coding.Exists(c => c.Code is "access" or "use")))
+        if (provision["data"] is not null) Add(issues, IssueCode.NotSupported, path + ".data", "data cannot be enforced here");
+        if (provision.ItemsAt("action").Any(a => !Codings(a).Any(c => c.StringAt("code") is "access" or "use")))
             Add(issues, IssueCode.NotSupported, path + ".action", "only the actions access and use are decided here");
-        if (provision.ModifierExtension.Count > 0)
+        if (provision["modifierExtension"] is not null)
             Add(issues, IssueCode.NotSupported, path + ".modifierExtension", "a modifier that is not known cannot be kept");
-        foreach (var (name, codings) in new (string, IEnumerable<Coding>)[]
+        foreach (var name in (ReadOnlySpan<string>)["purpose", "class", "securityLabel", "code"])
         {
-            ("purpose", provision.Purpose),
-            ("class", provision.Class),
-            ("securityLabel", provision.SecurityLabel),
-            ("code", provision.Code.SelectMany(c => c.Coding))
-        })
-        {
-            if (codings.Any(c => string.IsNullOrEmpty(c.Code)))
+            var codings = CodingsAt(provision, name).ToList();
+            if (codings.Exists(c => string.IsNullOrEmpty(c.StringAt("code"))))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
             // Purposes are of one system.
-            else if (name != "purpose" && codings.Any(c => string.IsNullOrEmpty(c.System)))
+            else if (name != "purpose" && codings.Exists(c => string.IsNullOrEmpty(c.StringAt("system"))))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a code without its system would match nothing");
         }
-        if (provision.Class.Find(c => OtherClasses.Contains(c.System)) is { } other)
-            Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other.System} cannot be enforced here");
-        if (provision.Code.Any(c => !c.Coding.Exists(x => !string.IsNullOrEmpty(x.Code))))
+        if (CodingsAt(provision, "class").Select(c => c.StringAt("system")).FirstOrDefault(s => OtherClasses.Contains(s)) is { } other)
+            Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other} cannot be enforced here");
+        if (provision.ItemsAt("code").Any(c => !Codings(c).Any(x => !string.IsNullOrEmpty(x.StringAt("code")))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
-        if (provision.Purpose.Any(p => p.System is not (null or PurposeSystem)))
+        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or PurposeSystem)))
             Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {PurposeSystem}");
-        var from = Instant(provision.Period?.Start, path + ".period.start", issues)?.From ?? parent?.From ?? DateTimeOffset.UnixEpoch;
-        var to = Instant(provision.Period?.End, path + ".period.end", issues)?.To ?? parent?.To ?? DateTimeOffset.MaxValue;
+        var period = provision["period"];
+        var from = Instant(period?.StringAt("start"), path + ".period.start", issues)?.From ?? parent?.From ?? DateTimeOffset.UnixEpoch;
+        var to = Instant(period?.StringAt("end"), path + ".period.end", issues)?.To ?? parent?.To ?? DateTimeOffset.MaxValue;
         if (to <= from) Add(issues, IssueCode.Invariant, path + ".period", "the period ends before it begins");
         var actors = new List<string>();
-        for (var i = 0; i < provision.Actor.Count; i++)
+        var i = 0;
+        foreach (var node in provision.ItemsAt("actor"))
         {
-            if (FhirReference.TryParse(provision.Actor[i].Reference?.Reference, out var actor)
+            if (FhirReference.TryParse(node["reference"]?.StringAt("reference"), out var actor)
                 && actor.Type is "Organization" or "Practitioner")
                 actors.Add(actor.ToString());
             else
@@ -102,19 +96,26 @@ public static class ConsentReader
                     IssueCode.NotSupported,
                     $"{path}.actor[{i}].reference",
                     "an actor is Organization/id or Practitioner/id of this server");
+            i++;
         }
         return new Provision(
             from,
             to,
             actors,
-            [.. provision.Purpose.Select(p => p.Code).OfType<string>()],
-            Codes(provision.Class),
-            Codes(provision.Code.SelectMany(c => c.Coding)),
-            Codes(provision.SecurityLabel));
+            [.. CodingsAt(provision, "purpose").Select(p => p.StringAt("code")).OfType<string>()],
+            Codes(CodingsAt(provision, "class")),
+            Codes(CodingsAt(provision, "code")),
+            Codes(CodingsAt(provision, "securityLabel")));
     }
 
-    private static List<TermCode> Codes(IEnumerable<Coding> codings) =>
-        [.. codings.Where(c => c.Code is not null).Select(c => new TermCode(c.System ?? "", c.Code!))];
+    private static IEnumerable<ElementNode> Codings(ElementNode? concept) => concept?.ItemsAt("coding") ?? [];
+
+    // purpose, class and securityLabel are Codings, code is CodeableConcepts.
+    private static IEnumerable<ElementNode> CodingsAt(ElementNode provision, string name) =>
+        name == "code" ? provision.ItemsAt("code").SelectMany(c => Codings(c)) : provision.ItemsAt(name);
+
+    private static List<TermCode> Codes(IEnumerable<ElementNode> codings) =>
+        [.. codings.Where(c => c.StringAt("code") is not null).Select(c => new TermCode(c.StringAt("system") ?? "", c.StringAt("code")!))];
 
     private static (DateTimeOffset From, DateTimeOffset To)? Instant(string? text, string path, List<ValidationIssue> issues)
     {

@@ -80,11 +80,31 @@ public class ResourceDocumentTests
             Assert.Equal(Encoding.UTF8.GetString(alone.Bytes.Span), Encoding.UTF8.GetString(part.Bytes.Span));
             Assert.Equal(Rows(alone), Rows(part));
         }
-
-        static List<string> Rows(ResourceDocument d) =>
-            [.. d.Rows.ToArray().Select(r => $"{r.Property?.Name} {r.Property?.Type.Name} {r.Start} {r.End} {r.NameStart} {r.Next} "
-                + $"{r.ChildCount} {r.NameId} {r.Kind} {r.Escaped}")];
     }
+
+    [Fact]
+    public void A_document_with_other_texts_is_as_if_it_had_been_parsed_so()
+    {
+        var document = Documents.Parse("""
+            { "resourceType": "Observation", "status" : "final", "code": { "text": "\u00e9" }, "subject": { "reference": "urn:uuid:1" },
+              "note": [{ "text": "" }, { "text": "b" }], "performer": [ { "reference": "Practitioner?identifier=a" } ] }
+            """);
+        var changed = document.With([
+            (document.Root.ItemsAt("performer").First()["reference"]!.Value, "Practitioner/p"),
+            (document.Root["subject"]!.Value["reference"]!.Value, "Patient/a-much-longer-id"),
+            (document.Root["code"]!.Value["text"]!.Value, ""),
+            (document.Root.ItemsAt("note").First()["text"]!.Value, "a \"quoted\" text"),
+        ]);
+        Assert.Equal("a \"quoted\" text", changed.Root.ItemsAt("note").First().StringAt("text"));
+        Assert.Equal("Patient/a-much-longer-id", changed.Root["subject"]!.Value.StringAt("reference"));
+        Assert.Equal(Rows(Documents.Parse(Encoding.UTF8.GetString(changed.Bytes.Span))), Rows(changed));
+        Assert.Equal("urn:uuid:1", document.Root["subject"]!.Value.StringAt("reference"));
+        Assert.Equal(Rows(document), Rows(document.With([])));
+    }
+
+    private static List<string> Rows(ResourceDocument d) =>
+        [.. d.Rows.ToArray().Select(r => $"{r.Property?.Name} {r.Property?.Type.Name} {r.Start} {r.End} {r.NameStart} {r.Next} "
+            + $"{r.ChildCount} {r.NameId} {r.Kind} {r.Escaped}")];
 
     [Fact]
     public void What_is_made_of_a_document_is_parsed_by_its_limits()
@@ -96,7 +116,7 @@ public class ResourceDocumentTests
         Assert.False(ResourceDocument.TryParse(bytes, out _, out _));
         Assert.True(ResourceDocument.TryParse(bytes, out var document, out _, new ResourceLimits(MaxDepth: 100)));
         Assert.Equal(100, document!.Limits.MaxDepth);
-        Assert.Equal("Questionnaire", document.Derive(document.Root.RawBytes.ToArray()).ResourceType);
+        Assert.Equal(document.Limits, document.With([]).Limits);
         Assert.NotNull(FhirTyped.Parse<Hl7.Fhir.Model.Questionnaire>(document));
         Assert.NotNull(ResourcePatch.Apply(document, PatchFormat.JsonPatch, "[]"u8.ToArray(), document.Limits).Document);
     }
