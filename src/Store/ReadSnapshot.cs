@@ -77,16 +77,21 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<SnapshotPage> HistoryAsync(string type, string id, long cursor, int count, CancellationToken cancellation)
     {
+        var current = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
+        if (current is null) return new SnapshotPage([], 0, null);
+        var permit = (await DecideAsync([current], cancellation))[0]?.Permit;
+        // Whose record it is sees all versions. Others see what they wrote themselves, and by consent the current one.
+        var of = permit?.Basis is PermitBasis.OwnRecord or PermitBasis.Directory ? null : _viewer.Who.Requester.Author;
+        var also = permit?.Basis == PermitBasis.Consent ? current.Version : 0;
+        if (of is "" && also == 0) return new SnapshotPage([], 0, null);
         var below = cursor == 0 ? long.MaxValue : cursor;
-        var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, type, id, below, count + 1, cancellation));
-        var decided = await DecideAsync(rows, cancellation);
-        var seen = decided.OfType<PermittedVersion>().ToList();
-        // Who may see an earlier version may see all: so it is all of them, or the current one alone.
-        var total = seen.Count == 0 ? 0
-            : seen[0].Permit.Basis == PermitBasis.Consent ? 1
-            : await GuardAsync(() => VersionRow.CountAsync(_session, type, id, cancellation));
-        var next = rows.Count > count && seen.Count > count ? seen[count - 1].Version.Version : (long?)null;
-        return new SnapshotPage(seen[..Math.Min(count, seen.Count)], total, next);
+        var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, current.Rid, of, also, below, count + 1, cancellation));
+        if (rows.Count == 0) return new SnapshotPage([], 0, null);
+        var seen = await DecideAsync(rows, cancellation);
+        if (seen.Contains(null)) throw new DecisionDiffersException(rows[seen.IndexOf(null)].Facts([], []));
+        var total = await GuardAsync(() => VersionRow.CountAsync(_session, current.Rid, of, also, cancellation));
+        var next = rows.Count > count ? rows[count - 1].Version : (long?)null;
+        return new SnapshotPage([.. seen.OfType<PermittedVersion>().Take(count)], total, next);
     }
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
@@ -128,27 +133,101 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
         var decided = await DecideAsync(rows, cancellation);
         // The query and the decision say the same, or nothing is given out.
-        if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([]));
+        if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([], []));
         return new SnapshotPage([.. decided.OfType<PermittedVersion>()], total, next);
+    }
+
+    /// <summary>
+    /// The current version of a record that the viewer's hospital keeps, whether or not the viewer may read it: a custodian answers for
+    /// its correction and its end. Null where it keeps none such. There is no permit to it: nothing of it can be opened.
+    /// </summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<StoredVersion?> KeptAsync(string type, string id, CancellationToken cancellation)
+    {
+        var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
+        if (row is null || row.Custodian.Length == 0 || row.Custodian != _viewer.Who.Requester.Organization) return null;
+        var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+        return row.ToVersion(row.Facts(labels.Labels, []));
+    }
+
+    /// <summary>The patients that are known here under what a record tells of them, whoever keeps them.</summary>
+    /// <param name="mentions">What it tells.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<IReadOnlyList<string>> PatientsAsync(
+        IReadOnlyList<PatientMention> mentions, CancellationToken cancellation)
+    {
+        if (mentions.Count == 0) return [];
+        var found = new List<string>();
+        var parameter = await GuardAsync(() => _database.Interners.Parameters.FindAsync(_session, "Patient.identifier", cancellation));
+        foreach (var mention in mentions)
+        {
+            found.AddRange(mention.Id is { } id
+                ? await GuardAsync(() => _session.QueryAsync(
+                    "SELECT r.id FROM resources r WHERE r.type = 'Patient' AND r.id = $1 AND r.deleted = 0", static r => r.GetString(0),
+                    cancellation, id))
+                : parameter is not { } number ? []
+                : await GuardAsync(() => _session.QueryAsync(
+                    "SELECT r.id FROM index_token x JOIN resources r ON r.rid = x.rid "
+                        + "WHERE x.param = $1 AND x.code = $2 AND x.system = $3 AND r.deleted = 0",
+                    static r => r.GetString(0), cancellation, number, IndexText.Of(mention.Value), IndexText.Of(mention.System))));
+        }
+        return [.. found.Distinct()];
+    }
+
+    /// <summary>Whether the consents of a patient let the viewer write a record about that patient.</summary>
+    /// <param name="record">What it would be.</param>
+    /// <param name="patient">One of its patients.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<bool> PermitsWriteAsync(RecordFacts record, string patient, CancellationToken cancellation)
+    {
+        var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
+        return ConsentDecision.PermitsWrite(_viewer.Who.Requester, record, patient, consents);
     }
 
     private async ValueTask<List<PermittedVersion?>> DecideAsync(IReadOnlyList<VersionRow> rows, CancellationToken cancellation)
     {
         var requester = _viewer.Who.Requester;
-        var patients = rows.Where(r => r.Custodian != requester.Organization && !DirectoryTypes.Contains(r.Type))
+        var patients = rows.Where(r => (requester.Author != r.Author || r.Author.Length == 0) && !DirectoryTypes.Contains(r.Type))
             .SelectMany(r => Interner.Split(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
         IReadOnlyList<StandingConsent> consents = patients.Count == 0
             ? []
             : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
+        var asked = consents.SelectMany(c => c.Shape.DataNamed).ToList();
         var decided = new List<PermittedVersion?>(rows.Count);
         foreach (var row in rows)
         {
             var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
-            var facts = row.Facts(labels.Labels);
+            // Few consents name single data; a Consent's own links say whom it is for.
+            IReadOnlyList<RecordLink> links = asked.Count == 0 && row.Type != "Consent"
+                ? []
+                : await GuardAsync(() => LinksOfAsync(row, asked, cancellation));
+            var facts = row.Facts(labels.Labels, links);
             var permit = ConsentDecision.Decide(requester, facts, row.Version, row.IsCurrent, consents, Chain.Block);
             decided.Add(permit is null ? null : new PermittedVersion(row.ToVersion(facts), permit, row.WrappedSubjectKey));
         }
         return decided;
+    }
+
+    private async ValueTask<IReadOnlyList<RecordLink>> LinksOfAsync(
+        VersionRow row, IReadOnlyList<DataReference> asked, CancellationToken cancellation)
+    {
+        var links = await _session.QueryAsync(
+            "SELECT kind, reference FROM record_links WHERE rid = $1",
+            static r => new RecordLink((LinkKind)r.GetInt64(0), r.GetString(1)), cancellation, row.Rid);
+        foreach (var named in asked.Where(d => d.Meaning == DataMeaning.Related).Select(d => d.Reference).Distinct())
+        {
+            var parts = named.Split('/');
+            if (await _session.NumberAsync(
+                $"""
+                SELECT 1 FROM resources t JOIN record_links y ON y.rid = t.rid
+                WHERE t.type = $1 AND t.id = $2 AND y.kind = {(int)LinkKind.RefersTo} AND y.reference = $3
+                """,
+                cancellation, parts[0], parts[1], $"{row.Type}/{row.Id}") is not null)
+                links.Add(new RecordLink(LinkKind.ReferredBy, named));
+        }
+        return links;
     }
 
     private async ValueTask<IReadOnlyList<StandingConsent>> ConsentsOfAsync(List<string> patients, CancellationToken cancellation)

@@ -148,7 +148,7 @@ public abstract class AccessContract(Engine engine, int worlds)
         for (var i = 0; i < world.Consents.Count; i++)
         {
             var (terms, block, revoked) = world.Consents[i];
-            var own = terms with { Patient = Id(terms.Patient) };
+            var own = model.In(terms);
             await CommitAsync(new CommitPlan
             {
                 Consents = [new ConsentChange.Give(Id($"c{i}"), Id($"c{i}"), [1], own)],

@@ -78,7 +78,7 @@ internal static class Make
 
     public static RecordFacts Facts(string type, string id, string custodian = "Organization/a", string? patients = null,
         params RecordLabel[] labels) =>
-        new(type, id, custodian, patients is null ? [] : patients.Split(' '), labels);
+        new(type, id, custodian, patients is null ? [] : patients.Split(' '), labels) { Author = "client:" + custodian };
 
     public static VersionWrite Version(RecordFacts facts, long version = 1,
         IReadOnlyList<Fhir.IndexEntry>? index = null, params string[] links) =>
@@ -99,7 +99,7 @@ internal static class Make
         new(parameter, "date", null, null, from, to);
 
     public static Viewer Hospital(string organization = "Organization/a") =>
-        new(new Requester(organization, organization, null, null, true, ["TREAT"]), Epoch, 0);
+        new(new Requester(organization, organization, null, null, true, ["TREAT"]) { Author = "client:" + organization }, Epoch, 0);
 
     public static Viewer Insurer(DateTimeOffset? now = null) =>
         new(new Requester("Organization/i", "Organization/i", null, null, true, ["HPAYMT"]), now ?? Epoch, 0);

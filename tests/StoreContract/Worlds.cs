@@ -13,10 +13,14 @@ internal sealed record World(
 /// <summary>
 /// A record is written, or deleted where <paramref name="Deletes"/>; its place among few names decides whether it is new.
 /// </summary>
-internal sealed record Step(int Name, string Type, string Custodian, string[] Patients, string[] Labels, int[] Links, bool Deletes);
+internal sealed record Step(
+    int Name, string Type, string Custodian, string Author, string[] Patients, RecordLabel[] Labels, int[] Links, bool Deletes,
+    RecordDetails Details);
 
 internal static class Worlds
 {
+    private const string Secrecy = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    private const string Sensitivity = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     private static readonly string[] Actors = ["Organization/a", "Organization/b", "Practitioner/d"];
 
     public static Gen<World> Any() =>
@@ -26,23 +30,55 @@ internal static class Worlds
         from practitioner in Gen.Elements<string?>(null, "Practitioner/d")
         from patient in Gen.Elements<string?>(null, "p", "q")
         from active in Gen.Frequency((9, Gen.Constant(true)), (1, Gen.Constant(false)))
-        from purposes in SubsetOf("TREAT", "HPAYMT")
+        from purposes in SubsetOf("TREAT", "HPAYMT", "BTG")
+        from author in Gen.Elements("", "client:a", "client:b", "Practitioner/d")
         from instant in Gen.Choose(0, 5)
         select new World(
             steps,
             consents,
-            new Requester("x", organization, practitioner, patient, active, purposes),
+            new Requester("x", organization, practitioner, patient, active, purposes) { Author = author },
             Make.Epoch.AddMilliseconds(instant));
 
     private static Gen<Step> AStep =>
         from name in Gen.Choose(0, 7)
-        from type in Gen.Elements("Observation", "DocumentReference", "Organization", "Binary")
+        from type in Gen.Elements("Observation", "DocumentReference", "Organization", "Binary", "Consent")
         from custodian in Gen.Elements("Organization/a", "Organization/b", "")
+        from author in Gen.Elements("", "client:a", "client:b", "Practitioner/d")
         from patients in SubsetOf("p", "q")
-        from labels in SubsetOf("A", "B", "C")
+        from labels in Gen.ArrayOf(Label, 3)
+        from period in Gen.Elements<(int, int)?>(null, (0, 2), (3, 5), (0, 9))
+        from ties in Gen.ArrayOf(Tie, 2)
         from links in SubsetOf("0", "1", "2", "3", "4", "5", "6", "7")
         from deletes in Gen.Frequency((5, Gen.Constant(false)), (1, Gen.Constant(true)))
-        select new Step(name, type, custodian, patients, labels, [.. links.Select(int.Parse)], deletes);
+        select new Step(
+            name, type, custodian, author, patients, labels, [.. links.Select(int.Parse)], deletes,
+            new RecordDetails(Day(period?.Item1), Day(period?.Item2), [.. ties.Distinct()]));
+
+    private static DateTimeOffset? Day(int? day) => day is { } d ? Make.Epoch.AddDays(d) : null;
+
+    private static Gen<RecordLabel> Label =>
+        from kind in Gen.Elements(LabelKind.Class, LabelKind.Code, LabelKind.Security)
+        from code in kind == LabelKind.Security
+            ? Gen.Elements((Secrecy, "N"), (Secrecy, "R"), (Secrecy, "V"), (Sensitivity, "PSY"), (Sensitivity, "MH"))
+            : Gen.Elements(("s", "A"), ("s", "B"), ("s", "C"))
+        from inner in Gen.Frequency((3, Gen.Constant(false)), (1, Gen.Constant(true)))
+        select new RecordLabel(kind, code.Item1, code.Item2, inner);
+
+    private static Gen<RecordLink> Tie =>
+        from kind in Gen.Elements(LinkKind.RefersTo, LinkKind.WrittenBy, LinkKind.PartWrittenBy, LinkKind.Grants)
+        from named in kind == LinkKind.RefersTo ? Record : Gen.Elements(Actors)
+        select new RecordLink(kind, named);
+
+    // Names are made a world's own by Model.In.
+    private static Gen<string> Record =>
+        from type in Gen.Elements("Observation", "DocumentReference")
+        from name in Gen.Choose(0, 7)
+        select $"{type}/{name}";
+
+    private static Gen<DataReference> Named =>
+        from meaning in Gen.Elements(DataMeaning.Instance, DataMeaning.Related, DataMeaning.Dependents, DataMeaning.AuthoredBy)
+        from named in meaning == DataMeaning.AuthoredBy ? Gen.Elements(Actors) : Record
+        select new DataReference(meaning, named);
 
     private static Gen<(ConsentTerms, long?, bool)> Consent =>
         from patient in Gen.Elements("p", "q")
@@ -60,10 +96,19 @@ internal static class Worlds
         from purposes in SubsetOf("TREAT", "HPAYMT")
         from classes in SubsetOf("A", "B")
         from codes in SubsetOf("B", "C")
-        from labels in SubsetOf("C")
+        from labels in Gen.Elements<TermCode[]>(
+            [], [], [new(Secrecy, "N")], [new(Secrecy, "R")], [new(Sensitivity, "MH")], [new(Secrecy, "U"), new(Sensitivity, "PSY")])
+        from actions in Gen.Elements<DataAction[]>([], [], [], [DataAction.Read], [DataAction.Write])
+        from data in Gen.Frequency((2, Gen.Constant(Array.Empty<DataReference>())), (1, Gen.ArrayOf(Named, 2)))
+        from dates in Gen.Elements<(int, int)?>(null, null, (0, 5), (2, 9))
         select new Provision(
             Make.Epoch.AddMilliseconds(period.Item1), Make.Epoch.AddMilliseconds(period.Item2), actors, purposes, Codes(classes),
-            Codes(codes), Codes(labels));
+            Codes(codes), labels)
+        {
+            Actions = actions,
+            Data = data,
+            DataPeriod = dates is { } d ? new DataPeriod(Make.Epoch.AddDays(d.Item1), Make.Epoch.AddDays(d.Item2)) : null,
+        };
 
     private static List<TermCode> Codes(IEnumerable<string> codes) => [.. codes.Select(c => new TermCode("s", c))];
 
@@ -85,8 +130,35 @@ internal sealed class Model(string prefix)
 
     public static SearchCriterion OfWorld(string prefix) => new("identifier", "token", [new SearchValue("urn:world", prefix)]);
 
-    public IEnumerable<(RecordFacts Facts, long Version, bool IsDeleted)> Records =>
-        _records.Values.Select(r => (FactsOf(r), r.Version, r.IsDeleted));
+    public IEnumerable<(RecordFacts Facts, long Version, bool IsDeleted)> Records
+    {
+        get
+        {
+            var all = _records.Values.Select(r => (Facts: FactsOf(r), r.Version, r.IsDeleted)).ToList();
+            foreach (var (facts, version, isDeleted) in all)
+            {
+                var self = new RecordLink(LinkKind.RefersTo, $"{facts.Type}/{facts.Id}");
+                var referring = all.Where(o => o.Facts.Details.Links.Contains(self))
+                    .Select(o => new RecordLink(LinkKind.ReferredBy, $"{o.Facts.Type}/{o.Facts.Id}"));
+                yield return (
+                    facts with { Details = facts.Details with { Links = [.. facts.Details.Links, .. referring] } }, version, isDeleted);
+            }
+        }
+    }
+
+    /// <summary>A name of a record as this world's.</summary>
+    public string In(string reference) => char.IsAsciiDigit(reference[^1]) ? reference.Replace("/", $"/{prefix}-") : reference;
+
+    /// <summary>Terms whose names are this world's.</summary>
+    public ConsentTerms In(ConsentTerms terms) => terms with
+    {
+        Patient = $"{prefix}-{terms.Patient}",
+        Root = In(terms.Root),
+        Exceptions = [.. terms.Exceptions.Select(In)],
+    };
+
+    private Provision In(Provision provision) =>
+        provision with { Data = [.. provision.Data.Select(d => d with { Reference = In(d.Reference) })] };
 
     /// <summary>Takes a step, and gives the plan for it; null where it makes no sense here.</summary>
     public CommitPlan? Apply(Step step)
@@ -97,9 +169,10 @@ internal sealed class Model(string prefix)
         {
             if (held is null || held.IsDeleted || held.Own.Type == "Binary") return null;
             Remember(held.Links);
-            _records[id] = held with { Version = held.Version + 1, IsDeleted = true, Links = [] };
+            var ended = held.Own with { Author = step.Author };
+            _records[id] = held with { Own = ended, Version = held.Version + 1, IsDeleted = true, Links = [] };
             EndUnlinked(held.Links, held.Own.Custodian);
-            return new CommitPlan { Versions = [Make.Deletion(held.Own, held.Version + 1)] };
+            return new CommitPlan { Versions = [Make.Deletion(ended, held.Version + 1)] };
         }
         if (held?.IsDeleted == true) return null;
         var (type, custodian) = held is null ? (step.Type, step.Custodian) : (held.Own.Type, held.Own.Custodian);
@@ -107,8 +180,11 @@ internal sealed class Model(string prefix)
         var patients = step.Patients.Select(p => $"{prefix}-{p}").ToList();
         RecordLabel[] labels = isBinary
             ? [new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary")]
-            : [.. step.Labels.Select((l, i) => new RecordLabel((LabelKind)(i % 3), "s", l))];
-        var facts = new RecordFacts(type, id, custodian, patients, labels);
+            : [.. new LabelSet(step.Labels).Labels];
+        var details = isBinary
+            ? RecordDetails.None
+            : step.Details with { Links = [.. step.Details.Links.Select(l => l with { Reference = In(l.Reference) })] };
+        var facts = new RecordFacts(type, id, custodian, patients, labels) { Author = step.Author, Details = details };
         var version = (held?.Version ?? 0) + 1;
         string[] links = isBinary
             ? []
@@ -141,6 +217,13 @@ internal sealed class Model(string prefix)
             .ToList();
         return held.Own with
         {
+            Details = new RecordDetails(
+                linkers.Min(l => l.Own.Details.From),
+                linkers.Max(l => l.Own.Details.To),
+                [
+                    .. linkers.SelectMany(l => l.Own.Details.Links.Append(new RecordLink(LinkKind.Is, $"{l.Own.Type}/{l.Own.Id}")))
+                        .Distinct(),
+                ]),
             Patients = [.. held.OwnPatients.Concat(linkers.SelectMany(l => l.Own.Patients)).Distinct()],
             Labels = [
                 new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"), .. linkers.SelectMany(l => l.Own.Labels).Distinct()

@@ -28,7 +28,7 @@ internal sealed class ReceiveDocument(
         if (Writes.Mismatch(body.Value.Document, call.Type) is { } mismatch) return FhirResponse.From(mismatch);
         var received = await ReceiveAsync(caller, body.Value, cancellation);
         if (received.Failure is { } refused) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Type, refused);
-        var write = Writes.RequestFor(received.Value, Kept, ResourceId.New(), null);
+        var write = Writes.RequestFor(received.Value, Kept, ResourceId.New(), null) with { Enclosed = body.Value.Document };
         return await writes.RunAsync(caller, write, received.Value.Body, request.IfNoneExist, cancellation);
     }
 
@@ -67,12 +67,7 @@ internal sealed class ReceiveDocument(
     private async Task<string?> PatientAsync(Caller caller, ResourceDocument bundle, string? subject, CancellationToken cancellation)
     {
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
-        if (FhirReference.TryParse(subject, out var local)
-            && local.Type == "Patient"
-            && await snapshot.ReadAsync("Patient", local.Id, null, cancellation) is { Version.IsDeleted: false })
-        {
-            return local.Id;
-        }
+        if (FhirReference.TryParse(subject, out var local) && local.Type == "Patient" && await IsKnownAsync(local.Id)) return local.Id;
         foreach (var entry in bundle.Root.ItemsAt("entry"))
         {
             if (entry["resource"] is not { } resource || resource.StringAt("resourceType") != "Patient") continue;
@@ -81,12 +76,18 @@ internal sealed class ReceiveDocument(
             foreach (var identifier in resource.ItemsAt("identifier"))
             {
                 if (identifier.StringAt("value") is not { } value) continue;
-                var sought = new SearchValue(identifier.StringAt("system") ?? "", value);
-                var query = new SearchQuery("Patient", [new SearchCriterion("identifier", "token", [sought])], 2, 0);
-                if ((await snapshot.SearchAsync(query, cancellation)).Versions is [var only]) return only.Version.Facts.Id;
+                var known = new List<string>();
+                var named = new PatientMention(null, identifier.StringAt("system") ?? "", value);
+                foreach (var patient in await snapshot.PatientsAsync([named], cancellation))
+                    if (await IsKnownAsync(patient)) known.Add(patient);
+                if (known is [var only]) return only;
             }
         }
         return null;
+
+        // Kept by this hospital, or shown to it by the patient: whether it may write is asked of the whole record later.
+        async ValueTask<bool> IsKnownAsync(string id) => await snapshot.KeptAsync("Patient", id, cancellation) is { IsDeleted: false }
+            || await snapshot.ReadAsync("Patient", id, null, cancellation) is { Version.IsDeleted: false };
     }
 
     // Sealed as it is, like an attachment that was cut out: as base64 in a resource it would be here several times over.
@@ -107,6 +108,9 @@ internal sealed class ReceiveDocument(
         Copy("masterIdentifier", bundle.Root["identifier"]);
         Copy("type", composition["type"]);
         Copy("category", composition["category"]);
+        // Those that are known by the same name here: an entry of the document is not.
+        var authors = composition.ItemsAt("author").Where(a => FhirReference.TryParse(a.StringAt("reference"), out _)).ToList();
+        if (authors.Count > 0) json.Append($",\"author\":[{string.Join(',', authors.Select(a => Encoding.UTF8.GetString(a.RawBytes)))}]");
         json.Append($",\"subject\":{{\"reference\":\"Patient/{patient}\"}}");
         // DocumentReference.date is an instant; Composition.date may be a day only.
         if (composition.StringAt("date") is { } date && date.Contains('T')) json.Append($",\"date\":{JsonSerializer.Serialize(date)}");
@@ -118,18 +122,14 @@ internal sealed class ReceiveDocument(
         return Encoding.UTF8.GetBytes(json.ToString());
     }
 
-    // What is said of any part is said of the whole: a document is opened whole or not at all.
+    // What is said of the document itself; what is said of its parts closes it too, and is not shown.
     private static IEnumerable<string> Labels(ResourceDocument bundle, ElementNode composition)
     {
-        var resources = bundle.Root.ItemsAt("entry").Select(e => e["resource"]).OfType<ElementNode>();
-        foreach (var resource in resources.Prepend(bundle.Root))
+        foreach (var resource in new[] { bundle.Root, composition })
         {
-            if (resource["meta"] is { } meta)
-            {
-                foreach (var coding in meta.ItemsAt("security"))
-                    yield return $"{{\"coding\":[{Encoding.UTF8.GetString(coding.RawBytes)}]}}";
-            }
-            foreach (var concept in resource.ItemsAt("securityLabel")) yield return Encoding.UTF8.GetString(concept.RawBytes);
+            if (resource["meta"] is not { } meta) continue;
+            foreach (var coding in meta.ItemsAt("security"))
+                yield return $"{{\"coding\":[{Encoding.UTF8.GetString(coding.RawBytes)}]}}";
         }
         if (composition.StringAt("confidentiality") is { } code)
         {

@@ -10,6 +10,9 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
     private const int NoGrantStands = int.MaxValue;
 
     /// <summary>A requester as a viewer of this instant; while the consent view is stale, one whom no grant helps.</summary>
-    public Viewer Of(Requester requester) =>
-        new(requester, time.GetUtcNow(), view.IsStale ? NoGrantStands : ledger.Confirmations);
+    public Viewer Of(Requester requester) => Of(requester, DataAction.Read);
+
+    /// <summary>The same, for what is to be done with the records.</summary>
+    public Viewer Of(Requester requester, DataAction action) =>
+        new(requester, time.GetUtcNow(), view.IsStale ? NoGrantStands : ledger.Confirmations) { Action = action };
 }

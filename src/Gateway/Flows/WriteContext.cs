@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using PmrGateway.Gateway.Content;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 
@@ -16,6 +17,7 @@ public sealed class WriteContext(
     Caller caller, RecordDatabase database, DirectoryStore directory, RecordVault vault, Viewers viewers, StreamedBody body)
 {
     private readonly Dictionary<string, byte[]> _newPatients = new(StringComparer.Ordinal);
+    // Those that the writer's hospital keeps.
     private readonly HashSet<string> _knownPatients = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (SubjectKey Key, byte[] Wrapped, bool IsNew)> _keys = new(StringComparer.Ordinal);
     private readonly List<Precondition> _if = [];
@@ -43,13 +45,27 @@ public sealed class WriteContext(
     /// <summary>The on-chain key of a patient that this request makes; null: it makes none such.</summary>
     public byte[]? KeyOfNewPatient(string id) => _newPatients.GetValueOrDefault(id);
 
-    /// <summary>Whether a patient is there for this writer, or is made by this request.</summary>
-    public async ValueTask<bool> KnowsAsync(string patient, CancellationToken cancellation)
+    /// <summary>
+    /// Whether this writer may write a record about a patient: the patient's custodian may, keeping records is its duty; another hospital
+    /// by a consent of the patient that covers the record and the action <c>collect</c>. Of one who is not there: no.
+    /// </summary>
+    public async ValueTask<bool> MayWriteAboutAsync(string patient, RecordFacts record, CancellationToken cancellation)
     {
         if (_newPatients.ContainsKey(patient) || _knownPatients.Contains(patient)) return true;
+        await using var snapshot = await database.SnapshotAsync(
+            viewers.Of(caller.Requester, DataAction.Write), searches: false, cancellation);
+        var isKept = await snapshot.KeptAsync("Patient", patient, cancellation) is { IsDeleted: false };
+        if (isKept) _knownPatients.Add(patient);
+        return isKept || ((await snapshot.PatientsAsync([new PatientMention(patient, "", "")], cancellation)).Count > 0
+            && await snapshot.PermitsWriteAsync(record, patient, cancellation));
+    }
+
+    /// <summary>The patients known here of whom a record's parts tell.</summary>
+    public async ValueTask<IReadOnlyList<string>> MentionedAsync(IReadOnlyList<PatientMention> mentions, CancellationToken cancellation)
+    {
+        if (mentions.Count == 0) return [];
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        if (await snapshot.ReadAsync("Patient", patient, null, cancellation) is not { Version.IsDeleted: false }) return false;
-        return _knownPatients.Add(patient);
+        return await snapshot.PatientsAsync(mentions, cancellation);
     }
 
     /// <summary>The key of a subject, made where it has none yet.</summary>

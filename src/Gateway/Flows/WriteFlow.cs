@@ -23,6 +23,9 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
             : Current is null ? Flows.Interaction.Create
             : Flows.Interaction.Update;
 
+    /// <summary>A document whose bytes are the record's content: what decides access to it is read from these; null: none.</summary>
+    public ResourceDocument? Enclosed { get; init; }
+
     /// <summary>The version that the write makes.</summary>
     public long Version => (Current?.Version ?? 0) + 1;
 }
@@ -89,7 +92,7 @@ public sealed partial class WriteFlow(
                     return Outcome.Of(
                         OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
         }
-        if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(request, cancellation);
+        if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(caller, request, cancellation);
 
         // (2)
         if (request.Document is { } resource)
@@ -106,9 +109,13 @@ public sealed partial class WriteFlow(
         var mapped = Map(context, request, custodian, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
+        // A copy of another patient concerns that patient, who is asked like any other.
+        var mentioned = await context.MentionedAsync(draft.Mentions, cancellation);
+        if (mentioned.Except(draft.Facts.Patients).Any())
+            draft = draft with { Facts = draft.Facts with { Patients = [.. draft.Facts.Patients.Union(mentioned)] } };
 
         // (4)
-        if (await UnknownPatientAsync(context, request, draft, cancellation) is { } unknown) return unknown;
+        if (await UnknownPatientAsync(context, request, draft.Facts, mentioned, cancellation) is { } unknown) return unknown;
         // Earlier versions stay under the current patients: one who was concerned by them must not drop out.
         if (request.Current is { } before && before.Facts.Patients.Except(draft.Facts.Patients).Any())
             return Invalid(request.Type, "a record is not moved from one patient to another: delete it and create a new one");
@@ -157,9 +164,10 @@ public sealed partial class WriteFlow(
         _ => caller.Requester.Organization,
     };
 
-    private async Task<PreparedWrite> PrepareDeletionAsync(WriteRequest request, CancellationToken cancellation)
+    private async Task<PreparedWrite> PrepareDeletionAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
     {
-        var version = StoredVersion.Deletion(request.Current!.Facts, request.Version, time.GetUtcNow());
+        var facts = request.Current!.Facts with { Author = caller.Requester.Author };
+        var version = StoredVersion.Deletion(facts, request.Version, time.GetUtcNow());
         var plan = request.Type == "Consent" ? await consents.RevokeAsync(request.Id, null, cancellation) : new CommitPlan();
         // Only the operator's entries are actors, and only the operator may delete those.
         plan = plan.And(await actors.DeletionOfAsync($"{request.Type}/{request.Id}", cancellation));
@@ -174,21 +182,27 @@ public sealed partial class WriteFlow(
             FhirReference.TryParse(binary.SecurityContext, out var rules);
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
-            return new ResourceDraft([], new RecordFacts("Binary", request.Id, custodian, patients, labels), [], [], []);
+            var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = context.Caller.Requester.Author };
+            return new ResourceDraft([], facts, [], [], [], []);
         }
-        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find);
-        var draft = mapper.Map(request.Document!, request.Id, request.Version, now, custodian, scene, out var issues);
+        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find) { Enclosed = request.Enclosed };
+        var requester = context.Caller.Requester;
+        var origin = new RecordOrigin(
+            custodian, requester.Author, requester.Patient is { } self ? [$"Patient/{self}"] : [.. requester.ActorReferences]);
+        var draft = mapper.Map(request.Document!, request.Id, request.Version, now, origin, scene, out var issues);
         return draft is null ? new Outcome(OutcomeCategory.Invalid, issues) : draft;
     }
 
     // Unknown and not-yours are one answer, else a hospital could ask for the existence of any patient by writing about them.
     private static async ValueTask<Outcome?> UnknownPatientAsync(
-        WriteContext context, WriteRequest request, ResourceDraft draft, CancellationToken cancellation)
+        WriteContext context, WriteRequest request, RecordFacts facts, IReadOnlyList<string> mentioned, CancellationToken cancellation)
     {
-        foreach (var patient in draft.Facts.Patients)
+        foreach (var patient in facts.Patients)
         {
             if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;
-            if (!await context.KnowsAsync(patient, cancellation))
+            // The writer need not know whose copy it holds, and is not told.
+            if (mentioned.Contains(patient)) continue;
+            if (!await context.MayWriteAboutAsync(patient, facts, cancellation))
                 return Invalid(request.Type, "it refers to a Patient that is not known here");
         }
         return null;
@@ -213,7 +227,7 @@ public sealed partial class WriteFlow(
         foreach (var attachment in draft.Attachments)
         {
             // Its patients and labels are those of the records that link to it: of itself it has none.
-            var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]);
+            var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]) { Author = facts.Author };
             var streamed = attachment.Content is null ? context.Body.ContentOf(attachment.Id) : null;
             var binary = new BinaryContent(attachment.ContentType, null) { Bytes = attachment.Content, Streamed = streamed };
             versions.Add(new VersionWrite(await SealAsync(context, binary, own, 1, now, key, cancellation), [], []));

@@ -97,18 +97,21 @@ internal sealed partial class CallerResolver(
         var (client, scopes, purposes) = (token.Client, token.Scopes, token.Purposes);
         if (token.IsOperator)
         {
-            var self = new Requester(WriteFlow.OperatorCustodian, null, null, null, true, purposes);
+            var self = new Requester(WriteFlow.OperatorCustodian, null, null, null, true, purposes)
+            {
+                Author = WriteFlow.OperatorCustodian,
+            };
             return new Caller(CallerKind.Operator, ActorKind.None, self, client, scopes);
         }
         if (token.FhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true)
         {
-            var patient = new Requester(token.FhirUser, null, null, token.FhirUser[8..], true, purposes);
+            var patient = new Requester(token.FhirUser, null, null, token.FhirUser[8..], true, purposes) { Author = token.FhirUser };
             return new Caller(CallerKind.Patient, ActorKind.None, patient, client, scopes);
         }
         var actor = token.FhirUser is { } user
             ? await directory.ActorAsync(user, cancellation)
             : await directory.ActorOfClientAsync(token.Binding, cancellation);
-        if (actor is not null) return ForActor(actor, client, purposes, scopes);
+        if (actor is not null) return ForActor(actor, token);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
         var unbound = new Requester("unbound client", null, null, null, false, purposes);
         return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client, scopes);
@@ -123,16 +126,22 @@ internal sealed partial class CallerResolver(
         return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra).Distinct();
     }
 
-    private static Caller ForActor(Actor actor, string client, IReadOnlyList<string> purposes, SmartScopes scopes)
+    private static Caller ForActor(Actor actor, KnownToken token)
     {
         if (actor.Kind != ActorKind.Practitioner)
         {
-            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes);
-            return new Caller(CallerKind.System, actor.Kind, system, client, scopes);
+            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, token.Purposes)
+            {
+                Author = "client:" + token.Binding,
+            };
+            return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
         // A practitioner acts for a hospital, and falls with it.
-        var practitioner = new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, purposes);
-        return new Caller(CallerKind.Practitioner, actor.Kind, practitioner, client, scopes);
+        var practitioner = new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, token.Purposes)
+        {
+            Author = actor.Reference,
+        };
+        return new Caller(CallerKind.Practitioner, actor.Kind, practitioner, token.Client, token.Scopes);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]

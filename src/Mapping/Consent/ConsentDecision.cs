@@ -26,7 +26,7 @@ public enum PermitBasis
     /// <summary>The patient's own record.</summary>
     OwnRecord,
 
-    /// <summary>Written by the requester's hospital.</summary>
+    /// <summary>The requester itself wrote this version.</summary>
     Author,
 
     /// <summary>Consent of every patient concerned.</summary>
@@ -62,9 +62,10 @@ public sealed class Permit
 }
 
 /// <summary>
-/// May this requester see this record now? Default deny; within one consent the exceptions speak first; over several, deny overrides;
-/// a record of several patients needs each one's consent. Pure: the same question gets the same answer. It is the only place that says
-/// the rule: the store keeps what <see cref="Concerns"/> and <see cref="Verdict"/> answer as rows, and joins them.
+/// May this requester see this record now, or write it about its patients? Default deny; within one consent the exceptions speak first;
+/// over several, deny overrides; a record of several patients needs each one's consent. Who keeps a record may not read it by that alone,
+/// nor may the colleagues of who wrote it. Pure: the same question gets the same answer. It is the only place that says the rule: the
+/// store keeps what <see cref="Concerns"/> and <see cref="Verdicts"/> answer as rows, and joins them.
 /// </summary>
 public static class ConsentDecision
 {
@@ -80,71 +81,107 @@ public static class ConsentDecision
     {
         if (!requester.IsActive) return null;
         if (DirectoryTypes.Contains(record.Type)) return new Permit(record, version, PermitBasis.Directory, [], block);
-        if (requester.Organization is not null && requester.Organization == record.Custodian)
+        if (requester.Author.Length > 0 && requester.Author == record.Author)
             return new Permit(record, version, PermitBasis.Author, [], block);
         if (record.Patients.Count == 0) return null;
         var used = new List<string>();
         foreach (var patient in record.Patients)
-            if (patient != requester.Patient && !Permits(requester, record, patient, consents, used)) return null;
-        if (used.Count == 0) return new Permit(record, version, PermitBasis.OwnRecord, [], block);
+            if (patient != requester.Patient && !Permits(requester, record, patient, consents, DataAction.Read, used)) return null;
+        if (used.Count == 0 && IsOwn(requester, record)) return new Permit(record, version, PermitBasis.OwnRecord, [], block);
         // Patients and labels are known of the current version only; an earlier one may have had a label that closed it.
         return isCurrent ? new Permit(record, version, PermitBasis.Consent, used, block) : null;
     }
+
+    /// <summary>Whether a patient's consents let this requester write a record about that patient.</summary>
+    /// <param name="requester">Who writes.</param>
+    /// <param name="record">What it would be.</param>
+    /// <param name="patient">One of its patients.</param>
+    /// <param name="consents">That patient's standing consents now.</param>
+    public static bool PermitsWrite(Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents) =>
+        requester.IsActive && Permits(requester, record, patient, consents, DataAction.Write, []);
 
     /// <summary>
     /// Which exceptions of a shape concern a requester, by their places; null where the outer provision does not: then the consent says
     /// nothing to this requester, whatever the record.
     /// </summary>
-    public static IReadOnlyList<int>? Concerns(TermsShape shape, Requester requester)
+    public static IReadOnlyList<int>? Concerns(TermsShape shape, Requester requester, DataAction action)
     {
-        if (!Names(shape.Root, requester)) return null;
+        if (!Names(shape.Root, requester, action, !shape.Permits)) return null;
         var exceptions = new List<int>();
         for (var i = 0; i < shape.Exceptions.Count; i++)
-            if (Names(shape.Exceptions[i], requester)) exceptions.Add(i);
+            if (Names(shape.Exceptions[i], requester, action, shape.Permits)) exceptions.Add(i);
         return exceptions;
     }
 
     /// <summary>
-    /// What a shape says of records with these labels to who is concerned by these exceptions: permit, deny, or nothing (null).
+    /// What a shape says of records with these labels to who is concerned by these exceptions. A denial among what holds for a record
+    /// overrides; where nothing holds, nothing is said.
     /// </summary>
-    public static bool? Verdict(TermsShape shape, IReadOnlyList<int> exceptions, IReadOnlyList<RecordLabel> labels)
+    public static IReadOnlyList<Verdict> Verdicts(TermsShape shape, IReadOnlyList<int> exceptions, IReadOnlyList<RecordLabel> labels)
     {
-        if (!Covers(shape.Root, labels)) return null;
+        if (!Covers(shape.Root, labels, !shape.Permits)) return [];
+        List<ResidualCondition> inside = ResidualCondition.Of(shape.Root, !shape.Permits) is { } asked ? [asked] : [];
+        var verdicts = new List<Verdict>();
+        var outside = new List<ResidualCondition>(inside);
         foreach (var i in exceptions)
-            if (Covers(shape.Exceptions[i], labels)) return !shape.Permits;
-        return shape.Permits;
+        {
+            var exception = shape.Exceptions[i];
+            if (!Covers(exception, labels, shape.Permits)) continue;
+            if (ResidualCondition.Of(exception, shape.Permits) is not { } condition)
+                return [new Verdict(!shape.Permits, new Residual(inside))];
+            verdicts.Add(new Verdict(!shape.Permits, new Residual([.. inside, condition])));
+            outside.Add(condition with { IsNegated = true });
+        }
+        // A denial that an exception denies overrides the permit around it; a denial around a permit must be kept from it.
+        verdicts.Add(new Verdict(shape.Permits, new Residual(shape.Permits ? inside : outside)));
+        return verdicts;
     }
 
+    private static bool IsOwn(Requester requester, RecordFacts record) =>
+        requester.Patient is { } patient && record.Patients.All(p => p == patient);
+
     private static bool Permits(
-        Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, List<string> used)
+        Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, DataAction action,
+        List<string> used)
     {
+        // A Consent tells of other grantees and of what is kept from whom: it is for whom it permits something, whatever else is permitted.
+        if (record.Type == "Consent" && action == DataAction.Read) return IsGrantee(requester, record);
         var permitted = false;
         foreach (var consent in consents)
         {
-            if (consent.Patient != patient || Concerns(consent.Shape, requester) is not { } exceptions) continue;
-            if (Verdict(consent.Shape, exceptions, record.Labels) is not { } permits) continue;
-            if (!permits) return false;
-            if (!consent.IsConfirmed) continue;
-            permitted = true;
-            used.Add(consent.Commitment);
+            if (consent.Patient != patient || Concerns(consent.Shape, requester, action) is not { } exceptions) continue;
+            foreach (var verdict in Verdicts(consent.Shape, exceptions, record.Labels))
+            {
+                if (!verdict.When.Holds(record)) continue;
+                if (!verdict.Permits) return false;
+                if (!consent.IsConfirmed) continue;
+                permitted = true;
+                if (!used.Contains(consent.Commitment)) used.Add(consent.Commitment);
+            }
         }
         return permitted;
     }
 
-    private static bool Names(ProvisionShape provision, Requester requester) =>
+    private static bool IsGrantee(Requester requester, RecordFacts record) =>
+        requester.ActorReferences.Any(a => record.Details.Links.Contains(new RecordLink(LinkKind.Grants, a)));
+
+    private static bool Names(ProvisionShape provision, Requester requester, DataAction action, bool denies) =>
         (provision.Actors.Count == 0 || requester.ActorReferences.Any(provision.Actors.Contains))
-        && (provision.Purposes.Count == 0 || requester.Purposes.Any(provision.Purposes.Contains));
+        && (provision.Actions is null || provision.Actions.Contains(action))
+        && (provision.Purposes.Count == 0
+            || requester.Purposes.Any(asked => provision.Purposes.Any(named => CodeHierarchy.IsPurpose(asked, named, denies))));
 
-    private static bool Covers(ProvisionShape provision, IReadOnlyList<RecordLabel> labels) =>
-        Labelled(labels, LabelKind.Class, provision.Classes)
-        && Labelled(labels, LabelKind.Code, provision.Codes)
-        && Labelled(labels, LabelKind.Security, provision.SecurityLabels);
+    private static bool Covers(ProvisionShape provision, IReadOnlyList<RecordLabel> labels, bool denies) =>
+        Labelled(labels, LabelKind.Class, provision.Classes, denies)
+        && Labelled(labels, LabelKind.Code, provision.Codes, denies)
+        && (provision.SecurityLabels.Count == 0 || provision.SecurityLabels.Any(l => CodeHierarchy.IsSecurity(labels, l, denies)));
 
-    private static bool Labelled(IReadOnlyList<RecordLabel> labels, LabelKind kind, IReadOnlyList<TermCode> wanted)
+    // A part of a record can close it and does not open it.
+    private static bool Labelled(IReadOnlyList<RecordLabel> labels, LabelKind kind, IReadOnlyList<TermCode> wanted, bool denies)
     {
         if (wanted.Count == 0) return true;
-        foreach (var w in wanted)
-            if (labels.Contains(new RecordLabel(kind, w.System, w.Code))) return true;
+        foreach (var label in labels)
+            if (label.Kind == kind && (denies || !label.IsInner) && wanted.Contains(new TermCode(label.System, label.Code))) return true;
         return false;
     }
 }

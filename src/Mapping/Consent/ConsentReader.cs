@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PmrGateway.Fhir;
 
 namespace PmrGateway.Mapping;
@@ -8,7 +9,9 @@ namespace PmrGateway.Mapping;
 /// </summary>
 public static class ConsentReader
 {
-    private const string PurposeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+    private const string Actions = "http://terminology.hl7.org/CodeSystem/consentaction";
+    private const string ActCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
     private const string ScopeSystem = "http://terminology.hl7.org/CodeSystem/consentscope";
 
     // Of the content classes of Consent.provision.class those that no label of a record is taken from.
@@ -28,8 +31,14 @@ public static class ConsentReader
             Add(issues, IssueCode.Required, "Consent.patient", "a privacy consent names its patient as Patient/id");
         if (consent["policy"] is null && consent["policyRule"] is null)
             Add(issues, IssueCode.Invariant, "Consent", "policy or policyRule is given (ppc-1)");
-        if (consent["modifierExtension"] is not null)
-            Add(issues, IssueCode.NotSupported, "Consent.modifierExtension", "a modifier that is not known cannot be kept");
+        foreach (var modifier in (ReadOnlySpan<string>)["modifierExtension", "implicitRules"])
+            if (consent[modifier] is not null)
+                Add(issues, IssueCode.NotSupported, $"Consent.{modifier}", "a modifier that is not known cannot be kept");
+        // What an opt-out permits is said by no provision.
+        if (Codings(consent["policyRule"]).Any(c => c.StringAt("system") == ActCode && c.StringAt("code") is not "OPTIN"))
+            Add(issues, IssueCode.NotSupported, "Consent.policyRule", "what no provision permits is denied here: only OPTIN can be kept");
+        if (consent.ItemsAt("verification").Any(v => v["verified"]?.Kind == JsonTokenType.False))
+            Add(issues, IssueCode.NotSupported, "Consent.verification.verified", "a consent that is not verified is not kept");
         if (consent["provision"] is not { } provision)
         {
             Add(issues, IssueCode.Required, "Consent.provision", "a consent without a provision permits nothing: give one");
@@ -57,11 +66,12 @@ public static class ConsentReader
 
     private static Provision Read(ElementNode provision, string path, Provision? parent, List<ValidationIssue> issues)
     {
-        if (provision["dataPeriod"] is not null)
-            Add(issues, IssueCode.NotSupported, path + ".dataPeriod", "dataPeriod cannot be enforced here");
-        if (provision["data"] is not null) Add(issues, IssueCode.NotSupported, path + ".data", "data cannot be enforced here");
-        if (provision.ItemsAt("action").Any(a => !Codings(a).Any(c => c.StringAt("code") is "access" or "use")))
-            Add(issues, IssueCode.NotSupported, path + ".action", "only the actions access and use are decided here");
+        var actions = new HashSet<DataAction>();
+        foreach (var action in provision.ItemsAt("action"))
+        {
+            if (ActionOf(action) is { } known) actions.Add(known);
+            else Add(issues, IssueCode.NotSupported, path + ".action", "the actions access, use, collect and correct are decided here");
+        }
         if (provision["modifierExtension"] is not null)
             Add(issues, IssueCode.NotSupported, path + ".modifierExtension", "a modifier that is not known cannot be kept");
         foreach (var name in (ReadOnlySpan<string>)["purpose", "class", "securityLabel", "code"])
@@ -77,16 +87,39 @@ public static class ConsentReader
             Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other} cannot be enforced here");
         if (provision.ItemsAt("code").Any(c => !Codings(c).Any(x => !string.IsNullOrEmpty(x.StringAt("code")))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
-        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or PurposeSystem)))
-            Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {PurposeSystem}");
-        var period = provision["period"];
-        var from = Instant(period?.StringAt("start"), path + ".period.start", issues)?.From ?? parent?.From ?? DateTimeOffset.UnixEpoch;
-        var to = Instant(period?.StringAt("end"), path + ".period.end", issues)?.To ?? parent?.To ?? DateTimeOffset.MaxValue;
+        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or CodeHierarchy.Purposes)))
+            Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {CodeHierarchy.Purposes}");
+        var (from, to) = PeriodOf(provision["period"], path + ".period", issues) ?? default;
+        from = from == default ? parent?.From ?? DateTimeOffset.UnixEpoch : from;
+        to = to == default ? parent?.To ?? DateTimeOffset.MaxValue : to;
         if (to <= from) Add(issues, IssueCode.Invariant, path + ".period", "the period ends before it begins");
+        else if (parent is not null && (to <= parent.From || from >= parent.To))
+            Add(issues, IssueCode.NotSupported, path + ".period", "an exception outside the period of its consent would never be one");
+        return new Provision(
+            from,
+            to,
+            ActorsOf(provision, path, issues),
+            [.. CodingsAt(provision, "purpose").Select(p => p.StringAt("code")).OfType<string>()],
+            Codes(CodingsAt(provision, "class")),
+            Codes(CodingsAt(provision, "code")),
+            Codes(CodingsAt(provision, "securityLabel")))
+        {
+            Actions = [.. actions.Order()],
+            DataPeriod = DataPeriodOf(provision, path + ".dataPeriod", issues),
+            Data = DataOf(provision, path, issues),
+        };
+    }
+
+    private static List<string> ActorsOf(ElementNode provision, string path, List<ValidationIssue> issues)
+    {
         var actors = new List<string>();
         var i = 0;
         foreach (var node in provision.ItemsAt("actor"))
         {
+            var at = $"{path}.actor[{i++}]";
+            // Whatever another role would mean (who gave the data, who keeps it), it is not whom this decides about.
+            if (node["role"] is { } role && Codings(role).Any() && !Codings(role).Any(IsRecipient))
+                Add(issues, IssueCode.NotSupported, at + ".role", "an actor is who receives: IRCP or PRCP of v3-ParticipationType");
             if (FhirReference.TryParse(node["reference"]?.StringAt("reference"), out var actor)
                 && actor.Type is "Organization" or "Practitioner")
                 actors.Add(actor.ToString());
@@ -94,19 +127,71 @@ public static class ConsentReader
                 Add(
                     issues,
                     IssueCode.NotSupported,
-                    $"{path}.actor[{i}].reference",
+                    at + ".reference",
                     "an actor is Organization/id or Practitioner/id of this server");
-            i++;
         }
-        return new Provision(
-            from,
-            to,
-            actors,
-            [.. CodingsAt(provision, "purpose").Select(p => p.StringAt("code")).OfType<string>()],
-            Codes(CodingsAt(provision, "class")),
-            Codes(CodingsAt(provision, "code")),
-            Codes(CodingsAt(provision, "securityLabel")));
+        return actors;
     }
+
+    private static bool IsRecipient(ElementNode coding) =>
+        coding.StringAt("system") == Participation && coding.StringAt("code") is "IRCP" or "PRCP";
+
+    private static DataAction? ActionOf(ElementNode action)
+    {
+        foreach (var coding in Codings(action))
+        {
+            if (coding.StringAt("system") is not (null or Actions)) continue;
+            if (coding.StringAt("code") is "access" or "use") return DataAction.Read;
+            if (coding.StringAt("code") is "collect" or "correct") return DataAction.Write;
+        }
+        return null;
+    }
+
+    private static DataPeriod? DataPeriodOf(ElementNode provision, string path, List<ValidationIssue> issues)
+    {
+        if (provision["dataPeriod"] is not { } node) return null;
+        if (PeriodOf(node, path, issues) is not { } period || (period.From == default && period.To == default))
+        {
+            Add(issues, IssueCode.NotSupported, path, "a period without start and end cannot be enforced");
+            return null;
+        }
+        // Of no beginning or no end: as long as a date can tell.
+        var (from, to) = (period.From, period.To == default ? DateTimeOffset.MaxValue : period.To);
+        if (to <= from) Add(issues, IssueCode.Invariant, path, "the period ends before it begins");
+        return new DataPeriod(from, to);
+    }
+
+    private static List<DataReference> DataOf(ElementNode provision, string path, List<ValidationIssue> issues)
+    {
+        var data = new List<DataReference>();
+        var i = 0;
+        foreach (var node in provision.ItemsAt("data"))
+        {
+            var at = $"{path}.data[{i++}]";
+            if (!FhirReference.TryParse(node["reference"]?.StringAt("reference"), out var named) || named.Version is not null)
+                Add(issues, IssueCode.NotSupported, at + ".reference", "data is named as Type/id of this server");
+            else if (MeaningOf(node.StringAt("meaning")) is { } meaning) data.Add(new DataReference(meaning, named.ToString()));
+            else Add(issues, IssueCode.NotSupported, at + ".meaning", "instance, related, dependents or authoredby");
+        }
+        return data;
+    }
+
+    private static DataMeaning? MeaningOf(string? code) => code switch
+    {
+        "instance" => DataMeaning.Instance,
+        "related" => DataMeaning.Related,
+        "dependents" => DataMeaning.Dependents,
+        "authoredby" => DataMeaning.AuthoredBy,
+        _ => null,
+    };
+
+    // A bound that is not there is default.
+    private static (DateTimeOffset From, DateTimeOffset To)? PeriodOf(ElementNode? period, string path, List<ValidationIssue> issues) =>
+        period is null
+            ? null
+            : (
+                Instant(period.Value.StringAt("start"), path + ".start", issues)?.From ?? default,
+                Instant(period.Value.StringAt("end"), path + ".end", issues)?.To ?? default);
 
     private static IEnumerable<ElementNode> Codings(ElementNode? concept) => concept?.ItemsAt("coding") ?? [];
 

@@ -8,6 +8,42 @@ namespace PmrGateway.Mapping;
 /// <param name="Code">The code.</param>
 public readonly record struct TermCode(string System, string Code);
 
+/// <summary>How <c>provision.data</c> names data. https://hl7.org/fhir/R4/valueset-consent-data-meaning.html</summary>
+public enum DataMeaning
+{
+    /// <summary>The resource itself.</summary>
+    Instance,
+
+    /// <summary>The resource, what it refers to, and what refers to it.</summary>
+    Related,
+
+    /// <summary>The resource and what refers to it.</summary>
+    Dependents,
+
+    /// <summary>What the one named wrote.</summary>
+    AuthoredBy,
+}
+
+/// <summary>Data that a provision names.</summary>
+/// <param name="Meaning">How.</param>
+/// <param name="Reference">The resource, <c>Type/id</c>.</param>
+public readonly record struct DataReference(DataMeaning Meaning, string Reference);
+
+/// <summary>The time that data is about.</summary>
+/// <param name="From">First instant.</param>
+/// <param name="To">Instant behind the last.</param>
+public readonly record struct DataPeriod(DateTimeOffset From, DateTimeOffset To);
+
+/// <summary>What is done with a record. https://terminology.hl7.org/CodeSystem-consentaction.html</summary>
+public enum DataAction
+{
+    /// <summary>Read: <c>access</c> and <c>use</c>.</summary>
+    Read,
+
+    /// <summary>Written about the patient: <c>collect</c> and <c>correct</c>.</summary>
+    Write,
+}
+
 /// <summary>
 /// One provision: it matches a request when each list that is not empty holds something of the request's or the record's (Consent
 /// semantics: AND between elements, OR inside one).
@@ -26,7 +62,19 @@ public sealed record Provision(
     IReadOnlyList<string> Purposes,
     IReadOnlyList<TermCode> Classes,
     IReadOnlyList<TermCode> Codes,
-    IReadOnlyList<TermCode> SecurityLabels);
+    IReadOnlyList<TermCode> SecurityLabels)
+{
+    /// <summary>What is controlled; empty: everything.</summary>
+    public IReadOnlyList<DataAction> Actions { get; init; } = [];
+
+    /// <summary>The time that the data is about; null: any.</summary>
+    public DataPeriod? DataPeriod { get; init; }
+
+    /// <summary>The data named; empty: any.</summary>
+    public IReadOnlyList<DataReference> Data { get; init; } = [];
+
+    internal bool IsSecondEdition => Actions.Count > 0 || DataPeriod is not null || Data.Count > 0;
+}
 
 /// <summary>
 /// What a patient agreed to: the outer provision permits (or denies), each exception says the opposite for what it matches inside it.
@@ -41,12 +89,14 @@ public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, 
     public byte[] Encode()
     {
         using var bytes = new MemoryStream();
-        Text(bytes, "pmr/1 terms");
+        // What the first edition can say keeps its bytes, and its commitments.
+        var isSecond = Root.IsSecondEdition || Exceptions.Any(e => e.IsSecondEdition);
+        Text(bytes, isSecond ? "pmr/2 terms" : "pmr/1 terms");
         Text(bytes, Patient);
         bytes.WriteByte(Permits ? (byte)1 : (byte)0);
-        Write(bytes, Root);
+        Write(bytes, Root, isSecond);
         Number(bytes, Exceptions.Count);
-        foreach (var exception in Exceptions) Write(bytes, exception);
+        foreach (var exception in Exceptions) Write(bytes, exception, isSecond);
         return bytes.ToArray();
     }
 
@@ -54,7 +104,7 @@ public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, 
     /// <param name="salt">32 random bytes.</param>
     public byte[] Commit(byte[] salt) => Keccak256.Hash([2], salt, Encode());
 
-    private static void Write(MemoryStream to, Provision provision)
+    private static void Write(MemoryStream to, Provision provision, bool isSecond)
     {
         Number(to, provision.From.ToUnixTimeSeconds());
         Number(to, provision.To.ToUnixTimeSeconds());
@@ -62,7 +112,22 @@ public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, 
         Texts(to, provision.Purposes);
         foreach (var codes in (ReadOnlySpan<IReadOnlyList<TermCode>>)[provision.Classes, provision.Codes, provision.SecurityLabels])
             Texts(to, [.. codes.Select(c => c.System + "|" + c.Code)]);
+        if (!isSecond) return;
+        Texts(to, [.. provision.Actions.Select(a => a == DataAction.Read ? "read" : "write").Distinct()]);
+        Texts(to, [.. provision.Data.Select(d => NameOf(d.Meaning) + "|" + d.Reference).Distinct()]);
+        to.WriteByte(provision.DataPeriod is null ? (byte)0 : (byte)1);
+        if (provision.DataPeriod is not { } period) return;
+        Number(to, period.From.ToUnixTimeSeconds());
+        Number(to, period.To.ToUnixTimeSeconds());
     }
+
+    private static string NameOf(DataMeaning meaning) => meaning switch
+    {
+        DataMeaning.Instance => "instance",
+        DataMeaning.Related => "related",
+        DataMeaning.Dependents => "dependents",
+        _ => "authoredby",
+    };
 
     private static void Texts(MemoryStream to, IReadOnlyList<string> texts)
     {

@@ -10,6 +10,12 @@ namespace PmrGateway.Mapping;
 public sealed record Requester(string Subject, string? Organization, string? Practitioner, string? Patient, bool IsActive,
     IReadOnlyList<string> Purposes)
 {
+    /// <summary>
+    /// As whom it writes: what it wrote it may read back, and nobody else by that alone. A practitioner's or patient's reference; of a
+    /// system the client itself, since two systems of one hospital are no more one author than its doctors are. "": nobody.
+    /// </summary>
+    public string Author { get; init; } = "";
+
     /// <summary>The references under which a consent can name the requester.</summary>
     public IEnumerable<string> ActorReferences
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace PmrGateway.Mapping;
 
@@ -15,9 +16,28 @@ public sealed record ProvisionShape(
     IReadOnlyList<TermCode> Codes,
     IReadOnlyList<TermCode> SecurityLabels)
 {
+    /// <summary>What is controlled; null: everything.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<DataAction>? Actions { get; init; }
+
+    /// <summary>The time that the data is about; null: any.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DataPeriod? DataPeriod { get; init; }
+
+    /// <summary>The data named; null: any.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<DataReference>? Data { get; init; }
+
     internal static ProvisionShape Of(Provision provision) => new(
         Sorted(provision.Actors), Sorted(provision.Purposes), Sorted(provision.Classes), Sorted(provision.Codes),
-        Sorted(provision.SecurityLabels));
+        Sorted(provision.SecurityLabels))
+    {
+        Actions = provision.Actions.Count == 0 ? null : [.. provision.Actions.Distinct().Order()],
+        DataPeriod = provision.DataPeriod,
+        Data = provision.Data.Count == 0
+            ? null
+            : [.. provision.Data.Distinct().OrderBy(d => d.Meaning).ThenBy(d => d.Reference, StringComparer.Ordinal)],
+    };
 
     private static List<string> Sorted(IEnumerable<string> texts) => [.. texts.Distinct().Order(StringComparer.Ordinal)];
 
@@ -49,6 +69,9 @@ public sealed class TermsShape
 
     /// <summary>The exceptions that are in force.</summary>
     public IReadOnlyList<ProvisionShape> Exceptions { get; }
+
+    /// <summary>The data that its provisions name.</summary>
+    public IEnumerable<DataReference> DataNamed => Exceptions.Prepend(Root).SelectMany(p => p.Data ?? []);
 
     /// <summary>The canonical text, JSON.</summary>
     public string Text { get; }

@@ -2,12 +2,15 @@ using System.Text;
 
 namespace PmrGateway.Mapping;
 
-/// <summary>Who looks, and when: what a snapshot of the records is narrowed by.</summary>
+/// <summary>Who looks, when and what for: what a snapshot of the records is narrowed by.</summary>
 /// <param name="Requester">Who asks.</param>
 /// <param name="Now">The instant at which periods are judged.</param>
 /// <param name="Confirmations">Blocks on top of a grant before it permits.</param>
 public sealed record Viewer(Requester Requester, DateTimeOffset Now, int Confirmations)
 {
+    /// <summary>What is to be done with the records.</summary>
+    public DataAction Action { get; init; }
+
     /// <summary>What consents can tell one viewer from another by: two viewers with the same key are one to every consent.</summary>
     public string ConsentKey
     {
@@ -18,6 +21,7 @@ public sealed record Viewer(Requester Requester, DateTimeOffset Now, int Confirm
             Add(Requester.ActorReferences);
             key.Append(';');
             Add(Requester.Purposes.Distinct());
+            if (Action != DataAction.Read) key.Append(';').Append(Action);
             return key.ToString();
 
             void Add(IEnumerable<string> words)

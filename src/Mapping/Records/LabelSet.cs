@@ -5,6 +5,8 @@ namespace PmrGateway.Mapping;
 /// <summary>The labels of a record as one value: many records have the same. Equal sets have equal <see cref="Text"/>.</summary>
 public sealed class LabelSet
 {
+    private const string Inner = "inner";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
@@ -13,20 +15,25 @@ public sealed class LabelSet
     /// <summary>A set of labels.</summary>
     public LabelSet(IEnumerable<RecordLabel> labels)
     {
-        Labels = [.. labels.Distinct().OrderBy(l => l.Kind).ThenBy(l => l.System, StringComparer.Ordinal)
-            .ThenBy(l => l.Code, StringComparer.Ordinal)];
-        Text = JsonSerializer.Serialize(Labels.Select(l => new[] { KindText(l.Kind), l.System, l.Code }), Json);
+        var all = labels.ToHashSet();
+        // Said of the whole, it need not be said of a part.
+        Labels = [.. all.Where(l => !l.IsInner || !all.Contains(l with { IsInner = false })).OrderBy(l => l.Kind)
+            .ThenBy(l => l.System, StringComparer.Ordinal).ThenBy(l => l.Code, StringComparer.Ordinal).ThenBy(l => l.IsInner)];
+        Text = JsonSerializer.Serialize(
+            Labels.Select(l => (string[])(l.IsInner
+                ? [KindText(l.Kind), l.System, l.Code, Inner]
+                : [KindText(l.Kind), l.System, l.Code])), Json);
     }
 
     /// <summary>The labels, sorted, each once.</summary>
     public IReadOnlyList<RecordLabel> Labels { get; }
 
-    /// <summary>The canonical text: a JSON array of [kind, system, code].</summary>
+    /// <summary>The canonical text: a JSON array of [kind, system, code], with a fourth "inner" where it is one of a part.</summary>
     public string Text { get; }
 
     /// <summary>Reads a canonical text.</summary>
     public static LabelSet Parse(string text) =>
-        new(JsonSerializer.Deserialize<string[][]>(text, Json)!.Select(l => new RecordLabel(KindOf(l[0]), l[1], l[2])));
+        new(JsonSerializer.Deserialize<string[][]>(text, Json)!.Select(l => new RecordLabel(KindOf(l[0]), l[1], l[2], l.Length > 3)));
 
     private static string KindText(LabelKind kind) => kind switch { LabelKind.Class => "class", LabelKind.Code => "code", _ => "security" };
 

@@ -3,13 +3,13 @@ namespace PmrGateway.Mapping;
 /// <summary>What a consent can name a record by.</summary>
 public enum LabelKind
 {
-    /// <summary>What class of record: its resource type, a document's type and category.</summary>
+    /// <summary>What class of record: its resource type, type, category and class.</summary>
     Class,
 
-    /// <summary>What it is about: its code.</summary>
+    /// <summary>What it is about: its code, type and category.</summary>
     Code,
 
-    /// <summary>A security label in its meta.</summary>
+    /// <summary>A security label, wherever in the record it stands.</summary>
     Security,
 }
 
@@ -17,16 +17,61 @@ public enum LabelKind
 /// <param name="Kind">What kind.</param>
 /// <param name="System">The coding's system, "" where there is none.</param>
 /// <param name="Code">The code.</param>
-public readonly record struct RecordLabel(LabelKind Kind, string System, string Code);
+/// <param name="IsInner">Whether it is said of a part of the record only: such a label can close the record, and opens nothing.</param>
+public readonly record struct RecordLabel(LabelKind Kind, string System, string Code, bool IsInner = false);
+
+/// <summary>How a record can be named by a consent's <c>provision.data</c>.</summary>
+public enum LinkKind
+{
+    /// <summary>It is the resource named; a Binary is also what links to it.</summary>
+    Is,
+
+    /// <summary>It refers to the resource named.</summary>
+    RefersTo,
+
+    /// <summary>The one named wrote it: an author that the record names, or the organization or practitioner that sent it.</summary>
+    WrittenBy,
+
+    /// <summary>The one named wrote a part of it.</summary>
+    PartWrittenBy,
+
+    /// <summary>The resource named refers to it.</summary>
+    ReferredBy,
+
+    /// <summary>It is a Consent that permits the one named something.</summary>
+    Grants,
+}
+
+/// <summary>What ties a record to another resource.</summary>
+/// <param name="Kind">How.</param>
+/// <param name="Reference">The other, <c>Type/id</c>.</param>
+public readonly record struct RecordLink(LinkKind Kind, string Reference);
+
+/// <summary>What a consent may ask of a record itself, besides its labels.</summary>
+/// <param name="From">First instant of the time that it is about; null: it names none.</param>
+/// <param name="To">Instant behind the last.</param>
+/// <param name="Links">What it is tied to. That a record is itself goes without saying.</param>
+public sealed record RecordDetails(DateTimeOffset? From, DateTimeOffset? To, IReadOnlyList<RecordLink> Links)
+{
+    /// <summary>Of no time, and tied to nothing.</summary>
+    public static RecordDetails None { get; } = new(null, null, []);
+}
 
 /// <summary>All that the consent decision knows of a record: no content.</summary>
 /// <param name="Type">Resource type.</param>
 /// <param name="Id">Logical id.</param>
-/// <param name="Custodian">The hospital that wrote it, as <c>Organization/id</c>; "" for the operator's directory entries.</param>
-/// <param name="Patients">Ids of the patients in whose compartments it is.</param>
+/// <param name="Custodian">The hospital that keeps it, as <c>Organization/id</c>; <c>Operator</c> for directory entries.</param>
+/// <param name="Patients">Ids of the patients whom it concerns: of its compartments, and all others that it names.</param>
 /// <param name="Labels">Its labels.</param>
 public sealed record RecordFacts(string Type, string Id, string Custodian, IReadOnlyList<string> Patients,
-    IReadOnlyList<RecordLabel> Labels);
+    IReadOnlyList<RecordLabel> Labels)
+{
+    /// <summary>Who wrote this version (<see cref="Requester.Author"/>); "": not known, and nobody's.</summary>
+    public string Author { get; init; } = "";
+
+    /// <summary>What a consent may ask of it besides.</summary>
+    public RecordDetails Details { get; init; } = RecordDetails.None;
+}
 
 /// <summary>Resource types that belong to no patient and that every registered actor may read: who works where.</summary>
 public static class DirectoryTypes

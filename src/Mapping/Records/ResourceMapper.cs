@@ -15,9 +15,10 @@ public sealed record AttachmentDraft(string Id, string ContentType, byte[]? Cont
 /// <param name="Index">Its search values.</param>
 /// <param name="Attachments">The Binaries split off.</param>
 /// <param name="LinkedBinaries">Ids of Binaries already on the server that its attachments point to.</param>
+/// <param name="Mentions">Patients of whom its parts tell: where they are known here, it concerns them too.</param>
 public sealed record ResourceDraft(
     byte[] Json, RecordFacts Facts, IReadOnlyList<IndexEntry> Index, IReadOnlyList<AttachmentDraft> Attachments,
-    IReadOnlyList<string> LinkedBinaries);
+    IReadOnlyList<string> LinkedBinaries, IReadOnlyList<PatientMention> Mentions);
 
 /// <summary>
 /// What a validated resource means to the gateway: patients, labels, search values, attachments. Pure: same input, same draft.
@@ -29,11 +30,13 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     // meta with its two instants, and a url, size and hash for each data: what the gateway adds must not break the sender's limit.
     private const int AddedNodes = 8;
     private const int AddedNodesOfAttachment = 3;
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
-    private const string Confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     private static readonly HashSet<string> Offered = ["identifier", "patient", "subject", "type", "category", "date", "status", "code"];
 
+    // Dates of a person's life, and until when something may be used, are not the time that a record is about.
+    private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date", "_lastUpdated"];
+
     private readonly SearchIndexer _indexer = new(schema, p => p.Type is "token" or "reference" or "date" && Offered.Contains(p.Code));
+    private readonly SearchIndexer _dates = new(schema, p => p.Type == "date" && !OtherDates.Contains(p.Code));
     private readonly CompartmentResolver _compartments = new(schema);
 
     /// <summary>The search values that resources have.</summary>
@@ -44,11 +47,11 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     /// <param name="id">Its logical id.</param>
     /// <param name="version">Its version, from 1.</param>
     /// <param name="lastUpdated">The instant for meta.lastUpdated.</param>
-    /// <param name="custodian">The hospital that writes it, as <c>Organization/id</c>.</param>
+    /// <param name="origin">Who sends it.</param>
     /// <param name="scene">What the mapping needs from outside.</param>
     /// <param name="issues">What is wrong with its attachments, when the result is null.</param>
     public ResourceDraft? Map(
-        ResourceDocument document, string id, long version, DateTimeOffset lastUpdated, string custodian, MappingScene scene,
+        ResourceDocument document, string id, long version, DateTimeOffset lastUpdated, RecordOrigin origin, MappingScene scene,
         out List<ValidationIssue> issues)
     {
         var edits = new JsonEdits(document);
@@ -63,8 +66,18 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         var json = edits.ApplyUnder(id, version.ToString(System.Globalization.CultureInfo.InvariantCulture), lastUpdated);
         var final = Reparse(json, splitter.Attachments.Count);
         var index = _indexer.Index(final);
-        var facts = new RecordFacts(document.ResourceType, id, custodian, _compartments.PatientsOf(final), LabelsOf(final, index));
-        return new ResourceDraft(json, facts, index, splitter.Attachments, splitter.Linked);
+        var reader = new FactsReader(_dates);
+        reader.Read(final, _dates.Index(final));
+        reader.AddWriters(origin.Writers);
+        if (scene.Enclosed is { } enclosed) reader.ReadEnclosed(enclosed);
+        // Those of the compartments first: the first is whose key seals it.
+        var patients = _compartments.PatientsOf(final).Union(reader.Patients);
+        var facts = new RecordFacts(document.ResourceType, id, origin.Custodian, [.. patients], reader.Labels)
+        {
+            Author = origin.Author,
+            Details = reader.Details,
+        };
+        return new ResourceDraft(json, facts, index, splitter.Attachments, splitter.Linked, reader.Mentions);
     }
 
     // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
@@ -80,29 +93,6 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
                 if (text.StartsWith(ownBase, StringComparison.Ordinal)) edits.ReplaceString(child, text[ownBase.Length..]);
             }
         }
-    }
-
-    private static List<RecordLabel> LabelsOf(ResourceDocument document, List<IndexEntry> index)
-    {
-        var labels = new List<RecordLabel> { new(LabelKind.Class, ResourceTypes, document.ResourceType) };
-        foreach (var parameter in (ReadOnlySpan<string>)["type", "category"])
-            foreach (var (system, code) in SearchIndexer.Tokens(index, parameter)) Add(labels, LabelKind.Class, system, code);
-        foreach (var (system, code) in SearchIndexer.Tokens(index, "code")) Add(labels, LabelKind.Code, system, code);
-        if (document.Root["meta"] is { } meta)
-            foreach (var coding in meta.ItemsAt("security"))
-                if (coding.StringAt("code") is { } code) Add(labels, LabelKind.Security, coding.StringAt("system"), code);
-        // Of a DocumentReference, and of a Composition: there too a sender says how secret it is.
-        foreach (var concept in document.Root.ItemsAt("securityLabel"))
-            foreach (var coding in concept.ItemsAt("coding"))
-                if (coding.StringAt("code") is { } code) Add(labels, LabelKind.Security, coding.StringAt("system"), code);
-        if (document.Root.StringAt("confidentiality") is { } secrecy) Add(labels, LabelKind.Security, Confidentiality, secrecy);
-        return labels;
-    }
-
-    private static void Add(List<RecordLabel> labels, LabelKind kind, string? system, string code)
-    {
-        var label = new RecordLabel(kind, system ?? "", code);
-        if (!labels.Contains(label)) labels.Add(label);
     }
 
     private ResourceDocument Reparse(byte[] json, int attachments)

@@ -91,7 +91,7 @@ internal abstract class Interner
     public static IReadOnlyList<string> Split(string ids) => ids.Length == 0 ? [] : ids.Split(' ');
 }
 
-/// <summary>The three tables of numbered texts.</summary>
+/// <summary>The tables of numbered texts.</summary>
 internal sealed class Interners
 {
     /// <summary>Sets of labels.</summary>
@@ -99,6 +99,9 @@ internal sealed class Interners
 
     /// <summary>What consents say.</summary>
     public Interner<TermsShape> Shapes { get; } = new("shapes", TermsShape.Parse);
+
+    /// <summary>What verdicts ask of a record itself.</summary>
+    public Interner<Residual> Residuals { get; } = new("residuals", Residual.Parse);
 
     /// <summary>Search parameters, <c>Type.code</c>.</summary>
     public Interner<string> Parameters { get; } = new("parameters", static text => text);

@@ -12,28 +12,60 @@ internal static class AccessSql
     // Below it a viewer's shapes are looked up for a patient one by one; above it the patient's consents are.
     private const int FewReadings = 16;
 
-    /// <summary>The condition for records of a type; null: every record of it may be seen.</summary>
-    public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string type)
+    /// <summary>The condition for records of a type (null: of any that belongs to patients); null: every record of it may be seen.</summary>
+    public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type)
     {
-        if (!viewer.Who.Requester.IsActive) return "1 = 0";
-        if (DirectoryTypes.Contains(type)) return null;
+        var requester = viewer.Who.Requester;
+        if (!requester.IsActive) return "1 = 0";
+        if (type is not null && DirectoryTypes.Contains(type)) return null;
+        var own = sql.Value(requester.Patient ?? "");
         var verdict =
             $"""
             SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} THEN 1 END)
             {Consents(sql, engine, viewer, "c.patient_id")}
-              {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set
+              {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set AND {Residual}
             """;
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
         var byConsent =
+            $"NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND COALESCE(({verdict}), 0) = 0)";
+        // A Consent is for its patient and for whom it permits something, whatever else is permitted.
+        var asGrantee =
             $"""
-            r.patients <> '' AND NOT EXISTS (
-              SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {sql.Value(viewer.Who.Requester.Patient ?? "")}
-              AND COALESCE(({verdict}), 0) = 0)
+            (NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own})
+              OR EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
+                AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))}))
             """;
-        return viewer.Who.Requester.Organization is { } organization
-            ? $"(r.custodian = {sql.Value(organization)} OR ({byConsent}))"
-            : $"({byConsent})";
+        var byRule = type switch
+        {
+            "Consent" => asGrantee,
+            null => $"CASE WHEN r.type = 'Consent' THEN {asGrantee} ELSE {byConsent} END",
+            _ => byConsent,
+        };
+        var ofPatients = $"(r.patients <> '' AND {byRule})";
+        return requester.Author.Length > 0 ? $"(r.author = {sql.Value(requester.Author)} OR {ofPatients})" : ofPatients;
     }
+
+    // What a verdict asks of the record besides its labels: the twin of Mapping.Residual.Holds, held against it by a property test. A
+    // condition fails where what it tests is what it negates.
+    private static string Residual { get; } =
+        $"""
+        (v.residual = 0 OR NOT EXISTS (
+          SELECT 1 FROM residual_conditions q WHERE q.residual = v.residual AND q.negated = CASE WHEN
+            (q.period = {Number(PeriodTest.None)}
+              OR (q.period = {Number(PeriodTest.Within)} AND r.data_from >= q.lo AND r.data_to <= q.hi)
+              OR (q.period = {Number(PeriodTest.Touches)} AND (r.data_from IS NULL OR (r.data_from < q.hi AND r.data_to > q.lo))))
+            AND (q.linked = 0 OR EXISTS (SELECT 1 FROM residual_links x WHERE x.condition = q.condition AND (
+              (x.kind = {Number(LinkKind.Is)} AND x.type = r.type AND x.id = r.id)
+              OR (x.kind <> {Number(LinkKind.ReferredBy)} AND EXISTS (
+                SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = x.kind AND y.reference = x.reference))
+              OR (x.kind = {Number(LinkKind.ReferredBy)} AND EXISTS (
+                SELECT 1 FROM resources t JOIN record_links y ON y.rid = t.rid WHERE t.type = x.type AND t.id = x.id
+                AND y.kind = {Number(LinkKind.RefersTo)} AND y.reference = r.type || '/' || r.id)))))
+            THEN 1 ELSE 0 END))
+        """;
+
+    private static string Number(Enum value) => Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture)
+        .ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>
     /// The standing consents of patients that concern a viewer now: <c>w</c> the reading, <c>s</c> the span, <c>k</c> the consent.

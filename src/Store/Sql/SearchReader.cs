@@ -35,7 +35,7 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid "
             + $"WHERE p.patient_id = {sql.Value(patient)} AND r.deleted = 0");
         if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
-        if (AccessSql.Condition(sql, session.Engine, viewer, "Patient") is { } access) sql.Add($" AND {access}");
+        if (AccessSql.Condition(sql, session.Engine, viewer, null) is { } access) sql.Add($" AND {access}");
         return await PageAsync(session, sql, cursor, count, cancellation);
     }
 

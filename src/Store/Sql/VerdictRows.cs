@@ -25,14 +25,14 @@ internal sealed class VerdictRows(Interners interners)
     /// <summary>Adds what is missing for a viewer, durably.</summary>
     public async Task CompleteAsync(RecordDatabase database, Viewer who, CancellationToken cancellation)
     {
-        var (requester, key) = (who.Requester, who.ConsentKey);
+        var key = who.ConsentKey;
         await _completing.WaitAsync(cancellation);
         try
         {
             var known = await database.ReadAsync((session, stop) => LoadAsync(session, key, stop), cancellation);
             await database.ChangeAsync(async change =>
             {
-                var viewer = await AddViewerAsync(change, requester, key, known);
+                var viewer = await AddViewerAsync(change, who, key, known);
                 foreach (var reading in viewer.Readings) await AddVerdictsAsync(change, reading, known);
                 change.OnCommitted(() =>
                 {
@@ -79,7 +79,7 @@ internal sealed class VerdictRows(Interners interners)
         return new Known(viewer, readings, shapes, labelSets, end, shapeOf);
     }
 
-    private async ValueTask<ViewerState> AddViewerAsync(Change change, Requester requester, string key, Known known)
+    private async ValueTask<ViewerState> AddViewerAsync(Change change, Viewer who, string key, Known known)
     {
         var id = known.Viewer?.Id;
         if (id is null)
@@ -93,7 +93,7 @@ internal sealed class VerdictRows(Interners interners)
         var readings = new List<Reading>(known.Readings);
         foreach (var (shape, terms) in known.NewShapes)
         {
-            if (ConsentDecision.Concerns(terms, requester) is not { } exceptions) continue;
+            if (ConsentDecision.Concerns(terms, who.Requester, who.Action) is not { } exceptions) continue;
             var reading = await ReadingAsync(change, shape, string.Join(',', exceptions));
             await change.ExecuteAsync(
                 "INSERT INTO viewer_readings (viewer, shape, reading) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", id, shape, reading.Id);
@@ -115,20 +115,44 @@ internal sealed class VerdictRows(Interners interners)
         return new Reading(row.Id, shape, exceptions) { LabelSetsDone = row.Done };
     }
 
-    private static async ValueTask AddVerdictsAsync(Change change, Reading reading, Known known)
+    private async ValueTask AddVerdictsAsync(Change change, Reading reading, Known known)
     {
         if (reading.LabelSetsDone >= known.LabelSetsEnd) return;
         var shape = known.ShapeOf[reading.Shape];
         foreach (var (labelSet, labels) in known.LabelSets)
         {
-            if (labelSet <= reading.LabelSetsDone || ConsentDecision.Verdict(shape, reading.Exceptions, labels.Labels) is not { } permits)
-                continue;
-            await change.ExecuteAsync(
-                "INSERT INTO verdicts (reading, label_set, permits) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", reading.Id,
-                labelSet, permits ? 1L : 0L);
+            if (labelSet <= reading.LabelSetsDone) continue;
+            foreach (var verdict in ConsentDecision.Verdicts(shape, reading.Exceptions, labels.Labels))
+                await change.ExecuteAsync(
+                    "INSERT INTO verdicts (reading, label_set, permits, residual) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                    reading.Id, labelSet, verdict.Permits ? 1L : 0L, await ResidualAsync(change, verdict.When));
         }
         await change.ExecuteAsync(
             "UPDATE readings SET label_sets_done = $1 WHERE id = $2 AND label_sets_done < $1", known.LabelSetsEnd, reading.Id);
+    }
+
+    private async ValueTask<long> ResidualAsync(Change change, Residual residual)
+    {
+        if (residual.Conditions.Count == 0) return 0;
+        var id = await interners.Residuals.InternAsync(change, residual.Text);
+        // Rows of a residual are never changed: they are there or not.
+        if (await change.NumberAsync("SELECT 1 FROM residual_conditions WHERE residual = $1 LIMIT 1", id) is not null) return id;
+        foreach (var condition in residual.Conditions)
+        {
+            var row = (await change.NumberAsync(
+                "INSERT INTO residual_conditions (residual, negated, period, lo, hi, linked) VALUES ($1, $2, $3, $4, $5, $6) "
+                    + "RETURNING condition",
+                id, condition.IsNegated ? 1L : 0L, (long)condition.Period, condition.From, condition.To,
+                condition.AnyOf is null ? 0L : 1L))!.Value;
+            foreach (var link in condition.AnyOf ?? [])
+            {
+                var named = link.Reference.Split('/');
+                await change.ExecuteAsync(
+                    "INSERT INTO residual_links (condition, kind, type, id, reference) VALUES ($1, $2, $3, $4, $5)", row,
+                    (long)link.Kind, named[0], named[1], link.Reference);
+            }
+        }
+        return id;
     }
 
     private sealed record ViewerState(long Id, long ShapesDone, IReadOnlyList<Reading> Readings);

@@ -7,17 +7,23 @@ namespace PmrGateway.Store;
 internal sealed record VersionRow(
     long Rid, string Type, string Id, string Custodian, long Version, bool IsCurrent, long LastUpdated, bool IsDeleted, string Subject,
     byte[]? Body, string Cid, byte[] WrappedKey, byte[] KeyCommitment, byte[] Salt, byte[] Digest, string? ContentType, long LabelSet,
-    string Patients, byte[]? WrappedSubjectKey)
+    string Patients, byte[]? WrappedSubjectKey, string Author, long? DataFrom, long? DataTo)
 {
     private const string Columns =
         "r.rid, r.type, r.id, v.custodian, v.version, r.version, v.last_updated, v.deleted, v.subject, v.body, v.cid, v.wrapped_key, "
-        + "v.key_commitment, v.salt, v.digest, v.content_type, r.label_set, r.patients, k.wrapped";
+        + "v.key_commitment, v.salt, v.digest, v.content_type, r.label_set, r.patients, k.wrapped, v.author, "
+        + "r.data_from, r.data_to";
 
     private const string Key = "LEFT JOIN subject_keys k ON k.subject = v.subject";
     private const string Current = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = r.version {Key}";
     private const string All = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid {Key}";
 
-    public RecordFacts Facts(IReadOnlyList<RecordLabel> labels) => new(Type, Id, Custodian, Interner.Split(Patients), labels);
+    public RecordFacts Facts(IReadOnlyList<RecordLabel> labels, IReadOnlyList<RecordLink> links) =>
+        new(Type, Id, Custodian, Interner.Split(Patients), labels)
+        {
+            Author = Author,
+            Details = new RecordDetails(Instant(DataFrom), Instant(DataTo), links),
+        };
 
     public StoredVersion ToVersion(RecordFacts facts) => new(
         facts, Version, DateTimeOffset.FromUnixTimeMilliseconds(LastUpdated), IsDeleted, Subject, Body, Cid, WrappedKey, KeyCommitment,
@@ -34,18 +40,34 @@ internal sealed record VersionRow(
         session.QueryAsync(
             $"{Current} WHERE r.rid {session.Engine.IsOneOf("$1")} ORDER BY r.rid", Read, cancellation, session.Engine.List([.. rids]));
 
+    /// <summary>Versions of a record, newest first.</summary>
+    /// <param name="session">Where.</param>
+    /// <param name="rid">The record.</param>
+    /// <param name="of">Those written as this author, besides the version <paramref name="also"/>; null: all.</param>
+    /// <param name="also">A version that counts whoever wrote it; 0: none.</param>
+    /// <param name="below">Versions below this one.</param>
+    /// <param name="limit">So many.</param>
+    /// <param name="cancellation">Stops the read.</param>
     public static ValueTask<List<VersionRow>> HistoryAsync(
-        Session session, string type, string id, long below, int limit, CancellationToken cancellation) => session.QueryAsync(
-        $"{All} WHERE r.type = $1 AND r.id = $2 AND v.version < $3 ORDER BY v.version DESC LIMIT $4", Read, cancellation, type, id,
-        below, (long)limit);
+        Session session, long rid, string? of, long also, long below, int limit, CancellationToken cancellation) => of is null
+        ? session.QueryAsync(
+            $"{All} WHERE r.rid = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3", Read, cancellation, rid, below, (long)limit)
+        : session.QueryAsync(
+            $"{All} WHERE r.rid = $1 AND v.version < $2 AND (v.author = $3 OR v.version = $4) ORDER BY v.version DESC LIMIT $5", Read,
+            cancellation, rid, below, of, also, (long)limit);
 
-    public static async ValueTask<long> CountAsync(Session session, string type, string id, CancellationToken cancellation) =>
-        await session.NumberAsync(
-            "SELECT COUNT(*) FROM resources r JOIN versions v ON v.rid = r.rid WHERE r.type = $1 AND r.id = $2", cancellation, type, id)
-                ?? 0;
+    /// <summary>How many there are of these.</summary>
+    public static async ValueTask<long> CountAsync(Session session, long rid, string? of, long also, CancellationToken cancellation) =>
+        (of is null
+            ? await session.NumberAsync("SELECT COUNT(*) FROM versions WHERE rid = $1", cancellation, rid)
+            : await session.NumberAsync(
+                "SELECT COUNT(*) FROM versions WHERE rid = $1 AND (author = $2 OR version = $3)", cancellation, rid, of, also)) ?? 0;
+
+    private static DateTimeOffset? Instant(long? milliseconds) =>
+        milliseconds is { } known ? DateTimeOffset.FromUnixTimeMilliseconds(known) : null;
 
     private static VersionRow Read(DbDataReader r) => new(
         r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(4) == r.GetInt64(5), r.GetInt64(6),
         r.GetInt64(7) != 0, r.GetString(8), r.BytesOrNull(9), r.GetString(10), r.Bytes(11), r.Bytes(12), r.Bytes(13), r.Bytes(14),
-        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18));
+        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18), r.GetString(19), r.NumberOrNull(20), r.NumberOrNull(21));
 }

@@ -10,7 +10,7 @@ public class ConsentDecisionTests
         "o",
         "Organization/h1",
         ["p"],
-        [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]);
+        [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]) { Author = "client:ehr" };
     private static readonly Requester Insurer = new("Organization/ins", "Organization/ins", null, null, true, ["HPAYMT"]);
 
     [Fact]
@@ -19,7 +19,7 @@ public class ConsentDecisionTests
     [Fact]
     public void The_author_the_patient_and_readers_of_the_directory_need_no_consent()
     {
-        Assert.Equal(PermitBasis.Author, Decide(Insurer with { Organization = "Organization/h1" })!.Basis);
+        Assert.Equal(PermitBasis.Author, Decide(Insurer with { Author = "client:ehr" })!.Basis);
         Assert.Equal(PermitBasis.OwnRecord, Decide(new Requester("Patient/p", null, null, "p", true, []))!.Basis);
         Assert.Equal(PermitBasis.Directory, ConsentDecision.Decide(Insurer, Record with { Type = "Organization" }, 1, true, [], 1)!.Basis);
     }
@@ -27,7 +27,7 @@ public class ConsentDecisionTests
     [Fact]
     public void An_inactive_actor_gets_nothing_at_all()
     {
-        Assert.Null(Decide(Insurer with { IsActive = false, Organization = "Organization/h1" }));
+        Assert.Null(Decide(Insurer with { IsActive = false, Author = "client:ehr" }));
         Assert.Null(ConsentDecision.Decide(Insurer with { IsActive = false }, Record with { Type = "Organization" }, 1, true, [], 1));
     }
 
@@ -79,6 +79,17 @@ public class ConsentDecisionTests
         Assert.Null(Decide(Insurer, Permit(Any)! with { IsConfirmed = false }));
 
     [Fact]
+    public void Who_keeps_a_record_and_the_colleagues_of_who_wrote_it_need_a_consent()
+    {
+        Assert.Null(Decide(Insurer with { Organization = "Organization/h1" }));
+        Assert.Null(Decide(new Requester("Practitioner/d", "Organization/h1", "Practitioner/d", null, true, ["TREAT"])
+        {
+            Author = "Practitioner/d",
+        }));
+        Assert.Null(ConsentDecision.Decide(Insurer with { Author = "" }, Record with { Author = "" }, 1, true, [], 1));
+    }
+
+    [Fact]
     public void A_record_of_two_patients_needs_both()
     {
         var both = Record with { Patients = ["p", "q"] };
@@ -92,7 +103,7 @@ public class ConsentDecisionTests
     {
         Permit? Earlier(Requester requester) => ConsentDecision.Decide(requester, Record, 1, false, [Permit(Any)!], 1);
         Assert.Null(Earlier(Insurer));
-        Assert.NotNull(Earlier(Insurer with { Organization = "Organization/h1" }));
+        Assert.NotNull(Earlier(Insurer with { Author = "client:ehr" }));
         Assert.NotNull(Earlier(new Requester("Patient/p", null, null, "p", true, [])));
     }
 

@@ -8,6 +8,7 @@ namespace PmrGateway.Tests.Unit.Mapping;
 public class ResourceMapperTests
 {
     private const string Own = "https://here/fhir";
+    private static readonly RecordOrigin Origin = new("Organization/h", "client:c", ["Organization/h"]);
     private static readonly ResourceMapper Mapper = new(FhirSchema.R4);
 
     [Fact]
@@ -49,7 +50,7 @@ public class ResourceMapperTests
         static List<ValidationIssue> Issues(string json, CutData cut)
         {
             var scene = new MappingScene(Own, () => "new", _ => cut);
-            Assert.Null(Mapper.Map(Parse(json), "1", 1, DateTimeOffset.UnixEpoch, "Organization/h", scene, out var issues));
+            Assert.Null(Mapper.Map(Parse(json), "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out var issues));
             return issues;
         }
     }
@@ -82,7 +83,7 @@ public class ResourceMapperTests
         Assert.True(ResourceDocument.TryParse(Encoding.UTF8.GetBytes(json), out var document, out _, limits));
         var mapper = new ResourceMapper(FhirSchema.R4, limits);
         var scene = new MappingScene(Own, () => "n", _ => null);
-        Assert.NotNull(mapper.Map(document!, "1", 1, DateTimeOffset.UnixEpoch, "Organization/h", scene, out _));
+        Assert.NotNull(mapper.Map(document!, "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out _));
     }
 
     private static ResourceDocument Parse(string json)
@@ -95,7 +96,7 @@ public class ResourceMapperTests
     {
         var ids = 0;
         scene ??= new MappingScene(Own, () => $"new{++ids}", _ => null);
-        var draft = Mapper.Map(Parse(json), "1", 1, DateTimeOffset.UnixEpoch, "Organization/h", scene, out var issues);
+        var draft = Mapper.Map(Parse(json), "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out var issues);
         Assert.Empty(issues);
         return draft!;
     }

@@ -1,0 +1,107 @@
+using System.Collections.Frozen;
+
+namespace PmrGateway.Mapping;
+
+/// <summary>
+/// Which codes a code holds: of purposes, of sensitivity and of confidentiality. Sources: the PurposeOfUse codes of v3-ActReason and the
+/// InformationSensitivityPolicy codes of v3-ActCode in R4, and what later editions of the terminology (and DS4P) put under BH: for a
+/// denial it is safer to hold too much.
+/// </summary>
+internal static class CodeHierarchy
+{
+    /// <summary>The system of purposes.</summary>
+    public const string Purposes = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+
+    /// <summary>The system of how secret a record is.</summary>
+    public const string Confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+
+    private const string Sensitivity = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+
+    /// <summary>What a record without a label counts as: normal.</summary>
+    private const int Unlabelled = 3;
+
+    private const string Break = "BTG";
+
+    // From the least to the most secret.
+    private static readonly string[] Levels = ["U", "L", "M", "N", "R", "V"];
+
+    private static readonly FrozenDictionary<string, FrozenSet<string>> AbovePurpose = Above("""
+        TREAT: CLINTRL COC ETREAT POPHLTH
+        ETREAT: BTG ERTREAT
+        HPAYMT: CLMATTCH COVAUTH COVERAGE REMITADV
+        COVERAGE: ELIGDTRM ELIGVER ENROLLM MILDCRG
+        HRESCH: BIORCH CLINTRCH DSRCH POARCH TRANSRCH
+        CLINTRCH: CLINTRCHNPC CLINTRCHPC PRECLINTRCH
+        PATRQT: FAMRQT PWATRNY SUPNWK
+        PUBHLTH: DISASTER THREAT
+        HOPERAT: CAREMGT DONAT FRAUD GOV HACCRED HCOMPL HDECD HDIRECT HDM HLEGAL HOUTCOMS HPRGRP HQUALIMP HSYSADMIN MEMADMIN MILCDM
+        HOPERAT: PATADMIN PATSFTY PERFMSR RECORDMGT SYSDEV TRAIN
+        HSYSADMIN: LABELING METAMGT
+        SYSDEV: HTEST
+        """);
+
+    private static readonly FrozenDictionary<string, FrozenSet<string>> AboveSensitivity = Above("""
+        SPI: BH MH PSY PSYTHPN SUD
+        BH: COGN DVD EMOTDIS MH PSY PSYTHPN SUD
+        MH: PSY PSYTHPN
+        PSY: PSYTHPN
+        SUD: ETH ETHUD OPIOIDUD
+        ETH: ETHUD
+        SEX: STD
+        STD: HIV
+        GDIS: SICKLE
+        DEMO: DOB GENDER LIVARG MARST RACE REL
+        """);
+
+    /// <summary>Whether a purpose that is asked for is one that a provision names, or a kind of it.</summary>
+    /// <param name="asked">Of the token.</param>
+    /// <param name="named">Of the provision.</param>
+    /// <param name="denies">Whether the provision denies.</param>
+    public static bool IsPurpose(string asked, string named, bool denies) =>
+        // Breaking the glass is a kind of treatment; a permit for it is nonetheless one that says so.
+        asked == named || ((denies || asked != Break) && IsBelow(AbovePurpose, asked, named));
+
+    /// <summary>Whether a record's security labels are what a provision names.</summary>
+    /// <param name="labels">All labels of the record.</param>
+    /// <param name="named">Of the provision.</param>
+    /// <param name="denies">Whether the provision denies: then a level holds those above it, else those below it.</param>
+    public static bool IsSecurity(IReadOnlyList<RecordLabel> labels, TermCode named, bool denies)
+    {
+        if (named.System == Confidentiality && Array.IndexOf(Levels, named.Code) is var level and >= 0)
+            return denies ? LevelOf(labels) >= level : LevelOf(labels) <= level;
+        foreach (var label in labels)
+        {
+            if (label.Kind != LabelKind.Security || label.System != named.System || (label.IsInner && !denies)) continue;
+            if (label.Code == named.Code || (label.System == Sensitivity && IsBelow(AboveSensitivity, label.Code, named.Code))) return true;
+        }
+        return false;
+    }
+
+    // The highest counts, wherever in the record it stands.
+    private static int LevelOf(IReadOnlyList<RecordLabel> labels)
+    {
+        var level = -1;
+        foreach (var label in labels)
+            if (label.Kind == LabelKind.Security && label.System == Confidentiality)
+                level = Math.Max(level, Array.IndexOf(Levels, label.Code));
+        return level < 0 ? Unlabelled : level;
+    }
+
+    private static bool IsBelow(FrozenDictionary<string, FrozenSet<string>> above, string code, string ancestor) =>
+        above.TryGetValue(code, out var ancestors) && ancestors.Contains(ancestor);
+
+    private static FrozenDictionary<string, FrozenSet<string>> Above(string lines)
+    {
+        var parents = new Dictionary<string, List<string>>();
+        foreach (var line in lines.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var (parent, children) = (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(' ') + 1)..].Split(' '));
+            foreach (var child in children)
+                if (!parents.TryAdd(child, [parent])) parents[child].Add(parent);
+        }
+        return parents.Keys.ToFrozenDictionary(c => c, c => Ancestors(c).ToFrozenSet(StringComparer.Ordinal), StringComparer.Ordinal);
+
+        IEnumerable<string> Ancestors(string code) =>
+            parents.TryGetValue(code, out var direct) ? direct.Concat(direct.SelectMany(Ancestors)) : [];
+    }
+}

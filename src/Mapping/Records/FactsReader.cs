@@ -1,0 +1,196 @@
+using System.Text.Json;
+using PmrGateway.Fhir;
+
+namespace PmrGateway.Mapping;
+
+/// <summary>Who sends a record.</summary>
+/// <param name="Custodian">The hospital that keeps it, as <c>Organization/id</c>.</param>
+/// <param name="Author">As whom it is written (<see cref="Requester.Author"/>).</param>
+/// <param name="Writers">The references of who sends it: the organization, the practitioner.</param>
+public sealed record RecordOrigin(string Custodian, string Author, IReadOnlyList<string> Writers);
+
+/// <summary>A patient of whom a part of a record tells, under a name that need not be known here.</summary>
+/// <param name="Id">The logical id that a document refers to; null: told by an identifier.</param>
+/// <param name="System">The identifier's system, "" where there is none.</param>
+/// <param name="Value">Its value.</param>
+public readonly record struct PatientMention(string? Id, string System, string Value);
+
+/// <summary>
+/// Reads what decides access to a record out of all that is in it: the resource, what it contains, the entries of a document, down to
+/// labels of single elements. What is said of a part closes the whole, since a record is shown whole or not at all.
+/// </summary>
+internal sealed class FactsReader(SearchIndexer indexer)
+{
+    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
+
+    // What says of which kind a resource is: of these its class is, and what it is about.
+    private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal) { "type", "category", "class", "format" };
+
+    // What says what it is about.
+    private static readonly HashSet<string> Subjects = new(StringComparer.Ordinal)
+    {
+        "code", "vaccineCode", "medicationCodeableConcept", "itemCodeableConcept", "productCodeableConcept", "serviceType", "specialty",
+        "event", "practiceSetting", "facilityType", "reasonCode", "procedureCodeableConcept", "diagnosisCodeableConcept", "substance",
+        "productOrService",
+    };
+
+    // Who wrote it, as R4's resources call them. https://hl7.org/fhir/R4/fivews.html (FiveWs.author, FiveWs.recorder)
+    private static readonly HashSet<string> Authors = new(StringComparer.Ordinal)
+    {
+        "author", "recorder", "performer", "asserter", "requester", "authenticator", "attester", "sender", "informationSource", "source",
+    };
+
+    private readonly HashSet<RecordLabel> _labels = [];
+    private readonly HashSet<string> _patients = new(StringComparer.Ordinal);
+    private readonly HashSet<RecordLink> _links = [];
+    private readonly HashSet<PatientMention> _mentions = [];
+    private bool _isEnclosed;
+    private DateTimeOffset? _from;
+    private DateTimeOffset? _to;
+
+    /// <summary>The patients of this server that it refers to.</summary>
+    public IEnumerable<string> Patients => _patients;
+
+    /// <summary>The labels.</summary>
+    public IReadOnlyList<RecordLabel> Labels => [.. _labels];
+
+    /// <summary>The copies of patients in it, and whom a document refers to.</summary>
+    public IReadOnlyList<PatientMention> Mentions => [.. _mentions];
+
+    /// <summary>Its time and links.</summary>
+    public RecordDetails Details => new(_from, _to, [.. _links]);
+
+    /// <summary>Reads the record itself.</summary>
+    /// <param name="document">As it will be kept.</param>
+    /// <param name="index">Its search values.</param>
+    public void Read(ResourceDocument document, IEnumerable<IndexEntry> index)
+    {
+        Walk(document.Root, isInner: false);
+        Span(index);
+        if (document.ResourceType != "Consent" || document.Root["provision"] is not { } provision) return;
+        // A denial is not for whom it denies: only a grantee is told.
+        if (provision.StringAt("type") != "permit") return;
+        foreach (var actor in provision.ItemsAt("actor"))
+            if (actor["reference"]?.StringAt("reference") is { } grantee)
+                _links.Add(new RecordLink(LinkKind.Grants, grantee));
+    }
+
+    /// <summary>Reads a document that the record carries as its content.</summary>
+    public void ReadEnclosed(ResourceDocument bundle)
+    {
+        _isEnclosed = true;
+        Walk(bundle.Root, isInner: true);
+        foreach (var entry in bundle.Root.ItemsAt("entry"))
+            if (entry["resource"] is { Kind: JsonTokenType.StartObject } resource) Span(indexer.Index(bundle.Part(resource)));
+    }
+
+    /// <summary>Who sent it, besides whom it names.</summary>
+    public void AddWriters(IEnumerable<string> writers)
+    {
+        foreach (var writer in writers) _links.Add(new RecordLink(LinkKind.WrittenBy, writer));
+    }
+
+    private void Span(IEnumerable<IndexEntry> index)
+    {
+        foreach (var entry in index)
+        {
+            if (entry.Type != "date") continue;
+            if (_from is null || entry.From < _from) _from = entry.From;
+            if (_to is null || entry.To > _to) _to = entry.To;
+        }
+    }
+
+    private void Walk(ElementNode resource, bool isInner)
+    {
+        var type = resource.StringAt("resourceType") ?? "";
+        Add(LabelKind.Class, ResourceTypes, type, isInner);
+        if (resource["meta"] is { } meta)
+            foreach (var coding in meta.ItemsAt("security")) AddSecurity(coding, isInner);
+        // Of a DocumentReference, and of a Composition: there too a sender says how secret it is.
+        foreach (var concept in resource.ItemsAt("securityLabel"))
+            foreach (var coding in concept.ItemsAt("coding")) AddSecurity(coding, isInner);
+        if (resource.StringAt("confidentiality") is { } secrecy) Add(LabelKind.Security, CodeHierarchy.Confidentiality, secrecy, isInner);
+        if (isInner && type == "Patient")
+            foreach (var identifier in resource.ItemsAt("identifier"))
+                if (identifier.StringAt("value") is { } value)
+                    _mentions.Add(new PatientMention(null, identifier.StringAt("system") ?? "", value));
+        WalkElements(resource, isInner, isTop: true);
+    }
+
+    private void WalkElements(ElementNode node, bool isInner, bool isTop)
+    {
+        foreach (var child in node)
+        {
+            if (child.Kind == JsonTokenType.StartArray)
+                foreach (var item in child) WalkElement(item, child.Name!, node, isInner, isTop);
+            else WalkElement(child, child.Name!, node, isInner, isTop);
+        }
+    }
+
+    private void WalkElement(ElementNode node, string name, ElementNode parent, bool isInner, bool isTop)
+    {
+        if (node.Kind == JsonTokenType.String)
+        {
+            if (name == "reference") Refer(node.Text);
+            return;
+        }
+        if (node.Kind != JsonTokenType.StartObject) return;
+        if (name is "resource" or "contained" && node["resourceType"] is not null)
+        {
+            Walk(node, isInner: true);
+            return;
+        }
+        if (name == "extension") AddInline(node);
+        // Elements of the resource and of its parts; inside a datatype (the type of an identifier) it is about that.
+        if (isTop || parent.Type?.Kind == TypeKind.Backbone) AddKinds(node, name, isInner || !isTop);
+        if (isTop && Authors.Contains(name)) AddAuthor(node, isInner);
+        WalkElements(node, isInner, isTop: false);
+    }
+
+    private void AddKinds(ElementNode node, string name, bool isInner)
+    {
+        var isKind = Kinds.Contains(name);
+        if (!isKind && !Subjects.Contains(name)) return;
+        foreach (var coding in node["coding"] is null ? [node] : node.ItemsAt("coding"))
+        {
+            if (coding.StringAt("code") is not { } code) continue;
+            var system = coding.StringAt("system") ?? "";
+            if (isKind) Add(LabelKind.Class, system, code, isInner);
+            Add(LabelKind.Code, system, code, isInner);
+        }
+    }
+
+    // A label of one element. http://hl7.org/fhir/uv/security-label-ds4p, extension-inline-sec-label
+    private void AddInline(ElementNode extension)
+    {
+        if (extension.StringAt("url") is not { } url) return;
+        if (!url.Contains("sec-label", StringComparison.Ordinal) && !url.Contains("security-label", StringComparison.Ordinal)) return;
+        if (extension["valueCoding"] is { } coding) AddSecurity(coding, isInner: true);
+        foreach (var one in extension["valueCodeableConcept"]?.ItemsAt("coding") ?? []) AddSecurity(one, isInner: true);
+    }
+
+    private void AddAuthor(ElementNode node, bool isInner)
+    {
+        // A performer or attester may be a part with an actor or party.
+        var reference = node.StringAt("reference") ?? node["actor"]?.StringAt("reference") ?? node["party"]?.StringAt("reference");
+        if (reference is null || !FhirReference.TryParse(reference, out var author)) return;
+        _links.Add(new RecordLink(isInner ? LinkKind.PartWrittenBy : LinkKind.WrittenBy, $"{author.Type}/{author.Id}"));
+    }
+
+    private void Refer(string text)
+    {
+        if (!FhirReference.TryParse(text, out var target)) return;
+        // A document's references are to its own entries first, or to the server that it came from.
+        if (target.Type == "Patient" && _isEnclosed) _mentions.Add(new PatientMention(target.Id, "", ""));
+        else if (target.Type == "Patient") _patients.Add(target.Id);
+        else _links.Add(new RecordLink(LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
+    }
+
+    private void AddSecurity(ElementNode coding, bool isInner)
+    {
+        if (coding.StringAt("code") is { } code) Add(LabelKind.Security, coding.StringAt("system") ?? "", code, isInner);
+    }
+
+    private void Add(LabelKind kind, string system, string code, bool isInner) =>
+        _labels.Add(new RecordLabel(kind, system, code, isInner));
+}
