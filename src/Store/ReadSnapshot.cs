@@ -234,17 +234,20 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var sql = new SqlText();
         var of = patients.Count == 1 ? sql.Value(patients[0]) : _session.Engine.IsOneOf(sql.Value(_session.Engine.List(patients)));
-        sql.Add($"SELECT k.commitment, s.patient_id, s.shape, k.granted_block {AccessSql.Consents(sql, _session.Engine, _viewer, of)} "
-            + $"ORDER BY k.commitment");
+        sql.Add("SELECT k.commitment, s.patient_id, s.shape, k.granted_block, k.consent_id "
+            + $"{AccessSql.Consents(sql, _session.Engine, _viewer, of)} ORDER BY k.commitment");
         var rows = await _session.QueryAsync(
             sql.ToString(),
-            static r => (Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3)),
+            static r => (
+                Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3),
+                Consent: r.GetString(4)),
             cancellation, sql.Values);
         var consents = new List<StandingConsent>(rows.Count);
         foreach (var row in rows)
         {
             var shape = await _database.Interners.Shapes.ValueAsync(_session, row.Shape, cancellation);
-            consents.Add(new StandingConsent(row.Commitment, row.Patient, shape, row.Block <= _viewer.ConfirmedBlock));
+            consents.Add(
+                new StandingConsent(row.Commitment, row.Patient, shape, row.Block <= _viewer.ConfirmedBlock) { ConsentId = row.Consent });
         }
         return consents;
     }

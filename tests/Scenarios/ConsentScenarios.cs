@@ -105,9 +105,9 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var everything = await gateway.Insurer.GetAsync($"Patient/{patient}/$everything");
-        // The document and its content: a Binary has the labels of the record that links to it.
+        // The document and its content (a Binary has the labels of the record that links to it), and the Consent that names the grantee.
         Assert.Equal(
-            ["Binary", "DocumentReference"],
+            ["Binary", "Consent", "DocumentReference"],
             RunningGateway.Entries(everything).Select(e => e.GetProperty("resource").GetProperty("resourceType").GetString()).Order());
         Assert.DoesNotContain("\"resourceType\":\"Patient\"", everything.Text);
 
@@ -319,8 +319,7 @@ public class ConsentScenarios(RunningGateway gateway)
     }
 
     [Theory]
-    [InlineData("\"dataPeriod\":{\"start\":\"2020\"}", "Consent.provision.dataPeriod")]
-    [InlineData("\"data\":[{\"meaning\":\"instance\",\"reference\":{\"reference\":\"DocumentReference/x\"}}]", "Consent.provision.data")]
+    [InlineData("\"data\":[{\"meaning\":\"instance\",\"reference\":{\"display\":\"x\"}}]", "Consent.provision.data[0].reference")]
     [InlineData("\"code\":[{\"text\":\"laboratory only\"}]", "Consent.provision.code")]
     [InlineData("\"class\":[{\"display\":\"letters\"}]", "Consent.provision.class")]
     [InlineData("\"class\":[{\"code\":\"Observation\"}]", "Consent.provision.class")]

@@ -88,9 +88,11 @@ public class TokenScenarios(RunningGateway gateway)
         var clientId = "scope-" + Guid.CreateVersion7();
         await gateway.Operator.AdminAsync(
             "clients",
-            new { clientId, jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { scope }, purposes = Array.Empty<string>() });
+            new { clientId, jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { scope }, purposes = new[] { "TREAT" } });
         var client = await gateway.Anyone.LoginAsync(clientId, key.Credentials, scope);
         var patient = await gateway.NewPatientAsync();
+        // Another system of the hospital wrote the record.
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
         var answer = await GatewayClient.UntilAsync(
             () => client.GetAsync($"Patient/{patient}"), a => !a.Text.Contains("not bound", StringComparison.Ordinal));
         Assert.Equal(read, answer.Status);
@@ -112,6 +114,7 @@ public class TokenScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         var username = "dr-" + Guid.CreateVersion7();
         await gateway.RegisterDoctorAsync(username, gateway.Hospital);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
         var doctor = await gateway.Anyone.LoginUserAsync(
             AppOfAllScopes, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scope);
         Assert.Equal(read, (await doctor.GetAsync($"Patient/{patient}")).Status);

@@ -151,12 +151,14 @@ public abstract class AccessContract(Engine engine, int worlds)
             var own = model.In(terms);
             await CommitAsync(new CommitPlan
             {
-                Consents = [new ConsentChange.Give(Id($"c{i}"), Id($"c{i}"), [1], own)],
+                // Some of them have a Consent record among the world's.
+                Consents = [new ConsentChange.Give(Id($"c{i}"), Id($"{i}"), [1], own)],
                 Directory = [new DirectoryChange.AddPatient(own.Patient, "k" + own.Patient, "Organization/a")],
             });
             if (block is { } at) await GrantAsync(Id($"c{i}"), own.Patient, at);
-            if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(Id($"c{i}"))] });
-            else if (StandingConsent.At(world.Now, Id($"c{i}"), own, block <= Confirmed) is { } consent) standing.Add(consent);
+            if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(Id($"{i}"))] });
+            else if (StandingConsent.At(world.Now, Id($"c{i}"), own, block <= Confirmed) is { } consent)
+                standing.Add(consent with { ConsentId = Id($"{i}") });
         }
         var requester = world.Requester with { Patient = world.Requester.Patient is { } p ? Id(p) : null };
         var viewer = new Viewer(requester, world.Now, 0);

@@ -122,14 +122,18 @@ internal sealed class ReceiveDocument(
         return Encoding.UTF8.GetBytes(json.ToString());
     }
 
-    // What is said of the document itself; what is said of its parts closes it too, and is not shown.
+    // What is said of any part is said of the whole: a document is opened whole or not at all.
     private static IEnumerable<string> Labels(ResourceDocument bundle, ElementNode composition)
     {
-        foreach (var resource in new[] { bundle.Root, composition })
+        var resources = bundle.Root.ItemsAt("entry").Select(e => e["resource"]).OfType<ElementNode>();
+        foreach (var resource in resources.Prepend(bundle.Root))
         {
-            if (resource["meta"] is not { } meta) continue;
-            foreach (var coding in meta.ItemsAt("security"))
-                yield return $"{{\"coding\":[{Encoding.UTF8.GetString(coding.RawBytes)}]}}";
+            if (resource["meta"] is { } meta)
+            {
+                foreach (var coding in meta.ItemsAt("security"))
+                    yield return $"{{\"coding\":[{Encoding.UTF8.GetString(coding.RawBytes)}]}}";
+            }
+            foreach (var concept in resource.ItemsAt("securityLabel")) yield return Encoding.UTF8.GetString(concept.RawBytes);
         }
         if (composition.StringAt("confidentiality") is { } code)
         {

@@ -88,6 +88,8 @@ internal sealed partial class CallerResolver(
             client.Length > 0 ? client : subject,
             isOwn ? Claim(SmartClaims.FhirUser) : null,
             BindingKey(issuer, isUser ? "user:" + subject : client),
+            // A name means something with its issuer only.
+            "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
             new SmartScopes(Scopes(principal, issuer)),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()]);
     }
@@ -132,7 +134,7 @@ internal sealed partial class CallerResolver(
         {
             var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, token.Purposes)
             {
-                Author = "client:" + token.Binding,
+                Author = token.Author,
             };
             return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
@@ -166,7 +168,8 @@ internal sealed partial class CallerResolver(
 /// <param name="Client">OAuth client id; the subject where the issuer names no client.</param>
 /// <param name="FhirUser">Of the gateway's own tokens: who logged in, or null.</param>
 /// <param name="Binding">The key under which an actor is bound to it on the chain.</param>
+/// <param name="Author">As whom a system writes with it (<see cref="Requester.Author"/>).</param>
 /// <param name="Scopes">Its resource scopes.</param>
 /// <param name="Purposes">Its purposes of use.</param>
 internal sealed record KnownToken(
-    bool IsOperator, string Client, string? FhirUser, string Binding, SmartScopes Scopes, IReadOnlyList<string> Purposes);
+    bool IsOperator, string Client, string? FhirUser, string Binding, string Author, SmartScopes Scopes, IReadOnlyList<string> Purposes);

@@ -7,6 +7,9 @@ namespace PmrGateway.Mapping;
 /// <param name="IsConfirmed">Whether the chain has it deep enough. Until then it can only deny: a denial counts from first sight.</param>
 public sealed record StandingConsent(string Commitment, string Patient, TermsShape Shape, bool IsConfirmed)
 {
+    /// <summary>Id of its Consent resource.</summary>
+    public string ConsentId { get; init; } = "";
+
     /// <summary>A consent at an instant; null where its period does not hold it.</summary>
     public static StandingConsent? At(DateTimeOffset now, string commitment, ConsentTerms terms, bool isConfirmed)
     {
@@ -144,8 +147,9 @@ public static class ConsentDecision
         Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, DataAction action,
         List<string> used)
     {
-        // A Consent tells of other grantees and of what is kept from whom: it is for whom it permits something, whatever else is permitted.
-        if (record.Type == "Consent" && action == DataAction.Read) return IsGrantee(requester, record);
+        // A Consent tells of other grantees and of what is kept from whom: while it stands it is for whom it names as grantee, and no
+        // other consent opens it.
+        if (record.Type == "Consent" && action == DataAction.Read) return IsGrantee(requester, record, patient, consents, used);
         var permitted = false;
         foreach (var consent in consents)
         {
@@ -162,8 +166,19 @@ public static class ConsentDecision
         return permitted;
     }
 
-    private static bool IsGrantee(Requester requester, RecordFacts record) =>
-        requester.ActorReferences.Any(a => record.Details.Links.Contains(new RecordLink(LinkKind.Grants, a)));
+    private static bool IsGrantee(
+        Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, List<string> used)
+    {
+        if (!requester.ActorReferences.Any(a => record.Details.Links.Contains(new RecordLink(LinkKind.Grants, a)))) return false;
+        foreach (var consent in consents)
+        {
+            if (consent.Patient != patient || consent.ConsentId != record.Id || !consent.IsConfirmed) continue;
+            if (Concerns(consent.Shape, requester, DataAction.Read) is null) continue;
+            used.Add(consent.Commitment);
+            return true;
+        }
+        return false;
+    }
 
     private static bool Names(ProvisionShape provision, Requester requester, DataAction action, bool denies) =>
         (provision.Actors.Count == 0 || requester.ActorReferences.Any(provision.Actors.Contains))

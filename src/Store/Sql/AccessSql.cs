@@ -12,7 +12,9 @@ internal static class AccessSql
     // Below it a viewer's shapes are looked up for a patient one by one; above it the patient's consents are.
     private const int FewReadings = 16;
 
-    /// <summary>The condition for records of a type (null: of any that belongs to patients); null: every record of it may be seen.</summary>
+    /// <summary>
+    /// The condition for records of a type (null: of any that belongs to patients); null: every record of it may be seen.
+    /// </summary>
     public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type)
     {
         var requester = viewer.Who.Requester;
@@ -28,12 +30,14 @@ internal static class AccessSql
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
         var byConsent =
             $"NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND COALESCE(({verdict}), 0) = 0)";
-        // A Consent is for its patient and for whom it permits something, whatever else is permitted.
+        // A Consent is for its patient, and while it stands for whom it names as grantee; no other consent opens it.
         var asGrantee =
             $"""
-            (NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own})
-              OR EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
-                AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))}))
+            NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND NOT (
+              EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
+                AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))})
+              AND EXISTS (SELECT 1 {Consents(sql, engine, viewer, "c.patient_id")}
+                AND k.consent_id = r.id AND k.granted_block <= {sql.Value(viewer.ConfirmedBlock)})))
             """;
         var byRule = type switch
         {
