@@ -120,6 +120,9 @@ public abstract record ConsentChange
     /// <param name="Terms">The terms.</param>
     public sealed record Give(string Commitment, string ConsentId, byte[] Salt, ConsentTerms Terms) : ConsentChange
     {
+        /// <summary>Who gave it (<see cref="Requester.Author"/>): the patient, or the hospital that signs for one in custody.</summary>
+        public string Giver { get; init; } = "";
+
         /// <inheritdoc/>
         public override string ToString() => $"give {Commitment} of Consent/{ConsentId}";
     }

@@ -1,3 +1,5 @@
+using System.Data.Common;
+using System.Text.Json;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
@@ -24,7 +26,10 @@ public sealed record RegisteredPatient(string Id, string PatientKey, string Cust
 /// <param name="PatientId">The patient.</param>
 /// <param name="GrantedBlock">Block of the grant once the chain has it.</param>
 /// <param name="IsRevoked">Whether it is revoked.</param>
-public sealed record KeptConsent(string Commitment, string PatientId, long? GrantedBlock, bool IsRevoked);
+/// <param name="Giver">Who gave it (<see cref="ConsentChange.Give.Giver"/>).</param>
+/// <param name="Terms">What it says.</param>
+public sealed record KeptConsent(
+    string Commitment, string PatientId, long? GrantedBlock, bool IsRevoked, string Giver, ConsentTerms Terms);
 
 /// <summary>Who is who on the chain, and what stands of it: actors, the clients bound to them, patients, consents.</summary>
 public sealed class DirectoryStore(RecordDatabase database)
@@ -34,6 +39,8 @@ public sealed class DirectoryStore(RecordDatabase database)
         a.reference, a.actor_id, a.kind, a.hospital, a.suspended, a.chain_active,
           CASE WHEN a.hospital IS NULL THEN 1 WHEN h.chain_active = 1 AND h.suspended = 0 THEN 1 ELSE 0 END
         """;
+
+    private const string Kept = "SELECT commitment, patient_id, granted_block, revoked, giver, terms FROM consents";
 
     private const string Hospital = "LEFT JOIN actors h ON h.reference = a.hospital";
 
@@ -57,14 +64,27 @@ public sealed class DirectoryStore(RecordDatabase database)
     /// <summary>What a Consent resource gave last, or null.</summary>
     public ValueTask<KeptConsent?> LatestConsentAsync(string consentId, CancellationToken cancellation) => database.ReadAsync(
         (session, stop) => session.FirstAsync(
-            "SELECT commitment, patient_id, granted_block, revoked FROM consents WHERE consent_id = $1 ORDER BY place DESC LIMIT 1",
-            static r => new KeptConsent(r.GetString(0), r.GetString(1), r.NumberOrNull(2), r.GetInt64(3) != 0), stop, consentId),
+            $"{Kept} WHERE consent_id = $1 ORDER BY place DESC LIMIT 1", ReadKept, stop, consentId),
         cancellation);
+
+    /// <summary>The consents that a patient gave and that are not revoked.</summary>
+    /// <param name="patient">Patient id.</param>
+    /// <param name="giver">By whom they were given.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public ValueTask<IReadOnlyList<KeptConsent>> StandingAsync(string patient, string giver, CancellationToken cancellation) =>
+        database.ReadAsync<IReadOnlyList<KeptConsent>>(
+            async (session, stop) => await session.QueryAsync(
+                $"{Kept} WHERE patient_id = $1 AND giver = $2 AND revoked = 0", ReadKept, stop, patient, giver),
+            cancellation);
 
     /// <summary>A subject's wrapped key, or null while it has none.</summary>
     public ValueTask<byte[]?> SubjectKeyAsync(string subject, CancellationToken cancellation) => database.ReadAsync(
         (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject),
         cancellation);
+
+    private static KeptConsent ReadKept(DbDataReader r) => new(
+        r.GetString(0), r.GetString(1), r.NumberOrNull(2), r.GetInt64(3) != 0, r.GetString(4),
+        JsonSerializer.Deserialize<ConsentTerms>(r.GetString(5))!);
 
     private async ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation)
     {

@@ -127,6 +127,17 @@ public sealed class RecordDatabase : IAsyncDisposable
         return (await change.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), name))!;
     });
 
+    /// <summary>Ids of the patients whom a record concerns, for what is written down of a refusal; none where there is no such record.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
+    public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
+        Interner.Split(await ReadAsync(
+            (session, stop) => session.FirstAsync(
+                "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
+            cancellation) ?? "");
+
     /// <summary>Whether there is any record: what was never sealed needs no key.</summary>
     public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
         await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;

@@ -17,6 +17,7 @@ public static class ConsentText
             "scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
             "category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],"patient":{"reference":"{{{patient}}}"},
             "dateTime":"2026-01-01",
+            "sourceAttachment":{"contentType":"application/pdf","title":"signed form","data":"JVBERi0xLjQ="},
             "policy":[{"uri":"https://profiles.ihe.net/ITI/PCF/Policy-deny"}],
             "provision":{"type":"permit",
             "actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},

@@ -23,6 +23,10 @@ internal sealed class FirstFloor : IDisposable
         Options = new GatewayOptions { Url = (string)Claims["url"]!, DataFolder = _folder };
     }
 
+    /// <summary>What is meant to be otherwise since 0.1.0, sorted: whose colleague wrote a record, and other grantees' Consents.</summary>
+    public static IEnumerable<string> Since =>
+        File.ReadAllLines(Path.Combine(Fixtures, "data-first-floor-since.txt")).Order(StringComparer.Ordinal);
+
     public JsonNode Claims { get; }
 
     public GatewayOptions Options { get; }

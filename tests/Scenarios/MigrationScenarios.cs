@@ -45,7 +45,7 @@ public class MigrationScenarios
         foreach (var (reference, proof) in claims["anchorProofs"]!.AsObject())
             Is($"proof of {reference}", (string)proof!, (await clients["ehr"].GetAsync(reference + "/$anchor-proof")).Text);
         await UnderwayAsync(claims["underway"]!, clients);
-        Assert.Empty(_broken);
+        Assert.Equal(FirstFloor.Since, _broken.Order(StringComparer.Ordinal));
         Assert.Null(await app.Services.GetRequiredService<AuditLog>().FirstBrokenAsync(default));
     }
 

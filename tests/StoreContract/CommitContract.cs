@@ -163,7 +163,8 @@ public abstract class CommitContract(Engine engine)
                 {
                     Consents = [new ConsentChange.Withdraw(id), new ConsentChange.Give(commitment, id, [1], Make.Permit("p" + id))]
                 }, default);
-        Assert.Equal(new KeptConsent(id + "2", "p" + id, null, false), await directory.LatestConsentAsync(id, default));
+        var latest = (await directory.LatestConsentAsync(id, default))!;
+        Assert.Equal((id + "2", "p" + id, null, false), (latest.Commitment, latest.PatientId, latest.GrantedBlock, latest.IsRevoked));
         await _database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] }, default);
         Assert.True((await directory.LatestConsentAsync(id, default))!.IsRevoked);
     }

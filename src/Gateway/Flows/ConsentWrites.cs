@@ -41,6 +41,9 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
                 OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record");
         }
         if (patient is null) return Outcome.NotFound;
+        var isSelf = requester.Patient == terms.Patient;
+        if (!isSelf && IsInCustody(patient) && await RefusalOfGuardianAsync(request, terms, cancellation) is { } refused)
+            return refused;
         if (await UnknownActorAsync(terms, cancellation) is { } unknown) return unknown;
         var signed = ConsentIntentExtension.Read(request.Document!, out var issue);
         if (issue is not null) return new Outcome(OutcomeCategory.Invalid, [issue]);
@@ -53,17 +56,54 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
             plan = revocation.Value;
         }
         if (request.Document!.Root.StringAt("status") != "active") return plan;
-        var grant = Grant(patient, request.Id, terms, signed.Grant);
-        return grant.Failure is { } refused ? refused : plan.And(grant.Value);
+        var grant = Grant(patient, request.Id, terms, signed.Grant, requester.Author);
+        return grant.Failure is { } notGranted ? notGranted : plan.And(grant.Value);
     }
 
+    // A hospital signs for a patient in custody on evidence alone: the form that the patient signed before a witness, kept as the source.
+    // What the patient has denied by their own login, it does not sign.
+    private async Task<Outcome?> RefusalOfGuardianAsync(WriteRequest request, ConsentTerms terms, CancellationToken cancellation)
+    {
+        var consent = request.Document!.Root;
+        var ended = request.Current is null ? null : await directory.LatestConsentAsync(request.Id, cancellation);
+        var isActive = consent.StringAt("status") == "active";
+        // To end what it filed itself, and gives no access by that, takes none.
+        if (!isActive && ended is null or { Terms.Permits: true }) return null;
+        if (!HasSource(consent))
+        {
+            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
+                IssueSeverity.Error, IssueCode.Required, "Consent.source[x]",
+                "a hospital files a consent for a patient with the form that the patient signed: sourceAttachment with its data")]);
+        }
+        if (!isActive || !(terms.Permits || terms.Exceptions.Count > 0)) return null;
+        var now = time.GetUtcNow();
+        foreach (var own in await directory.StandingAsync(terms.Patient, $"Patient/{terms.Patient}", cancellation))
+        {
+            var (denial, asked) = (own.Terms.Root, terms.Root);
+            if (own.Terms.Permits || now < denial.From || now >= denial.To) continue;
+            if (denial.Actors.Count == 0 || asked.Actors.Count == 0 || denial.Actors.Intersect(asked.Actors).Any())
+                return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own denial stands: only the patient ends it");
+        }
+        return null;
+    }
+
+    private static bool HasSource(ElementNode consent) => consent["sourceAttachment"] is { } form
+        && (form.StringAt("data") is { Length: > 0 }
+            || (FhirReference.TryParse(form.StringAt("url"), out var kept) && kept.Type == "Binary"));
+
     /// <summary>
-    /// Whether a requester may change or end a Consent that there is: where a wallet controls the record, the patient alone.
+    /// Whether a requester may change or end a Consent that there is. What the patient gave, and everything where a wallet controls the
+    /// record, is the patient's alone; what the hospital filed, the hospital's too.
     /// </summary>
-    public async ValueTask<bool> MayChangeAsync(Caller caller, string patient, CancellationToken cancellation) =>
+    public async ValueTask<bool> MayChangeAsync(Caller caller, string patient, string consentId, CancellationToken cancellation) =>
         caller.Requester.Patient == patient
         || await directory.PatientAsync(patient, cancellation) is not { } row
-        || IsInCustody(row);
+        || (IsInCustody(row) && (await directory.LatestConsentAsync(consentId, cancellation))?.Giver != $"Patient/{patient}");
+
+    /// <summary>Whether a hospital may delete a Consent: a denial it ends by an update, which names its evidence.</summary>
+    public async ValueTask<bool> MayDeleteAsync(Caller caller, string patient, string consentId, CancellationToken cancellation) =>
+        caller.Requester.Patient == patient
+        || await directory.LatestConsentAsync(consentId, cancellation) is null or { IsRevoked: true } or { Terms.Permits: true };
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     /// <param name="consentId">The Consent.</param>
@@ -117,7 +157,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         return await RevokeAsync(consentId, signed, cancellation);
     }
 
-    private Result<CommitPlan> Grant(RegisteredPatient patient, string consentId, ConsentTerms terms, SignedIntent? signed)
+    private Result<CommitPlan> Grant(
+        RegisteredPatient patient, string consentId, ConsentTerms terms, SignedIntent? signed, string giver)
     {
         var inCustody = IsInCustody(patient);
         if (!inCustody && signed is null)
@@ -134,7 +175,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
 
         var plan = new CommitPlan
         {
-            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(intent.Commitment), consentId, salt, terms)],
+            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(intent.Commitment), consentId, salt, terms) { Giver = giver }],
         };
         // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
         if (terms.Root.To <= time.GetUtcNow()) return plan;

@@ -1,3 +1,4 @@
+using PmrGateway.Fhir;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Flows;
@@ -8,7 +9,7 @@ namespace PmrGateway.Gateway.Flows;
 /// <remarks>
 /// A request without a valid token (401) is nobody's and is not written down: anybody on the network could fill the log with them.
 /// </remarks>
-public sealed class Denials(AuditLog audit, TimeProvider time)
+public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvider time)
 {
     /// <summary>Answers with an outcome; one that withholds (forbidden, not found, gone) is told to the audit log first.</summary>
     /// <param name="caller">Who.</param>
@@ -23,11 +24,15 @@ public sealed class Denials(AuditLog audit, TimeProvider time)
     {
         if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
-            patient ??= asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null;
-            var entry =
-                caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], CallerAudit.Patients(patient), block: block);
-            // Written even where the requester has left meanwhile.
-            await audit.AppendAsync([entry], CancellationToken.None);
+            var patients = CallerAudit.Patients(
+                patient ?? (asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null));
+            // A patient is told who tried a record of theirs, too; who tried is told nothing.
+            if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))
+                patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);
+            // One entry a patient: none finds another in it. Written even where the requester has left meanwhile.
+            var entries = patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(
+                p => caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], p, block: block));
+            await audit.AppendAsync([.. entries], CancellationToken.None);
         }
         return FhirResponse.From(outcome);
     }

@@ -88,9 +88,15 @@ public sealed partial class WriteFlow(
         if (request is { Type: "Consent", Current: { } consent })
         {
             foreach (var given in consent.Facts.Patients)
-                if (!await consents.MayChangeAsync(caller, given, cancellation))
+            {
+                if (!await consents.MayChangeAsync(caller, given, request.Id, cancellation))
                     return Outcome.Of(
-                        OutcomeCategory.Forbidden, "the patient's own wallet controls this record: only the patient changes a consent");
+                        OutcomeCategory.Forbidden,
+                        "the patient gave this consent, or controls the record by a wallet: only the patient changes it");
+                if (request.Interaction == Interaction.Delete && !await consents.MayDeleteAsync(caller, given, request.Id, cancellation))
+                    return Outcome.Of(
+                        OutcomeCategory.Forbidden, "a hospital ends a denial by an update with its evidence, not by a deletion");
+            }
         }
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(caller, request, cancellation);
 

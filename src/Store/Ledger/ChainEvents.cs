@@ -18,8 +18,7 @@ internal static class ChainEvents
             "INSERT INTO bindings (client, actor_id) VALUES ($1, $2) ON CONFLICT (client) DO UPDATE SET actor_id = $2", e.Client, e.Actor),
         PatientRegisteredEvent e =>
             change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
-        ControllerChangedEvent e =>
-            change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient),
+        ControllerChangedEvent e => HandOverAsync(change, e),
         ConsentGrantedEvent e => change.ExecuteAsync(
             $"UPDATE consents SET granted_block = $2 WHERE commitment = $3 AND {OfPatient}", e.Patient, e.Block, e.Commitment),
         ConsentRevokedEvent e =>
@@ -34,4 +33,11 @@ internal static class ChainEvents
             e.Block, e.Transaction, e.Sequence, e.Root, e.Custodian),
         _ => new ValueTask<int>(0),
     };
+
+    // What the hospital filed while it signed for the patient ends with that; what the patient gave stays.
+    private static async ValueTask<int> HandOverAsync(Change change, ControllerChangedEvent e)
+    {
+        await change.ExecuteAsync($"UPDATE consents SET revoked = 1 WHERE giver <> 'Patient/' || patient_id AND {OfPatient}", e.Patient);
+        return await change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", e.Controller, e.Patient);
+    }
 }

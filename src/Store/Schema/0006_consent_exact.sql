@@ -10,6 +10,9 @@ ALTER TABLE resources ADD COLUMN data_to BIGINT;
 -- kind: LinkKind. reference: Type/id. Of a Binary, those of what links to it, and that itself.
 CREATE TABLE record_links (rid BIGINT NOT NULL, kind BIGINT NOT NULL, reference TEXT NOT NULL, PRIMARY KEY (rid, kind, reference)) $clustered$;
 
+-- giver: who gave the consent: the patient, or the hospital that signs for a patient in custody; '': not known.
+ALTER TABLE consents ADD COLUMN giver TEXT NOT NULL DEFAULT '';
+
 -- A residual as one value: text is its canonical JSON. It holds where all its conditions do. period: PeriodTest, of lo to hi. linked:
 -- whether one of its links is asked for. All of it can be emptied with the verdicts.
 CREATE TABLE residuals (id $identity$, digest TEXT NOT NULL UNIQUE, text TEXT NOT NULL);

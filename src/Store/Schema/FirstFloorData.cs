@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using System.Text.Json;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
@@ -15,7 +14,7 @@ internal static class FirstFloorData
     public static void CarryOver(DbConnection connection)
     {
         using var transaction = connection.BeginTransaction();
-        var at = new Step(connection, transaction);
+        var at = new MigrationStep(connection, transaction);
         if (at.Query("SELECT value FROM deployment WHERE name = $1", Done).Count > 0) return;
         Records(at);
         Indexes(at);
@@ -25,17 +24,17 @@ internal static class FirstFloorData
         transaction.Commit();
     }
 
-    private static void Records(Step at)
+    private static void Records(MigrationStep at)
     {
-        var patients = at.Query("SELECT rid, patient_id FROM compartments").ToLookup(r => Number(r[0]), r => (string)r[1]!);
+        var patients = at.Query("SELECT rid, patient_id FROM compartments").ToLookup(r => MigrationStep.Number(r[0]), r => (string)r[1]!);
         var labels = at.Query("SELECT rid, kind, system, code FROM labels").ToLookup(
-            r => Number(r[0]),
+            r => MigrationStep.Number(r[0]),
             r => LabelSet.Parse(JsonSerializer.Serialize(new[] { new[] { (string)r[1]!, (string)r[2]!, (string)r[3]! } })).Labels[0]);
         var linkers = at.Query("SELECT b.rid, k.rid FROM links k JOIN resources b ON b.type = 'Binary' AND b.id = k.binary_id")
-            .ToLookup(r => Number(r[0]), r => Number(r[1]));
+            .ToLookup(r => MigrationStep.Number(r[0]), r => MigrationStep.Number(r[1]));
         foreach (var row in at.Query("SELECT rid, type FROM resources"))
         {
-            var (rid, isBinary) = (Number(row[0]), (string)row[1]! == "Binary");
+            var (rid, isBinary) = (MigrationStep.Number(row[0]), (string)row[1]! == "Binary");
             var isLinked = isBinary && linkers[rid].Any();
             // A Binary kept every label that it ever had; from here on it has those of the records that link to it now.
             var set = isLinked
@@ -48,7 +47,7 @@ internal static class FirstFloorData
         }
     }
 
-    private static void Indexes(Step at)
+    private static void Indexes(MigrationStep at)
     {
         foreach (var (table, from) in new[]
         {
@@ -73,7 +72,7 @@ internal static class FirstFloorData
         }
     }
 
-    private static void Consents(Step at)
+    private static void Consents(MigrationStep at)
     {
         var place = 0L;
         // In the order in which they were written: the table has no other.
@@ -88,14 +87,14 @@ internal static class FirstFloorData
         }
     }
 
-    private static void Outbox(Step at)
+    private static void Outbox(MigrationStep at)
     {
         var roots = at.Query("SELECT custodian, sequence, root, batch FROM batches").ToDictionary(
-            r => $"anchor {r[0]} {Number(r[1])}", r => (Key: $"anchor {r[0]} {r[2]}", Batch: Number(r[3])));
+            r => $"anchor {r[0]} {MigrationStep.Number(r[1])}", r => (Key: $"anchor {r[0]} {r[2]}", Batch: MigrationStep.Number(r[3])));
         foreach (var row in at.Query(
             "SELECT id, key, contract, action, data, status, nonce, raw, hash, block, error FROM intents ORDER BY id"))
         {
-            var (id, key) = (Number(row[0]), (string)row[1]!);
+            var (id, key) = (MigrationStep.Number(row[0]), (string)row[1]!);
             if (roots.TryGetValue(key, out var batch))
             {
                 key = batch.Key;
@@ -128,52 +127,4 @@ internal static class FirstFloorData
             _ => OutboxPriority.Registration,
         };
 
-    private static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
-
-    private sealed class Step(DbConnection connection, DbTransaction transaction)
-    {
-        private readonly Dictionary<(string, string), long> _interned = [];
-
-        public List<object?[]> Query(string sql, params object?[] values)
-        {
-            using var command = Command(sql, values);
-            using var reader = command.ExecuteReader();
-            var rows = new List<object?[]>();
-            while (reader.Read())
-            {
-                var row = new object[reader.FieldCount];
-                reader.GetValues(row);
-                rows.Add(row);
-            }
-            return rows;
-        }
-
-        public void Run(string sql, params object?[] values)
-        {
-            using var command = Command(sql, values);
-            command.ExecuteNonQuery();
-        }
-
-        public long Intern(string table, string text)
-        {
-            if (_interned.TryGetValue((table, text), out var id)) return id;
-            Run($"INSERT INTO {table} (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(text), text);
-            return _interned[(table, text)] = Number(Query($"SELECT id FROM {table} WHERE digest = $1", Interner.Digest(text))[0][0]);
-        }
-
-        private DbCommand Command(string sql, object?[] values)
-        {
-            var command = connection.CreateCommand();
-            (command.Transaction, command.CommandText) = (transaction, sql);
-            for (var i = 0; i < values.Length; i++)
-            {
-                var parameter = command.CreateParameter();
-                // PostgreSQL takes parameters by place when they have no name, SQLite by the name that the text uses.
-                if (connection is Microsoft.Data.Sqlite.SqliteConnection) parameter.ParameterName = $"${i + 1}";
-                parameter.Value = values[i];
-                command.Parameters.Add(parameter);
-            }
-            return command;
-        }
-    }
 }

@@ -33,6 +33,7 @@ internal static class Migrations
         Scripts([.. scripts.TakeWhile(s => string.CompareOrdinal(s.Name, "0003") < 0)]);
         using (var connection = open()) FirstFloorData.CarryOver(connection);
         Scripts(scripts);
+        using (var connection = open()) AccessFacts.CarryOver(connection);
 
         SqlScript Script(string resource)
         {

@@ -61,11 +61,11 @@ internal sealed class PlanTables(Interners interners, SearchReader search, Actor
         // A wallet's signed intent comes with its salt: sent twice, it is the same commitment.
         var isNew = await change.ExecuteAsync(
             """
-            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, granted_block, revoked, place)
-            VALUES ($1, $2, $3, $4, $5, NULL, 0, (SELECT COALESCE(MAX(place), 0) + 1 FROM consents WHERE consent_id = $2))
+            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, giver, granted_block, revoked, place)
+            VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, (SELECT COALESCE(MAX(place), 0) + 1 FROM consents WHERE consent_id = $2))
             ON CONFLICT (commitment) DO NOTHING
             """,
-            given.Commitment, given.ConsentId, given.Terms.Patient, given.Salt, JsonSerializer.Serialize(given.Terms));
+            given.Commitment, given.ConsentId, given.Terms.Patient, given.Salt, JsonSerializer.Serialize(given.Terms), given.Giver);
         if (isNew == 0) throw new PlanRefusedException(new CommitResult.Conflict("Consent", given.ConsentId));
         foreach (var span in ConsentSpan.Of(given.Terms))
             await change.ExecuteAsync(

@@ -1,0 +1,54 @@
+using System.Data.Common;
+using System.Globalization;
+
+namespace PmrGateway.Store;
+
+/// <summary>A step of migration in code: statements of one transaction, on either engine.</summary>
+internal sealed class MigrationStep(DbConnection connection, DbTransaction transaction)
+{
+    private readonly Dictionary<(string, string), long> _interned = [];
+
+    public static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
+
+    public List<object?[]> Query(string sql, params object?[] values)
+    {
+        using var command = Command(sql, values);
+        using var reader = command.ExecuteReader();
+        var rows = new List<object?[]>();
+        while (reader.Read())
+        {
+            var row = new object[reader.FieldCount];
+            reader.GetValues(row);
+            rows.Add(row);
+        }
+        return rows;
+    }
+
+    public void Run(string sql, params object?[] values)
+    {
+        using var command = Command(sql, values);
+        command.ExecuteNonQuery();
+    }
+
+    public long Intern(string table, string text)
+    {
+        if (_interned.TryGetValue((table, text), out var id)) return id;
+        Run($"INSERT INTO {table} (digest, text) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING", Interner.Digest(text), text);
+        return _interned[(table, text)] = Number(Query($"SELECT id FROM {table} WHERE digest = $1", Interner.Digest(text))[0][0]);
+    }
+
+    private DbCommand Command(string sql, object?[] values)
+    {
+        var command = connection.CreateCommand();
+        (command.Transaction, command.CommandText) = (transaction, sql);
+        for (var i = 0; i < values.Length; i++)
+        {
+            var parameter = command.CreateParameter();
+            // PostgreSQL takes parameters by place when they have no name, SQLite by the name that the text uses.
+            if (connection is Microsoft.Data.Sqlite.SqliteConnection) parameter.ParameterName = $"${i + 1}";
+            parameter.Value = values[i];
+            command.Parameters.Add(parameter);
+        }
+        return command;
+    }
+}
