@@ -127,7 +127,9 @@ public sealed class RecordDatabase : IAsyncDisposable
         return (await change.FirstAsync("SELECT value FROM deployment WHERE name = $1", static r => r.GetString(0), name))!;
     });
 
-    /// <summary>Ids of the patients whom a record concerns, for what is written down of a refusal; none where there is no such record.</summary>
+    /// <summary>
+    /// Ids of the patients whom a record concerns, for what is written down of a refusal; none where there is no such record.
+    /// </summary>
     /// <param name="type">Resource type.</param>
     /// <param name="id">Logical id.</param>
     /// <param name="cancellation">Stops the read.</param>

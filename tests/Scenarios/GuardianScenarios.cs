@@ -94,7 +94,8 @@ public class GuardianScenarios(RunningGateway gateway)
         var denial = (await gateway.Ehr.PostAsync("Consent", deny)).Id;
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{denial}")).Status);
         var ended = deny.Replace("\"status\":\"active\"", $"\"id\":\"{denial}\",\"status\":\"inactive\"");
-        Assert.Equal(422, (await gateway.Ehr.PutAsync($"Consent/{denial}", ended.Replace("\"data\":\"JVBERi0xLjQ=\"", "\"size\":8"))).Status);
+        var withoutForm = ended.Replace("\"data\":\"JVBERi0xLjQ=\"", "\"size\":8");
+        Assert.Equal(422, (await gateway.Ehr.PutAsync($"Consent/{denial}", withoutForm)).Status);
         Assert.Equal(200, (await gateway.Ehr.PutAsync($"Consent/{denial}", ended)).Status);
     }
 
@@ -105,8 +106,9 @@ public class GuardianScenarios(RunningGateway gateway)
         Task<Answer> WriteAsync() => gateway.OtherEhr.PostAsync("Observation", $$$"""
             {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}
             """);
-        const string Action = """,{0}"action":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentaction","code":"{1}"}]}]""";
-        string More(string more, string action) => Action.Replace("{0}", more).Replace("{1}", action);
+        const string Actions = "http://terminology.hl7.org/CodeSystem/consentaction";
+        string More(string more, string action) =>
+            $$$""",{{{more}}}"action":[{"coding":[{"system":"{{{Actions}}}","code":"{{{action}}}"}]}]""";
         Assert.Equal(422, (await WriteAsync()).Status);
         await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.OtherHospital, "TREAT", More("", "access"));
         Assert.Equal(200, (await gateway.OtherEhr.GetAsync($"Patient/{patient}")).Status);

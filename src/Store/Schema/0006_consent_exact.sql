@@ -8,7 +8,9 @@ ALTER TABLE resources ADD COLUMN data_from BIGINT;
 ALTER TABLE resources ADD COLUMN data_to BIGINT;
 
 -- kind: LinkKind. reference: Type/id. Of a Binary, those of what links to it, and that itself.
-CREATE TABLE record_links (rid BIGINT NOT NULL, kind BIGINT NOT NULL, reference TEXT NOT NULL, PRIMARY KEY (rid, kind, reference)) $clustered$;
+CREATE TABLE record_links (
+  rid BIGINT NOT NULL, kind BIGINT NOT NULL, reference TEXT NOT NULL, PRIMARY KEY (rid, kind, reference)
+) $clustered$;
 
 -- giver: who gave the consent: the patient, or the hospital that signs for a patient in custody; '': not known.
 ALTER TABLE consents ADD COLUMN giver TEXT NOT NULL DEFAULT '';

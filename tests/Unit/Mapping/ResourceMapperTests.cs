@@ -76,6 +76,72 @@ public class ResourceMapperTests
     }
 
     [Fact]
+    public void The_labels_are_those_of_everything_in_it_and_of_a_part_they_are_inner()
+    {
+        const string Label = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
+        var labels = Map($$$"""
+            {"resourceType":"DocumentReference","status":"current","meta":{"security":[{"system":"s","code":"own"}]},
+            "contained":[{"resourceType":"Observation","id":"o","meta":{"security":[{"system":"s","code":"part"}]},
+            "code":{"coding":[{"system":"s","code":"HIV"}]}}],
+            "identifier":[{"type":{"coding":[{"system":"s","code":"no-kind"}]},"value":"1"}],
+            "type":{"coding":[{"system":"s","code":"note"}]},"securityLabel":[{"coding":[{"system":"s","code":"list"}]}],
+            "subject":{"reference":"Patient/p","extension":[{"url":"{{{Label}}}","valueCoding":{"system":"s","code":"inline"}}]},
+            "content":[{"attachment":{"url":"Binary/1"},"format":{"system":"s","code":"pdf"}}]}
+            """).Facts.Labels;
+        foreach (var (kind, code, isInner) in new[]
+        {
+            (LabelKind.Security, "own", false), (LabelKind.Security, "part", true), (LabelKind.Security, "list", false),
+            (LabelKind.Security, "inline", true), (LabelKind.Code, "HIV", true), (LabelKind.Class, "note", false),
+            (LabelKind.Code, "note", false), (LabelKind.Code, "pdf", true),
+        })
+            Assert.Contains(new RecordLabel(kind, "s", code, isInner), labels);
+        Assert.Contains(labels, l => l is { Kind: LabelKind.Class, Code: "Observation", IsInner: true });
+        Assert.DoesNotContain(labels, l => l.Code == "no-kind");
+    }
+
+    [Fact]
+    public void Every_patient_that_it_refers_to_is_concerned_and_copies_of_patients_are_told()
+    {
+        var draft = Map("""
+            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/b"},
+            "contained":[{"resourceType":"Patient","id":"c","identifier":[{"system":"urn:mrn","value":"7"}]}],
+            "context":{"related":[{"reference":"Patient/a"},{"reference":"Encounter/e"}],"encounter":[{"reference":"Encounter/e"}]},
+            "author":[{"reference":"Organization/h2"}],"date":"2024-03-01T00:00:00Z","content":[{"attachment":{"url":"Binary/1"}}]}
+            """);
+        Assert.Equal(["b", "a"], draft.Facts.Patients);
+        Assert.Equal([new PatientMention(null, "urn:mrn", "7")], draft.Mentions);
+        var details = draft.Facts.Details;
+        Assert.Contains(new RecordLink(LinkKind.RefersTo, "Encounter/e"), details.Links);
+        Assert.Contains(new RecordLink(LinkKind.WrittenBy, "Organization/h2"), details.Links);
+        Assert.Contains(new RecordLink(LinkKind.WrittenBy, "Organization/h"), details.Links);
+        Assert.Equal(new DateTimeOffset(2024, 3, 1, 0, 0, 0, TimeSpan.Zero), details.From);
+        Assert.Equal("client:c", draft.Facts.Author);
+    }
+
+    [Fact]
+    public void A_document_that_it_encloses_counts_with_all_its_entries()
+    {
+        var bundle = Parse("""
+            {"resourceType":"Bundle","type":"document","meta":{"security":[{"system":"s","code":"whole"}]},"entry":[
+            {"resource":{"resourceType":"Composition","confidentiality":"V","date":"2021-01-01",
+            "author":[{"reference":"Organization/h3"}]}},
+            {"resource":{"resourceType":"Condition","code":{"coding":[{"system":"s","code":"HIV"}]},"onsetDateTime":"1999",
+            "subject":{"reference":"Patient/other"}}}]}
+            """);
+        var scene = new MappingScene(Own, () => "n", _ => null) { Enclosed = bundle };
+        var draft = Map("""{"resourceType":"DocumentReference","status":"current","date":"2022-01-01T00:00:00Z"}""", scene);
+        var labels = draft.Facts.Labels;
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "whole", true), labels);
+        Assert.Contains(new RecordLabel(LabelKind.Code, "s", "HIV", true), labels);
+        Assert.Contains(labels, l => l is { Kind: LabelKind.Security, Code: "V" });
+        Assert.Contains(new RecordLink(LinkKind.PartWrittenBy, "Organization/h3"), draft.Facts.Details.Links);
+        Assert.Equal(1999, draft.Facts.Details.From!.Value.Year);
+        // Not this server's patient by that alone.
+        Assert.Empty(draft.Facts.Patients);
+        Assert.Contains(new PatientMention("other", "", ""), draft.Mentions);
+    }
+
+    [Fact]
     public void A_resource_at_its_very_limit_still_maps()
     {
         var json = """{"resourceType":"Patient","photo":[{"data":"AAEC"},{"data":"AAEC"}]}""";
