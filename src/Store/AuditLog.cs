@@ -17,7 +17,11 @@ namespace PmrGateway.Store;
 public sealed record AuditEntry(
     string Id, DateTimeOffset Recorded, string Action, string Interaction, string Outcome, string Agent, string Client,
     string? Organization, IReadOnlyList<string> Purposes, IReadOnlyList<string> Entities, IReadOnlyList<string> Patients,
-    IReadOnlyList<string> Commitments, long Block);
+    IReadOnlyList<string> Commitments, long Block)
+{
+    /// <summary>Why the glass was broken, in the words of who did; null where it was not.</summary>
+    public string? Reason { get; init; }
+}
 
 /// <summary>
 /// The audit log: append only, each entry holding the hash of itself and the one before, so that an entry taken out or changed is seen.

@@ -71,7 +71,14 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     }
 
     /// <summary>Logs a person in as a browser does: authorization code with PKCE through the login form.</summary>
-    public async Task<GatewayClient> LoginUserAsync(string app, string redirectUri, string username, string password, string scope)
+    /// <param name="app">OAuth client id of the app.</param>
+    /// <param name="redirectUri">Its redirect URI.</param>
+    /// <param name="username">Who.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="scope">The scopes asked for.</param>
+    /// <param name="more">Further parameters of the authorization request.</param>
+    public async Task<GatewayClient> LoginUserAsync(
+        string app, string redirectUri, string username, string password, string scope, params (string Name, string Value)[] more)
     {
         var verifier = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
         var parameters = new Dictionary<string, string>
@@ -84,6 +91,7 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
             ["code_challenge"] = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(verifier))),
             ["code_challenge_method"] = "S256",
         };
+        foreach (var (name, value) in more) parameters[name] = value;
         var url = $"{baseUrl}/connect/authorize?" + string.Join('&', parameters.Select(p => $"{p.Key}={Uri.EscapeDataString(p.Value)}"));
         var page = await SendAsync(new HttpRequestMessage(HttpMethod.Get, url));
         var form = HiddenField().Matches(page.Text)

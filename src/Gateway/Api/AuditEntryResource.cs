@@ -26,7 +26,7 @@ internal static class AuditEntryResource
             Action = EnumUtility.ParseLiteral<AuditEvent.AuditEventAction>(entry.Action),
             Recorded = entry.Recorded,
             Outcome = entry.Outcome == AuditOutcome.Permit ? AuditEvent.AuditEventOutcome.N0 : AuditEvent.AuditEventOutcome.N4,
-            PurposeOfEvent = [.. entry.Purposes.Select(p => new CodeableConcept(Terminology + "v3-ActReason", p))],
+            PurposeOfEvent = [.. entry.Purposes.Select(p => new CodeableConcept(Terminology + "v3-ActReason", p, entry.Reason))],
             Source = new AuditEvent.SourceComponent { Observer = new ResourceReference { Display = "PmrGateway" } },
         };
         AddAgents(resource, entry);

@@ -29,6 +29,9 @@ public enum CallerKind
 /// <param name="Scopes">Resource scopes of the token.</param>
 public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requester, string Client, SmartScopes Scopes)
 {
+    /// <summary>Why it breaks the glass; null: it does not.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
     public static Caller Nobody { get; } =
         new(CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "", new SmartScopes([]));

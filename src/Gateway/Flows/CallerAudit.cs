@@ -19,7 +19,10 @@ internal static class CallerAudit
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
         IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
-        caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block);
+        caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block)
+    {
+        Reason = caller.Reason,
+    };
 
     /// <summary>
     /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.

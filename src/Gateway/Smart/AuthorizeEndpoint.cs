@@ -13,6 +13,9 @@ namespace PmrGateway.Gateway.Smart;
 /// <summary>The login page, and which claims a person's code gets.</summary>
 internal static class AuthorizeEndpoint
 {
+    private const int MaxReason = 500;
+    private static readonly TimeSpan BrokenGlass = TimeSpan.FromMinutes(15);
+
     // An unknown name costs the same hash as a known one.
     private static readonly AuthUser Nobody = new()
     {
@@ -34,12 +37,29 @@ internal static class AuthorizeEndpoint
         if (user is null || verified == PasswordVerificationResult.Failed) return LoginPage.Show(request, failed: true);
 
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
-        return TokenEndpoint.SignIn(new ClaimsPrincipal(IdentityOf(user, request, client)));
+        var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
+        var purpose = request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } asked ? asked : isPatient ? "PATRQT" : "TREAT";
+        var reason = request[SmartClaims.Reason]?.ToString() is { Length: > 0 and <= MaxReason } why ? why : null;
+        if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
+        var principal = new ClaimsPrincipal(IdentityOf(user, request, client, isPatient, purpose, reason));
+        // Broken glass is for an emergency, not for a shift.
+        if (purpose == SmartClaims.BreakGlass) principal.SetAccessTokenLifetime(BrokenGlass);
+        return TokenEndpoint.SignIn(principal);
     }
 
-    private static ClaimsIdentity IdentityOf(AuthUser user, OpenIddictRequest request, ClientGrants client)
+    // What a person acts for: treatment, or what the app is registered for besides; a patient for themselves.
+    private static string? ProblemOf(string purpose, string? reason, bool isPatient, ClientGrants client)
     {
-        var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
+        if (purpose != (isPatient ? "PATRQT" : "TREAT") && (isPatient || !client.Purposes.Contains(purpose)))
+            return "the client is not registered for this purpose_of_use";
+        return purpose == SmartClaims.BreakGlass && reason is null
+            ? $"BTG takes a {SmartClaims.Reason} of at most {MaxReason} characters"
+            : null;
+    }
+
+    private static ClaimsIdentity IdentityOf(
+        AuthUser user, OpenIddictRequest request, ClientGrants client, bool isPatient, string purpose, string? reason)
+    {
         // A patient is a user too; a practitioner is no patient.
         bool Fits(string scope) => scope.StartsWith("user/", StringComparison.Ordinal)
             || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
@@ -52,7 +72,8 @@ internal static class AuthorizeEndpoint
             .SetClaim(Claims.Subject, user.Id)
             .SetClaim(SmartClaims.FhirUser, user.FhirUser)
             .SetScopes(scopes)
-            .SetClaims(SmartClaims.PurposeOfUse, [isPatient ? "PATRQT" : "TREAT"]);
+            .SetClaims(SmartClaims.PurposeOfUse, [purpose]);
+        if (purpose == SmartClaims.BreakGlass) identity.SetClaim(SmartClaims.Reason, reason);
         if (isPatient) identity.SetClaim(SmartClaims.Patient, user.FhirUser[8..]);
         identity.SetDestinations(claim => claim.Type is SmartClaims.FhirUser or Claims.Subject
             ? [Destinations.AccessToken, Destinations.IdentityToken]

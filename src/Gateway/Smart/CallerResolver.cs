@@ -91,12 +91,13 @@ internal sealed partial class CallerResolver(
             // A name means something with its issuer only.
             "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
             new SmartScopes(Scopes(principal, issuer)),
-            [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()]);
+            [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
+            Claim(SmartClaims.Reason));
     }
 
     private async ValueTask<Result<Caller>> ResolveAsync(KnownToken token, CancellationToken cancellation)
     {
-        var (client, scopes, purposes) = (token.Client, token.Scopes, token.Purposes);
+        var (client, scopes, purposes) = (token.Client, token.Scopes, token.Purposes.Where(p => p != SmartClaims.BreakGlass).ToList());
         if (token.IsOperator)
         {
             var self = new Requester(WriteFlow.OperatorCustodian, null, null, null, true, purposes)
@@ -113,7 +114,7 @@ internal sealed partial class CallerResolver(
         var actor = token.FhirUser is { } user
             ? await directory.ActorAsync(user, cancellation)
             : await directory.ActorOfClientAsync(token.Binding, cancellation);
-        if (actor is not null) return ForActor(actor, token);
+        if (actor is not null) return ForActor(actor, token, purposes);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
         var unbound = new Requester("unbound client", null, null, null, false, purposes);
         return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client, scopes);
@@ -128,22 +129,28 @@ internal sealed partial class CallerResolver(
         return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra).Distinct();
     }
 
-    private static Caller ForActor(Actor actor, KnownToken token)
+    // A person who says why may break the glass; to a system, and without a reason, it is no purpose.
+    private static Caller ForActor(Actor actor, KnownToken token, IReadOnlyList<string> purposes)
     {
         if (actor.Kind != ActorKind.Practitioner)
         {
-            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, token.Purposes)
+            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes)
             {
                 Author = token.Author,
             };
             return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
+        var breaksGlass = token.Reason is not null && token.Purposes.Contains(SmartClaims.BreakGlass);
         // A practitioner acts for a hospital, and falls with it.
-        var practitioner = new Requester(actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, token.Purposes)
+        var practitioner = new Requester(
+            actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, breaksGlass ? token.Purposes : purposes)
         {
             Author = actor.Reference,
         };
-        return new Caller(CallerKind.Practitioner, actor.Kind, practitioner, token.Client, token.Scopes);
+        return new Caller(CallerKind.Practitioner, actor.Kind, practitioner, token.Client, token.Scopes)
+        {
+            Reason = breaksGlass ? token.Reason : null,
+        };
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
@@ -171,5 +178,7 @@ internal sealed partial class CallerResolver(
 /// <param name="Author">As whom a system writes with it (<see cref="Requester.Author"/>).</param>
 /// <param name="Scopes">Its resource scopes.</param>
 /// <param name="Purposes">Its purposes of use.</param>
+/// <param name="Reason">Why the glass is broken, or null.</param>
 internal sealed record KnownToken(
-    bool IsOperator, string Client, string? FhirUser, string Binding, string Author, SmartScopes Scopes, IReadOnlyList<string> Purposes);
+    bool IsOperator, string Client, string? FhirUser, string Binding, string Author, SmartScopes Scopes, IReadOnlyList<string> Purposes,
+    string? Reason);

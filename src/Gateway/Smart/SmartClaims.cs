@@ -12,6 +12,12 @@ internal static class SmartClaims
     /// <summary>Claim and request parameter: the purposes of use.</summary>
     public const string PurposeOfUse = "purpose_of_use";
 
+    /// <summary>Claim and request parameter: why the glass is broken.</summary>
+    public const string Reason = "purpose_of_use_reason";
+
+    /// <summary>Purpose of use that breaks the glass. https://terminology.hl7.org/CodeSystem-v3-ActReason.html</summary>
+    public const string BreakGlass = "BTG";
+
     /// <summary>Property of a client: the scopes it may ask for.</summary>
     public const string ScopesProperty = "pmr_scopes";
 

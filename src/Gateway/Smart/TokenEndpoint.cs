@@ -39,7 +39,8 @@ internal static class TokenEndpoint
     public static IResult SignIn(ClaimsPrincipal principal) =>
         Results.SignIn(principal, authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
 
-    private static IResult Refuse(string error, string description) => Results.Forbid(
+    /// <summary>Refuses with an error of OAuth.</summary>
+    public static IResult Refuse(string error, string description) => Results.Forbid(
         new AuthenticationProperties(new Dictionary<string, string?>
         {
             [OpenIddictServerAspNetCoreConstants.Properties.Error] = error,

@@ -15,6 +15,9 @@ CREATE TABLE record_links (
 -- giver: who gave the consent: the patient, or the hospital that signs for a patient in custody; '': not known.
 ALTER TABLE consents ADD COLUMN giver TEXT NOT NULL DEFAULT '';
 
+-- reason: why the glass was broken; NULL where it was not.
+ALTER TABLE audit ADD COLUMN reason TEXT;
+
 -- A residual as one value: text is its canonical JSON. It holds where all its conditions do. period: PeriodTest, of lo to hi. linked:
 -- whether one of its links is asked for. All of it can be emptied with the verdicts.
 CREATE TABLE residuals (id $identity$, digest TEXT NOT NULL UNIQUE, text TEXT NOT NULL);
