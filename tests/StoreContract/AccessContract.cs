@@ -137,33 +137,22 @@ public abstract class AccessContract(Engine engine, int worlds)
         Assert.Equal(4, await CountAsync(patient));
     }
 
+    [Fact]
+    public async Task What_a_viewer_finds_is_what_it_would_find_where_nothing_else_is()
+    {
+        var found = 0;
+        foreach (var world in Worlds.Any().Sample(worlds / 2)) found += await NonInterferenceAsync(world.WithoutRelated());
+        Assert.True(found > worlds / 4, $"{found} found in {worlds / 2} worlds");
+    }
+
     private async Task<int> CompareAsync(World world)
     {
-        var prefix = ResourceId.New();
-        string Id(string id) => $"{prefix}-{id}";
-        var model = new Model(prefix);
+        var model = new Model(ResourceId.New());
         foreach (var step in world.Steps)
             if (model.Apply(step) is { } plan) await CommitAsync(plan);
-        var standing = new List<StandingConsent>();
-        for (var i = 0; i < world.Consents.Count; i++)
-        {
-            var (terms, block, revoked) = world.Consents[i];
-            var own = model.In(terms);
-            await CommitAsync(new CommitPlan
-            {
-                // Some of them have a Consent record among the world's.
-                Consents = [new ConsentChange.Give(Id($"c{i}"), Id($"{i}"), [1], own)],
-                Directory = [new DirectoryChange.AddPatient(own.Patient, "k" + own.Patient, "Organization/a")],
-            });
-            if (block is { } at) await GrantAsync(Id($"c{i}"), own.Patient, at);
-            if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(Id($"{i}"))] });
-            else if (StandingConsent.At(world.Now, Id($"c{i}"), own, block <= Confirmed) is { } consent)
-                standing.Add(consent with { ConsentId = Id($"{i}") });
-        }
-        var requester = world.Requester with { Patient = world.Requester.Patient is { } p ? Id(p) : null };
-        var viewer = new Viewer(requester, world.Now, 0);
-        await Journal.ApplyAsync(new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero), default);
-        await using var snapshot = await _database.SnapshotAsync(viewer, searches: true, default);
+        var standing = await GiveAsync(world, model);
+        var requester = model.In(world.Requester);
+        await using var snapshot = await _database.SnapshotAsync(new Viewer(requester, world.Now, 0), searches: true, default);
         var permitted = 0;
         foreach (var (facts, version, isDeleted) in model.Records)
         {
@@ -177,11 +166,75 @@ public abstract class AccessContract(Engine engine, int worlds)
         {
             var expected = model.Records.Where(r => r.Facts.Type == type && !r.IsDeleted
                 && ConsentDecision.Decide(requester, r.Facts, r.Version, true, standing, Confirmed) is not null).Select(r => r.Facts.Id);
-            var found = await snapshot.SearchAsync(new SearchQuery(type, [Model.OfWorld(prefix)], 100, 0), default);
+            var found = await snapshot.SearchAsync(new SearchQuery(type, [model.Own], 100, 0), default);
             Assert.Equal(expected.Order(), found.Versions.Select(v => v.Version.Facts.Id).Order());
             Assert.Equal(found.Versions.Count, found.Total);
         }
         return permitted;
+    }
+
+    // A second world has the records alone that the viewer may see in the first, as they are now, written in the same order.
+    private async Task<int> NonInterferenceAsync(World world)
+    {
+        var (all, visible) = (new Model(ResourceId.New()), new Model(ResourceId.New()));
+        foreach (var step in world.Steps)
+            if (all.Apply(step) is { } plan) await CommitAsync(plan);
+        var standing = await GiveAsync(world, all);
+        foreach (var (facts, version, isDeleted) in all.Records)
+        {
+            if (isDeleted || ConsentDecision.Decide(all.In(world.Requester), facts, version, true, standing, Confirmed) is null) continue;
+            await CommitAsync(new CommitPlan { Versions = [Make.Version(all.Moved(facts, visible), 1, [visible.Mark])] });
+        }
+        await GiveAsync(world, visible);
+        var pages = 0;
+        foreach (var type in all.Records.Select(r => r.Facts.Type).Distinct())
+        {
+            var seen = await PagesAsync(all, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [all.Own], 2, c), stop));
+            Assert.Equal(await PagesAsync(visible, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [visible.Own], 2, c), stop)), seen);
+            pages += seen.Count(p => p.Length > 2);
+        }
+        foreach (var patient in new[] { "p", "q" })
+            Assert.Equal(
+                await PagesAsync(visible, s => (c, stop) => s.CompartmentAsync(visible.Id(patient), null, c, 2, stop)),
+                await PagesAsync(all, s => (c, stop) => s.CompartmentAsync(all.Id(patient), null, c, 2, stop)));
+        return pages;
+
+        async Task<List<string>> PagesAsync(
+            Model model, Func<ReadSnapshot, Func<long, CancellationToken, ValueTask<SnapshotPage>>> question)
+        {
+            var viewer = new Viewer(model.In(world.Requester), world.Now, 0);
+            await using var snapshot = await _database.SnapshotAsync(viewer, searches: true, default);
+            var pages = new List<string>();
+            for (long? cursor = 0; cursor is { } at;)
+            {
+                var page = await question(snapshot)(at, default);
+                pages.Add($"{page.Total}:" + string.Join(' ', page.Versions.Select(v => model.Bare(v.Version.Facts.Id))));
+                cursor = page.Next;
+            }
+            return pages;
+        }
+    }
+
+    private async Task<List<StandingConsent>> GiveAsync(World world, Model model)
+    {
+        var standing = new List<StandingConsent>();
+        for (var i = 0; i < world.Consents.Count; i++)
+        {
+            var (terms, block, revoked) = world.Consents[i];
+            var (own, commitment, id) = (model.In(terms), model.Id($"c{i}"), model.Id($"{i}"));
+            await CommitAsync(new CommitPlan
+            {
+                // Some of them have a Consent record among the world's.
+                Consents = [new ConsentChange.Give(commitment, id, [1], own)],
+                Directory = [new DirectoryChange.AddPatient(own.Patient, "k" + own.Patient, "Organization/a")],
+            });
+            if (block is { } at) await GrantAsync(commitment, own.Patient, at);
+            if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] });
+            else if (StandingConsent.At(world.Now, commitment, own, block <= Confirmed) is { } consent)
+                standing.Add(consent with { ConsentId = id });
+        }
+        await Journal.ApplyAsync(new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero), default);
+        return standing;
     }
 
     private async Task CommitAsync(CommitPlan plan) => Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(plan, default));

@@ -8,7 +8,25 @@ namespace PmrGateway.Tests.StoreContract;
 /// <summary>What one random world holds: records as they come, change and go, consents, and a question.</summary>
 internal sealed record World(
     IReadOnlyList<Step> Steps, IReadOnlyList<(ConsentTerms Terms, long? Block, bool Revoked)> Consents,
-    Requester Requester, DateTimeOffset Now);
+    Requester Requester, DateTimeOffset Now)
+{
+    /// <summary>
+    /// The same without data that is named as <c>related</c>: what a record that is named refers to is there whether or not that may be
+    /// seen, which is what such a consent says.
+    /// </summary>
+    public World WithoutRelated() => this with
+    {
+        Consents = [.. Consents.Select(c => c with
+        {
+            Terms = c.Terms with { Root = Without(c.Terms.Root), Exceptions = [.. c.Terms.Exceptions.Select(Without)] },
+        })],
+    };
+
+    private static Provision Without(Provision provision) => provision with
+    {
+        Data = [.. provision.Data.Select(d => d.Meaning == DataMeaning.Related ? d with { Meaning = DataMeaning.Dependents } : d)],
+    };
+}
 
 /// <summary>
 /// A record is written, or deleted where <paramref name="Deletes"/>; its place among few names decides whether it is new.
@@ -128,7 +146,31 @@ internal sealed class Model(string prefix)
     // A Binary that has ended keeps the facts that it ended with.
     private readonly Dictionary<string, RecordFacts> _ended = [];
 
-    public static SearchCriterion OfWorld(string prefix) => new("identifier", "token", [new SearchValue("urn:world", prefix)]);
+    /// <summary>Finds this world's records alone.</summary>
+    public SearchCriterion Own => new("identifier", "token", [new SearchValue("urn:world", prefix)]);
+
+    /// <summary>What they are found by.</summary>
+    public Fhir.IndexEntry Mark => Make.Token("identifier", "urn:world", prefix);
+
+    /// <summary>A name as this world's, and back.</summary>
+    public string Id(string name) => $"{prefix}-{name}";
+
+    public string Bare(string id) => id[(prefix.Length + 1)..];
+
+    public Requester In(Requester requester) => requester with { Patient = requester.Patient is { } p ? Id(p) : null };
+
+    /// <summary>A record of this world as one of another, with the facts that it has now.</summary>
+    public RecordFacts Moved(RecordFacts facts, Model to) => facts with
+    {
+        Id = to.Id(Bare(facts.Id)),
+        Patients = [.. facts.Patients.Select(p => to.Id(Bare(p)))],
+        Details = facts.Details with
+        {
+            // What refers to it is asked of that.
+            Links = [.. facts.Details.Links.Where(l => l.Kind != LinkKind.ReferredBy)
+                .Select(l => l with { Reference = l.Reference.Replace(prefix, to.Id("")[..^1], StringComparison.Ordinal) })],
+        },
+    };
 
     public IEnumerable<(RecordFacts Facts, long Version, bool IsDeleted)> Records
     {
@@ -192,7 +234,7 @@ internal sealed class Model(string prefix)
         Remember(held?.Links ?? []);
         _records[id] = new Held(facts, version, false, links, held?.OwnPatients ?? (isBinary ? patients : []));
         EndUnlinked(held?.Links.Except(links) ?? [], custodian);
-        return new CommitPlan { Versions = [Make.Version(facts, version, [Make.Token("identifier", "urn:world", prefix)], links)] };
+        return new CommitPlan { Versions = [Make.Version(facts, version, [Mark], links)] };
     }
 
     private void Remember(IEnumerable<string> binaries)
