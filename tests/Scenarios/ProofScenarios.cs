@@ -1,5 +1,6 @@
 using System.Text;
 using PmrGateway.Gateway.Cli;
+using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Tests.Client;
 
@@ -37,6 +38,32 @@ public sealed class ProofScenarios(RunningGateway gateway) : IDisposable
             Assert.NotEqual(0, await VerifyCommand.RunAsync(
                 Write("changed.json", Encoding.UTF8.GetBytes(changed)), null, gateway.Service<AnvilNode>().Url, default));
         }
+    }
+
+    [Fact]
+    public async Task A_proof_tells_neither_how_many_records_were_written_nor_in_which_order()
+    {
+        var alone = await ProofAsync($"Patient/{await gateway.NewPatientAsync()}");
+        Assert.Equal(0, await VerifyCommand.RunAsync(Write("alone.json", alone), null, null, default));
+        Assert.Equal(16u, AnchorProof.TryRead(alone, out _)!.Count);
+
+        // One commit, so one batch: of its ten leaves, their places would be ascending by chance once in millions of runs.
+        var entries = Enumerable.Range(0, 10).Select(i => $$$"""
+            {"resource":{"resourceType":"Location","name":"{{{i}}}"},"request":{"method":"POST","url":"Location"}}
+            """);
+        var done = await gateway.Ehr.PostAsync(
+            "", $$"""{"resourceType":"Bundle","type":"transaction","entry":[{{string.Join(',', entries)}}]}""");
+        Assert.True(done.Status == 200, done.Text);
+        var proofs = new List<AnchorProof>();
+        foreach (var entry in RunningGateway.Entries(done))
+        {
+            var location = entry.GetProperty("response").GetProperty("location").GetString()!.Split('/')[^3];
+            proofs.Add(AnchorProof.TryRead(await ProofAsync($"Location/{location}"), out _)!);
+        }
+        Assert.Single(proofs.Select(p => (p.Sequence, p.Count)).Distinct());
+        Assert.All(proofs, p => Assert.True(p.Verifies));
+        Assert.Equal(10, proofs.Select(p => p.Index).Distinct().Count());
+        Assert.NotEqual(proofs.Select(p => p.Index).Order(), proofs.Select(p => p.Index));
     }
 
     [Theory]

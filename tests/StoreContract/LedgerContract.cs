@@ -176,8 +176,9 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         Assert.Equal(["b0", "b1", "b2"], leaves.Select(l => l.Id));
         Assert.All(leaves, l => Assert.Equal([9], l.WrappedSubjectKey));
 
+        var layout = AnchorLayout.New(3);
         var batch = new ClosedBatch(
-            "Organization/a", 0, [1], "cid", [.. leaves.Select(l => l.Row)], Command("anchor 0", OutboxPriority.Anchor));
+            "Organization/a", 0, [1], "cid", [.. leaves.Select(l => l.Row)], layout, Command("anchor 0", OutboxPriority.Anchor));
         Assert.True(await _journal.CloseBatchAsync(batch, default));
         Assert.False(await _journal.CloseBatchAsync(batch, default));
         Assert.False(
@@ -190,7 +191,17 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         await _journal.ChangeAsync([new OutboxChange(entry.Id, OutboxStatus.Failed, null, 3, "reverted")], default);
         var failed = Assert.Single(await _journal.FailedBatchesAsync(default));
         Assert.False(failed.IsBusy);
-        Assert.Equal(3, (await _journal.BatchLeavesAsync(failed.Batch, default)).Count);
+        var (kept, lie) = await _journal.BatchLeavesAsync(failed.Batch, default);
+        Assert.Equal(["b0", "b1", "b2"], kept.Select(l => l.Id));
+        Assert.Equal(layout.Places, lie.Places);
+        Assert.Equal(layout.Padding, lie.Padding);
+        var tree = layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]);
+        for (var i = 0; i < 3; i++)
+        {
+            var place = (await new AnchorPlaces(_database).OfAsync("Basic", $"b{i}", 1, default))!;
+            Assert.Equal(layout.Places[i], place.LeafIndex);
+            Assert.Equal(tree, place.Leaves);
+        }
         await _journal.MoveBatchesAsync([new MovedBatch(failed.Batch, 7, "cid2", failed.Entry, [7])], default);
         Assert.Equal([7], Assert.Single(await _journal.QueuedAsync(5, false, default)).Command.Data);
         Assert.Empty(await _journal.FailedBatchesAsync(default));

@@ -1,6 +1,8 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Tests.StoreContract;
@@ -33,6 +35,28 @@ public sealed class SqliteFiles : IDisposable
     }
 
     [Fact]
+    public async Task Proofs_of_batches_that_were_never_padded_stay_what_they_are()
+    {
+        Unpack();
+        var told = JsonDocument.Parse(await System.IO.File.ReadAllBytesAsync(Path.Combine(Fixtures(), "data-first-floor.json")));
+        await using var database = RecordDatabase.Open(new StoreOptions(), File);
+        var proofs = told.RootElement.GetProperty("anchorProofs").EnumerateObject().ToList();
+        Assert.NotEmpty(proofs);
+        foreach (var proof in proofs)
+        {
+            var values = JsonDocument.Parse(proof.Value.GetString()!).RootElement.GetProperty("parameter").EnumerateArray().ToLookup(
+                p => p.GetProperty("name").GetString()!,
+                p => p.TryGetProperty("valueString", out var text) ? text.GetString()! : p.GetProperty("valueInteger").GetRawText());
+            var name = values["resource"].Single().Split('/');
+            var place = (await new AnchorPlaces(database).OfAsync(name[0], name[1], long.Parse(name[3], null), default))!;
+            Assert.Equal(
+                (values["leafIndex"].Single(), values["leafCount"].Single(), values["root"].Single()),
+                ($"{place.LeafIndex}", $"{place.Leaves.Count}", Convert.ToHexStringLower(MerkleTree.Root(place.Leaves))));
+            Assert.Equal(values["path"], MerkleTree.Path(place.Leaves, place.LeafIndex).Select(Convert.ToHexStringLower));
+        }
+    }
+
+    [Fact]
     public async Task A_file_that_is_no_database_is_said_to_be_none()
     {
         await System.IO.File.WriteAllTextAsync(File, new string('x', 5000));
@@ -51,11 +75,16 @@ public sealed class SqliteFiles : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private void Unpack()
+    private static string Fixtures()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!System.IO.File.Exists(Path.Combine(root!.FullName, "PmrGateway.sln"))) root = root.Parent;
-        using var packed = System.IO.File.OpenRead(Path.Combine(root.FullName, "tests", "fixtures", "data-first-floor.tar.gz"));
+        return Path.Combine(root.FullName, "tests", "fixtures");
+    }
+
+    private void Unpack()
+    {
+        using var packed = System.IO.File.OpenRead(Path.Combine(Fixtures(), "data-first-floor.tar.gz"));
         using var plain = new GZipStream(packed, CompressionMode.Decompress);
         TarFile.ExtractToDirectory(plain, _folder, overwriteFiles: true);
         if (Directory.GetFiles(_folder, "gateway.db", SearchOption.AllDirectories).Single() is var found && found != File)

@@ -8,7 +8,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR operation Patient/$everything: all that the requester may see of a patient's compartment.
 /// https://hl7.org/fhir/R4/operation-patient-everything.html
 /// </summary>
-internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
+internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
 {
     private const int MaxCount = 1000;
 
@@ -17,6 +17,9 @@ internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
         var query = PageQuery.Of(call, MaxCount, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
         var (count, cursor) = query.Value;
+        var self = $"Patient/{call.Id}/$everything";
+        var position = cursors.Open(call.Caller, self, cursor);
+        if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         var types = FhirTypes.Offered.Where(t => call.Caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
@@ -25,19 +28,18 @@ internal sealed class Everything(ReadFlow flow, BaseUrl baseUrl)
             async snapshot =>
             {
                 page = await snapshot.CompartmentAsync(
-                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, cursor, count, cancellation);
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call.Id, count, page, opened),
+            opened => Respond(call.Caller, self, count, page, opened),
             cancellation);
     }
 
-    private FhirResponse Respond(string patient, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(Caller caller, string self, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
         var bundle = new BundleWriter("searchset", page.Total);
-        var self = $"{baseUrl.Fhir}/Patient/{patient}/$everything";
-        bundle.Link("self", self);
-        if (page.Next is { } next) bundle.Link("next", $"{self}?_count={count}&_cursor={next}");
+        bundle.Link("self", $"{baseUrl.Fhir}/{self}");
+        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, $"{self}?_count={count}", next)}");
         foreach (var record in opened)
             bundle.SearchEntry($"{baseUrl.Fhir}/{record.Version.Facts.Type}/{record.Version.Facts.Id}", record, "match");
         return bundle.ToResponse();

@@ -5,7 +5,7 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>FHIR history of an instance: all its versions, newest first. https://hl7.org/fhir/R4/http.html#history</summary>
-internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
+internal sealed class HistoryInstance(ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
 {
     private const int MaxCount = 500;
 
@@ -14,26 +14,28 @@ internal sealed class HistoryInstance(ReadFlow flow, BaseUrl baseUrl)
         var query = PageQuery.Of(call, MaxCount, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
         var (count, cursor) = query.Value;
+        var self = $"{call.Target}/_history";
+        var position = cursors.Open(call.Caller, self, cursor);
+        if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
             call.AsRead(),
             async snapshot =>
             {
-                page = await snapshot.HistoryAsync(call.Type, call.Id, cursor, count, cancellation);
+                page = await snapshot.HistoryAsync(call.Type, call.Id, position.Value, count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call, count, page, opened),
+            opened => Respond(call, self, count, page, opened),
             cancellation);
     }
 
-    private FhirResponse Respond(FhirCall call, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(FhirCall call, string self, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
         var (type, id) = (call.Type, call.Id);
         var bundle = new BundleWriter("history", page.Total);
-        var self = $"{baseUrl.Fhir}/{type}/{id}/_history";
-        bundle.Link("self", self);
-        if (page.Next is { } next) bundle.Link("next", $"{self}?_count={count}&_cursor={next}");
+        bundle.Link("self", $"{baseUrl.Fhir}/{self}");
+        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(call.Caller, $"{self}?_count={count}", next)}");
         foreach (var record in opened)
         {
             var version = record.Version;

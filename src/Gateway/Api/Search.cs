@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR search of a type, by URL or by form: a page of what matches and may be seen, with the exact total of that.
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
-internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl)
+internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => RunAsync(call, call.Request.Query, cancellation);
 
@@ -28,17 +28,20 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
         var parsed = parser.Parse(call.Type, parameters);
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
         var search = parsed.Value;
+        var self = call.Type + (search.Self.Length > 0 ? "?" + search.Self : "");
+        var position = cursors.Open(call.Caller, self, search.Cursor);
+        if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
             new ReadRequest(call.Route.Interaction, call.Type, call.Route.Action, call.Type, PatientOf(search)) { Searches = true },
             async snapshot =>
             {
-                page = await snapshot.SearchAsync(search.Query, cancellation);
+                page = await snapshot.SearchAsync(search.Query with { Cursor = position.Value }, cancellation);
                 return new Found(
                     [.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },
-            opened => Respond(call.Type, search, opened, page),
+            opened => Respond(call.Caller, self, opened, page),
             cancellation);
     }
 
@@ -66,12 +69,11 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, BaseUrl baseUrl
         return included;
     }
 
-    private FhirResponse Respond(string type, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
+    private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
         var bundle = new BundleWriter("searchset", page.Total);
-        var self = $"{baseUrl.Fhir}/{type}" + (search.Self.Length > 0 ? "?" + search.Self : "");
-        bundle.Link("self", self);
-        if (page.Next is { } cursor) bundle.Link("next", self + (search.Self.Length > 0 ? "&" : "?") + $"_cursor={cursor}");
+        bundle.Link("self", $"{baseUrl.Fhir}/{self}");
+        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, self, next)}");
         for (var i = 0; i < opened.Count; i++)
         {
             var facts = opened[i].Version.Facts;

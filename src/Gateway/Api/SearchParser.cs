@@ -9,7 +9,8 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="Query">What to find.</param>
 /// <param name="Includes">Search parameters whose targets come along.</param>
 /// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
-internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Includes, string Self);
+/// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
+internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Includes, string Self, string? Cursor);
 
 /// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
 internal sealed class SearchParser(SearchIndexer indexer)
@@ -25,7 +26,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
         var criteria = new List<SearchCriterion>();
         var includes = new List<string>();
         var self = new List<string>();
-        var (count, cursor) = (DefaultCount, 0L);
+        var (count, cursor) = (DefaultCount, (string?)null);
         foreach (var (key, values) in parameters)
         {
             if (Ignored.Contains(key)) continue;
@@ -34,7 +35,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 if (string.IsNullOrEmpty(value)) continue;
                 if (key == "_cursor")
                 {
-                    if (!long.TryParse(value, out cursor) || cursor < 0) return Bad(key, "a cursor of a next link");
+                    cursor = value;
                     continue;
                 }
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
@@ -47,7 +48,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 else return Bad(key, Allowed(type));
             }
         }
-        return new ParsedSearch(new SearchQuery(type, criteria, count, cursor), includes, string.Join('&', self));
+        return new ParsedSearch(new SearchQuery(type, criteria, count, 0), includes, string.Join('&', self), cursor);
     }
 
     private static Outcome Bad(string key, string allowed) => Outcome.Of(

@@ -6,7 +6,7 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class ApiServices
 {
     public static IServiceCollection AddApi(this IServiceCollection services) => services
-        .AddSingleton<Capabilities>()
+        .AddSingleton<Capabilities>().AddSingleton<PageCursor>()
         .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
         .AddSingleton<SearchParser>().AddSingleton<Search>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()

@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Ledger;
 /// </summary>
 public sealed class SegmentWriter(UnixFs files, RecordVault vault)
 {
-    private const string Format = "pmr-segment/2";
+    private const string Format = "pmr-segment/3";
 
     /// <summary>Stores the batch durably; gives the segment's CID, and the same sealed for the chain.</summary>
     /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored; the batch is closed in a later round.</exception>
@@ -27,8 +27,9 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
             format = Format,
             custodian = batch.Custodian,
             sequence = batch.Sequence,
-            records = batch.Leaves.Select(l => new
+            records = batch.Leaves.Zip(batch.Layout.Places, (l, place) => new
             {
+                leafIndex = place,
                 type = l.Type,
                 id = l.Id,
                 version = l.Version,
@@ -39,6 +40,8 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
                 salt = l.Leaf.Salt,
                 plaintextDigest = l.Leaf.PlaintextDigest,
             }),
+            // In the places between, in order: without them the records do not make the root.
+            padding = batch.Layout.Padding,
             // Without these a lost database would be a lost key to every record: they lie nowhere else outside it.
             subjectKeys = batch.Leaves.Where(l => l.WrappedSubjectKey is not null).DistinctBy(l => l.Subject)
                 .Select(l => new { subject = l.Subject, wrappedKey = l.WrappedSubjectKey }),

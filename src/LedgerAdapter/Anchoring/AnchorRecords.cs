@@ -37,10 +37,11 @@ public sealed record WaitingCustodian(string Custodian, string ActorId, DateTime
 /// <param name="Sequence">Its number among the custodian's batches.</param>
 /// <param name="Root">Root of its tree.</param>
 /// <param name="SegmentCid">CID of its segment.</param>
-/// <param name="Rows">The rows of its leaves, ascending: in that order they are the leaves.</param>
+/// <param name="Rows">The rows of its leaves.</param>
+/// <param name="Layout">How they lie in the tree, in the order of the rows.</param>
 /// <param name="Anchor">The transaction that anchors it.</param>
 public sealed record ClosedBatch(
-    string Custodian, long Sequence, byte[] Root, string SegmentCid, IReadOnlyList<long> Rows, ChainCommand Anchor);
+    string Custodian, long Sequence, byte[] Root, string SegmentCid, IReadOnlyList<long> Rows, AnchorLayout Layout, ChainCommand Anchor);
 
 /// <summary>A closed batch whose anchor was reverted.</summary>
 /// <param name="Batch">Its row.</param>
@@ -54,7 +55,7 @@ public sealed record ClosedBatch(
 public sealed record FailedBatch(
     long Batch, string Custodian, string ActorId, long Sequence, byte[] Root, string SegmentCid, long Entry, bool IsBusy);
 
-/// <summary>A failed batch under the number that the chain expects; leaves and root stay.</summary>
+/// <summary>A failed batch under the number that the chain expects; leaves, layout and root stay.</summary>
 /// <param name="Batch">Its row.</param>
 /// <param name="Sequence">The new number.</param>
 /// <param name="SegmentCid">CID of the segment sealed under that number.</param>

@@ -3,11 +3,12 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
 
-/// <summary>A batch to be anchored: the leaves of one custodian in order.</summary>
+/// <summary>A batch to be anchored: leaves of one custodian in commit order.</summary>
 /// <param name="Custodian">Reference of the custodian, <c>Organization/id</c>.</param>
 /// <param name="Sequence">Its number among the custodian's batches.</param>
 /// <param name="Leaves">The leaves, at least one.</param>
-public sealed record AnchorBatch(string Custodian, long Sequence, IReadOnlyList<PendingLeaf> Leaves);
+/// <param name="Layout">How they lie in the tree.</param>
+public sealed record AnchorBatch(string Custodian, long Sequence, IReadOnlyList<PendingLeaf> Leaves, AnchorLayout Layout);
 
 /// <summary>Stores a batch's segment and sealed bodies durably; gives the segment's CID and the same sealed for the chain.</summary>
 public delegate Task<(string Cid, byte[] SealedCid)> StoreSegment(AnchorBatch batch, CancellationToken cancellation);
@@ -55,9 +56,10 @@ internal sealed partial class AnchorWorker(
             // What is left behind full batches waits for its age or for more.
             if (leaves.Count == 0 || (i > 0 && leaves.Count < options.AnchorBatchSize)) return;
             var sequence = await journal.NextSequenceAsync(custodian.Custodian, cancellation);
-            var root = MerkleTree.Root([.. leaves.Select(l => l.Leaf.Hash)]);
-            var (cid, anchor) = await StoreAsync(custodian.Custodian, custodian.ActorId, sequence, root, leaves, cancellation);
-            var batch = new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], anchor);
+            var open = new AnchorBatch(custodian.Custodian, sequence, leaves, AnchorLayout.New(leaves.Count));
+            var root = MerkleTree.Root(open.Layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
+            var (cid, anchor) = await StoreAsync(open, custodian.ActorId, root, cancellation);
+            var batch = new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], open.Layout, anchor);
             if (!await journal.CloseBatchAsync(batch, cancellation)) return;
         }
     }
@@ -76,8 +78,9 @@ internal sealed partial class AnchorWorker(
                 continue;
             }
             // Stored anew: segment and CID are sealed for their number.
-            var leaves = await journal.BatchLeavesAsync(batch.Batch, cancellation);
-            var (cid, anchor) = await StoreAsync(custodian, batch.ActorId, next, batch.Root, leaves, cancellation);
+            var (leaves, layout) = await journal.BatchLeavesAsync(batch.Batch, cancellation);
+            var again = new AnchorBatch(custodian, next, leaves, layout);
+            var (cid, anchor) = await StoreAsync(again, batch.ActorId, batch.Root, cancellation);
             moved.Add(new MovedBatch(batch.Batch, next++, cid, batch.Entry, anchor.Data));
         }
         await journal.MoveBatchesAsync(moved, cancellation);
@@ -85,10 +88,11 @@ internal sealed partial class AnchorWorker(
     }
 
     private async Task<(string Cid, ChainCommand Anchor)> StoreAsync(
-        string custodian, string actorId, long sequence, byte[] root, IReadOnlyList<PendingLeaf> leaves, CancellationToken cancellation)
+        AnchorBatch batch, string actorId, byte[] root, CancellationToken cancellation)
     {
-        var (cid, sealedCid) = await storeSegment(new AnchorBatch(custodian, sequence, leaves), cancellation);
-        return (cid, ChainCommands.Anchor(custodian, Convert.FromHexString(actorId), sequence, root, leaves.Count, sealedCid));
+        var (cid, sealedCid) = await storeSegment(batch, cancellation);
+        var actor = Convert.FromHexString(actorId);
+        return (cid, ChainCommands.Anchor(batch.Custodian, actor, batch.Sequence, root, batch.Layout.Count, sealedCid));
     }
 
     // At once the first time; then ever less often: what reverts for another reason than its number is not cured by a new one.

@@ -1,3 +1,5 @@
+using PmrGateway.Mapping;
+
 namespace PmrGateway.LedgerAdapter;
 
 /// <summary>
@@ -86,8 +88,8 @@ public interface ILedgerJournal
     /// <summary>The batches whose anchor was reverted, by custodian and sequence.</summary>
     Task<IReadOnlyList<FailedBatch>> FailedBatchesAsync(CancellationToken cancellation);
 
-    /// <summary>The leaves of a batch in order.</summary>
-    Task<IReadOnlyList<PendingLeaf>> BatchLeavesAsync(long batch, CancellationToken cancellation);
+    /// <summary>The leaves of a batch in commit order, and how they lie in its tree.</summary>
+    Task<(IReadOnlyList<PendingLeaf> Leaves, AnchorLayout Layout)> BatchLeavesAsync(long batch, CancellationToken cancellation);
 
     /// <summary>
     /// Gives failed batches new numbers and queues their anchors again, or marks them as confirmed. The numbers of two of them may change

@@ -33,6 +33,9 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>"Is one of the values of this list parameter", e.g. <c>IN (SELECT value FROM json_each($1))</c>.</summary>
     string IsOneOf(string parameter);
 
+    /// <summary>Two list parameters of numbers side by side, as a table of the columns <c>a</c> and <c>b</c>, under a name.</summary>
+    string Pairs(string first, string second, string name);
+
     /// <summary>The words of a column that holds a JSON array of strings, as a table of the column <c>value</c>, under a name.</summary>
     string Words(string column, string name);
 

@@ -8,7 +8,8 @@ namespace PmrGateway.Store;
 public sealed partial class LedgerJournal
 {
     private const string SelectLeaf = """
-        SELECT v.seq, r.type, r.id, v.version, v.key_commitment, v.salt, v.digest, v.cid, v.wrapped_key, v.subject, k.wrapped, v.body
+        SELECT v.seq, r.type, r.id, v.version, v.key_commitment, v.salt, v.digest, v.cid, v.wrapped_key, v.subject, k.wrapped, v.body,
+          v.leaf_index
         FROM versions v JOIN resources r ON r.rid = v.rid LEFT JOIN subject_keys k ON k.subject = v.subject
         """;
 
@@ -45,9 +46,17 @@ public sealed partial class LedgerJournal
             cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<PendingLeaf>> BatchLeavesAsync(long batch, CancellationToken cancellation) =>
-        ReadAsync<IReadOnlyList<PendingLeaf>>(
-            async (session, stop) => await session.QueryAsync($"{SelectLeaf} WHERE v.batch = $1 ORDER BY v.leaf_index", Leaf, stop, batch),
+    public Task<(IReadOnlyList<PendingLeaf> Leaves, AnchorLayout Layout)> BatchLeavesAsync(long batch, CancellationToken cancellation) =>
+        ReadAsync<(IReadOnlyList<PendingLeaf> Leaves, AnchorLayout Layout)>(
+            async (session, stop) =>
+            {
+                var padding = await session.FirstAsync(
+                    "SELECT padding FROM batches WHERE batch = $1", static r => r.BytesOrNull(0), stop, batch);
+                var leaves = await session.QueryAsync(
+                    $"{SelectLeaf} WHERE v.batch = $1 ORDER BY v.seq", static r => (Leaf: Leaf(r), Place: (int)r.GetInt64(12)), stop,
+                    batch);
+                return ([.. leaves.Select(l => l.Leaf)], new AnchorLayout([.. leaves.Select(l => l.Place)], padding ?? []));
+            },
             cancellation);
 
     /// <inheritdoc/>
@@ -108,17 +117,17 @@ public sealed partial class LedgerJournal
         if (await change.NumberAsync(NextSequence, batch.Custodian) != batch.Sequence) throw new BatchTakenException();
         var entry = await OutboxTable.EnqueueAsync(change, batch.Anchor);
         var number = await change.NumberAsync(
-            "INSERT INTO batches (custodian, sequence, root, segment_cid, leaf_count, entry) VALUES ($1, $2, $3, $4, $5, $6) "
-                + "RETURNING batch",
-            batch.Custodian, batch.Sequence, Convert.ToHexStringLower(batch.Root), batch.SegmentCid, (long)batch.Rows.Count, entry);
+            "INSERT INTO batches (custodian, sequence, root, segment_cid, leaf_count, padding, entry) "
+                + "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING batch",
+            batch.Custodian, batch.Sequence, Convert.ToHexStringLower(batch.Root), batch.SegmentCid, (long)batch.Layout.Count,
+            batch.Layout.Padding, entry);
         var engine = change.Session.Engine;
         var placed = await change.ExecuteAsync(
             $"""
-            UPDATE versions SET batch = $1, leaf_index = n.place
-            FROM (SELECT seq, ROW_NUMBER() OVER (ORDER BY seq) - 1 AS place FROM versions WHERE seq {engine.IsOneOf("$2")}) n
-            WHERE versions.seq = n.seq AND versions.batch IS NULL
+            UPDATE versions SET batch = $1, leaf_index = n.b FROM {engine.Pairs("$2", "$3", "n")}
+            WHERE versions.seq = n.a AND versions.batch IS NULL
             """,
-            number, engine.List(batch.Rows));
+            number, engine.List(batch.Rows), engine.List([.. batch.Layout.Places.Select(p => (long)p)]));
         return placed == batch.Rows.Count ? true : throw new BatchTakenException();
     }
 

@@ -46,6 +46,8 @@ internal sealed class PostgresEngine : IStoreEngine
 
     public string IsOneOf(string parameter) => $"= ANY({parameter})";
 
+    public string Pairs(string first, string second, string name) => $"UNNEST({first}, {second}) AS {name} (a, b)";
+
     public string Words(string column, string name) => $"jsonb_array_elements_text(CAST({column} AS JSONB)) AS {name} (value)";
 
     public object List(IReadOnlyCollection<long> values) => values.ToArray();

@@ -33,6 +33,9 @@ internal sealed class SqliteEngine : IStoreEngine
 
     public string IsOneOf(string parameter) => $"IN (SELECT value FROM json_each({parameter}))";
 
+    public string Pairs(string first, string second, string name) =>
+        $"(SELECT value AS a, json_extract({second}, '$[' || key || ']') AS b FROM json_each({first})) {name}";
+
     public string Words(string column, string name) => $"json_each({column}) {name}";
 
     public object List(IReadOnlyCollection<long> values) => JsonSerializer.Serialize(values);

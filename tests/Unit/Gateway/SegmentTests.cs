@@ -30,9 +30,9 @@ public sealed class SegmentTests : IDisposable
                 Leaf(vault, plaintext, "p", subjectKey), Leaf(vault, plaintext, "q", other),
                 Leaf(vault, plaintext, "p", subjectKey, version: 2),
             ];
-            var batch = new AnchorBatch(Hospital, 7, leaves);
+            var batch = new AnchorBatch(Hospital, 7, leaves, AnchorLayout.New(leaves.Length));
             sealedCid = (await new SegmentWriter(new UnixFs(store), vault).StoreAsync(batch, default)).SealedCid;
-            root = MerkleTree.Root([.. leaves.Select(l => l.Leaf.Hash)]);
+            root = MerkleTree.Root(batch.Layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
         }
 
         var keyring = Keyring.Open(_folder["keyring.json"]);
@@ -40,13 +40,15 @@ public sealed class SegmentTests : IDisposable
         var files = new UnixFs(blocks);
         // The chain says: custodian, number, root, sealed CID.
         Assert.True(Cid.TryRead(Open(keyring, sealedCid, $"pmr-segment-cid/1|{Hospital}|7"), out var cid));
-        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/2|{Hospital}|7")).RootElement;
-        Assert.Equal("pmr-segment/2", segment.GetProperty("format").GetString());
+        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/3|{Hospital}|7")).RootElement;
+        Assert.Equal("pmr-segment/3", segment.GetProperty("format").GetString());
         var keys = segment.GetProperty("subjectKeys").EnumerateArray().ToDictionary(
             k => k.GetProperty("subject").GetString()!, k => k.GetProperty("wrappedKey").GetBytesFromBase64());
         Assert.Equal(["Patient/p", "Patient/q"], keys.Keys);
         var records = segment.GetProperty("records").EnumerateArray().ToList();
-        Assert.Equal(root, MerkleTree.Root([.. records.Select(r => LeafOf(r).Hash)]));
+        var layout = new AnchorLayout(
+            [.. records.Select(r => r.GetProperty("leafIndex").GetInt32())], segment.GetProperty("padding").GetBytesFromBase64());
+        Assert.Equal(root, MerkleTree.Root(layout.Tree([.. records.Select(r => LeafOf(r).Hash)])));
 
         var record = records[0];
         string Text(string name) => record.GetProperty(name).GetString()!;

@@ -87,10 +87,25 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
             new byte[32],
             "cid",
             [.. leaves.Select(l => l.Row)],
+            AnchorLayout.New(2),
             ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
         Assert.False(await _ledger.Journal.CloseBatchAsync(again, default));
         Assert.Equal(1, await _ledger.Journal.NextSequenceAsync(Hospital, default));
         Assert.Single(await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default));
+    }
+
+    [Fact]
+    public async Task The_root_and_the_count_on_the_chain_are_those_of_the_padded_tree()
+    {
+        await CommitAsync("r1");
+        await CommitAsync("r2");
+        await _worker.RunOnceAsync(default);
+        var batch = Assert.Single(_batches);
+        Assert.Equal(16, batch.Layout.Count);
+        var root = MerkleTree.Root(batch.Layout.Tree([.. batch.Leaves.Select(l => l.Leaf.Hash)]));
+        Assert.Equal(Convert.ToHexStringLower(root), Assert.Single(await RootsAsync()).Root);
+        var command = Assert.Single(await _ledger.Journal.QueuedAsync(10, oldestFirst: false, default)).Command;
+        Assert.Equal(ChainCommands.Anchor(Hospital, Convert.FromHexString(new string('a', 64)), 0, root, 16, [1]).Data, command.Data);
     }
 
     [Fact]
@@ -120,6 +135,8 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         Assert.Equal([0L, 1L, 1L, 2L], _batches.Select(b => b.Sequence));
         Assert.Equal(["r0", "r1"], _batches[2].Leaves.Select(l => l.Id));
         Assert.Equal(["r2", "r3"], _batches[3].Leaves.Select(l => l.Id));
+        Assert.Equal(_batches[0].Layout.Places, _batches[2].Layout.Places);
+        Assert.Equal(_batches[0].Layout.Padding, _batches[2].Layout.Padding);
         await SendAsync();
         Assert.Equal(0, (await _ledger.Journal.CountsAsync(default)).Failed);
         Assert.Equal(roots.Select(r => (r.Sequence + 1, r.Root)), await RootsAsync());
