@@ -15,6 +15,18 @@ public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte
 /// <param name="Next">Cursor of the next page; null: this is the last.</param>
 public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
 
+/// <summary>What one consent says of a record.</summary>
+/// <param name="ConsentId">Its Consent resource.</param>
+/// <param name="Commitment">Its on-chain commitment, hex.</param>
+/// <param name="IsConfirmed">Whether the chain has it deep enough to permit.</param>
+/// <param name="Permits">Permit, deny, or nothing (null).</param>
+public sealed record ConsentSaid(string ConsentId, string Commitment, bool IsConfirmed, bool? Permits);
+
+/// <summary>Why a viewer may see a record, or not.</summary>
+/// <param name="Permit">The permit; null: no.</param>
+/// <param name="Consents">The standing consents of its patients that are about the viewer.</param>
+public sealed record Explanation(Permit? Permit, IReadOnlyList<ConsentSaid> Consents);
+
 /// <summary>
 /// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents
 /// agree. Each record that comes out was decided by <see cref="ConsentDecision"/> on its own. Not thread-safe; dispose of it soon.
@@ -184,6 +196,23 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
         return ConsentDecision.PermitsWrite(_viewer.Who.Requester, record, patient, consents);
+    }
+
+    /// <summary>The decision on the current version of a record, and what each consent about this viewer says of it.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <returns>Null where there is no such record. There is nothing in it to open the record with.</returns>
+    public async ValueTask<Explanation?> ExplainAsync(string type, string id, CancellationToken cancellation)
+    {
+        if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { } row) return null;
+        var decided = (await DecideAsync([row], cancellation))[0];
+        var consents = await GuardAsync(() => ConsentsOfAsync([.. Interner.Split(row.Patients)], cancellation));
+        var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+        var links = await GuardAsync(() => LinksOfAsync(row, [.. consents.SelectMany(c => c.Shape.DataNamed)], cancellation));
+        var facts = row.Facts(labels.Labels, links);
+        return new Explanation(decided?.Permit, [.. consents.Select(c => new ConsentSaid(
+            c.ConsentId, c.Commitment, c.IsConfirmed, ConsentDecision.Says(c, _viewer.Who.Requester, facts, DataAction.Read)))]);
     }
 
     private async ValueTask<List<PermittedVersion?>> DecideAsync(IReadOnlyList<VersionRow> rows, CancellationToken cancellation)

@@ -153,4 +153,30 @@ public class GuardianScenarios(RunningGateway gateway)
         Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Consent/{own}")).Status);
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Consent/{own}")).Status);
     }
+
+    [Fact]
+    public async Task A_patient_is_told_why_somebody_sees_a_record_and_nobody_else_is()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1]);
+        var self = await gateway.LoginPatientAsync(patient);
+        string Question(string purpose, string viewer) =>
+            $"Patient/{patient}/$consent-explain?viewer={viewer}&purpose={purpose}&resource=DocumentReference/{document}";
+        async Task<string> ExplainAsync(string purpose) => (await self.GetAsync(Question(purpose, gateway.InsurerOrganization))).Text;
+        Assert.Contains("no consent is about this viewer", await ExplainAsync("HPAYMT"));
+        var grant = await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
+        var permitted = await ExplainAsync("HPAYMT");
+        Assert.Contains("\"permit\"", permitted);
+        Assert.Contains($"Consent/{grant}", permitted);
+        Assert.Contains("no consent is about this viewer", await ExplainAsync("TREAT"));
+        var deny = RunningGateway.Consent(patient, gateway.InsurerOrganization, more: ",\"code\":[{\"coding\":[{"
+            + "\"system\":\"http://loinc.org\",\"code\":\"34133-9\"}]}]").Replace("\"type\":\"permit\"", "\"type\":\"deny\"");
+        Assert.Equal(201, (await self.PostAsync("Consent", deny)).Status);
+        Assert.Contains("a denial overrides every permit", await ExplainAsync("HPAYMT"));
+        foreach (var other in new[] { gateway.Insurer, gateway.Ehr })
+            Assert.Equal(404, (await other.GetAsync(Question("HPAYMT", gateway.InsurerOrganization))).Status);
+        Assert.Equal(422, (await self.GetAsync(Question("HPAYMT", "Organization/nobody"))).Status);
+        Assert.Equal(400, (await self.GetAsync(Question("HPAYMT", "Patient/" + patient))).Status);
+        Assert.Equal(400, (await self.GetAsync(Question("HPAYMT", gateway.InsurerOrganization) + "&x=1")).Status);
+    }
 }

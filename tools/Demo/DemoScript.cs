@@ -37,7 +37,8 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
             redirectUris = new[] { Redirect },
             scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" }
         }), 201);
-        var (doctor, doctorClient) = await RegisterDoctorAsync(operatorClient, anyone, other);
+        var (doctor, doctorClient) = await RegisterDoctorAsync(operatorClient, anyone, "Grace", "Harbour Hospital", other);
+        var (_, ownDoctor) = await RegisterDoctorAsync(operatorClient, anyone, "Ada", "General Hospital", hospital);
 
         Title("2. The EHR of General Hospital pushes FHIR bundles");
         var pushed = await PushAsync(ehr);
@@ -50,6 +51,11 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         if (pushed.Document is null) pushed = await PushLetterAsync(ehr, patient);
         if (pushed.Document is not { } document) return Finish();
         await PushDocumentAsync(ehr);
+        Check("a doctor of the hospital that wrote the records reads none by that", await ownDoctor.GetAsync($"Patient/{patient}"), 404);
+        Check("the hospital files its treatment consent without a form: refused", await FileAsync(ehr, patient, hospital, ""), 422);
+        Check("with the form that the patient signed", await FileAsync(ehr, patient, hospital, SignedForm), 201);
+        var treated = await GatewayClient.UntilAsync(() => ownDoctor.GetAsync($"Patient/{patient}"), a => a.Status == 200, 60);
+        Check("its doctor reads, once the chain has the consent", treated, 200);
 
         Title("3. The records are sealed in IPFS blocks, their root is on the chain");
         var proof = await GatewayClient.UntilAsync(
@@ -149,21 +155,22 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
     }
 
     private async Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(GatewayClient admin,
-        GatewayClient anyone, string hospital)
+        GatewayClient anyone, string given, string name, string hospital)
     {
         var practitioner = "Practitioner/"
             + (await admin.PostAsync(
                 "Practitioner",
-                """{"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","value":"R-20417"}"""
-                    + """],"name":[{"family":"Example","given":["Grace"],"prefix":["Dr"]}]}""")).Id;
+                $$$"""{"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","""
+                    + $$$""""value":"R-{{{given}}}"}],"name":[{"family":"Example","given":["{{{given}}}"],"prefix":["Dr"]}]}""")).Id;
         await admin.PostAsync(
             "PractitionerRole",
-            $$$"""{"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-20417"}"""
+            $$$"""{"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-{{{given}}}"}"""
                 + $$$"""],"practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}""");
-        await admin.AdminAsync("users", new { username = "doctor", password = Password, fhirUser = practitioner });
-        var client = await anyone.LoginUserAsync(App, Redirect, "doctor", Password, "openid fhirUser user/*.rs");
+        var username = $"doctor-{given}";
+        await admin.AdminAsync("users", new { username, password = Password, fhirUser = practitioner });
+        var client = await anyone.LoginUserAsync(App, Redirect, username, Password, "openid fhirUser user/*.rs");
         Check(
-            "Dr Grace Example of Harbour Hospital: active on the chain",
+            $"Dr {given} Example of {name}: active on the chain",
             await GatewayClient.UntilAsync(() => client.GetAsync(practitioner), a => a.Status == 200),
             200);
         return (practitioner, client);
@@ -259,6 +266,13 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         if (!File.Exists(file)) return;
         Check("a FHIR document becomes a DocumentReference", await ehr.PostAsync("Bundle", await File.ReadAllTextAsync(file)), 201);
     }
+
+    private const string SignedForm =
+        "\"sourceAttachment\":{\"contentType\":\"application/pdf\",\"title\":\"signed form\",\"data\":\"JVBERi0xLjQ=\"},";
+
+    private static Task<Answer> FileAsync(GatewayClient ehr, string patient, string actor, string source) => ehr.PostAsync(
+        "Consent",
+        ConsentText.Permit($"Patient/{patient}", actor, "TREAT").Replace(SignedForm, source, StringComparison.Ordinal));
 
     private async Task<string> GrantAsync(GatewayClient patientClient, string patient, string actor, string purpose, string? classes)
     {

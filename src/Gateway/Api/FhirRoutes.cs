@@ -11,7 +11,8 @@ internal sealed class FhirRoutes(
     Read read, Vread vread, HistoryInstance history, Search search,
     Create create, ReceiveDocument receiveDocument, Update update, Patch patch, Delete delete,
     SearchAuditEvents searchAudit, ReadAuditEvent readAudit,
-    Everything everything, AnchorProofOperation anchorProof, ConsentLedgerStatus ledgerStatus, ConsentIntent intent)
+    Everything everything, AnchorProofOperation anchorProof, ConsentLedgerStatus ledgerStatus, ConsentIntent intent,
+    ConsentExplain explain)
 {
     private const string Own = "https://pmrgateway.example/fhir/OperationDefinition/";
     private const string Hl7 = "http://hl7.org/fhir/OperationDefinition/";
@@ -45,6 +46,10 @@ internal sealed class FhirRoutes(
         new("GET", "Patient/{id}/$everything", Interaction.Operation, ScopeAction.Read, everything.RunAsync)
         {
             Definition = Hl7 + "Patient-everything",
+        },
+        new("GET", "Patient/{id}/$consent-explain", Interaction.Operation, ScopeAction.Read, explain.RunAsync)
+        {
+            Definition = Own + "consent-explain",
         },
         new("GET", "Consent/{id}/$ledger-status", Interaction.Operation, ScopeAction.Read, ledgerStatus.RunAsync)
         {

@@ -105,6 +105,20 @@ public static class ConsentDecision
     public static bool PermitsWrite(Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents) =>
         requester.IsActive && Permits(requester, record, patient, consents, DataAction.Write, []);
 
+    /// <summary>What one consent of a patient says of a record: permit, deny, or nothing (null).</summary>
+    public static bool? Says(StandingConsent consent, Requester requester, RecordFacts record, DataAction action)
+    {
+        if (Concerns(consent.Shape, requester, action) is not { } exceptions) return null;
+        bool? said = null;
+        foreach (var verdict in Verdicts(consent.Shape, exceptions, record.Labels))
+        {
+            if (!verdict.When.Holds(record)) continue;
+            if (!verdict.Permits) return false;
+            said = true;
+        }
+        return said;
+    }
+
     /// <summary>
     /// Which exceptions of a shape concern a requester, by their places; null where the outer provision does not: then the consent says
     /// nothing to this requester, whatever the record.
@@ -157,15 +171,11 @@ public static class ConsentDecision
         var permitted = false;
         foreach (var consent in consents)
         {
-            if (consent.Patient != patient || Concerns(consent.Shape, requester, action) is not { } exceptions) continue;
-            foreach (var verdict in Verdicts(consent.Shape, exceptions, record.Labels))
-            {
-                if (!verdict.When.Holds(record)) continue;
-                if (!verdict.Permits) return false;
-                if (!consent.IsConfirmed) continue;
-                permitted = true;
-                if (!used.Contains(consent.Commitment)) used.Add(consent.Commitment);
-            }
+            if (consent.Patient != patient || Says(consent, requester, record, action) is not { } permits) continue;
+            if (!permits) return false;
+            if (!consent.IsConfirmed) continue;
+            permitted = true;
+            used.Add(consent.Commitment);
         }
         return permitted;
     }
