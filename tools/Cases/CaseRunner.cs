@@ -24,6 +24,8 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
             {
                 if (chain is not null) await chain.LeaveAsync(stage);
                 await world.LeaveAsync();
+                // What waits on the other chains goes on as well.
+                foreach (var idle in _stages.Values) await idle.Chain.MineAsync();
             }
         }
         catch (CaseFailed failed)

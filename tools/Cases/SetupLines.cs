@@ -51,7 +51,7 @@ internal static partial class SetupLines
         }
         else if (Label().Match(act) is { Success: true } label) await LabelAsync(context, client, line, label);
         else if (Contains().Match(act) is { Success: true } contains) await ContainAsync(context, client, line, contains);
-        else if (Document().Match(act) is { Success: true } document) await DocumentAsync(context, client, line, document);
+        else if (Collection().Match(act) is { Success: true } collection) await CollectAsync(context, client, line, collection);
         else throw CaseFailed.NotUnderstood($"setup '{line}'");
     }
 
@@ -99,50 +99,30 @@ internal static partial class SetupLines
         Expect(answer, line, 200, 403, 422);
     }
 
-    private static async Task DocumentAsync(CaseContext context, GatewayClient client, string line, Match match)
+    private static async Task CollectAsync(CaseContext context, GatewayClient client, string line, Match match)
     {
-        var named = match.Groups["parts"].Value.Split('+', StringSplitOptions.TrimEntries).Where(p => p != "Composition").ToList();
+        var named = match.Groups["parts"].Value.Split(["+", ",", " and "], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Where(p => p != "Composition").Select(context.Named).ToList();
+        if (named.Count == 0) throw CaseFailed.NotUnderstood($"setup '{line}'");
         var parts = new List<JsonObject>();
-        foreach (var name in named.Select(context.Named))
+        foreach (var name in named)
         {
-            var server = context.References.Find(name)!;
-            parts.Add(JsonNode.Parse((await (await context.OwnerAsync(name)).GetAsync(server)).Body)!.AsObject());
+            var read = await (await context.OwnerAsync(name)).GetAsync(context.References.Find(name)!);
+            parts.Add(JsonNode.Parse(read.Body)!.AsObject());
         }
-        if (parts.Count == 0) throw CaseFailed.NotUnderstood($"setup '{line}'");
-        var actor = context.Actor(ByActor().Match(line).Groups[1].Value);
-        var composition = new JsonObject
+        var author = context.References.Find(context.Actor(ByActor().Match(line).Groups[1].Value).Organization ?? "")!;
+        var what = match.Groups["what"].Value.Trim();
+        var collection = what.Split('/')[0] switch
         {
-            ["resourceType"] = "Composition",
-            ["id"] = "composition",
-            ["status"] = "final",
-            ["type"] = JsonNode.Parse("""{"coding":[{"system":"http://loinc.org","code":"34133-9"}]}"""),
-            ["subject"] = parts[0]["subject"]?.DeepClone(),
-            ["date"] = "2024-07-01T00:00:00Z",
-            ["author"] = new JsonArray(new JsonObject { ["reference"] = context.References.Find(actor.Organization!) }),
-            ["title"] = "Summary",
-            ["section"] = new JsonArray(new JsonObject
-            {
-                ["title"] = "Documents",
-                ["entry"] = new JsonArray([.. parts.Select(p => new JsonObject { ["reference"] = $"{p["resourceType"]}/{p["id"]}" })]),
-            }),
+            "Bundle" => await Collections.DocumentAsync(client, parts, author),
+            "List" => Collections.List(parts),
+            _ => Collections.Provenance(parts, author),
         };
-        var bundle = new JsonObject
-        {
-            ["resourceType"] = "Bundle",
-            ["type"] = "document",
-            ["identifier"] = new JsonObject { ["system"] = "urn:cases", ["value"] = Guid.CreateVersion7().ToString() },
-            ["timestamp"] = "2024-07-01T00:00:00Z",
-            ["entry"] = new JsonArray([.. parts.Prepend(composition).Select(p => new JsonObject
-            {
-                ["fullUrl"] = $"{context.Stage.Anyone.BaseUrl}/fhir/{p["resourceType"]}/{p["id"]}",
-                ["resource"] = p,
-            })]),
-        };
-        var answer = await client.PostAsync("Bundle", bundle.ToJsonString());
+        var answer = await client.PostAsync(what.Split('/')[0], collection.ToJsonString());
         Expect(answer, line, 201);
-        // Wherever the gateway keeps it: a request for the Bundle asks for that.
+        // Wherever the gateway keeps it: a request for it asks for that.
         var kept = answer.Headers.Headers.Location!.ToString().Split('/');
-        context.World.Own(match.Groups["what"].Value, $"{kept[^4]}/{kept[^3]}", client);
+        context.World.Own(what, $"{kept[^4]}/{kept[^3]}", client);
     }
 
     private static void Expect(Answer answer, string line, params int[] statuses)
@@ -171,6 +151,7 @@ internal static partial class SetupLines
     [GeneratedRegex(@"^(\S+) contains #(\w+) with (Patient)[ /](\S+) data$")]
     private static partial Regex Contains();
 
-    [GeneratedRegex(@"^(?<what>Bundle/\w+) \(type document\) with (?<parts>Composition(?: \+ [\w/.-]+)+)$")]
-    private static partial Regex Document();
+    [GeneratedRegex(@"^(?<what>(?:Bundle/\w+ ?(?=\(type document\) with Composition \+ )|(?:List|Provenance)/\w+))"
+        + @"(?:\(type \w+\))? ?(?:with|of|about|for|naming) (?<parts>[\w/.-]+(?:(?: \+ |, | and )[\w/.-]+)*)$")]
+    private static partial Regex Collection();
 }

@@ -88,8 +88,8 @@ internal sealed class World
                 if (entry.TryGetProperty("resource", out var r) && r.GetProperty("resourceType").ValueEquals("Consent"))
                     await client.DeleteAsync($"Consent/{r.GetProperty("id").GetString()}");
         }
-        foreach (var (reference, author) in _authors.Where(a => !a.Key.StartsWith("Patient/", StringComparison.Ordinal)).Reverse())
-            await author.DeleteAsync(References.Find(reference)!);
+        // The patients last: another case's have the same identifiers.
+        foreach (var (reference, author) in _authors.Reverse()) await author.DeleteAsync(References.Find(reference)!);
     }
 
     private bool Waits(JsonObject resource, IEnumerable<string> others)
