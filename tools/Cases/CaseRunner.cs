@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace PmrGateway.Tools.Cases;
 
 /// <summary>Runs cases, each with patients and records of its own, one after the other: a permit of one would open another's.</summary>
@@ -46,8 +48,8 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
 
     private async Task<string?> RunAsync(CaseSpec spec, ChainCase? chain, World world)
     {
-        var bounds = spec.Consents.Select(c => c is System.Text.Json.Nodes.JsonObject o ? o : suite.Consents.GetValueOrDefault(c.ToString()))
-            .SelectMany(c => c is null ? [] : TimeShift.Bounds(c));
+        var bounds = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
+            .SelectMany(TimeShift.Bounds);
         var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, bounds));
         var actor = context.Actor(spec.Actor);
         foreach (var line in spec.Setup) SetupLines.ReadToken(context, line);

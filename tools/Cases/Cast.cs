@@ -54,10 +54,10 @@ internal sealed class Cast
         ? client
         : throw CaseFailed.NotUnderstood($"{organization} writes, and is no hospital");
 
-    /// <summary>A patient who can log in, logged in with these scopes.</summary>
+    /// <summary>A patient, or who acts for one, logged in with these scopes.</summary>
     /// <param name="reference">The server's reference.</param>
     /// <param name="scopes">Resource scopes.</param>
-    public async Task<GatewayClient> LoginPatientAsync(string reference, string scopes)
+    public async Task<GatewayClient> LoginAsync(string reference, string scopes)
     {
         if (!_users.TryGetValue(reference, out var username))
         {
@@ -83,10 +83,10 @@ internal sealed class Cast
             return new(_issuer.Token(Subject(actor.FhirUser!), actor.Client, scopes, purposes, life), null);
         if (life is not null) throw CaseFailed.NotApplicable("only tokens of practitioners have a lifetime of their own");
         if (actor.IsSystem) return await SystemTokenAsync(actor, purposes, scopes);
-        if (!actor.IsPatient) throw CaseFailed.NotUnderstood("fhirUser " + actor.FhirUser);
+        if (!actor.LogsIn) throw CaseFailed.NotUnderstood("fhirUser " + actor.FhirUser);
         // Whoever is not a patient of this case cannot log in, which is a fault of the file.
         var patient = references.Find(actor.FhirUser!) ?? throw CaseFailed.NotUnderstood(actor.FhirUser + " is not in resources");
-        return new((await LoginPatientAsync(patient, scopes)).Token, null);
+        return new((await LoginAsync(patient, scopes)).Token, null);
     }
 
     private async Task<TokenOrRefusal> SystemTokenAsync(SuiteActor actor, IReadOnlyList<string> purposes, string scopes)

@@ -62,10 +62,12 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
         var (id, other) = (target.Groups[1].Value, ResourceId.New());
         var unknown = await context.Stage.SendAsync(request.About(id, other), token);
         if (answer.Status != unknown.Status) _differences.Add($"status {answer.Status}, of an unknown id {unknown.Status}");
-        var (mine, its) = (answer.Text.Replace(id, "ID", StringComparison.Ordinal), unknown.Text.Replace(other, "ID", StringComparison.Ordinal));
+        var mine = answer.Text.Replace(id, "ID", StringComparison.Ordinal);
+        var its = unknown.Text.Replace(other, "ID", StringComparison.Ordinal);
         if (mine != its) _differences.Add($"body '{Short(mine)}', of an unknown id '{Short(its)}'");
-        foreach (var header in HeadersOf(answer, id).Except(HeadersOf(unknown, other))) _differences.Add($"header {header} is not an unknown id's");
-        foreach (var header in HeadersOf(unknown, other).Except(HeadersOf(answer, id))) _differences.Add($"an unknown id has header {header}");
+        var (ours, theirs) = (HeadersOf(answer, id), HeadersOf(unknown, other));
+        foreach (var header in ours.Except(theirs)) _differences.Add($"header {header} is not an unknown id's");
+        foreach (var header in theirs.Except(ours)) _differences.Add($"an unknown id has header {header}");
     }
 
     /// <summary>What the audit log has since before the request.</summary>
@@ -99,7 +101,8 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
     {
         var allowed = _expect["status"].Texts().Select(int.Parse).ToList();
         // "or 404 for the whole bundle": a second answer in words.
-        if ((string?)_expect["note"] is { } note && OrStatus().Match(note) is { Success: true } or) allowed.Add(int.Parse(or.Groups[1].Value));
+        if ((string?)_expect["note"] is { } note && OrStatus().Match(note) is { Success: true } or)
+            allowed.Add(int.Parse(or.Groups[1].Value));
         if (allowed.Count == 0)
         {
             allowed = context.Spec.Decision switch
@@ -171,7 +174,8 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
         var resources = (string?)bundles[0]["resourceType"] == "Bundle"
             ? bundles.SelectMany(b => b["entry"].Items()).Select(e => e?["resource"] as JsonObject).OfType<JsonObject>()
             : bundles;
-        var shown = resources.Select(r => context.References.SuiteOf($"{r["resourceType"]}/{r["id"]}")).OfType<string>().Distinct().ToList();
+        var shown = resources.Select(r => context.References.SuiteOf($"{r["resourceType"]}/{r["id"]}")).OfType<string>().Distinct()
+            .ToList();
         foreach (var missing in expected.Except(shown)) _differences.Add($"{missing} is not shown");
         foreach (var more in shown.Except(expected).Where(context.Suite.Resources.ContainsKey))
             if (!more.StartsWith("Binary/", StringComparison.Ordinal)) _differences.Add($"{more} is shown");
@@ -249,7 +253,7 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
             .Select(h => $"{h.Key}: {string.Join(',', h.Value).Replace(id, "ID", StringComparison.Ordinal)}"),
     ];
 
-    private static string Short(string text) => text.ReplaceLineEndings(" ") is { Length: > 300 } t ? t[..300] + "…" : text.ReplaceLineEndings(" ");
+    private static string Short(string text) => (text.Length > 300 ? text[..300] + "..." : text).ReplaceLineEndings(" ");
 
     [GeneratedRegex("^[A-Z][A-Za-z]+/([A-Za-z0-9.-]+)")]
     private static partial Regex TargetId();

@@ -37,7 +37,9 @@ internal sealed partial class ReferenceMap(ReferenceMap? outer = null)
         return found.Count > 0 ? found[0].Split('/')[1] : m.Value;
     });
 
-    /// <summary>What a text that must not occur stands for: the server's ids of a suite's id, or the text with its references rewritten.</summary>
+    /// <summary>
+    /// What a text that must not occur stands for: the server's ids of a suite's id, or the text with its references rewritten.
+    /// </summary>
     public IReadOnlyList<string> Texts(string text)
     {
         var ids = WithId(text).Select(r => r.Split('/')[1]).Distinct().ToList();

@@ -12,7 +12,9 @@ internal static partial class Requests
     public static async Task<RequestText> BuildAsync(CaseContext context)
     {
         var spec = context.Spec;
-        var url = spec.Url.StartsWith('(') ? await SpecialAsync(context, spec.Url) : context.References.Url(Placeholders(context, spec.Url));
+        var url = spec.Url.StartsWith('(')
+            ? await SpecialAsync(context, spec.Url)
+            : context.References.Url(Placeholders(context, spec.Url));
         var headers = (spec.Request["headers"] as JsonObject ?? []).Select(h => KeyValuePair.Create(h.Key, h.Value!.ToString())).ToList();
         var (body, type) = await BodyAsync(context, url);
         var asked = headers.FirstOrDefault(h => h.Key.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;

@@ -18,6 +18,7 @@ internal static partial class SetupLines
     public static void ReadToken(CaseContext context, string line)
     {
         if (ScopeOf(line) is { } scopes) context.Scopes = scopes;
+        if (Expired().IsMatch(line)) context.Life = (context.Clock.Moment.AddMinutes(-15), context.Clock.Moment.AddMinutes(-10));
         if (TokenLife().Match(line) is not { Success: true } m) return;
         var at = context.Spec.Now;
         var issued = new DateTimeOffset(at.Date + TimeSpan.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture), at.Offset);
@@ -34,7 +35,7 @@ internal static partial class SetupLines
     /// <summary>Does what a line says.</summary>
     public static async Task RunAsync(CaseContext context, string line)
     {
-        if (ScopeOf(line) is not null || TokenLife().IsMatch(line)) return;
+        if (ScopeOf(line) is not null || TokenLife().IsMatch(line) || Expired().IsMatch(line)) return;
         if (ByActor().Match(line) is not { Success: true } by) throw CaseFailed.NotUnderstood($"setup '{line}'");
         var (name, act) = (by.Groups[1].Value, by.Groups[2].Value);
         if (Revoke().Match(act) is { Success: true } revoke)
@@ -55,11 +56,12 @@ internal static partial class SetupLines
         else throw CaseFailed.NotUnderstood($"setup '{line}'");
     }
 
-    // A system acts with the token that pushes; a person with a token for care.
+    // A system acts with the token that pushes, a patient with the one that gives consents, a practitioner with one for care.
     private static async Task<GatewayClient> ClientAsync(CaseContext context, string name)
     {
         var actor = context.Actor(name);
         if (actor.IsSystem && actor.Writes) return context.Stage.Cast.SystemOf(actor.Organization!);
+        if (actor.IsPatient) return await context.World.PatientAsync(actor.FhirUser!);
         var token = await context.Stage.Cast.TokenAsync(
             actor, actor.IsPractitioner ? ["TREAT"] : context.Suite.PurposesOf(actor).Take(1).ToList(), null, null, context.References);
         return context.Stage.Anyone.As(token.Token ?? throw new CaseFailed($"{name} has no token for the setup: {token.Refusal}"));
@@ -91,7 +93,8 @@ internal static partial class SetupLines
         var body = JsonNode.Parse((await client.GetAsync(reference)).Body)!.AsObject();
         body["contained"] = new JsonArray(contained);
         // A contained resource is one that the rest refers to (dom-3).
-        if ((string?)body["resourceType"] != "DocumentReference") throw CaseFailed.NotUnderstood($"setup '{line}': not a DocumentReference");
+        if ((string?)body["resourceType"] != "DocumentReference")
+            throw CaseFailed.NotUnderstood($"setup '{line}': not a DocumentReference");
         if (body["context"] is not JsonObject) body["context"] = new JsonObject();
         body["context"]!["sourcePatientInfo"] = new JsonObject { ["reference"] = "#" + local };
         var answer = await client.PutAsync(reference, body.ToJsonString());
@@ -101,8 +104,9 @@ internal static partial class SetupLines
 
     private static async Task CollectAsync(CaseContext context, GatewayClient client, string line, Match match)
     {
-        var named = match.Groups["parts"].Value.Split(["+", ",", " and "], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Where(p => p != "Composition").Select(context.Named).ToList();
+        const StringSplitOptions Words = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
+        var named = match.Groups["parts"].Value.Split(["+", ",", " and "], Words).Where(p => p != "Composition").Select(context.Named)
+            .ToList();
         if (named.Count == 0) throw CaseFailed.NotUnderstood($"setup '{line}'");
         var parts = new List<JsonObject>();
         foreach (var name in named)
@@ -135,6 +139,9 @@ internal static partial class SetupLines
 
     [GeneratedRegex(@"^(?:\w+ )?token issued (\d\d:\d\d(?::\d\d)?), lifetime (\d+) ?(s|sec|seconds|min|minutes|h|hours)$")]
     private static partial Regex TokenLife();
+
+    [GeneratedRegex(@"^(?:\w+ )?token (?:is |has )?expired$")]
+    private static partial Regex Expired();
 
     [GeneratedRegex(@"^(\w+): (.+)$")]
     private static partial Regex ByActor();

@@ -30,7 +30,10 @@ internal sealed class StoreProbe(string file)
         var acts = new List<AuditedAct>();
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())
-            acts.Add(new(rows.GetString(0), rows.GetString(1), JsonSerializer.Deserialize<string[]>(rows.GetString(2))!, rows.GetString(3)));
+        {
+            var purposes = JsonSerializer.Deserialize<string[]>(rows.GetString(2))!;
+            acts.Add(new AuditedAct(rows.GetString(0), rows.GetString(1), purposes, rows.GetString(3)));
+        }
         return acts;
     }
 

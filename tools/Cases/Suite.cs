@@ -18,6 +18,9 @@ internal sealed record SuiteActor(string Name, string? FhirUser, string? Organiz
 
     public bool IsPatient => FhirUser?.StartsWith("Patient/", StringComparison.Ordinal) == true;
 
+    /// <summary>Whether it is a record of the suite that logs in: a patient, or who acts for one.</summary>
+    public bool LogsIn => IsPatient || FhirUser?.StartsWith("RelatedPerson/", StringComparison.Ordinal) == true;
+
     public bool IsPractitioner => FhirUser?.StartsWith("Practitioner/", StringComparison.Ordinal) == true;
 
     /// <summary>Whether its scopes let it create.</summary>
@@ -104,8 +107,8 @@ internal sealed partial class Suite
 
     private string? CustodianNamed(JsonObject patient)
     {
-        if ((string?)patient["managingOrganization"]?["reference"] is { } manager && manager.StartsWith("Organization/", StringComparison.Ordinal))
-            return manager;
+        var manager = (string?)patient["managingOrganization"]?["reference"];
+        if (manager?.StartsWith("Organization/", StringComparison.Ordinal) == true) return manager;
         foreach (var system in patient["identifier"].Items().Select(i => (string?)i?["system"]).OfType<string>())
             if (Organizations.FirstOrDefault(o => system.Split(':', '/').Contains(o.Split('/')[1])) is { } named) return named;
         return null;

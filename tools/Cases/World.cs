@@ -23,8 +23,8 @@ internal sealed class World
     public static async Task<World> BuildAsync(Suite suite, Stage stage)
     {
         var world = new World(suite, stage);
-        var waiting = suite.Resources.Where(r => stage.Cast.References.Find(r.Key) is null && !r.Key.StartsWith("Binary/", StringComparison.Ordinal))
-            .OrderBy(r => r.Key.StartsWith("Patient/", StringComparison.Ordinal) ? 0 : 1).ToList();
+        var waiting = suite.Resources.Where(r => stage.Cast.References.Find(r.Key) is null && !IsA("Binary", r.Key))
+            .OrderBy(r => IsA("Patient", r.Key) ? 0 : 1).ToList();
         while (waiting.Count > 0)
         {
             // Whatever refers to another record of the suite comes after it; a circle is broken where it is met.
@@ -33,7 +33,7 @@ internal sealed class World
             waiting.RemoveAt(Math.Max(0, next));
             await world.AddAsync(reference, resource);
         }
-        foreach (var (reference, binary) in suite.Resources.Where(r => r.Key.StartsWith("Binary/", StringComparison.Ordinal)))
+        foreach (var (reference, binary) in suite.Resources.Where(r => IsA("Binary", r.Key)))
             if (world.References.Find(reference) is null) await world.AddAsync(reference, binary);
         foreach (var ((patient, _), consent) in world._permits) await world.EndAsync(patient, consent);
         return world;
@@ -45,7 +45,7 @@ internal sealed class World
     {
         if (_patients.TryGetValue(reference, out var client)) return client;
         var patient = References.Find(reference) ?? throw CaseFailed.NotUnderstood(reference + " is not in resources");
-        return _patients[reference] = await Stage.Cast.LoginPatientAsync(patient, OfPatient);
+        return _patients[reference] = await Stage.Cast.LoginAsync(patient, OfPatient);
     }
 
     /// <summary>Who may always read a record of the suite: its author; of a consent: its patient.</summary>
@@ -91,6 +91,8 @@ internal sealed class World
         // The patients last: another case's have the same identifiers.
         foreach (var (reference, author) in _authors.Reverse()) await author.DeleteAsync(References.Find(reference)!);
     }
+
+    private static bool IsA(string type, string reference) => reference.StartsWith(type + "/", StringComparison.Ordinal);
 
     private bool Waits(JsonObject resource, IEnumerable<string> others)
     {
