@@ -15,7 +15,9 @@ internal static partial class Requests
         var url = spec.Url.StartsWith('(')
             ? await SpecialAsync(context, spec.Url)
             : context.References.Url(Placeholders(context, spec.Url));
-        var headers = (spec.Request["headers"] as JsonObject ?? []).Select(h => KeyValuePair.Create(h.Key, h.Value!.ToString())).ToList();
+        // If-None-Exist is a search, and other headers may name who the caller says it is.
+        var headers = (spec.Request["headers"] as JsonObject ?? [])
+            .Select(h => KeyValuePair.Create(h.Key, context.References.Url(h.Value!.ToString()))).ToList();
         var (body, type) = await BodyAsync(context, url);
         var asked = headers.FirstOrDefault(h => h.Key.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;
         return new RequestText(spec.Method, url, headers, body, asked ?? type);
