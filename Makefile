@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance fuzz
+.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -52,6 +52,11 @@ bench-rest: build
 conformance: build
 	@test -n "$(DATA)" || { echo "make conformance DATA=folder" >&2; exit 2; }
 	dotnet tools/Conformance/bin/Release/net10.0/conformance.dll $(DATA) $(ARGS)
+
+# The consent cases of the file DATA (schema consent-cases/1), each asked of a gateway over HTTP; ends with CASES passed/total.
+consent-cases: build
+	@test -n "$(DATA)" || { echo "make consent-cases DATA=file" >&2; exit 2; }
+	dotnet tools/Cases/bin/Release/net10.0/pmr-cases.dll $(DATA) $(ARGS)
 
 # 100,000 broken resources; make test has 2,000.
 fuzz: build

@@ -1,0 +1,95 @@
+using System.Text.Json.Nodes;
+
+namespace PmrGateway.Tools.Cases;
+
+/// <summary>Runs cases, each with patients and records of its own, one after the other: a permit of one would open another's.</summary>
+internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
+{
+    private readonly Dictionary<int, Stage> _stages = [];
+
+    /// <summary>Runs one case.</summary>
+    /// <returns>What differed; null: it passes.</returns>
+    public async Task<string?> RunAsync(CaseSpec spec)
+    {
+        try
+        {
+            spec.Check();
+            var chain = spec.Chain is { } given ? new ChainCase(given) : null;
+            // Where a case is not about depth, a grant counts as soon as it is in a block.
+            var stage = await StageAsync(chain?.Finality ?? 0);
+            var world = await World.BuildAsync(suite, stage);
+            try
+            {
+                return await RunAsync(spec, chain, world);
+            }
+            finally
+            {
+                if (chain is not null) await chain.LeaveAsync(stage);
+                await world.LeaveAsync();
+                // What waits on the other chains goes on as well.
+                foreach (var idle in _stages.Values) await idle.Chain.MineAsync();
+            }
+        }
+        catch (CaseFailed failed)
+        {
+            return failed.Message;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // One broken case does not take the others with it, and does not pass.
+            return $"it cannot be run: {e.GetType().Name}: {e.Message}";
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var stage in _stages.Values) await stage.DisposeAsync();
+    }
+
+    private async Task<string?> RunAsync(CaseSpec spec, ChainCase? chain, World world)
+    {
+        var bounds = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
+            .SelectMany(TimeShift.Bounds);
+        var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, bounds));
+        var actor = context.Actor(spec.Actor);
+        foreach (var line in spec.Setup) SetupLines.ReadToken(context, line);
+        // A state of the chain does not wait for a setup; a label that is added after the consents must count at once.
+        if (chain is not null) foreach (var line in spec.Setup) await SetupLines.RunAsync(context, line);
+        if (chain is not null) await chain.PlayAsync(context);
+        else
+        {
+            foreach (var consent in spec.Consents) await context.PostAsync(consent);
+            if (context.IsRefusedOnWrite) return null;
+            foreach (var consent in context.Consents) await context.SettleAsync(consent);
+            foreach (var line in spec.Setup) await SetupLines.RunAsync(context, line);
+        }
+        var rest = context.Clock.Moment.AddMilliseconds(100) - TimeProvider.System.GetUtcNow();
+        if (rest > TimeSpan.Zero) await Task.Delay(rest);
+
+        var token = await world.Stage.Cast.TokenAsync(actor, spec.Purposes, context.Scopes, context.Life, context.References);
+        if (token.Refusal is not null) return Expectations.IsDenial(spec) ? null : token.Refusal;
+        return await AskAsync(context, token.Token);
+    }
+
+    private static async Task<string?> AskAsync(CaseContext context, string? token)
+    {
+        var request = await Requests.BuildAsync(context);
+        var effect = await SideEffect.OfAsync(context, request);
+        var expectations = new Expectations(context, request, token);
+        var before = await context.Stage.Probe.LastAsync();
+        var answer = await context.Stage.SendAsync(request, token);
+        expectations.OfAnswer(answer);
+        await expectations.OfAuditAsync(before);
+        await expectations.OfUnknownAsync(answer);
+        await expectations.OfReadsAsync();
+        if (effect is not null && await effect.DifferenceAsync() is { } changed) expectations.Add(changed);
+        return expectations.Differences.Count == 0 ? null : string.Join("; ", expectations.Differences);
+    }
+
+    private async Task<Stage> StageAsync(int confirmations)
+    {
+        if (!_stages.TryGetValue(confirmations, out var stage))
+            _stages[confirmations] = stage = await Stage.StartAsync(suite, issuer, confirmations);
+        return stage;
+    }
+}

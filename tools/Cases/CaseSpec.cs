@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace PmrGateway.Tools.Cases;
+
+/// <summary>One case of a suite. What it has and nobody here knows is refused, not passed over.</summary>
+internal sealed class CaseSpec(JsonObject json)
+{
+    // Words for people, and what decides nothing.
+    private static readonly string[] Known =
+    [
+        "id", "group", "title", "consents", "actor", "purposeOfUse", "now", "request", "expect", "source", "derivedVisible",
+        "policyChoice", "setup", "chain", "note",
+    ];
+
+    private static readonly string[] KnownOfRequest = ["method", "url", "headers", "body"];
+
+    public string Id => (string?)json["id"] ?? "?";
+
+    public IReadOnlyList<JsonNode> Consents => [.. json["consents"].Items().OfType<JsonNode>()];
+
+    public string Actor => (string?)json["actor"] ?? "anon";
+
+    public IReadOnlyList<string> Purposes => json["purposeOfUse"].Texts();
+
+    public DateTimeOffset Now => DateTimeOffset.Parse(
+        (string?)json["now"] ?? throw CaseFailed.NotUnderstood("a case without now"), CultureInfo.InvariantCulture);
+
+    public JsonObject Request => json["request"] as JsonObject ?? throw CaseFailed.NotUnderstood("a case without request");
+
+    public string Method => ((string?)Request["method"] ?? "GET").ToUpperInvariant();
+
+    public string Url => (string?)Request["url"] ?? "";
+
+    public JsonObject Expect => json["expect"] as JsonObject ?? throw CaseFailed.NotUnderstood("a case without expect");
+
+    public string Decision => (string?)(json["expect"] as JsonObject)?["decision"] ?? "";
+
+    public IReadOnlyList<string> Setup => json["setup"].Texts();
+
+    public JsonObject? Chain => json["chain"] as JsonObject;
+
+    public JsonObject? DerivedVisible => json["derivedVisible"] as JsonObject;
+
+    /// <summary>Refuses what is not known here.</summary>
+    public void Check()
+    {
+        foreach (var name in json.Select(m => m.Key).Except(Known)) throw CaseFailed.NotUnderstood(name);
+        foreach (var name in Request.Select(m => m.Key).Except(KnownOfRequest)) throw CaseFailed.NotUnderstood("request." + name);
+        Expectations.Check(Expect);
+    }
+}

@@ -1,0 +1,181 @@
+using PmrGateway.Gateway.Smart;
+using PmrGateway.LedgerAdapter;
+using PmrGateway.Store;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tools.Cases;
+
+/// <summary>A token, or how the authorization server refused it.</summary>
+internal sealed record TokenOrRefusal(string? Token, string? Refusal);
+
+/// <summary>Everybody of a suite who outlives a case: organizations, their system clients, practitioners.</summary>
+internal sealed class Cast
+{
+    private const string App = "cases-app";
+    private const string Redirect = "http://127.0.0.1/callback";
+    private const string Password = "correct horse battery";
+    private readonly Suite _suite;
+    private readonly Issuer _issuer;
+    private readonly Stage _stage;
+    private readonly GatewayClient _admin;
+    private readonly Dictionary<string, ClientKey> _keys = [];
+    private readonly Dictionary<string, GatewayClient> _systems = [];
+    private readonly Dictionary<string, string> _users = [];
+
+    private Cast(Suite suite, Issuer issuer, Stage stage, GatewayClient admin) =>
+        (_suite, _issuer, _stage, _admin) = (suite, issuer, stage, admin);
+
+    /// <summary>The server's references of the cast.</summary>
+    public ReferenceMap References { get; } = new();
+
+    public static async Task<Cast> RegisterAsync(Suite suite, Issuer issuer, Stage stage, GatewayClient admin)
+    {
+        var cast = new Cast(suite, issuer, stage, admin);
+        foreach (var organization in suite.Organizations) await cast.AddOrganizationAsync(organization);
+        foreach (var practitioner in suite.Practitioners) await cast.AddPractitionerAsync(practitioner);
+        foreach (var actor in suite.Actors.Values.Where(a => a.IsSystem))
+        {
+            string[] scopes = [.. actor.Scopes.Split(' ').Concat(suite.ScopesInSetups).Append("system/*.cruds").Distinct()];
+            await cast.AddClientAsync(actor.Name, actor.Organization!, scopes, suite.PurposesOf(actor));
+        }
+        foreach (var hospital in suite.Organizations.Where(suite.IsHospital)) await cast.AddSystemAsync(hospital);
+        string[] ofPeople =
+        [
+            .. suite.Actors.Values.Where(a => !a.IsSystem).SelectMany(a => a.Scopes.Split(' ')).Concat(suite.ScopesInSetups)
+                .Concat(["patient/*.rs", "patient/Consent.cruds", "user/*.rs"]).Where(s => s.Length > 0).Distinct(),
+        ];
+        await cast.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = ofPeople });
+        foreach (var practitioner in suite.Practitioners) await cast.BindPractitionerAsync(practitioner);
+        return cast;
+    }
+
+    /// <summary>The system that writes for an organization.</summary>
+    public GatewayClient SystemOf(string organization) => _systems.TryGetValue(organization, out var client)
+        ? client
+        : throw CaseFailed.NotUnderstood($"{organization} writes, and is no hospital");
+
+    /// <summary>A patient, or who acts for one, logged in with these scopes.</summary>
+    /// <param name="reference">The server's reference.</param>
+    /// <param name="scopes">Resource scopes.</param>
+    public async Task<GatewayClient> LoginAsync(string reference, string scopes)
+    {
+        if (!_users.TryGetValue(reference, out var username))
+        {
+            username = _users[reference] = "p-" + reference.Split('/')[1];
+            await AdminAsync("users", new { username, password = Password, fhirUser = reference });
+        }
+        return await _stage.Anyone.LoginUserAsync(App, Redirect, username, Password, $"openid fhirUser {scopes}");
+    }
+
+    /// <summary>The token that an actor comes with.</summary>
+    /// <param name="actor">Who.</param>
+    /// <param name="purposes">Its purposes of use.</param>
+    /// <param name="scopes">Its scopes; null: the actor's own.</param>
+    /// <param name="life">From when and to when; null: as usual.</param>
+    /// <param name="references">The case's references.</param>
+    public async Task<TokenOrRefusal> TokenAsync(
+        SuiteActor actor, IReadOnlyList<string> purposes, string? scopes, (DateTimeOffset From, DateTimeOffset To)? life,
+        ReferenceMap references)
+    {
+        scopes ??= actor.Scopes;
+        if (actor.IsAnonymous) return new(null, null);
+        if (actor.IsPractitioner)
+            return new(_issuer.Token(Subject(actor.FhirUser!), actor.Client, scopes, purposes, life), null);
+        if (life is not null) throw CaseFailed.NotApplicable("only tokens of practitioners have a lifetime of their own");
+        if (actor.IsSystem) return await SystemTokenAsync(actor, purposes, scopes);
+        if (!actor.LogsIn) throw CaseFailed.NotUnderstood("fhirUser " + actor.FhirUser);
+        // Whoever is not a patient of this case cannot log in, which is a fault of the file.
+        var patient = references.Find(actor.FhirUser!) ?? throw CaseFailed.NotUnderstood(actor.FhirUser + " is not in resources");
+        return new((await LoginAsync(patient, scopes)).Token, null);
+    }
+
+    private async Task<TokenOrRefusal> SystemTokenAsync(SuiteActor actor, IReadOnlyList<string> purposes, string scopes)
+    {
+        var client = actor.Name;
+        if (purposes.Count == 0 && !_suite.IsHospital(actor.Organization!))
+        {
+            // A system has the purposes that it is registered for: to have none it is registered for none. A hospital's keeps its
+            // name all the same, since it is by that name an author.
+            client += "-none";
+            if (!_keys.ContainsKey(client)) await AddClientAsync(client, actor.Organization!, [.. scopes.Split(' ')], []);
+        }
+        if (purposes.Count > 1) throw CaseFailed.NotApplicable("a system asks for one purpose of use at a time");
+        var answer = await _stage.Anyone.RequestTokenAsync(client, _keys[client].Credentials, scopes, purposes.FirstOrDefault());
+        return answer.Status == 200
+            ? new(answer.Json.GetProperty("access_token").GetString(), null)
+            : new(null, $"the token endpoint answered {answer.Status} {answer.Text}");
+    }
+
+    private async Task AddOrganizationAsync(string reference)
+    {
+        // The chain knows hospitals and insurers; whoever only reads is registered as the latter.
+        var type = _suite.IsHospital(reference) ? "prov" : "ins";
+        var created = await _admin.PostAsync("Organization", $$$"""
+            {"resourceType":"Organization","active":true,"name":"{{{reference}}}",
+            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
+            """);
+        References.Add(reference, "Organization/" + Created(created, reference));
+    }
+
+    private async Task AddPractitionerAsync(string reference)
+    {
+        var created = await _admin.PostAsync(
+            "Practitioner", $$$"""{"resourceType":"Practitioner","name":[{"family":"{{{Subject(reference)}}}"}]}""");
+        var practitioner = "Practitioner/" + Created(created, reference);
+        References.Add(reference, practitioner);
+        var role = await _admin.PostAsync("PractitionerRole", $$$"""
+            {"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-{{{Subject(reference)}}}"}],
+            "practitioner":{"reference":"{{{practitioner}}}"},
+            "organization":{"reference":"{{{References.Find(_suite.EmployerOf(reference))}}}"}}
+            """);
+        Created(role, "role of " + reference);
+    }
+
+    private async Task BindPractitionerAsync(string reference)
+    {
+        var practitioner = References.Find(reference)!;
+        var actor = (await _stage.Service<DirectoryStore>().ActorAsync(practitioner, default))!;
+        var key = CallerResolver.BindingKey(_issuer.Url, "user:" + Subject(reference));
+        var command = ChainCommands.BindClient(practitioner, Convert.FromHexString(actor.ActorId), key);
+        await _stage.Service<ILedgerJournal>().EnqueueAsync([command], default);
+        var client = _stage.Anyone.As(_issuer.Token(Subject(reference), "ehr-ui", "user/*.rs", ["TREAT"], null));
+        await ReadyAsync(client, practitioner);
+    }
+
+    private async Task AddSystemAsync(string hospital)
+    {
+        var actor = _suite.Actors.Values.FirstOrDefault(a => a.IsSystem && a.Writes && a.Organization == hospital)?.Name;
+        if (actor is null)
+        {
+            actor = "system-" + Subject(hospital);
+            await AddClientAsync(actor, hospital, ["system/*.cruds"], ["TREAT"]);
+        }
+        _systems[hospital] = await _stage.Anyone.LoginAsync(actor, _keys[actor].Credentials, "system/*.cruds");
+    }
+
+    private async Task AddClientAsync(string clientId, string organization, string[] scopes, string[] purposes)
+    {
+        var (key, reference) = (new ClientKey(), References.Find(organization)!);
+        await AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = reference, scopes, purposes });
+        _keys[clientId] = key;
+        await ReadyAsync(await _stage.Anyone.LoginAsync(clientId, key.Credentials, scopes[0]), reference);
+    }
+
+    private async Task ReadyAsync(GatewayClient client, string self)
+    {
+        var ready = await _stage.Chain.UntilAsync(() => client.GetAsync(self), a => a.Status == 200);
+        if (ready.Status != 200) throw new InvalidOperationException($"{self} is not on the chain: {ready.Status} {ready.Text}");
+    }
+
+    private async Task AdminAsync(string path, object body)
+    {
+        var answer = await _admin.AdminAsync(path, body);
+        if (answer.Status != 201) throw new InvalidOperationException($"admin/{path}: {answer.Status} {answer.Text}");
+    }
+
+    private static string Created(Answer answer, string what) => answer.Status == 201
+        ? answer.Id
+        : throw new InvalidOperationException($"{what} is not registered: {answer.Status} {answer.Text}");
+
+    private static string Subject(string reference) => reference.Split('/')[1];
+}

@@ -1,0 +1,263 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using PmrGateway.Mapping;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tools.Cases;
+
+/// <summary>Holds an answer against what a case expects, and says what differs.</summary>
+internal sealed partial class Expectations(CaseContext context, RequestText request, string? token)
+{
+    private static readonly string[] Known =
+    [
+        "decision", "status", "sameBodyAs", "audit", "visible", "hidden", "total", "absent", "entryStatus", "links", "headers", "note",
+        "sideEffect", "orOnWrite",
+    ];
+
+    private readonly JsonObject _expect = context.Spec.Expect;
+    private readonly List<string> _differences = [];
+
+    /// <summary>What differed.</summary>
+    public IReadOnlyList<string> Differences => _differences;
+
+    /// <summary>Refuses what is not known here.</summary>
+    public static void Check(JsonObject expect)
+    {
+        foreach (var name in expect.Select(m => m.Key).Except(Known)) throw CaseFailed.NotUnderstood("expect." + name);
+        if ((string?)expect["sameBodyAs"] is { } same && !same.EndsWith("read of an id that never existed", StringComparison.Ordinal))
+            throw CaseFailed.NotUnderstood($"expect.sameBodyAs '{same}'");
+    }
+
+    /// <summary>Whether a case expects that nothing is given: what a refused token comes to.</summary>
+    public static bool IsDenial(CaseSpec spec) => spec.Decision.StartsWith("deny", StringComparison.Ordinal)
+        || spec.Expect["status"].Texts().Any(s => s is "401" or "403" or "404");
+
+    /// <summary>What the answer says by itself.</summary>
+    public void OfAnswer(Answer answer)
+    {
+        Status(answer);
+        Headers(answer);
+        Absent(answer);
+        if (answer.Status is < 200 or > 299 || answer.Body.Length == 0) return;
+        JsonNode? body = null;
+        try
+        {
+            body = JsonNode.Parse(answer.Body);
+        }
+        catch (JsonException)
+        {
+            // The content of a Binary, as it is.
+        }
+        if (body is JsonObject resource) OfResource(resource);
+        else if (_expect["visible"] is not null || _expect["total"] is not null) _differences.Add("the body is no resource");
+    }
+
+    /// <summary>That the answer is the same as to a question about nothing.</summary>
+    public async Task OfUnknownAsync(Answer answer)
+    {
+        if (_expect["sameBodyAs"] is null) return;
+        if (TargetId().Match(request.Url) is not { Success: true } target)
+            throw CaseFailed.NotUnderstood($"sameBodyAs for '{context.Spec.Url}', which reads no id");
+        var (id, other) = (target.Groups[1].Value, ResourceId.New());
+        var unknown = await context.Stage.SendAsync(request.About(id, other), token);
+        if (answer.Status != unknown.Status) _differences.Add($"status {answer.Status}, of an unknown id {unknown.Status}");
+        var mine = answer.Text.Replace(id, "ID", StringComparison.Ordinal);
+        var its = unknown.Text.Replace(other, "ID", StringComparison.Ordinal);
+        if (mine != its) _differences.Add($"body '{Short(mine)}', of an unknown id '{Short(its)}'");
+        var (ours, theirs) = (HeadersOf(answer, id), HeadersOf(unknown, other));
+        foreach (var header in ours.Except(theirs)) _differences.Add($"header {header} is not an unknown id's");
+        foreach (var header in theirs.Except(ours)) _differences.Add($"an unknown id has header {header}");
+    }
+
+    /// <summary>What the audit log has since before the request.</summary>
+    public async Task OfAuditAsync(long before)
+    {
+        if ((string?)_expect["audit"] is not { } expected) return;
+        var actor = context.Actor(context.Spec.Actor);
+        var agent = context.References.Find(actor.FhirUser ?? actor.Organization ?? "") ?? "";
+        var acts = (await context.Stage.Probe.AfterAsync(before)).Where(a => a.Agent == agent).ToList();
+        foreach (var word in expected.Split('+', StringSplitOptions.TrimEntries)) await AuditAsync(word, acts);
+    }
+
+    /// <summary>Reads what the case lists, one by one, as the same caller.</summary>
+    public async Task OfReadsAsync()
+    {
+        if (context.Spec.DerivedVisible is not { } derived) return;
+        var visible = derived["visible"].Texts();
+        foreach (var reference in derived["of"].Texts())
+        {
+            var server = context.References.Find(reference) ?? throw CaseFailed.NotUnderstood($"derivedVisible {reference}");
+            var read = await context.Stage.SendAsync(new RequestText("GET", server, [], null, ""), token);
+            var expected = visible.Contains(reference) ? 200 : 404;
+            if (read.Status != expected) _differences.Add($"read of {reference} is {read.Status}, not {expected}");
+        }
+    }
+
+    /// <summary>Notes a difference that was found elsewhere.</summary>
+    public void Add(string difference) => _differences.Add(difference);
+
+    private void Status(Answer answer)
+    {
+        var allowed = _expect["status"].Texts().Select(int.Parse).ToList();
+        // "or 404 for the whole bundle": a second answer in words.
+        if ((string?)_expect["note"] is { } note && OrStatus().Match(note) is { Success: true } or)
+            allowed.Add(int.Parse(or.Groups[1].Value));
+        if (allowed.Count == 0)
+        {
+            allowed = context.Spec.Decision switch
+            {
+                "permit" => [200, 201, 204],
+                "filter" => [200],
+                "deny" => [401, 403, 404],
+                _ => throw CaseFailed.NotUnderstood($"no status, and decision '{context.Spec.Decision}'"),
+            };
+        }
+        if (!allowed.Contains(answer.Status))
+            _differences.Add($"status {answer.Status}, not {string.Join(" or ", allowed)} ({Short(answer.Text)})");
+    }
+
+    private void Headers(Answer answer)
+    {
+        foreach (var (name, value) in _expect["headers"] as JsonObject ?? [])
+        {
+            var has = AllHeaders(answer).Where(h => h.Key.Equals(name, StringComparison.OrdinalIgnoreCase))
+                .Select(h => string.Join(',', h.Value)).FirstOrDefault();
+            var holds = value!.ToString() switch { "present" => has is not null, "absent" => has is null, var text => has == text };
+            if (!holds) _differences.Add($"header {name} is {has ?? "absent"}, not {value}");
+        }
+    }
+
+    private void Absent(Answer answer)
+    {
+        var headers = string.Join('\n', AllHeaders(answer).Select(h => $"{h.Key}: {string.Join(',', h.Value)}"));
+        foreach (var named in _expect["absent"].Texts().Concat(_expect["hidden"].Texts().Select(h => h.Split('/')[^1])))
+        {
+            foreach (var text in context.References.Texts(named))
+            {
+                // A link self gives the caller's own words back, which tells nothing.
+                var body = request.Says(text) ? WithoutSelf(answer.Text) : answer.Text;
+                if (body.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the body");
+                if (headers.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the headers");
+            }
+        }
+    }
+
+    private void OfResource(JsonObject resource)
+    {
+        var bundles = resource["entry"].Items().Select(e => e?["resource"] as JsonObject).OfType<JsonObject>()
+            .Where(r => (string?)r["resourceType"] == "Bundle").Prepend(resource).ToList();
+        if (_expect["total"] is { } total)
+        {
+            var found = bundles.Select(b => b["total"]).FirstOrDefault(t => t is not null);
+            if (found?.ToString() != total.ToString()) _differences.Add($"total {found?.ToString() ?? "is not said"}, not {total}");
+        }
+        if (_expect["entryStatus"] is { } statuses)
+        {
+            var found = resource["entry"].Items().Select(e => ((string?)e?["response"]?["status"] ?? "").Split(' ')[0]).ToList();
+            if (!found.SequenceEqual(statuses.Texts()))
+                _differences.Add($"entries answer {string.Join(", ", found)}, not {string.Join(", ", statuses.Texts())}");
+        }
+        foreach (var (relation, value) in _expect["links"] as JsonObject ?? [])
+        {
+            var has = bundles.SelectMany(b => b["link"].Items()).Any(l => (string?)l?["relation"] == relation);
+            if (value!.ToString() is not ("absent" or "present")) throw CaseFailed.NotUnderstood($"links.{relation} '{value}'");
+            if (has != (value.ToString() == "present")) _differences.Add($"link {relation} is not {value}");
+        }
+        if (_expect["visible"] is not null) Visible(bundles);
+    }
+
+    // Of the suite's records exactly those; a Binary may come with the document that has it.
+    private void Visible(List<JsonObject> bundles)
+    {
+        var expected = _expect["visible"].Texts();
+        var resources = (string?)bundles[0]["resourceType"] == "Bundle"
+            ? bundles.SelectMany(b => b["entry"].Items()).Select(e => e?["resource"] as JsonObject).OfType<JsonObject>()
+            : bundles;
+        var shown = resources.Select(r => context.References.SuiteOf($"{r["resourceType"]}/{r["id"]}")).OfType<string>().Distinct()
+            .ToList();
+        foreach (var missing in expected.Except(shown)) _differences.Add($"{missing} is not shown");
+        foreach (var more in shown.Except(expected).Where(context.Suite.Resources.ContainsKey))
+            if (!more.StartsWith("Binary/", StringComparison.Ordinal)) _differences.Add($"{more} is shown");
+    }
+
+    private async Task AuditAsync(string word, List<AuditedAct> acts)
+    {
+        var (permits, denials) = (acts.Where(a => a.Outcome == "permit").ToList(), acts.Where(a => a.Outcome == "deny").ToList());
+        switch (word.Split(' '))
+        {
+            case ["denied"]:
+                if (denials.Count == 0) _differences.Add("no denial is in the audit log");
+                break;
+            case ["success"]:
+                if (permits.Count == 0) _differences.Add("no release is in the audit log");
+                break;
+            case ["purpose", var purpose]:
+                if (!acts.Exists(a => a.Purposes.Contains(purpose))) _differences.Add($"purpose {purpose} is not in the audit log");
+                break;
+            case ["alert"]:
+                // Whoever watches the log finds the purpose with the denial.
+                if (!denials.Exists(a => a.Purposes.Intersect(context.Spec.Purposes).Any()))
+                    _differences.Add("the denial in the audit log does not say the purpose");
+                break;
+            case ["patient", "notified"]:
+                if (!await IsToldAsync(acts)) _differences.Add("the patient's own AuditEvents do not tell of it");
+                break;
+            default:
+                throw CaseFailed.NotUnderstood($"expect.audit '{word}'");
+        }
+    }
+
+    private async Task<bool> IsToldAsync(List<AuditedAct> acts)
+    {
+        foreach (var patient in context.Suite.Resources.Keys.Where(r => r.StartsWith("Patient/", StringComparison.Ordinal)))
+        {
+            var log = await (await context.World.PatientAsync(patient)).GetAsync("AuditEvent?_count=200");
+            if (log.Status == 200 && acts.Exists(a => log.Text.Contains(a.Id, StringComparison.Ordinal))) return true;
+        }
+        return false;
+    }
+
+    private static string WithoutSelf(string text)
+    {
+        if (!text.StartsWith('{')) return text;
+        var body = JsonNode.Parse(text)!;
+        Strip(body);
+        return body.ToJsonString(Relaxed);
+
+        static void Strip(JsonNode? node)
+        {
+            if (node is JsonArray list)
+            {
+                foreach (var item in list) Strip(item);
+            }
+            else if (node is JsonObject o)
+            {
+                if (o["link"] is JsonArray links) links.RemoveAll(l => (string?)l?["relation"] == "self");
+                foreach (var (_, value) in o) Strip(value);
+            }
+        }
+    }
+
+    private static readonly JsonSerializerOptions Relaxed = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    };
+
+    private static IEnumerable<KeyValuePair<string, IEnumerable<string>>> AllHeaders(Answer answer) =>
+        answer.Headers.Headers.Concat(answer.Headers.Content.Headers);
+
+    private static List<string> HeadersOf(Answer answer, string id) =>
+    [
+        .. AllHeaders(answer).Where(h => h.Key != "Date" && !h.Key.EndsWith("-Id", StringComparison.OrdinalIgnoreCase))
+            .Select(h => $"{h.Key}: {string.Join(',', h.Value).Replace(id, "ID", StringComparison.Ordinal)}"),
+    ];
+
+    private static string Short(string text) => (text.Length > 300 ? text[..300] + "..." : text).ReplaceLineEndings(" ");
+
+    [GeneratedRegex("^[A-Z][A-Za-z]+/([A-Za-z0-9.-]+)")]
+    private static partial Regex TargetId();
+
+    [GeneratedRegex(@"^or (\d{3})\b")]
+    private static partial Regex OrStatus();
+}

@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+
+namespace PmrGateway.Tools.Cases;
+
+/// <summary>What the audit log says that somebody did.</summary>
+/// <param name="Outcome">permit or deny.</param>
+/// <param name="Agent">Who, <c>Type/id</c>.</param>
+/// <param name="Purposes">Purpose-of-use codes.</param>
+/// <param name="Id">Id of the AuditEvent.</param>
+internal sealed record AuditedAct(string Outcome, string Agent, IReadOnlyList<string> Purposes, string Id);
+
+/// <summary>A look into a gateway's store beside the gateway: the audit log, and what waits for the chain.</summary>
+internal sealed class StoreProbe(string file)
+{
+    /// <summary>The number of the last entry of the audit log.</summary>
+    public async Task<long> LastAsync() => await NumberAsync("SELECT COALESCE(MAX(seq), 0) FROM audit");
+
+    /// <summary>How many grants and revocations were ever meant for the chain.</summary>
+    public async Task<long> TransactionsAsync() =>
+        await NumberAsync("SELECT COUNT(*) FROM outbox WHERE key LIKE 'grant %' OR key LIKE 'revoke %'");
+
+    /// <summary>The entries of the audit log after a number.</summary>
+    public async Task<List<AuditedAct>> AfterAsync(long number)
+    {
+        await using var connection = await OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT outcome, agent, purposes, id FROM audit WHERE seq > $after ORDER BY seq";
+        command.Parameters.AddWithValue("$after", number);
+        var acts = new List<AuditedAct>();
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            var purposes = JsonSerializer.Deserialize<string[]>(rows.GetString(2))!;
+            acts.Add(new AuditedAct(rows.GetString(0), rows.GetString(1), purposes, rows.GetString(3)));
+        }
+        return acts;
+    }
+
+    private async Task<long> NumberAsync(string sql)
+    {
+        await using var connection = await OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private async Task<SqliteConnection> OpenAsync()
+    {
+        var connection = new SqliteConnection($"Data Source={file};Pooling=False;Mode=ReadWrite");
+        await connection.OpenAsync();
+        return connection;
+    }
+}
