@@ -143,6 +143,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var (rids, total, next) = await GuardAsync(find);
         if (rids.Count == 0) return new SnapshotPage([], total, null);
         var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
+        var places = rids.Index().ToDictionary(r => r.Item, r => r.Index);
+        rows.Sort((a, b) => places[a.Rid].CompareTo(places[b.Rid]));
         var decided = await DecideAsync(rows, cancellation);
         // The query and the decision say the same, or nothing is given out.
         if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([], []));

@@ -2,7 +2,7 @@ namespace PmrGateway.Store;
 
 /// <summary>One search criterion: any of its values.</summary>
 /// <param name="Parameter">The search parameter's code, or <c>_id</c>, <c>_lastUpdated</c>.</param>
-/// <param name="Type">token, reference, date, or id.</param>
+/// <param name="Type">token, reference, date, id, or compartment.</param>
 /// <param name="Values">The alternatives.</param>
 public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyList<SearchValue> Values);
 
@@ -19,4 +19,14 @@ public sealed record SearchValue(string? System, string? Text, string Prefix = "
 /// <param name="Criteria">The criteria.</param>
 /// <param name="Count">Results a page; 0: the total only.</param>
 /// <param name="Cursor">Where the page begins, as the page before said; 0 for the first.</param>
-public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Criteria, int Count, long Cursor);
+public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Criteria, int Count, long Cursor)
+{
+    /// <summary>The order of the results; empty: as they were first written. The cursor counts results then.</summary>
+    public IReadOnlyList<SortKey> Sort { get; init; } = [];
+}
+
+/// <summary>A search parameter by which results are sorted.</summary>
+/// <param name="Parameter">Its code, or <c>_id</c>, <c>_lastUpdated</c>.</param>
+/// <param name="Type">token, reference, date, or id.</param>
+/// <param name="IsDescending">Whether the highest comes first.</param>
+public sealed record SortKey(string Parameter, string Type, bool IsDescending);

@@ -160,8 +160,10 @@ internal sealed class DemoScript(string url, string dataFolder, string rpcUrl, s
         var practitioner = "Practitioner/"
             + (await admin.PostAsync(
                 "Practitioner",
-                $$$"""{"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","""
-                    + $$$""""value":"R-{{{given}}}"}],"name":[{"family":"Example","given":["{{{given}}}"],"prefix":["Dr"]}]}""")).Id;
+                $$$"""
+                {"resourceType":"Practitioner","identifier":[{"system":"https://council.example/registration","value":"R-{{{given}}}"}],
+                "name":[{"family":"Example","given":["{{{given}}}"],"prefix":["Dr"]}]}
+                """)).Id;
         await admin.PostAsync(
             "PractitionerRole",
             $$$"""{"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-{{{given}}}"}"""

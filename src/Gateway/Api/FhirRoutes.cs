@@ -36,6 +36,7 @@ internal sealed class FhirRoutes(
         new("PUT", "{type}/{id}", Interaction.Update, ScopeAction.Update, update.RunAsync),
         new("PATCH", "{type}/{id}", Interaction.Patch, ScopeAction.Update, patch.RunAsync),
         new("DELETE", "{type}/{id}", Interaction.Delete, ScopeAction.Delete, delete.RunAsync),
+        new("GET", "Patient/{id}/{type}", Interaction.SearchType, ScopeAction.Search, search.RunInCompartmentAsync),
         new("GET", "{type}/{id}/_history", Interaction.HistoryInstance, ScopeAction.Read, history.RunAsync),
         new("GET", "{type}/{id}/_history/{vid}", Interaction.Vread, ScopeAction.Read, vread.RunAsync),
 

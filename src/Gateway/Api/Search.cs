@@ -11,7 +11,16 @@ namespace PmrGateway.Gateway.Api;
 /// </summary>
 internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
 {
-    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => RunAsync(call, call.Request.Query, cancellation);
+    public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
+        RunAsync(call, call.Type, call.Type, [], call.Request.Query, cancellation);
+
+    /// <summary>Within a patient's compartment. https://hl7.org/fhir/R4/http.html#vsearch</summary>
+    public Task<FhirResponse> RunInCompartmentAsync(FhirCall call, CancellationToken cancellation)
+    {
+        var (patient, type) = (call.Id, call.Request.Segments[2]);
+        var inside = new SearchCriterion("patient", "compartment", [new SearchValue("Patient", patient)]);
+        return RunAsync(call, $"Patient/{patient}/{type}", type, [inside], call.Request.Query, cancellation);
+    }
 
     /// <summary>The parameters come in the body, and in the URL as well. https://hl7.org/fhir/R4/http.html#search</summary>
     public async Task<FhirResponse> RunByFormAsync(FhirCall call, CancellationToken cancellation)
@@ -19,22 +28,23 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor curs
         var form = await RequestForm.ReadAsync(call.Request.Http, cancellation);
         return form.Failure is { } unreadable
             ? FhirResponse.From(unreadable)
-            : await RunAsync(call, [.. call.Request.Query, .. form.Value], cancellation);
+            : await RunAsync(call, call.Type, call.Type, [], [.. call.Request.Query, .. form.Value], cancellation);
     }
 
     private async Task<FhirResponse> RunAsync(
-        FhirCall call, IEnumerable<KeyValuePair<string, StringValues>> parameters, CancellationToken cancellation)
+        FhirCall call, string path, string type, IEnumerable<SearchCriterion> within,
+        IEnumerable<KeyValuePair<string, StringValues>> parameters, CancellationToken cancellation)
     {
-        var parsed = parser.Parse(call.Type, parameters);
+        var parsed = parser.Parse(type, parameters);
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
-        var search = parsed.Value;
-        var self = call.Type + (search.Self.Length > 0 ? "?" + search.Self : "");
+        var search = parsed.Value with { Query = parsed.Value.Query with { Criteria = [.. within, .. parsed.Value.Query.Criteria] } };
+        var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
-            new ReadRequest(call.Route.Interaction, call.Type, call.Route.Action, call.Type, PatientOf(search)) { Searches = true },
+            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search)) { Searches = true },
             async snapshot =>
             {
                 page = await snapshot.SearchAsync(search.Query with { Cursor = position.Value }, cancellation);

@@ -18,6 +18,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
     private const int DefaultCount = 50;
     private const int MaxCount = 500;
     private const int MaxValues = 200;
+    private const int MaxSortKeys = 4;
     private static readonly string[] Ignored = ["_format", "_pretty", "_total"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
@@ -26,6 +27,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
         var criteria = new List<SearchCriterion>();
         var includes = new List<string>();
         var self = new List<string>();
+        var sort = new List<SortKey>();
         var (count, cursor) = (DefaultCount, (string?)null);
         foreach (var (key, values) in parameters)
         {
@@ -42,13 +44,15 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 if (key == "_summary" && value == "count") count = 0;
                 else if (key == "_count" && int.TryParse(value, out count) && count >= 0) count = Math.Min(count, MaxCount);
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
+                else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
+                else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, a minus before the falling ones");
                 else if (key == "_include" && Include(type, value) is { } include) includes.Add(include);
                 else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
                 else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);
                 else return Bad(key, Allowed(type));
             }
         }
-        return new ParsedSearch(new SearchQuery(type, criteria, count, 0), includes, string.Join('&', self), cursor);
+        return new ParsedSearch(new SearchQuery(type, criteria, count, 0) { Sort = sort }, includes, string.Join('&', self), cursor);
     }
 
     private static Outcome Bad(string key, string allowed) => Outcome.Of(
@@ -57,7 +61,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
     private string Allowed(string type)
     {
         var codes = indexer.ParametersOf(type).Select(p => p.Code);
-        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _include; with a value of its type";
+        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include; with a value of its type";
     }
 
     private string? Include(string type, string value)
@@ -69,15 +73,25 @@ internal sealed class SearchParser(SearchIndexer indexer)
         return isReference ? parts[1] : null;
     }
 
+    private List<SortKey>? Sort(string type, string value)
+    {
+        var keys = value.Split(',').Select(k => (Code: k.TrimStart('-'), IsDescending: k.StartsWith('-'))).ToList();
+        return keys.Count <= MaxSortKeys && keys.TrueForAll(k => KindOf(type, k.Code) is not null)
+            ? keys.ConvertAll(k => new SortKey(k.Code, KindOf(type, k.Code)!, k.IsDescending))
+            : null;
+    }
+
+    private string? KindOf(string type, string code) => code switch
+    {
+        "_id" => "id",
+        "_lastUpdated" => "date",
+        _ => indexer.ParametersOf(type).FirstOrDefault(p => p.Code == code).Type,
+    };
+
     private SearchCriterion? Criterion(string type, string key, string value)
     {
         var (code, modifier) = key.Split(':') is [var c, var m] ? (c, m) : (key, null);
-        var kind = code switch
-        {
-            "_id" => "id",
-            "_lastUpdated" => "date",
-            _ => indexer.ParametersOf(type).FirstOrDefault(p => p.Code == code).Type,
-        };
+        var kind = KindOf(type, code);
         if (kind is null || (modifier is not null && (kind != "reference" || !FhirSchema.R4.IsResourceType(modifier)))) return null;
         var values = new List<SearchValue>();
         foreach (var text in SplitValues(value))

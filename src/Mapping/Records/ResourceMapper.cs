@@ -30,7 +30,8 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     // meta with its two instants, and a url, size and hash for each data: what the gateway adds must not break the sender's limit.
     private const int AddedNodes = 8;
     private const int AddedNodesOfAttachment = 3;
-    private static readonly HashSet<string> Offered = ["identifier", "patient", "subject", "type", "category", "date", "status", "code"];
+    private static readonly HashSet<string> Offered =
+        ["identifier", "patient", "subject", "type", "category", "date", "status", "code", "_security"];
 
     // Dates of a person's life, and until when something may be used, are not the time that a record is about.
     private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date", "_lastUpdated"];

@@ -23,7 +23,42 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
     {
         var from = await FromAsync(session, viewer, query, cancellation);
         if (from is not { } rows) return ([], 0, null);
-        return await PageAsync(session, rows, query.Cursor, query.Count, cancellation);
+        return query.Sort.Count == 0
+            ? await PageAsync(session, rows, query.Cursor, query.Count, cancellation)
+            : await SortedPageAsync(session, rows, query, cancellation);
+    }
+
+    // What has no value comes last. Of several values, the lowest counts upwards and the highest downwards (R4 search.html, "sorting").
+    private async ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)> SortedPageAsync(
+        Session session, SqlText from, SearchQuery query, CancellationToken cancellation)
+    {
+        var total = await CountAsync(session, from.ToString(), from.Values, cancellation);
+        var order = new List<string>();
+        foreach (var key in query.Sort)
+        {
+            if (await SortedByAsync(session, from, query.Type, key, cancellation) is { } value)
+                order.Add($"{value} {(key.IsDescending ? "DESC" : "ASC")} NULLS LAST");
+        }
+        var page = await session.QueryAsync(
+            $"SELECT r.rid {from} ORDER BY {string.Join(", ", order.Append("r.rid"))} LIMIT {query.Count + 1} OFFSET {query.Cursor}",
+            static r => r.GetInt64(0), cancellation, from.Values);
+        return (page[..Math.Min(query.Count, page.Count)], total, page.Count > query.Count ? query.Cursor + query.Count : null);
+    }
+
+    private async ValueTask<string?> SortedByAsync(
+        Session session, SqlText sql, string type, SortKey key, CancellationToken cancellation)
+    {
+        if (key.Parameter == "_id") return "r.id";
+        if (key.Parameter == "_lastUpdated") return "r.last_updated";
+        if (await interners.Parameters.FindAsync(session, $"{type}.{key.Parameter}", cancellation) is not { } parameter) return null;
+        var (table, column) = key.Type switch
+        {
+            "token" => ("index_token", "code"),
+            "reference" => ("index_reference", "target"),
+            _ => ("index_date", key.IsDescending ? "hi" : "lo"),
+        };
+        return $"(SELECT {(key.IsDescending ? "MAX" : "MIN")}(o.{column}) FROM {table} o WHERE o.rid = r.rid AND o.param = "
+            + $"{parameter.ToString(System.Globalization.CultureInfo.InvariantCulture)})";
     }
 
     /// <summary>The rows of a patient's compartment, the patient's own first: the cursor of the first page is 0.</summary>
@@ -67,7 +102,13 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
     {
         var sql = new SqlText();
         var drive = query.Criteria.Where(IsIndexed).OrderBy(Selectivity).FirstOrDefault();
-        if (drive is null)
+        if (drive is null && query.Criteria.FirstOrDefault(c => c.Type == "compartment") is { } compartment)
+        {
+            drive = compartment;
+            sql.Add($"FROM compartments d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid "
+                + $"WHERE d.patient_id = {sql.Value(compartment.Values[0].Text!)} AND r.type = {sql.Value(query.Type)} AND r.deleted = 0");
+        }
+        else if (drive is null)
         {
             sql.Add($"FROM resources r WHERE r.type = {sql.Value(query.Type)} AND r.deleted = 0");
         }
@@ -101,7 +142,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
             interners.Parameters.FindAsync(session, $"{query.Type}.{criterion.Parameter}", cancellation);
     }
 
-    private static bool IsIndexed(SearchCriterion criterion) => criterion.Type != "id" && criterion.Parameter != "_lastUpdated";
+    private static bool IsIndexed(SearchCriterion criterion) =>
+        criterion.Type is not ("id" or "compartment") && criterion.Parameter != "_lastUpdated";
 
     // Which index is walked: few records have one identifier or one patient, many one status or year.
     private static int Selectivity(SearchCriterion criterion) => criterion switch
@@ -142,9 +184,12 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         }
     }
 
-    private static string OfResource(SqlText sql, SearchCriterion criterion, SearchValue value) => criterion.Type == "id"
-        ? $"r.id = {sql.Value(IndexText.Of(value.Text!))}"
-        : Range("r.last_updated", "r.last_updated + 1", value, sql);
+    private static string OfResource(SqlText sql, SearchCriterion criterion, SearchValue value) => criterion.Type switch
+    {
+        "id" => $"r.id = {sql.Value(IndexText.Of(value.Text!))}",
+        "compartment" => $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = r.rid AND m.patient_id = {sql.Value(value.Text!)})",
+        _ => Range("r.last_updated", "r.last_updated + 1", value, sql),
+    };
 
     // R4 search.html, "prefixes": eq asks that the resource's range lies inside the parameter's.
     private static string Range(string lo, string hi, SearchValue value, SqlText sql)
