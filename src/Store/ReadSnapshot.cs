@@ -166,18 +166,18 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return row.ToVersion(row.Facts(labels.Labels, []));
     }
 
-    /// <summary>The patients that are known here under what a record tells of them, whoever keeps them.</summary>
+    /// <summary>The patients that are known here under what a record tells of them, whoever keeps them; a list a mention.</summary>
     /// <param name="mentions">What it tells.</param>
     /// <param name="cancellation">Stops the read.</param>
-    public async ValueTask<IReadOnlyList<string>> PatientsAsync(
+    public async ValueTask<IReadOnlyList<IReadOnlyList<string>>> PatientsAsync(
         IReadOnlyList<PatientMention> mentions, CancellationToken cancellation)
     {
         if (mentions.Count == 0) return [];
-        var found = new List<string>();
+        var found = new List<IReadOnlyList<string>>(mentions.Count);
         var parameter = await GuardAsync(() => _database.Interners.Parameters.FindAsync(_session, "Patient.identifier", cancellation));
         foreach (var mention in mentions)
         {
-            found.AddRange(mention.Id is { } id
+            found.Add(mention.Id is { } id
                 ? await GuardAsync(() => _session.QueryAsync(
                     "SELECT r.id FROM resources r WHERE r.type = 'Patient' AND r.id = $1 AND r.deleted = 0", static r => r.GetString(0),
                     cancellation, id))
@@ -187,7 +187,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
                         + "WHERE x.param = $1 AND x.code = $2 AND x.system = $3 AND r.deleted = 0",
                     static r => r.GetString(0), cancellation, number, IndexText.Of(mention.Value), IndexText.Of(mention.System))));
         }
-        return [.. found.Distinct()];
+        return found;
     }
 
     /// <summary>Whether the consents of a patient let the viewer write a record about that patient.</summary>
@@ -203,15 +203,17 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <summary>The decision on the current version of a record, and what each consent about this viewer says of it.</summary>
     /// <param name="type">Resource type.</param>
     /// <param name="id">Logical id.</param>
+    /// <param name="patient">The patient whose consents are told: nobody is told another's.</param>
     /// <param name="cancellation">Stops the read.</param>
     /// <returns>Null where there is no such record. There is nothing in it to open the record with.</returns>
-    public async ValueTask<Explanation?> ExplainAsync(string type, string id, CancellationToken cancellation)
+    public async ValueTask<Explanation?> ExplainAsync(string type, string id, string patient, CancellationToken cancellation)
     {
         if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { } row) return null;
         var decided = (await DecideAsync([row], cancellation))[0];
-        var consents = await GuardAsync(() => ConsentsOfAsync([.. Interner.Split(row.Patients)], cancellation));
+        var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
         var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
-        var links = await GuardAsync(() => LinksOfAsync(row, [.. consents.SelectMany(c => c.Shape.DataNamed)], cancellation));
+        var ties = await GuardAsync(() => TiesAsync(consents, cancellation));
+        var links = await GuardAsync(() => LinksOfAsync(row, ties, cancellation));
         var facts = row.Facts(labels.Labels, links);
         return new Explanation(decided?.Permit, [.. consents.Select(c => new ConsentSaid(
             c.ConsentId, c.Commitment, c.IsConfirmed, ConsentDecision.Says(c, _viewer.Who.Requester, facts, DataAction.Read)))]);
@@ -221,17 +223,18 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var requester = _viewer.Who.Requester;
         var patients = rows.Where(r => (requester.Author != r.Author || r.Author.Length == 0) && !DirectoryTypes.Contains(r.Type))
-            .SelectMany(r => Interner.Split(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
+            .SelectMany(r => Interner.Split(r.Patients).Concat(Interner.Split(r.Others))).Distinct().Where(p => p != requester.Patient)
+            .ToList();
         IReadOnlyList<StandingConsent> consents = patients.Count == 0
             ? []
             : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
-        var asked = consents.SelectMany(c => c.Shape.DataNamed).ToList();
+        var asked = await GuardAsync(() => TiesAsync(consents, cancellation));
         var decided = new List<PermittedVersion?>(rows.Count);
         foreach (var row in rows)
         {
             var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
             // Few consents name single data; a Consent's own links say whom it is for.
-            IReadOnlyList<RecordLink> links = asked.Count == 0 && row.Type != "Consent"
+            IReadOnlyList<RecordLink> links = asked is null && row.Type != "Consent"
                 ? []
                 : await GuardAsync(() => LinksOfAsync(row, asked, cancellation));
             var facts = row.Facts(labels.Labels, links);
@@ -242,23 +245,35 @@ public sealed class ReadSnapshot : IAsyncDisposable
     }
 
     private async ValueTask<IReadOnlyList<RecordLink>> LinksOfAsync(
-        VersionRow row, IReadOnlyList<DataReference> asked, CancellationToken cancellation)
+        VersionRow row, IReadOnlyList<(string Named, string RefersTo)>? ties, CancellationToken cancellation)
     {
         var links = await _session.QueryAsync(
             "SELECT kind, reference FROM record_links WHERE rid = $1",
             static r => new RecordLink((LinkKind)r.GetInt64(0), r.GetString(1)), cancellation, row.Rid);
-        foreach (var named in asked.Where(d => d.Meaning == DataMeaning.Related).Select(d => d.Reference).Distinct())
+        foreach (var (named, refersTo) in ties ?? [])
+            if (refersTo == $"{row.Type}/{row.Id}") links.Add(new RecordLink(LinkKind.ReferredBy, named));
+        return links;
+    }
+
+    // What the records refer to that these consents name as related, asked once for all records; null: they name no data at all.
+    private async ValueTask<List<(string Named, string RefersTo)>?> TiesAsync(
+        IReadOnlyList<StandingConsent> consents, CancellationToken cancellation)
+    {
+        var asked = consents.SelectMany(c => c.Shape.DataNamed).Distinct().ToList();
+        if (asked.Count == 0) return null;
+        var ties = new List<(string, string)>();
+        foreach (var named in asked.Where(d => d.Meaning == DataMeaning.Related).Select(d => d.Reference))
         {
             var parts = named.Split('/');
-            if (await _session.NumberAsync(
+            foreach (var target in await _session.QueryAsync(
                 $"""
-                SELECT 1 FROM resources t JOIN record_links y ON y.rid = t.rid
-                WHERE t.type = $1 AND t.id = $2 AND y.kind = {(int)LinkKind.RefersTo} AND y.reference = $3
+                SELECT y.reference FROM resources t JOIN record_links y ON y.rid = t.rid
+                WHERE t.type = $1 AND t.id = $2 AND y.kind = {(int)LinkKind.RefersTo}
                 """,
-                cancellation, parts[0], parts[1], $"{row.Type}/{row.Id}") is not null)
-                links.Add(new RecordLink(LinkKind.ReferredBy, named));
+                static r => r.GetString(0), cancellation, parts[0], parts[1]))
+                ties.Add((named, target));
         }
-        return links;
+        return ties;
     }
 
     private async ValueTask<IReadOnlyList<StandingConsent>> ConsentsOfAsync(List<string> patients, CancellationToken cancellation)

@@ -78,7 +78,7 @@ internal sealed class ReceiveDocument(
                 if (identifier.StringAt("value") is not { } value) continue;
                 var known = new List<string>();
                 var named = new PatientMention(null, identifier.StringAt("system") ?? "", value);
-                foreach (var patient in await snapshot.PatientsAsync([named], cancellation))
+                foreach (var patient in (await snapshot.PatientsAsync([named], cancellation))[0])
                     if (await IsKnownAsync(patient)) known.Add(patient);
                 if (known is [var only]) return only;
             }

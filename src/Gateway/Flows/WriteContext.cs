@@ -56,16 +56,20 @@ public sealed class WriteContext(
             viewers.Of(caller.Requester, DataAction.Write), searches: false, cancellation);
         var isKept = await snapshot.KeptAsync("Patient", patient, cancellation) is { IsDeleted: false };
         if (isKept) _knownPatients.Add(patient);
-        return isKept || ((await snapshot.PatientsAsync([new PatientMention(patient, "", "")], cancellation)).Count > 0
+        return isKept || ((await snapshot.PatientsAsync([new PatientMention(patient, "", "")], cancellation))[0].Count > 0
             && await snapshot.PermitsWriteAsync(record, patient, cancellation));
     }
 
-    /// <summary>The patients known here of whom a record's parts tell.</summary>
-    public async ValueTask<IReadOnlyList<string>> MentionedAsync(IReadOnlyList<PatientMention> mentions, CancellationToken cancellation)
+    /// <summary>
+    /// The patients known here of whom a record holds copies, besides those whom it is about. A copy that may be of one of these is of
+    /// that one: a person is registered at more than one hospital.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<string>> MentionedAsync(ResourceDraft draft, CancellationToken cancellation)
     {
-        if (mentions.Count == 0) return [];
+        if (draft.Mentions.Count == 0) return [];
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        return await snapshot.PatientsAsync(mentions, cancellation);
+        var known = await snapshot.PatientsAsync(draft.Mentions, cancellation);
+        return [.. known.Where(k => !k.Intersect(draft.Facts.Patients).Any()).SelectMany(k => k).Distinct()];
     }
 
     /// <summary>The key of a subject, made where it has none yet.</summary>

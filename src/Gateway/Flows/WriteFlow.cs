@@ -115,13 +115,12 @@ public sealed partial class WriteFlow(
         var mapped = Map(context, request, custodian, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
-        // A copy of another patient concerns that patient, who is asked like any other.
-        var mentioned = await context.MentionedAsync(draft.Mentions, cancellation);
-        if (mentioned.Except(draft.Facts.Patients).Any())
-            draft = draft with { Facts = draft.Facts with { Patients = [.. draft.Facts.Patients.Union(mentioned)] } };
+        // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
+        if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
+            draft = draft with { Facts = draft.Facts with { Others = others } };
 
         // (4)
-        if (await UnknownPatientAsync(context, request, draft.Facts, mentioned, cancellation) is { } unknown) return unknown;
+        if (await UnknownPatientAsync(context, request, draft.Facts, cancellation) is { } unknown) return unknown;
         // Earlier versions stay under the current patients: one who was concerned by them must not drop out.
         if (request.Current is { } before && before.Facts.Patients.Except(draft.Facts.Patients).Any())
             return Invalid(request.Type, "a record is not moved from one patient to another: delete it and create a new one");
@@ -201,13 +200,11 @@ public sealed partial class WriteFlow(
 
     // Unknown and not-yours are one answer, else a hospital could ask for the existence of any patient by writing about them.
     private static async ValueTask<Outcome?> UnknownPatientAsync(
-        WriteContext context, WriteRequest request, RecordFacts facts, IReadOnlyList<string> mentioned, CancellationToken cancellation)
+        WriteContext context, WriteRequest request, RecordFacts facts, CancellationToken cancellation)
     {
         foreach (var patient in facts.Patients)
         {
             if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;
-            // The writer need not know whose copy it holds, and is not told.
-            if (mentioned.Contains(patient)) continue;
             if (!await context.MayWriteAboutAsync(patient, facts, cancellation))
                 return Invalid(request.Type, "it refers to a Patient that is not known here");
         }

@@ -21,6 +21,13 @@ internal static class CodeHierarchy
     private const int Unlabelled = 3;
 
     private const string Break = "BTG";
+    private const string Emergency = "ETREAT";
+
+    // The levels under other names, as converters of older documents write them.
+    private static readonly string[] LevelSystems =
+        [Confidentiality, "", "urn:oid:2.16.840.1.113883.5.25", "http://hl7.org/fhir/v3/Confidentiality"];
+
+    private static readonly string[] Roots = ["TREAT", "HPAYMT", "HOPERAT", "HRESCH", "PATRQT", "PUBHLTH", "HMARKT"];
 
     // From the least to the most secret.
     private static readonly string[] Levels = ["U", "L", "M", "N", "R", "V"];
@@ -59,7 +66,16 @@ internal static class CodeHierarchy
     /// <param name="denies">Whether the provision denies.</param>
     public static bool IsPurpose(string asked, string named, bool denies) =>
         // Breaking the glass is a kind of treatment; a permit for it is nonetheless one that says so.
-        asked == named || ((denies || asked != Break) && IsBelow(AbovePurpose, asked, named));
+        asked == named || ((denies || asked != Break || named == Emergency) && IsBelow(AbovePurpose, asked, named));
+
+    /// <summary>Whether a code is a purpose of use: a provision that names another would hold nothing.</summary>
+    public static bool IsKnownPurpose(string code) => AbovePurpose.ContainsKey(code) || Roots.Contains(code);
+
+    /// <summary>Whether a code of confidentiality is a level.</summary>
+    public static bool IsLevel(string code) => Levels.Contains(code);
+
+    /// <summary>Whether a system is that of the levels under another name.</summary>
+    public static bool IsLevelAlias(string system) => system.Length > 0 && system != Confidentiality && LevelSystems.Contains(system);
 
     /// <summary>Whether a record's security labels are what a provision names.</summary>
     /// <param name="labels">All labels of the record.</param>
@@ -82,8 +98,13 @@ internal static class CodeHierarchy
     {
         var level = -1;
         foreach (var label in labels)
-            if (label.Kind == LabelKind.Security && label.System == Confidentiality)
-                level = Math.Max(level, Array.IndexOf(Levels, label.Code));
+        {
+            if (label.Kind != LabelKind.Security || !LevelSystems.Contains(label.System)) continue;
+            var own = Array.IndexOf(Levels, label.Code);
+            // What is not understood is as secret as can be; without a system a code that is no level says something else.
+            if (own < 0 && label.System.Length > 0) own = Levels.Length - 1;
+            level = Math.Max(level, own);
+        }
         return level < 0 ? Unlabelled : level;
     }
 

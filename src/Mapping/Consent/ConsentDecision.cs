@@ -86,13 +86,13 @@ public static class ConsentDecision
     {
         if (!requester.IsActive) return null;
         if (DirectoryTypes.Contains(record.Type)) return new Permit(record, version, PermitBasis.Directory, [], block);
+        if (IsOwn(requester, record)) return new Permit(record, version, PermitBasis.OwnRecord, [], block);
         if (requester.Author.Length > 0 && requester.Author == record.Author)
             return new Permit(record, version, PermitBasis.Author, [], block);
         if (record.Patients.Count == 0) return null;
         var used = new List<string>();
-        foreach (var patient in record.Patients)
+        foreach (var patient in record.Patients.Concat(record.Others))
             if (patient != requester.Patient && !Permits(requester, record, patient, consents, DataAction.Read, used)) return null;
-        if (used.Count == 0 && IsOwn(requester, record)) return new Permit(record, version, PermitBasis.OwnRecord, [], block);
         // Patients and labels are known of the current version only; an earlier one may have had a label that closed it.
         return isCurrent ? new Permit(record, version, PermitBasis.Consent, used, block) : null;
     }
@@ -159,7 +159,7 @@ public static class ConsentDecision
     }
 
     private static bool IsOwn(Requester requester, RecordFacts record) =>
-        requester.Patient is { } patient && record.Patients.All(p => p == patient);
+        requester.Patient is { } patient && record.Patients.Count > 0 && record.Patients.Concat(record.Others).All(p => p == patient);
 
     private static bool Permits(
         Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, DataAction action,

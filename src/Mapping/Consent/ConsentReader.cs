@@ -12,6 +12,9 @@ public static class ConsentReader
     private const string Actions = "http://terminology.hl7.org/CodeSystem/consentaction";
     private const string ActCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
+    private const int MaxData = 100;
+    private const int MaxCodes = 1000;
     private const string ScopeSystem = "http://terminology.hl7.org/CodeSystem/consentscope";
 
     // Of the content classes of Consent.provision.class those that no label of a record is taken from.
@@ -34,8 +37,9 @@ public static class ConsentReader
         foreach (var modifier in (ReadOnlySpan<string>)["modifierExtension", "implicitRules"])
             if (consent[modifier] is not null)
                 Add(issues, IssueCode.NotSupported, $"Consent.{modifier}", "a modifier that is not known cannot be kept");
-        // What an opt-out permits is said by no provision.
-        if (Codings(consent["policyRule"]).Any(c => c.StringAt("system") == ActCode && c.StringAt("code") is not "OPTIN"))
+        // What another rule permits or denies besides is said by no provision.
+        if (consent["policyRule"] is { } rule
+            && !Codings(rule).Any(c => c.StringAt("system") == ActCode && c.StringAt("code") == "OPTIN"))
             Add(issues, IssueCode.NotSupported, "Consent.policyRule", "what no provision permits is denied here: only OPTIN can be kept");
         if (consent.ItemsAt("verification").Any(v => v["verified"]?.Kind == JsonTokenType.False))
             Add(issues, IssueCode.NotSupported, "Consent.verification.verified", "a consent that is not verified is not kept");
@@ -61,6 +65,9 @@ public static class ConsentReader
                 Add(issues, IssueCode.NotSupported, path + ".provision", "exceptions are not nested deeper (IHE PCF)");
             exceptions.Add(Read(nested, path, root, issues));
         }
+        var named = exceptions.Append(root).ToList();
+        if (named.Sum(p => p.Data.Count) > MaxData || named.Sum(p => p.Codes.Count + p.Classes.Count + p.SecurityLabels.Count) > MaxCodes)
+            Add(issues, IssueCode.NotSupported, "Consent.provision", $"at most {MaxData} data and {MaxCodes} codes can be kept");
         return issues.Count > 0 ? null : new ConsentTerms(patient.Id, type == "permit", root, exceptions);
     }
 
@@ -87,8 +94,17 @@ public static class ConsentReader
             Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other} cannot be enforced here");
         if (provision.ItemsAt("code").Any(c => !Codings(c).Any(x => !string.IsNullOrEmpty(x.StringAt("code")))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
-        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or CodeHierarchy.Purposes)))
-            Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are of {CodeHierarchy.Purposes}");
+        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or CodeHierarchy.Purposes)
+            || (p.StringAt("code") is { } code && !CodeHierarchy.IsKnownPurpose(code))))
+            Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are the purposes of use of {CodeHierarchy.Purposes}");
+        if (CodingsAt(provision, "class").Any(c => c.StringAt("system") == ResourceTypes
+            && FhirSchema.R4.Type(c.StringAt("code") ?? "") is not { Kind: TypeKind.Resource, IsAbstract: false }))
+            Add(issues, IssueCode.NotSupported, path + ".class", "a class of this system is the name of a resource type of R4");
+        if (CodingsAt(provision, "securityLabel").Any(c => c.StringAt("system") is { } system && (CodeHierarchy.IsLevelAlias(system)
+            || (system == CodeHierarchy.Confidentiality && !CodeHierarchy.IsLevel(c.StringAt("code") ?? "")))))
+            Add(
+                issues, IssueCode.NotSupported, path + ".securityLabel",
+                $"confidentiality is one of U, L, M, N, R, V of {CodeHierarchy.Confidentiality}");
         var (from, to) = PeriodOf(provision["period"], path + ".period", issues) ?? default;
         from = from == default ? parent?.From ?? DateTimeOffset.UnixEpoch : from;
         to = to == default ? parent?.To ?? DateTimeOffset.MaxValue : to;
@@ -118,7 +134,7 @@ public static class ConsentReader
         {
             var at = $"{path}.actor[{i++}]";
             // Whatever another role would mean (who gave the data, who keeps it), it is not whom this decides about.
-            if (node["role"] is { } role && Codings(role).Any() && !Codings(role).Any(IsRecipient))
+            if (node["role"] is { } role && !Codings(role).Any(IsRecipient))
                 Add(issues, IssueCode.NotSupported, at + ".role", "an actor is who receives: IRCP or PRCP of v3-ParticipationType");
             if (FhirReference.TryParse(node["reference"]?.StringAt("reference"), out var actor)
                 && actor.Type is "Organization" or "Practitioner")

@@ -38,8 +38,12 @@ public sealed record ResidualCondition(bool IsNegated, PeriodTest Period, long F
 
     private static IEnumerable<RecordLink> Links(DataReference data, bool denies) => data.Meaning switch
     {
-        // Who wrote a part wrote no more than that: it closes the record and does not open it.
-        DataMeaning.AuthoredBy when denies => [new(LinkKind.WrittenBy, data.Reference), new(LinkKind.PartWrittenBy, data.Reference)],
+        // Who wrote a part, or is named under whatever word, wrote no more than that: it closes the record and does not open it.
+        DataMeaning.AuthoredBy when denies =>
+        [
+            new(LinkKind.WrittenBy, data.Reference), new(LinkKind.PartWrittenBy, data.Reference),
+            new(LinkKind.RefersTo, data.Reference),
+        ],
         DataMeaning.AuthoredBy => [new(LinkKind.WrittenBy, data.Reference)],
         DataMeaning.Instance => [new(LinkKind.Is, data.Reference)],
         DataMeaning.Dependents => [new(LinkKind.Is, data.Reference), new(LinkKind.RefersTo, data.Reference)],

@@ -53,7 +53,8 @@ internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, Map
         if (node["data"] is not { } data)
         {
             // A URL elsewhere is data like any other: kept, and never fetched.
-            if (FhirReference.TryParse(node.StringAt("url"), out var target) && target.Type == "Binary") Linked.Add(target.Id);
+            if (node.StringAt("url") is { } url && FhirReference.TryParse(scene.Local(url), out var target) && target.Type == "Binary")
+                Linked.Add(target.Id);
             return;
         }
         if (node["url"] is not null)

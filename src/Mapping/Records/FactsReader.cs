@@ -19,8 +19,14 @@ public readonly record struct PatientMention(string? Id, string System, string V
 /// Reads what decides access to a record out of all that is in it: the resource, what it contains, the entries of a document, down to
 /// labels of single elements. What is said of a part closes the whole, since a record is shown whole or not at all.
 /// </summary>
-internal sealed class FactsReader(SearchIndexer indexer)
+/// <param name="indexer">Finds the dates of entries.</param>
+/// <param name="ownBase">This server's own FHIR base URL: references under it are references to records here.</param>
+internal sealed class FactsReader(SearchIndexer indexer, string ownBase)
 {
+    // A record with more has labels by the thousand, each of which every consent would have to be asked about.
+    private const int MaxLabels = 4096;
+    private const int MaxMentions = 256;
+
     private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
 
     // What says of which kind a resource is: of these its class is, and what it is about.
@@ -57,6 +63,9 @@ internal sealed class FactsReader(SearchIndexer indexer)
     /// <summary>The copies of patients in it, and whom a document refers to.</summary>
     public IReadOnlyList<PatientMention> Mentions => [.. _mentions];
 
+    /// <summary>Whether it says more than can be decided about.</summary>
+    public bool IsTooMuch => _labels.Count > MaxLabels || _mentions.Count > MaxMentions || _links.Count > MaxLabels;
+
     /// <summary>Its time and links.</summary>
     public RecordDetails Details => new(_from, _to, [.. _links]);
 
@@ -76,12 +85,21 @@ internal sealed class FactsReader(SearchIndexer indexer)
     }
 
     /// <summary>Reads a document that the record carries as its content.</summary>
-    public void ReadEnclosed(ResourceDocument bundle)
+    /// <param name="document">What it carries.</param>
+    /// <param name="binary">Id of the Binary that keeps it.</param>
+    public void ReadEnclosed(ResourceDocument document, string binary)
     {
         _isEnclosed = true;
-        Walk(bundle.Root, isInner: true);
-        foreach (var entry in bundle.Root.ItemsAt("entry"))
-            if (entry["resource"] is { Kind: JsonTokenType.StartObject } resource) Span(indexer.Index(bundle.Part(resource)));
+        _links.Add(new RecordLink(LinkKind.Encloses, "Binary/" + binary));
+        Walk(document.Root, isInner: true);
+        if (document.ResourceType != "Bundle") Span(indexer.Index(document));
+        foreach (var entry in document.Root.ItemsAt("entry"))
+        {
+            if (entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
+            Span(indexer.Index(document.Part(resource)));
+            if (entry.StringAt("fullUrl") is { } url) Refer(url);
+        }
+        _isEnclosed = false;
     }
 
     /// <summary>Who sent it, besides whom it names.</summary>
@@ -110,11 +128,17 @@ internal sealed class FactsReader(SearchIndexer indexer)
         foreach (var concept in resource.ItemsAt("securityLabel"))
             foreach (var coding in concept.ItemsAt("coding")) AddSecurity(coding, isInner);
         if (resource.StringAt("confidentiality") is { } secrecy) Add(LabelKind.Security, CodeHierarchy.Confidentiality, secrecy, isInner);
-        if (isInner && type == "Patient")
-            foreach (var identifier in resource.ItemsAt("identifier"))
-                if (identifier.StringAt("value") is { } value)
-                    _mentions.Add(new PatientMention(null, identifier.StringAt("system") ?? "", value));
+        if (isInner && type == "Patient") Mention(resource);
         WalkElements(resource, isInner, isTop: true);
+    }
+
+    private void Mention(ElementNode patient)
+    {
+        if (_isEnclosed && patient.StringAt("id") is { } id) _mentions.Add(new PatientMention(id, "", ""));
+        // A value without a system is anybody's.
+        foreach (var identifier in patient.ItemsAt("identifier"))
+            if (identifier.StringAt("value") is { } value && identifier.StringAt("system") is { } system)
+                _mentions.Add(new PatientMention(null, system, value));
     }
 
     private void WalkElements(ElementNode node, bool isInner, bool isTop)
@@ -141,6 +165,9 @@ internal sealed class FactsReader(SearchIndexer indexer)
             return;
         }
         if (name == "extension") AddInline(node);
+        // A code anywhere is one that a denial may name. A quantity's is its unit.
+        if (node.StringAt("system") is { } system && node.StringAt("code") is { } anyCode && node["value"] is null)
+            Add(LabelKind.Code, system, anyCode, isInner: true);
         // Elements of the resource and of its parts; inside a datatype (the type of an identifier) it is about that.
         if (isTop || parent.Type?.Kind == TypeKind.Backbone) AddKinds(node, name, isInner || !isTop);
         if (isTop && Authors.Contains(name)) AddAuthor(node, isInner);
@@ -173,18 +200,23 @@ internal sealed class FactsReader(SearchIndexer indexer)
     {
         // A performer or attester may be a part with an actor or party.
         var reference = node.StringAt("reference") ?? node["actor"]?.StringAt("reference") ?? node["party"]?.StringAt("reference");
-        if (reference is null || !FhirReference.TryParse(reference, out var author)) return;
+        if (reference is null || !FhirReference.TryParse(Local(reference), out var author)) return;
         _links.Add(new RecordLink(isInner ? LinkKind.PartWrittenBy : LinkKind.WrittenBy, $"{author.Type}/{author.Id}"));
     }
 
     private void Refer(string text)
     {
-        if (!FhirReference.TryParse(text, out var target)) return;
+        if (!FhirReference.TryParse(Local(text), out var target)) return;
         // A document's references are to its own entries first, or to the server that it came from.
         if (target.Type == "Patient" && _isEnclosed) _mentions.Add(new PatientMention(target.Id, "", ""));
         else if (target.Type == "Patient") _patients.Add(target.Id);
-        else _links.Add(new RecordLink(LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
+        _links.Add(new RecordLink(LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
     }
+
+    private string Local(string text) => text.StartsWith(ownBase, StringComparison.Ordinal) && text.Length > ownBase.Length
+        && text[ownBase.Length] == '/'
+            ? text[(ownBase.Length + 1)..]
+            : text;
 
     private void AddSecurity(ElementNode coding, bool isInner)
     {

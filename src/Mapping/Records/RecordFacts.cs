@@ -40,6 +40,9 @@ public enum LinkKind
 
     /// <summary>It is a Consent that permits the one named something.</summary>
     Grants,
+
+    /// <summary>The Binary named is a FHIR resource that counts as a part of it.</summary>
+    Encloses,
 }
 
 /// <summary>What ties a record to another resource.</summary>
@@ -61,13 +64,19 @@ public sealed record RecordDetails(DateTimeOffset? From, DateTimeOffset? To, IRe
 /// <param name="Type">Resource type.</param>
 /// <param name="Id">Logical id.</param>
 /// <param name="Custodian">The hospital that keeps it, as <c>Organization/id</c>; <c>Operator</c> for directory entries.</param>
-/// <param name="Patients">Ids of the patients whom it concerns: of its compartments, and all others that it names.</param>
+/// <param name="Patients">Ids of the patients whom it concerns: of its compartments, and all that it refers to.</param>
 /// <param name="Labels">Its labels.</param>
 public sealed record RecordFacts(string Type, string Id, string Custodian, IReadOnlyList<string> Patients,
     IReadOnlyList<RecordLabel> Labels)
 {
     /// <summary>Who wrote this version (<see cref="Requester.Author"/>); "": not known, and nobody's.</summary>
     public string Author { get; init; } = "";
+
+    /// <summary>
+    /// Ids of further patients, of whom it holds a copy: they are asked too. It is not in their compartments, and whoever writes it is not
+    /// told that they are known.
+    /// </summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
 
     /// <summary>What a consent may ask of it besides.</summary>
     public RecordDetails Details { get; init; } = RecordDetails.None;

@@ -67,10 +67,18 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         var json = edits.ApplyUnder(id, version.ToString(System.Globalization.CultureInfo.InvariantCulture), lastUpdated);
         var final = Reparse(json, splitter.Attachments.Count);
         var index = _indexer.Index(final);
-        var reader = new FactsReader(_dates);
+        var reader = new FactsReader(_dates, scene.OwnBase);
         reader.Read(final, _dates.Index(final));
         reader.AddWriters(origin.Writers);
-        if (scene.Enclosed is { } enclosed) reader.ReadEnclosed(enclosed);
+        if (scene.Enclosed is { } enclosed && splitter.Attachments is [var carrier, ..]) reader.ReadEnclosed(enclosed, carrier.Id);
+        foreach (var attachment in splitter.Attachments)
+            if (EnclosedIn(attachment) is { } inside) reader.ReadEnclosed(inside, attachment.Id);
+        if (reader.IsTooMuch)
+        {
+            issues.Add(new ValidationIssue(
+                IssueSeverity.Error, IssueCode.NotSupported, document.ResourceType, "it names more codes, references or patients than can be kept"));
+            return null;
+        }
         // Those of the compartments first: the first is whose key seals it.
         var patients = _compartments.PatientsOf(final).Union(reader.Patients);
         var facts = new RecordFacts(document.ResourceType, id, origin.Custodian, [.. patients], reader.Labels)
@@ -78,8 +86,16 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
             Author = origin.Author,
             Details = reader.Details,
         };
-        return new ResourceDraft(json, facts, index, splitter.Attachments, splitter.Linked, reader.Mentions);
+        return new ResourceDraft(
+            json, facts, index, splitter.Attachments, splitter.Linked, reader.Mentions);
     }
+
+    // A FHIR resource as an attachment is a part of the record (IHE MHD). One that streamed into the blocks is not read again.
+    private ResourceDocument? EnclosedIn(AttachmentDraft attachment) =>
+        attachment.Content is { } content && attachment.ContentType.Contains("fhir+json", StringComparison.OrdinalIgnoreCase)
+        && ResourceDocument.TryParse(content, out var document, out _, limits)
+            ? document
+            : null;
 
     // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
     private static void MakeLocal(ElementNode node, JsonEdits edits, string ownBase, HashSet<int> removed)

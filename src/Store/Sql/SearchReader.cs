@@ -68,7 +68,7 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
     {
         var sql = new SqlText();
         sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid "
-            + $"WHERE p.patient_id = {sql.Value(patient)} AND r.deleted = 0");
+            + $"WHERE p.patient_id = {sql.Value(patient)} AND p.mentioned = 0 AND r.deleted = 0");
         if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
         if (AccessSql.Condition(sql, session.Engine, viewer, null) is { } access) sql.Add($" AND {access}");
         return await PageAsync(session, sql, cursor, count, cancellation);
@@ -106,7 +106,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         {
             drive = compartment;
             sql.Add($"FROM compartments d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid "
-                + $"WHERE d.patient_id = {sql.Value(compartment.Values[0].Text!)} AND r.type = {sql.Value(query.Type)} AND r.deleted = 0");
+                + $"WHERE d.patient_id = {sql.Value(compartment.Values[0].Text!)} AND d.mentioned = 0 "
+                + $"AND r.type = {sql.Value(query.Type)} AND r.deleted = 0");
         }
         else if (drive is null)
         {
@@ -187,7 +188,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
     private static string OfResource(SqlText sql, SearchCriterion criterion, SearchValue value) => criterion.Type switch
     {
         "id" => $"r.id = {sql.Value(IndexText.Of(value.Text!))}",
-        "compartment" => $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = r.rid AND m.patient_id = {sql.Value(value.Text!)})",
+        "compartment" =>
+            $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = r.rid AND m.mentioned = 0 AND m.patient_id = {sql.Value(value.Text!)})",
         _ => Range("r.last_updated", "r.last_updated + 1", value, sql),
     };
 

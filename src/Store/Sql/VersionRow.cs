@@ -7,12 +7,12 @@ namespace PmrGateway.Store;
 internal sealed record VersionRow(
     long Rid, string Type, string Id, string Custodian, long Version, bool IsCurrent, long LastUpdated, bool IsDeleted, string Subject,
     byte[]? Body, string Cid, byte[] WrappedKey, byte[] KeyCommitment, byte[] Salt, byte[] Digest, string? ContentType, long LabelSet,
-    string Patients, byte[]? WrappedSubjectKey, string Author, long? DataFrom, long? DataTo)
+    string Patients, byte[]? WrappedSubjectKey, string Author, long? DataFrom, long? DataTo, string Others)
 {
     private const string Columns =
         "r.rid, r.type, r.id, v.custodian, v.version, r.version, v.last_updated, v.deleted, v.subject, v.body, v.cid, v.wrapped_key, "
         + "v.key_commitment, v.salt, v.digest, v.content_type, r.label_set, r.patients, k.wrapped, v.author, "
-        + "r.data_from, r.data_to";
+        + "r.data_from, r.data_to, r.others";
 
     private const string Key = "LEFT JOIN subject_keys k ON k.subject = v.subject";
     private const string Current = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = r.version {Key}";
@@ -22,6 +22,7 @@ internal sealed record VersionRow(
         new(Type, Id, Custodian, Interner.Split(Patients), labels)
         {
             Author = Author,
+            Others = Interner.Split(Others),
             Details = new RecordDetails(Instant(DataFrom), Instant(DataTo), links),
         };
 
@@ -69,5 +70,5 @@ internal sealed record VersionRow(
     private static VersionRow Read(DbDataReader r) => new(
         r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(4) == r.GetInt64(5), r.GetInt64(6),
         r.GetInt64(7) != 0, r.GetString(8), r.BytesOrNull(9), r.GetString(10), r.Bytes(11), r.Bytes(12), r.Bytes(13), r.Bytes(14),
-        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18), r.GetString(19), r.NumberOrNull(20), r.NumberOrNull(21));
+        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18), r.GetString(19), r.NumberOrNull(20), r.NumberOrNull(21), r.GetString(22));
 }
