@@ -15,28 +15,20 @@ public abstract class TamperContract(Engine engine, int places) : IAsyncLifetime
         ("actors", "reference"), ("bindings", "client"), ("patients", "id"), ("label_sets", "id"),
     ];
 
-    private readonly List<RecordDatabase> _open = [];
     private TamperWorld _world = null!;
     private RawDatabase _raw = null!;
 
     public async Task InitializeAsync()
     {
         var (options, file) = await engine.NewAsync();
-        _world = await TamperWorld.MakeAsync(await OpenAsync(), OpenAsync);
+        _world = await TamperWorld.MakeAsync(() => Engine.OpenAsync(options, file));
         _raw = await RawDatabase.OpenAsync(options, file);
-
-        async Task<RecordDatabase> OpenAsync()
-        {
-            var database = await Engine.OpenAsync(options, file);
-            _open.Add(database);
-            return database;
-        }
     }
 
     public async Task DisposeAsync()
     {
         await _raw.DisposeAsync();
-        foreach (var database in _open) await database.DisposeAsync();
+        await _world.Database.DisposeAsync();
     }
 
     [Fact]
@@ -158,8 +150,7 @@ public abstract class TamperContract(Engine engine, int places) : IAsyncLifetime
             await _raw.RunAsync($"UPDATE {table} SET seal = NULL");
         await _raw.RunAsync("DELETE FROM patient_consents");
         await _raw.RunAsync("DELETE FROM deployment WHERE name = '0009 rows sealed'");
-        var again = await _world.OpenAgainAsync();
-        await _world.MustBeWholeAsync(again);
+        await using (var again = await _world.OpenAgainAsync()) await _world.MustBeWholeAsync(again);
         await _raw.RunAsync("DELETE FROM deployment WHERE name = '0009 rows sealed'");
         await Assert.ThrowsAsync<StoreStartException>(_world.OpenAgainAsync);
     }

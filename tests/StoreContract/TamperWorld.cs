@@ -44,8 +44,9 @@ internal sealed class TamperWorld
 
     private LedgerJournal Journal => new(Database);
 
-    public static async Task<TamperWorld> MakeAsync(RecordDatabase database, Func<Task<RecordDatabase>> again)
+    public static async Task<TamperWorld> MakeAsync(Func<Task<RecordDatabase>> again)
     {
+        var database = await again();
         var world = new TamperWorld(database, again);
         await world.FillAsync();
         foreach (var reference in new[] { "Organization/a", "Organization/i", "Organization/s", "Practitioner/d" })

@@ -23,7 +23,8 @@ internal sealed record ConsentRow(
 
     /// <summary>Reads a row whose columns begin somewhere. Terms are taken as bytes: they are compared far more often than parsed.</summary>
     public static ConsentRow Read(DbDataReader r, int at) => new(
-        r.GetString(at), r.GetString(at + 1), r.GetString(at + 2), r.Bytes(at + 3), r.Bytes(at + 4), r.GetString(at + 5),
+        // SQLite lets a key of text be NULL.
+        r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetString(at + 2), r.Bytes(at + 3), r.Bytes(at + 4), r.GetString(at + 5),
         r.GetInt64(at + 6), r.NumberOrNull(at + 7), r.GetInt64(at + 8), r.BytesOrNull(at + 9));
 }
 

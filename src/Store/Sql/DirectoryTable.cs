@@ -12,7 +12,8 @@ internal sealed record ActorRow(
 
     /// <summary>Reads a row whose columns begin somewhere.</summary>
     public static ActorRow Read(DbDataReader r, int at) => new(
-        r.GetString(at), r.GetString(at + 1), r.GetInt64(at + 2), r.TextOrNull(at + 3), r.GetInt64(at + 4), r.GetInt64(at + 5),
+        // SQLite lets a key of text be NULL, and a client's actor is found by another column.
+        r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetInt64(at + 2), r.TextOrNull(at + 3), r.GetInt64(at + 4), r.GetInt64(at + 5),
         r.BytesOrNull(at + 6));
 }
 

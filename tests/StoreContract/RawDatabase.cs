@@ -24,19 +24,18 @@ internal sealed class RawDatabase : IAsyncDisposable
         return raw;
     }
 
-    public async Task RunAsync(string sql, params object?[] values)
+    public async Task<int> RunAsync(string sql, params object?[] values)
     {
         await using var command = Command(sql, values);
-        await command.ExecuteNonQueryAsync();
+        return await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Runs it, unless the tables' own constraints do not let it.</summary>
+    /// <summary>Runs it on one row, unless the tables' own constraints do not let it.</summary>
     public async Task<bool> TryAsync(string sql, params object?[] values)
     {
         try
         {
-            await RunAsync(sql, values);
-            return true;
+            return await RunAsync(sql, values) == 1;
         }
         catch (DbException)
         {
@@ -57,7 +56,7 @@ internal sealed class RawDatabase : IAsyncDisposable
     }
 
     public Task<bool> SetAsync(string table, string key, object? of, IReadOnlyDictionary<string, object?> values) => TryAsync(
-        $"UPDATE {table} SET {string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"))} WHERE {key} = ${values.Count + 1}",
+        $"UPDATE {table} SET {string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"))} WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}",
         [.. values.Values, of]);
 
     public Task InsertAsync(string table, IReadOnlyDictionary<string, object?> row) => RunAsync(
