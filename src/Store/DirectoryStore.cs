@@ -1,5 +1,3 @@
-using System.Data.Common;
-using System.Text.Json;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
@@ -34,57 +32,64 @@ public sealed record KeptConsent(
 /// <summary>Who is who on the chain, and what stands of it: actors, the clients bound to them, patients, consents.</summary>
 public sealed class DirectoryStore(RecordDatabase database)
 {
-    private const string Columns =
-        """
-        a.reference, a.actor_id, a.kind, a.hospital, a.suspended, a.chain_active,
-          CASE WHEN a.hospital IS NULL THEN 1 WHEN h.chain_active = 1 AND h.suspended = 0 THEN 1 ELSE 0 END
-        """;
-
-    private const string Kept = "SELECT commitment, patient_id, granted_block, revoked, giver, terms FROM consents";
+    private static readonly string Columns =
+        $"{ActorRow.Columns("a")}, CASE WHEN h.reference IS NULL THEN 0 ELSE 1 END, {ActorRow.Columns("h")}";
 
     private const string Hospital = "LEFT JOIN actors h ON h.reference = a.hospital";
+
+    private static readonly string OfClient =
+        $"SELECT {Columns}, b.actor_id, b.seal FROM bindings b JOIN actors a ON a.actor_id = b.actor_id {Hospital} WHERE b.client = $1";
+
+    private static readonly string OfReference = $"SELECT {Columns} FROM actors a {Hospital} WHERE a.reference = $1";
 
     /// <summary>The actor that a client is bound to on the chain, or null.</summary>
     /// <param name="client">keccak256(issuer || 0x00 || client or subject), hex.</param>
     /// <param name="cancellation">Stops the read.</param>
-    public ValueTask<Actor?> ActorOfClientAsync(string client, CancellationToken cancellation) => ActorAsync(
-        $"SELECT {Columns} FROM bindings b JOIN actors a ON a.actor_id = b.actor_id {Hospital} WHERE b.client = $1", client, cancellation);
+    public ValueTask<Actor?> ActorOfClientAsync(string client, CancellationToken cancellation) =>
+        ActorAsync(OfClient, client, cancellation);
 
     /// <summary>An actor by its reference, or null.</summary>
     public ValueTask<Actor?> ActorAsync(string reference, CancellationToken cancellation) =>
-        ActorAsync($"SELECT {Columns} FROM actors a {Hospital} WHERE a.reference = $1", reference, cancellation);
+        ActorAsync(OfReference, reference, cancellation);
 
     /// <summary>A patient by id, or null.</summary>
-    public ValueTask<RegisteredPatient?> PatientAsync(string id, CancellationToken cancellation) => database.ReadAsync(
-        (session, stop) => session.FirstAsync(
-            "SELECT id, patient_key, custodian, controller FROM patients WHERE id = $1",
-            static r => new RegisteredPatient(r.GetString(0), r.GetString(1), r.GetString(2), r.TextOrNull(3)), stop, id),
-        cancellation);
+    /// <exception cref="RowBrokenException">The row is not what was sealed.</exception>
+    public async ValueTask<RegisteredPatient?> PatientAsync(string id, CancellationToken cancellation)
+    {
+        var row = await database.ReadAsync(
+            (session, stop) => session.FirstAsync(
+                $"SELECT {PatientRow.Columns} FROM patients p WHERE p.id = $1", PatientRow.Read, stop, id),
+            cancellation);
+        if (row is null) return null;
+        database.Directory.Must(row);
+        return new RegisteredPatient(row.Id, row.PatientKey, row.Custodian, row.Controller);
+    }
 
     /// <summary>What a Consent resource gave last, or null.</summary>
-    public ValueTask<KeptConsent?> LatestConsentAsync(string consentId, CancellationToken cancellation) => database.ReadAsync(
-        (session, stop) => session.FirstAsync(
-            $"{Kept} WHERE consent_id = $1 ORDER BY place DESC LIMIT 1", ReadKept, stop, consentId),
-        cancellation);
+    /// <exception cref="RowBrokenException">A consent of its patient is not what was sealed.</exception>
+    public async ValueTask<KeptConsent?> LatestConsentAsync(string consentId, CancellationToken cancellation) =>
+        await database.ReadAsync((session, stop) => database.Consents.LatestAsync(session, consentId, stop), cancellation) is { } latest
+            ? Kept(latest)
+            : null;
 
     /// <summary>The consents that a patient gave and that are not revoked.</summary>
     /// <param name="patient">Patient id.</param>
     /// <param name="giver">By whom they were given.</param>
     /// <param name="cancellation">Stops the read.</param>
-    public ValueTask<IReadOnlyList<KeptConsent>> StandingAsync(string patient, string giver, CancellationToken cancellation) =>
-        database.ReadAsync<IReadOnlyList<KeptConsent>>(
-            async (session, stop) => await session.QueryAsync(
-                $"{Kept} WHERE patient_id = $1 AND giver = $2 AND revoked = 0", ReadKept, stop, patient, giver),
-            cancellation);
+    /// <exception cref="RowBrokenException">A consent of the patient is not what was sealed.</exception>
+    public async ValueTask<IReadOnlyList<KeptConsent>> StandingAsync(string patient, string giver, CancellationToken cancellation)
+    {
+        var standing = await database.ReadAsync((session, stop) => database.Consents.StandingAsync(session, [patient], stop), cancellation);
+        return [.. standing.Where(c => c.Row.Giver == giver).Select(Kept)];
+    }
 
     /// <summary>A subject's wrapped key, or null while it has none.</summary>
     public ValueTask<byte[]?> SubjectKeyAsync(string subject, CancellationToken cancellation) => database.ReadAsync(
         (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject),
         cancellation);
 
-    private static KeptConsent ReadKept(DbDataReader r) => new(
-        r.GetString(0), r.GetString(1), r.NumberOrNull(2), r.GetInt64(3) != 0, r.GetString(4),
-        JsonSerializer.Deserialize<ConsentTerms>(r.GetString(5))!);
+    private static KeptConsent Kept(KnownConsent c) => new(
+        c.Row.Commitment, c.Row.PatientId, c.Row.GrantedBlock, c.Row.Revoked != 0, c.Row.Giver, c.Said.Terms);
 
     private async ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation)
     {
@@ -97,16 +102,27 @@ public sealed class DirectoryStore(RecordDatabase database)
         return actor;
     }
 
-    private ValueTask<Actor?> ReadActorAsync(string sql, string key, CancellationToken cancellation) => database.ReadAsync(
-        (session, stop) => session.FirstAsync(
-            sql,
-            static r =>
-            {
-                var isSuspended = r.GetInt64(4) != 0;
-                return new Actor(
-                    r.GetString(0), r.GetString(1), (ActorKind)r.GetInt64(2), r.TextOrNull(3), isSuspended,
-                    !isSuspended && r.GetInt64(5) == 1 && r.GetInt64(6) == 1);
-            },
-            stop, key),
-        cancellation);
+    private async ValueTask<Actor?> ReadActorAsync(string sql, string key, CancellationToken cancellation)
+    {
+        var found = await database.ReadAsync(
+            (session, stop) => session.FirstAsync(
+                sql,
+                static r => new Found(
+                    ActorRow.Read(r, 0), r.GetInt64(7) == 0 ? null : ActorRow.Read(r, 8), r.FieldCount > 15 ? r.GetString(15) : null,
+                    r.FieldCount > 15 ? r.BytesOrNull(16) : null),
+                stop, key),
+            cancellation);
+        if (found is null) return null;
+        var (row, hospital) = (found.Row, found.Hospital);
+        if (found.BoundTo is { } actor) database.Directory.Must(key, actor, found.Binding);
+        database.Directory.Must(row);
+        if (hospital is not null) database.Directory.Must(hospital);
+        return new Actor(
+            row.Reference, row.ActorId, (ActorKind)row.Kind, row.Hospital, row.Suspended != 0,
+            IsActive(row) && (row.Hospital is null || (hospital is not null && IsActive(hospital))));
+    }
+
+    private static bool IsActive(ActorRow row) => row is { Suspended: 0, ChainActive: 1 };
+
+    private sealed record Found(ActorRow Row, ActorRow? Hospital, string? BoundTo, byte[]? Binding);
 }

@@ -162,7 +162,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
         if (row is null || row.Custodian.Length == 0 || row.Custodian != _viewer.Who.Requester.Organization) return null;
-        var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+        var labels = await LabelsAsync(row, cancellation);
         return row.ToVersion(row.Facts(labels.Labels, []));
     }
 
@@ -222,17 +222,19 @@ public sealed class ReadSnapshot : IAsyncDisposable
     private async ValueTask<List<PermittedVersion?>> DecideAsync(IReadOnlyList<VersionRow> rows, CancellationToken cancellation)
     {
         var requester = _viewer.Who.Requester;
+        // Before anything that the rows say is believed, even which patients they are of.
+        var labelsOf = new LabelSet[rows.Count];
+        for (var i = 0; i < rows.Count; i++) labelsOf[i] = await LabelsAsync(rows[i], cancellation);
         var patients = rows.Where(r => (requester.Author != r.Author || r.Author.Length == 0) && !DirectoryTypes.Contains(r.Type))
-            .SelectMany(r => Interner.Split(r.Patients).Concat(Interner.Split(r.Others))).Distinct().Where(p => p != requester.Patient)
-            .ToList();
+            .SelectMany(r => Interner.AllOf(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
         IReadOnlyList<StandingConsent> consents = patients.Count == 0
             ? []
             : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
         var asked = await GuardAsync(() => TiesAsync(consents, cancellation));
         var decided = new List<PermittedVersion?>(rows.Count);
-        foreach (var row in rows)
+        for (var i = 0; i < rows.Count; i++)
         {
-            var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+            var (row, labels) = (rows[i], labelsOf[i]);
             // Few consents name single data; a Consent's own links say whom it is for.
             IReadOnlyList<RecordLink> links = asked is null && row.Type != "Consent"
                 ? []
@@ -244,12 +246,19 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return decided;
     }
 
+    // The labels of a record whose rows are what was sealed.
+    private async ValueTask<LabelSet> LabelsAsync(VersionRow row, CancellationToken cancellation)
+    {
+        var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
+        row.MustBeWhole(_database.Seals, labels);
+        return labels;
+    }
+
     private async ValueTask<IReadOnlyList<RecordLink>> LinksOfAsync(
         VersionRow row, IReadOnlyList<(string Named, string RefersTo)>? ties, CancellationToken cancellation)
     {
-        var links = await _session.QueryAsync(
-            "SELECT kind, reference FROM record_links WHERE rid = $1",
-            static r => new RecordLink((LinkKind)r.GetInt64(0), r.GetString(1)), cancellation, row.Rid);
+        var own = await _database.Records.TiesAsync(_session, row.Rid, row.Type, row.Id, row.Seals.LinksDigest, cancellation);
+        var links = own.Links.ToList();
         foreach (var (named, refersTo) in ties ?? [])
             if (refersTo == $"{row.Type}/{row.Id}") links.Add(new RecordLink(LinkKind.ReferredBy, named));
         return links;
@@ -265,35 +274,27 @@ public sealed class ReadSnapshot : IAsyncDisposable
         foreach (var named in asked.Where(d => d.Meaning == DataMeaning.Related).Select(d => d.Reference))
         {
             var parts = named.Split('/');
-            foreach (var target in await _session.QueryAsync(
-                $"""
-                SELECT y.reference FROM resources t JOIN record_links y ON y.rid = t.rid
-                WHERE t.type = $1 AND t.id = $2 AND y.kind = {(int)LinkKind.RefersTo}
-                """,
-                static r => r.GetString(0), cancellation, parts[0], parts[1]))
-                ties.Add((named, target));
+            if (await _database.Records.FindAsync(_session, parts[0], parts[1], cancellation) is not { } other) continue;
+            var own = await _database.Records.TiesAsync(_session, other, cancellation);
+            ties.AddRange(own.Links.Where(l => l.Kind == LinkKind.RefersTo).Select(l => (named, l.Reference)));
         }
         return ties;
     }
 
+    // What stands and concerns the viewer now, as the terms say, whatever the tables of spans and verdicts do.
     private async ValueTask<IReadOnlyList<StandingConsent>> ConsentsOfAsync(List<string> patients, CancellationToken cancellation)
     {
-        var sql = new SqlText();
-        var of = patients.Count == 1 ? sql.Value(patients[0]) : _session.Engine.IsOneOf(sql.Value(_session.Engine.List(patients)));
-        sql.Add("SELECT k.commitment, s.patient_id, s.shape, k.granted_block, k.consent_id "
-            + $"{AccessSql.Consents(sql, _session.Engine, _viewer, of)} ORDER BY k.commitment");
-        var rows = await _session.QueryAsync(
-            sql.ToString(),
-            static r => (
-                Commitment: r.GetString(0), Patient: r.GetString(1), Shape: r.GetInt64(2), Block: r.NumberOrNull(3),
-                Consent: r.GetString(4)),
-            cancellation, sql.Values);
-        var consents = new List<StandingConsent>(rows.Count);
-        foreach (var row in rows)
+        var (who, now) = (_viewer.Who, _viewer.Who.Now.ToUnixTimeMilliseconds());
+        var standing = await _database.Consents.StandingAsync(_session, patients, cancellation);
+        var consents = new List<StandingConsent>(standing.Count);
+        foreach (var (row, said) in standing)
         {
-            var shape = await _database.Interners.Shapes.ValueAsync(_session, row.Shape, cancellation);
+            if (said.At(now) is not { } shape || ConsentDecision.Concerns(shape, who.Requester, who.Action) is null) continue;
             consents.Add(
-                new StandingConsent(row.Commitment, row.Patient, shape, row.Block <= _viewer.ConfirmedBlock) { ConsentId = row.Consent });
+                new StandingConsent(row.Commitment, row.PatientId, shape, row.GrantedBlock <= _viewer.ConfirmedBlock)
+                {
+                    ConsentId = row.ConsentId,
+                });
         }
         return consents;
     }

@@ -21,9 +21,15 @@ public sealed class RecordDatabase : IAsyncDisposable
         Engine = engine;
         _readers = new SessionPool(engine);
         _writer = new Writer(engine);
+        Interners = new Interners(BrokenRows);
+        Seals = new RowSeals(BrokenRows);
+        Records = new RecordRows(Interners, Seals);
+        Consents = new ConsentTable(Interners, Seals);
+        Directory = new DirectoryTable(Seals);
+        ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
         Search = new SearchReader(Interners, _verdicts);
-        _plans = new PlanTables(Interners, Search, Actors);
+        _plans = new PlanTables(new VersionTable(Interners, Records, Seals), Consents, Directory, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
@@ -36,9 +42,22 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <summary>Why nothing can be written now; null: the last change was.</summary>
     public Exception? Failure => _writer.Failure;
 
+    /// <summary>Rows that were found not to be what was sealed.</summary>
+    public BrokenRows BrokenRows { get; } = new();
+
     internal IStoreEngine Engine { get; }
 
-    internal Interners Interners { get; } = new();
+    internal Interners Interners { get; }
+
+    internal RowSeals Seals { get; }
+
+    internal RecordRows Records { get; }
+
+    internal ConsentTable Consents { get; }
+
+    internal DirectoryTable Directory { get; }
+
+    internal ChainEvents ChainEvents { get; }
 
     internal ActorCache Actors { get; } = new();
 
@@ -53,6 +72,21 @@ public sealed class RecordDatabase : IAsyncDisposable
         IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
         engine.Migrate();
         return new RecordDatabase(engine);
+    }
+
+    /// <summary>
+    /// Gives the database the key of its rows' seals, and seals, once, the rows that were there before there were seals. Until then it
+    /// tells facts about the deployment, from which it is known whether the keyring is its own; it carries nothing out, and believes
+    /// nothing.
+    /// </summary>
+    /// <param name="seal">The key.</param>
+    /// <param name="cancellation">Stops before anything is changed.</param>
+    /// <returns>How many rows were sealed: 0 on any start but the first after the step that brought seals.</returns>
+    /// <exception cref="StoreStartException">The rows were sealed, and the note of it was changed.</exception>
+    public Task<long> SealAsync(RowSeal seal, CancellationToken cancellation)
+    {
+        Seals.Use(seal);
+        return FirstSealing.RunAsync(this, cancellation);
     }
 
     /// <summary>Carries a plan out, all or nothing; it is durable when this returns <see cref="CommitResult.Committed"/>.</summary>
@@ -135,7 +169,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
     public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
-        Interner.Split(await ReadAsync(
+        Interner.PatientsOf(await ReadAsync(
             (session, stop) => session.FirstAsync(
                 "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
             cancellation) ?? "");

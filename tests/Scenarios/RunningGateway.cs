@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using PmrGateway.Gateway.Hosting;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -14,7 +15,16 @@ public sealed class RunningGateway : IAsyncLifetime
     internal const string Redirect = "http://127.0.0.1/callback";
     internal const string Password = "correct horse battery";
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly StoreOptions? _store;
     private WebApplication? _app;
+
+    /// <summary>On the run's store.</summary>
+    public RunningGateway()
+    {
+    }
+
+    /// <summary>On a store of its own.</summary>
+    internal RunningGateway(StoreOptions store) => _store = store;
 
     internal GatewayOptions Options { get; } = new()
     {
@@ -50,7 +60,7 @@ public sealed class RunningGateway : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        var store = await TestStore.NewAsync();
+        var store = _store ?? await TestStore.NewAsync();
         (Options.Store.Provider, Options.Store.ConnectionString, Options.Store.SingleGateway) =
             (store.Provider, store.ConnectionString, store.SingleGateway);
         await StartAsync();
@@ -124,12 +134,12 @@ public sealed class RunningGateway : IAsyncLifetime
     }
 
     /// <summary>A patient who can log in.</summary>
-    internal async Task<GatewayClient> LoginPatientAsync(string patient)
+    internal async Task<GatewayClient> LoginPatientAsync(string patient, string login = "p")
     {
-        var user =
-            await Operator.AdminAsync("users", new { username = "p-" + patient, password = Password, fhirUser = "Patient/" + patient });
+        var username = $"{login}-{patient}";
+        var user = await Operator.AdminAsync("users", new { username, password = Password, fhirUser = "Patient/" + patient });
         Assert.True(user.Status == 201, user.Text);
-        return await Anyone.LoginUserAsync(App, Redirect, "p-" + patient, Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
+        return await Anyone.LoginUserAsync(App, Redirect, username, Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
     }
 
     internal async Task<string> NewDocumentAsync(string patient, byte[] content, string type = "34133-9")

@@ -36,15 +36,15 @@ public abstract class AccessContract(Engine engine, int worlds)
             Versions = [Make.Version(Make.Facts("Binary", binary)), Make.Version(document, 1, null, binary)],
             Consents =
             [
-                new ConsentChange.Give("g" + patient, patient, [1], Make.Permit(patient)),
-                new ConsentChange.Give("d" + patient, patient, [1], Make.Permit(patient, permits: false) with
+                Make.Give(patient, Make.Permit(patient)),
+                Make.Give("d" + patient, Make.Permit(patient, permits: false) with
                 {
                     Root = Make.Permit(patient).Root with { SecurityLabels = [new TermCode("s", "R")] },
                 }),
             ],
             Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
         });
-        await GrantAsync("g" + patient, patient, 1);
+        await GrantAsync(Make.Give(patient, Make.Permit(patient)).Commitment, patient, 1);
         Assert.True(await SeesAsync("Binary", binary));
         await CommitAsync(new CommitPlan { Versions = [Make.Version(document with { Labels = [restricted] }, 2, null, binary)] });
         Assert.False(await SeesAsync("DocumentReference", document.Id));
@@ -84,14 +84,14 @@ public abstract class AccessContract(Engine engine, int worlds)
         var (patient, record) = (ResourceId.New(), ResourceId.New());
         var (from, to) = (Make.Epoch.AddMilliseconds(1), Make.Epoch.AddMilliseconds(3));
         var terms = Make.Permit(patient);
+        var given = terms with { Root = terms.Root with { From = from, To = to } };
         await CommitAsync(new CommitPlan
         {
             Versions = [Make.Version(Make.Facts("Observation", record, "Organization/a", patient))],
-            Consents = [
-                new ConsentChange.Give("g" + patient, patient, [1], terms with { Root = terms.Root with { From = from, To = to } })],
+            Consents = [Make.Give(patient, given)],
             Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
         });
-        await GrantAsync("g" + patient, patient, 1);
+        await GrantAsync(Make.Give(patient, given).Commitment, patient, 1);
         foreach (var (now, sees) in new[] { (0, false), (1, true), (2, true), (3, false) })
             Assert.Equal(sees, await SeesAsync("Observation", record, Make.Epoch.AddMilliseconds(now)));
     }
@@ -102,10 +102,10 @@ public abstract class AccessContract(Engine engine, int worlds)
         var patient = ResourceId.New();
         await CommitAsync(new CommitPlan
         {
-            Consents = [new ConsentChange.Give("g" + patient, patient, [1], Make.Permit(patient))],
+            Consents = [Make.Give(patient, Make.Permit(patient))],
             Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
         });
-        await GrantAsync("g" + patient, patient, 1);
+        await GrantAsync(Make.Give(patient, Make.Permit(patient)).Commitment, patient, 1);
         for (var i = 0; i < 5; i++)
         {
             var label = new RecordLabel(LabelKind.Code, "urn:new", patient + i);
@@ -127,10 +127,8 @@ public abstract class AccessContract(Engine engine, int worlds)
         {
             Consents =
             [
-                new ConsentChange.Give(
-                    "d" + patient,
+                Make.Give(
                     patient + "d",
-                    [1],
                     denial with { Root = denial.Root with { Codes = [new TermCode("urn:new", patient + 2)] } }),
             ],
         });

@@ -17,7 +17,7 @@ public abstract class AuditContract(Engine engine)
     public async Task An_entry_that_was_changed_or_taken_out_is_found_and_each_patient_reads_their_own()
     {
         var (options, file) = await engine.NewAsync();
-        await using var database = RecordDatabase.Open(options, file);
+        await using var database = await Engine.OpenAsync(options, file);
         var log = new AuditLog(database);
         await Task.WhenAll(
             Enumerable.Range(0, 40).Select(i => log.AppendAsync([Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q", "r")], default)));
@@ -42,7 +42,7 @@ public abstract class AuditContract(Engine engine)
     public async Task A_patient_finds_entries_that_are_indexed_and_newer_ones_and_an_index_that_was_changed_is_found()
     {
         var (options, file) = await engine.NewAsync();
-        await using var database = RecordDatabase.Open(options, file);
+        await using var database = await Engine.OpenAsync(options, file);
         var log = new AuditLog(database);
         await log.AppendAsync([.. Enumerable.Range(1, 1100).Select(i => Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q"))], default);
         await log.AppendAsync([Make.Audit("last", "p", "q")], default);
@@ -64,8 +64,8 @@ public abstract class AuditContract(Engine engine)
     {
         var (options, file) = await engine.NewAsync();
         // SQLite belongs to one process; here two handles stand for two.
-        await using var one = RecordDatabase.Open(options, file);
-        await using var two = RecordDatabase.Open(options, file);
+        await using var one = await Engine.OpenAsync(options, file);
+        await using var two = await Engine.OpenAsync(options, file);
         await Task.WhenAll(Enumerable.Range(0, 60)
             .Select(i => new AuditLog(i % 2 == 0 ? one : two).AppendAsync([Make.Audit(ResourceId.New(), "p")], default)));
         Assert.Null(await new AuditLog(one).FirstBrokenAsync(default));

@@ -146,7 +146,7 @@ public abstract class CommitContract(Engine engine)
     [Fact]
     public async Task A_commitment_that_is_there_is_a_conflict()
     {
-        var give = new ConsentChange.Give(Id(), Id(), [1], Make.Permit(Id()));
+        var give = Make.Give(Id(), Make.Permit(Id()));
         Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(new CommitPlan { Consents = [give] }, default));
         Assert.Equal(
             new CommitResult.Conflict("Consent", give.ConsentId),
@@ -157,14 +157,11 @@ public abstract class CommitContract(Engine engine)
     public async Task The_last_consent_that_a_resource_gave_counts_and_withdrawing_ends_all()
     {
         var (id, directory) = (Id(), new DirectoryStore(_database));
-        foreach (var commitment in new[] { id + "1", id + "2" })
-            await _database.CommitAsync(
-                new CommitPlan
-                {
-                    Consents = [new ConsentChange.Withdraw(id), new ConsentChange.Give(commitment, id, [1], Make.Permit("p" + id))]
-                }, default);
+        var given = new[] { "Organization/i", "Organization/j" }.Select(a => Make.Give(id, Make.Permit("p" + id, a))).ToList();
+        foreach (var give in given)
+            await _database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id), give] }, default);
         var latest = (await directory.LatestConsentAsync(id, default))!;
-        Assert.Equal((id + "2", "p" + id, null, false), (latest.Commitment, latest.PatientId, latest.GrantedBlock, latest.IsRevoked));
+        Assert.Equal((given[1].Commitment, "p" + id, null, false), (latest.Commitment, latest.PatientId, latest.GrantedBlock, latest.IsRevoked));
         await _database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] }, default);
         Assert.True((await directory.LatestConsentAsync(id, default))!.IsRevoked);
     }

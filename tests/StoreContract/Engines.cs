@@ -24,8 +24,16 @@ public abstract class Engine : IAsyncLifetime
     /// <summary>Opens the database once more, as another process would.</summary>
     internal RecordDatabase Open()
     {
-        var database = RecordDatabase.Open(Options, File);
+        var database = OpenAsync(Options, File).GetAwaiter().GetResult();
         _open.Add(database);
+        return database;
+    }
+
+    /// <summary>Opens a database whose rows are sealed under the key of the tests.</summary>
+    internal static async Task<RecordDatabase> OpenAsync(StoreOptions options, string file)
+    {
+        var database = RecordDatabase.Open(options, file);
+        await database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), default);
         return database;
     }
 }
@@ -106,6 +114,15 @@ internal static class Make
 
     public static ConsentTerms Permit(string patient, string actor = "Organization/i", bool permits = true) => new(
         patient, permits, new Provision(Epoch.AddYears(-1), Epoch.AddYears(1), [actor], [], [], [], []), []);
+
+    /// <summary>A consent that is given, under the commitment of its terms.</summary>
+    /// <param name="consentId">Its Consent resource; the salt too, so that the same terms may be given twice.</param>
+    /// <param name="terms">The terms.</param>
+    public static ConsentChange.Give Give(string consentId, ConsentTerms terms)
+    {
+        var salt = System.Text.Encoding.UTF8.GetBytes(consentId);
+        return new ConsentChange.Give(Convert.ToHexStringLower(terms.Commit(salt)), consentId, salt, terms);
+    }
 
     public static AuditEntry Audit(string id, params string[] patients) =>
         new(id, Epoch, "R", "read", "permit", "Organization/x", "c", null, ["TREAT"], ["Patient/p"], patients, [], 1);

@@ -18,7 +18,7 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var (options, file) = await engine.NewAsync();
-        _database = RecordDatabase.Open(options, file);
+        _database = await Engine.OpenAsync(options, file);
         _journal = new LedgerJournal(_database);
     }
 
@@ -98,7 +98,7 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
                     new DirectoryChange.AddPatient("p", "kp", "Organization/h")
                 ],
                 Consents = [
-                    new ConsentChange.Give("c1", "C1", [1], Make.Permit("p")), new ConsentChange.Give("c2", "C2", [1], Make.Permit("p"))
+                    Make.Give("C1", Make.Permit("p")), Make.Give("C2", Make.Permit("p")),
                 ],
             },
             default);
@@ -112,8 +112,8 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
                 null,
                 [
                     new ActorStatusEvent(2, "t", "aa", false), new ClientBindingEvent(2, "t", "x", "aa"),
-                    new ControllerChangedEvent(2, "t", "kp", "c1"), new ConsentGrantedEvent(2, "t", "kp", "c1", 0, 0, 0),
-                    new ConsentRevokedEvent(2, "t", "kp", "c2"),
+                    new ControllerChangedEvent(2, "t", "kp", "c1"), new ConsentGrantedEvent(2, "t", "kp", Commitment("C1"), 0, 0, 0),
+                    new ConsentRevokedEvent(2, "t", "kp", Commitment("C2")),
                 ],
                 2),
             default);
@@ -137,11 +137,11 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
             new CommitPlan
             {
                 Directory = [new DirectoryChange.AddPatient("p", "kp", "h"), new DirectoryChange.AddPatient("q", "kq", "h")],
-                Consents = [new ConsentChange.Give("c1", "C1", [1], Make.Permit("p"))],
+                Consents = [Make.Give("C1", Make.Permit("p"))],
             },
             default);
         await _journal.ApplyAsync(
-            Update(null, [new ConsentGrantedEvent(1, "t", "kq", "c1", 0, 0, 0), new ConsentRevokedEvent(1, "t", "kq", "c1")], 1), default);
+            Update(null, [new ConsentGrantedEvent(1, "t", "kq", Commitment("C1"), 0, 0, 0), new ConsentRevokedEvent(1, "t", "kq", Commitment("C1"))], 1), default);
         var consent = (await new DirectoryStore(_database).LatestConsentAsync("C1", default))!;
         Assert.Equal((null, false), (consent.GrantedBlock, consent.IsRevoked));
     }
@@ -238,6 +238,8 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         Assert.False(await _journal.TryHoldAsync(Leases.Sender, TimeSpan.FromSeconds(60), default));
         await Assert.ThrowsAsync<LeaseLostException>(() => _journal.ChangeAsync([new OutboxChange(1, OutboxStatus.Queued)], default));
     }
+
+    private static string Commitment(string consentId) => Make.Give(consentId, Make.Permit("p")).Commitment;
 
     private static ViewUpdate Update(long? rollBackTo, IReadOnlyList<ChainEvent> events, long head) =>
         new(rollBackTo, events, [new BlockReference(head, "h" + head)], TimeSpan.Zero);

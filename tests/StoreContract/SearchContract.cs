@@ -141,7 +141,7 @@ public abstract class SearchContract(Engine engine)
     public async Task A_statement_of_ours_that_is_wrong_is_a_fault_and_not_a_database_that_is_away()
     {
         var (options, file) = await engine.NewAsync();
-        await using var database = RecordDatabase.Open(options, file);
+        await using var database = await Engine.OpenAsync(options, file);
         await using (var snapshot = await database.SnapshotAsync(Make.Hospital(), searches: false, default))
             Assert.Null(await snapshot.ReadAsync("Basic", "x", null, default));
         await AuditContract.ExecuteAsync(options, file, "ALTER TABLE versions RENAME TO versions_elsewhere");

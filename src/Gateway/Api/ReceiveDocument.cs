@@ -122,11 +122,10 @@ internal sealed class ReceiveDocument(
         return Encoding.UTF8.GetBytes(json.ToString());
     }
 
-    // What is said of any part is said of the whole: a document is opened whole or not at all.
+    // What is said of the document itself; what is said of its parts closes it too, and is not shown.
     private static IEnumerable<string> Labels(ResourceDocument bundle, ElementNode composition)
     {
-        var resources = bundle.Root.ItemsAt("entry").Select(e => e["resource"]).OfType<ElementNode>();
-        foreach (var resource in resources.Prepend(bundle.Root))
+        foreach (var resource in new[] { bundle.Root, composition })
         {
             if (resource["meta"] is { } meta)
             {

@@ -27,9 +27,11 @@ internal sealed class Writes(
         if (page.Versions is not [var match]) return (StoredVersion?)null;
         // The requester learns of the match: that is a release.
         var facts = match.Version.Facts;
-        var entry = caller.Entry(
-            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients);
-        await audit.AppendAsync([entry], cancellation);
+        // One entry a patient: none finds another in it.
+        var entries = facts.Patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
+            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], p, match.Permit.Commitments,
+            match.Permit.Block));
+        await audit.AppendAsync([.. entries], cancellation);
         return match.Version;
     }
 

@@ -68,8 +68,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         var ended = request.Current is null ? null : await directory.LatestConsentAsync(request.Id, cancellation);
         var isActive = consent.StringAt("status") == "active";
         // To end what it filed itself, and gives no access by that, takes none.
-        if (!isActive && ended is null or { Terms.Permits: true }) return null;
-        if (!HasSource(consent))
+        if (!isActive && ended is null or { Terms: { Permits: true, Exceptions.Count: 0 } }) return null;
+        if (!HasSource(consent, isActive ? ended : null, terms))
         {
             return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
                 IssueSeverity.Error, IssueCode.Required, "Consent.source[x]",
@@ -87,9 +87,11 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         return null;
     }
 
-    private static bool HasSource(ElementNode consent) => consent["sourceAttachment"] is { } form
+    // The form itself, or, for the very terms that it was kept for, where it is kept.
+    private static bool HasSource(ElementNode consent, KeptConsent? before, ConsentTerms terms) =>
+        consent["sourceAttachment"] is { } form
         && (form.StringAt("data") is { Length: > 0 }
-            || (FhirReference.TryParse(form.StringAt("url"), out var kept) && kept.Type == "Binary"));
+            || (form["url"] is not null && before is not null && before.Terms.Encode().AsSpan().SequenceEqual(terms.Encode())));
 
     /// <summary>
     /// Whether a requester may change or end a Consent that there is. What the patient gave, and everything where a wallet controls the
@@ -103,7 +105,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
     /// <summary>Whether a hospital may delete a Consent: a denial it ends by an update, which names its evidence.</summary>
     public async ValueTask<bool> MayDeleteAsync(Caller caller, string patient, string consentId, CancellationToken cancellation) =>
         caller.Requester.Patient == patient
-        || await directory.LatestConsentAsync(consentId, cancellation) is null or { IsRevoked: true } or { Terms.Permits: true };
+        || await directory.LatestConsentAsync(consentId, cancellation) is null or { IsRevoked: true }
+            or { Terms: { Permits: true, Exceptions.Count: 0 } };
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     /// <param name="consentId">The Consent.</param>
@@ -175,7 +178,11 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
 
         var plan = new CommitPlan
         {
-            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(intent.Commitment), consentId, salt, terms) { Giver = giver }],
+            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(intent.Commitment), consentId, salt, terms)
+            {
+                // The wallet's word is the patient's, whoever brings it.
+                Giver = given is null ? giver : $"Patient/{patient.Id}",
+            }],
         };
         // The chain refuses a period that is over; such a consent permits nothing and needs no grant.
         if (terms.Root.To <= time.GetUtcNow()) return plan;

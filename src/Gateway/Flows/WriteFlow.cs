@@ -184,6 +184,8 @@ public sealed partial class WriteFlow(
         if (request.Binary is { } binary)
         {
             if (binary.Problem is { } problem) return Invalid("Binary.data", problem);
+            if (request.Document?.Root["meta"]?["security"] is not null)
+                return Invalid("Binary.meta.security", "a Binary has the labels of the records that link to it: label those");
             FhirReference.TryParse(binary.SecurityContext, out var rules);
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];

@@ -48,6 +48,8 @@ public static class GatewayHost
         // Gateways that share a database and start at once make keyring, tables and operator one after the other.
         await using var start = await database.LockStartAsync(cancellation);
         var keyring = await DeploymentKeyring.OpenAsync(KeyringPath(options), database, cancellation);
+        // Only now: under a foreign keyring's key every row would be broken, or be sealed for nobody.
+        var newlySealed = await database.SealAsync(new RowSeal(keyring.Derive("row seals")), cancellation);
         var custody = new Custody(keyring);
 
         var builder = NewBuilder(options, quiet);
@@ -66,6 +68,7 @@ public static class GatewayHost
         var app = builder.Build();
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.
         app.Services.GetRequiredService<DataFolderLock>();
+        app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
         await FirstStart.PrepareAsync(app.Services, options);
         app.UseBodyLimits();
         app.UseAuthentication();

@@ -14,8 +14,8 @@ internal static class HealthServices
     /// <summary>The checks. A new one is a line here.</summary>
     public static IServiceCollection AddHealth(this IServiceCollection services)
     {
-        services.AddHealthChecks().AddCheck<StoreCheck>("database");
-        return services;
+        services.AddHealthChecks().AddCheck<StoreCheck>("database").AddCheck<RowWatch>("rows");
+        return services.AddSingleton<RowWatch>();
     }
 
     public static void MapHealth(this IEndpointRouteBuilder routes) => routes.MapHealthChecks("/health", new HealthCheckOptions

@@ -39,7 +39,9 @@ internal static class AuthorizeEndpoint
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
         var purpose = request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } asked ? asked : isPatient ? "PATRQT" : "TREAT";
-        var reason = request[SmartClaims.Reason]?.ToString() is { Length: > 0 and <= MaxReason } why ? why : null;
+        var reason = request[SmartClaims.Reason]?.ToString() is { Length: <= MaxReason } why && !string.IsNullOrWhiteSpace(why)
+            ? why
+            : null;
         if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
         var principal = new ClaimsPrincipal(IdentityOf(user, request, client, isPatient, purpose, reason));
         // Broken glass is for an emergency, not for a shift.

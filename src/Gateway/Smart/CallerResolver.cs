@@ -136,11 +136,12 @@ internal sealed partial class CallerResolver(
         {
             var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes)
             {
-                Author = token.Author,
+                // A client that is given to another hospital takes nothing along.
+                Author = $"{token.Author} {actor.Reference}",
             };
             return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
-        var breaksGlass = token.Reason is not null && token.Purposes.Contains(SmartClaims.BreakGlass);
+        var breaksGlass = !string.IsNullOrWhiteSpace(token.Reason) && token.Purposes.Contains(SmartClaims.BreakGlass);
         // A practitioner acts for a hospital, and falls with it.
         var practitioner = new Requester(
             actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, breaksGlass ? token.Purposes : purposes)

@@ -69,4 +69,4 @@ internal interface IStoreEngine : IAsyncDisposable
 public sealed class StoreStartException(string message, Exception? cause = null) : Exception(message, cause);
 
 /// <summary>The database cannot be written or read now; nothing of the request was kept.</summary>
-public sealed class StoreUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
+public class StoreUnavailableException(string message, Exception? cause = null) : Exception(message, cause);

@@ -9,7 +9,8 @@ namespace PmrGateway.Store;
 /// <typeparam name="T">What the text is parsed as.</typeparam>
 /// <param name="table">The table: id, digest, text.</param>
 /// <param name="parse">Reads a text.</param>
-internal sealed class Interner<T>(string table, Func<string, T> parse) : Interner
+/// <param name="broken">Is told of rows whose text is not that of their digest.</param>
+internal sealed class Interner<T>(string table, Func<string, T> parse, BrokenRows broken) : Interner
 {
     private readonly ConcurrentDictionary<string, long> _ids = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<long, T> _values = new();
@@ -36,28 +37,56 @@ internal sealed class Interner<T>(string table, Func<string, T> parse) : Interne
     }
 
     /// <summary>The value of a number.</summary>
+    /// <exception cref="RowBrokenException">There is no such number, or its text is not that of its digest.</exception>
     public async ValueTask<T> ValueAsync(Session session, long id, CancellationToken cancellation)
     {
         if (_values.TryGetValue(id, out var known)) return known;
-        var text = await session.FirstAsync($"SELECT text FROM {table} WHERE id = $1", static r => r.GetString(0), cancellation, id);
-        Keep(session, id, text ?? throw new InvalidOperationException($"{table} has no number {id}"));
-        return parse(text);
+        var row = await session.FirstAsync(
+            $"SELECT id, digest, text FROM {table} WHERE id = $1", ReadRow, cancellation, id);
+        if (row is null) throw broken.Add(table, Text(id));
+        var value = Whole(row);
+        Keep(session, id, row.Text);
+        return value;
     }
 
     /// <summary>All values numbered after one, in order. One caller at a time.</summary>
+    /// <exception cref="RowBrokenException">The text of one is not that of its digest.</exception>
     public async ValueTask<IReadOnlyList<(long Id, T Value)>> AfterAsync(Session session, long after, CancellationToken cancellation)
     {
         var rows = await session.QueryAsync(
-            $"SELECT id, text FROM {table} WHERE id > $1 ORDER BY id", static r => (Id: r.GetInt64(0), Text: r.GetString(1)), cancellation,
+            $"SELECT id, digest, text FROM {table} WHERE id > $1 ORDER BY id", ReadRow, cancellation,
             _inOrder.Count == 0 ? 0 : _inOrder[^1].Id);
-        foreach (var (id, text) in rows)
+        foreach (var row in rows)
         {
-            Remember(id, text);
-            _inOrder.Add((id, _values[id]));
+            Whole(row!);
+            Remember(row!.Id, row.Text);
+            _inOrder.Add((row.Id, _values[row.Id]));
         }
         var first = _inOrder.FindIndex(v => v.Id > after);
         return first < 0 ? [] : _inOrder[first..];
     }
+
+    private T Whole(Row row)
+    {
+        if (Digest(row.Text) != row.Digest) throw broken.Add(table, Text(row.Id));
+        try
+        {
+            var value = parse(row.Text);
+            broken.Remove(table, Text(row.Id));
+            return value;
+        }
+        catch (Exception e) when (e is System.Text.Json.JsonException or IndexOutOfRangeException or ArgumentNullException)
+        {
+            // Both columns were changed: it is no text that was ever numbered.
+            throw broken.Add(table, Text(row.Id));
+        }
+    }
+
+    private static Row? ReadRow(System.Data.Common.DbDataReader r) => new(r.GetInt64(0), r.GetString(1), r.GetString(2));
+
+    private static string Text(long id) => id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private sealed record Row(long Id, string Digest, string Text);
 
     // A change sees what it and others of its group have numbered; where it is taken back, the number may become another text's.
     private void Keep(Session session, long id, string text)
@@ -84,25 +113,45 @@ internal abstract class Interner
     /// <summary>The label that every record of a type has.</summary>
     public static RecordLabel ClassOf(string type) => new(LabelKind.Class, ResourceTypes, type);
 
-    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between.</summary>
-    public static string Join(IEnumerable<string> ids) => string.Join(' ', ids.Distinct().Order(StringComparer.Ordinal));
+    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus last.</summary>
+    public static string Join(IEnumerable<string> ids)
+    {
+        var all = ids.ToHashSet(StringComparer.Ordinal);
+        return string.Join(' ', all.Where(i => !IsOther(i) || !all.Contains(i[1..])).OrderBy(IsOther).ThenBy(i => i, StringComparer.Ordinal));
+    }
+
+    /// <summary>The patients of a record, and the others of whom it holds a copy, as that text.</summary>
+    public static string Patients(RecordFacts facts) => Join(facts.Patients.Concat(facts.Others.Select(o => "+" + o)));
 
     /// <summary>The ids of such a text.</summary>
     public static IReadOnlyList<string> Split(string ids) => ids.Length == 0 ? [] : ids.Split(' ');
+
+    /// <summary>The patients of a record's text.</summary>
+    public static IReadOnlyList<string> PatientsOf(string ids) =>
+        ids.Contains('+', StringComparison.Ordinal) ? [.. Split(ids).Where(i => !IsOther(i))] : Split(ids);
+
+    /// <summary>The others of a record's text.</summary>
+    public static IReadOnlyList<string> OthersOf(string ids) =>
+        ids.Contains('+', StringComparison.Ordinal) ? [.. Split(ids).Where(IsOther).Select(i => i[1..])] : [];
+
+    /// <summary>All of them.</summary>
+    public static IEnumerable<string> AllOf(string ids) => PatientsOf(ids).Concat(OthersOf(ids));
+
+    private static bool IsOther(string id) => id.StartsWith('+');
 }
 
 /// <summary>The tables of numbered texts.</summary>
-internal sealed class Interners
+internal sealed class Interners(BrokenRows broken)
 {
     /// <summary>Sets of labels.</summary>
-    public Interner<LabelSet> LabelSets { get; } = new("label_sets", LabelSet.Parse);
+    public Interner<LabelSet> LabelSets { get; } = new("label_sets", LabelSet.Parse, broken);
 
     /// <summary>What consents say.</summary>
-    public Interner<TermsShape> Shapes { get; } = new("shapes", TermsShape.Parse);
+    public Interner<TermsShape> Shapes { get; } = new("shapes", TermsShape.Parse, broken);
 
     /// <summary>What verdicts ask of a record itself.</summary>
-    public Interner<Residual> Residuals { get; } = new("residuals", Residual.Parse);
+    public Interner<Residual> Residuals { get; } = new("residuals", Residual.Parse, broken);
 
     /// <summary>Search parameters, <c>Type.code</c>.</summary>
-    public Interner<string> Parameters { get; } = new("parameters", static text => text);
+    public Interner<string> Parameters { get; } = new("parameters", static text => text, broken);
 }

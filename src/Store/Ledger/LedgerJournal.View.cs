@@ -43,7 +43,7 @@ public sealed partial class LedgerJournal
         foreach (var chainEvent in update.Events)
         {
             if (chainEvent.Block > oldest) await RememberForUndoAsync(change, chainEvent);
-            await ChainEvents.ApplyAsync(change, chainEvent);
+            await database.ChainEvents.ApplyAsync(change, chainEvent);
         }
         if (update.RollBackTo is not null || update.Events.Any(e => e is ActorRegisteredEvent or ActorStatusEvent or ClientBindingEvent))
             change.OnCommitted(database.Actors.Forget);
@@ -66,36 +66,36 @@ public sealed partial class LedgerJournal
         : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{database.Engine.ClockNow} - {(long)age.TotalMilliseconds}");
 
     // Revocations stay: a reorganisation can take access away, never give it.
-    private static async ValueTask RollBackAsync(Change change, long block)
+    private async ValueTask RollBackAsync(Change change, long block)
     {
+        var directory = database.Directory;
         if (block < 0)
         {
-            await change.ExecuteAsync("UPDATE actors SET chain_active = 0");
-            await change.ExecuteAsync("DELETE FROM bindings");
-            await change.ExecuteAsync("UPDATE patients SET controller = NULL");
+            await directory.ForgetChainAsync(change);
             await change.ExecuteAsync("DELETE FROM chain_undo");
         }
-        foreach (var (kind, key, value) in await change.QueryAsync(
-            "SELECT kind, key, value FROM chain_undo WHERE block > $1 ORDER BY id DESC",
-            static r => (r.GetString(0), r.GetString(1), r.TextOrNull(2)), block))
+        foreach (var (at, kind, key, value, seal) in await change.QueryAsync(
+            "SELECT block, kind, key, value, seal FROM chain_undo WHERE block > $1 ORDER BY id DESC",
+            static r => (r.GetInt64(0), r.GetString(1), r.GetString(2), r.TextOrNull(3), r.BytesOrNull(4)), block))
         {
+            // What stands here becomes a row that is believed. The view goes no further, and grows stale, until it can be: nobody knows
+            // what the chain says now.
+            database.Seals.Must(RowSeals.Undo(at, kind, key, value), seal, "chain_undo", key);
             await (kind switch
             {
-                UndoActor => change.ExecuteAsync("UPDATE actors SET chain_active = $1 WHERE actor_id = $2", value == "1" ? 1L : 0L, key),
-                UndoController => change.ExecuteAsync("UPDATE patients SET controller = $1 WHERE patient_key = $2", value, key),
-                _ when value is null => change.ExecuteAsync("DELETE FROM bindings WHERE client = $1", key),
-                _ => change.ExecuteAsync(
-                    "INSERT INTO bindings (client, actor_id) VALUES ($1, $2) ON CONFLICT (client) DO UPDATE SET actor_id = $2", key, value),
+                UndoActor => directory.SetActiveAsync(change, value == "1", key),
+                UndoController => directory.SetControllerAsync(change, value, key),
+                _ => directory.BindAsync(change, key, value),
             });
         }
         await change.ExecuteAsync("DELETE FROM chain_undo WHERE block > $1", block);
         await change.ExecuteAsync("DELETE FROM chain_blocks WHERE number > $1", block);
-        await change.ExecuteAsync("UPDATE consents SET granted_block = NULL WHERE granted_block > $1", block);
+        await database.Consents.GrantAsync(change, null, "k.granted_block > $1", block);
         await change.ExecuteAsync("UPDATE batches SET block = NULL, tx = NULL WHERE block > $1", block);
     }
 
     // Grants and anchors carry their block and need no entry here; revocations are never undone.
-    private static async ValueTask RememberForUndoAsync(Change change, ChainEvent chainEvent)
+    private async ValueTask RememberForUndoAsync(Change change, ChainEvent chainEvent)
     {
         var (kind, key, query) = chainEvent switch
         {
@@ -109,6 +109,7 @@ public sealed partial class LedgerJournal
         if (kind.Length == 0) return;
         var value = await change.FirstAsync(query, static r => r.TextOrNull(0), key);
         await change.ExecuteAsync(
-            "INSERT INTO chain_undo (block, kind, key, value) VALUES ($1, $2, $3, $4)", chainEvent.Block, kind, key, value);
+            "INSERT INTO chain_undo (block, kind, key, value, seal) VALUES ($1, $2, $3, $4, $5)", chainEvent.Block, kind, key, value,
+            database.Seals.Of(RowSeals.Undo(chainEvent.Block, kind, key, value)));
     }
 }

@@ -4,8 +4,8 @@
 -- author: as whom a version was written; '': nobody's. Of a resource, that of its current version.
 ALTER TABLE versions ADD COLUMN author TEXT NOT NULL DEFAULT '';
 ALTER TABLE resources ADD COLUMN author TEXT NOT NULL DEFAULT '';
--- others: ids of patients of whom it holds a copy, like patients; compartments has them too, marked as mentioned.
-ALTER TABLE resources ADD COLUMN others TEXT NOT NULL DEFAULT '';
+-- patients may name others behind them, each with a plus: patients of whom it holds a copy. They are asked, and it is in no
+-- compartment of theirs: mentioned.
 ALTER TABLE compartments ADD COLUMN mentioned BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE resources ADD COLUMN data_from BIGINT;
 ALTER TABLE resources ADD COLUMN data_to BIGINT;

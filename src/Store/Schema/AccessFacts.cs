@@ -45,7 +45,7 @@ internal static class AccessFacts
             if (write.Equals(last)) continue;
             last = write;
             var (agent, client) = ((string)row[3]!, (string)row[4]!);
-            var author = agent.StartsWith("Organization/", StringComparison.Ordinal) ? "client:" + client : agent;
+            var author = agent.StartsWith("Organization/", StringComparison.Ordinal) ? $"client:{client} {agent}" : agent;
             foreach (var entity in JsonSerializer.Deserialize<string[]>((string)row[2]!)!)
             {
                 if (!records.TryGetValue(entity, out var rid)) continue;

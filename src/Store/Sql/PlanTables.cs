@@ -1,13 +1,9 @@
-using System.Text.Json;
-using PmrGateway.Mapping;
-
 namespace PmrGateway.Store;
 
 /// <summary>Carries out a plan inside a change, in the order that <see cref="CommitPlan"/> gives.</summary>
-internal sealed class PlanTables(Interners interners, SearchReader search, ActorCache actors)
+internal sealed class PlanTables(
+    VersionTable versions, ConsentTable consents, DirectoryTable directory, SearchReader search, ActorCache actors)
 {
-    private readonly VersionTable _versions = new(interners);
-
     /// <summary>All of it; what it returns other than <see cref="CommitResult.Committed"/> has done nothing.</summary>
     /// <exception cref="PlanRefusedException">Found on the way: the change is to be taken back.</exception>
     public async ValueTask ApplyAsync(Change change, CommitPlan plan)
@@ -17,7 +13,7 @@ internal sealed class PlanTables(Interners interners, SearchReader search, Actor
                 && await search.AnyAsync(change.Session, nothing.Who, nothing.Query, default))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
-        await _versions.WriteAsync(change, plan.Versions);
+        await versions.WriteAsync(change, plan.Versions);
         foreach (var entry in plan.Directory) await ApplyAsync(change, entry);
         if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);
@@ -34,43 +30,29 @@ internal sealed class PlanTables(Interners interners, SearchReader search, Actor
         if (!key.Wrapped.AsSpan().SequenceEqual(kept)) throw new PlanRefusedException(new CommitResult.KeyTaken(key.Subject));
     }
 
-    private static ValueTask<int> ApplyAsync(Change change, DirectoryChange entry) => entry switch
+    private async ValueTask ApplyAsync(Change change, DirectoryChange entry)
     {
-        DirectoryChange.AddActor a => change.ExecuteAsync(
-            """
-            INSERT INTO actors (reference, actor_id, kind, hospital, suspended, chain_active) VALUES ($1, $2, $3, $4, 0, 0)
-            ON CONFLICT (reference) DO NOTHING
-            """,
-            a.Reference, a.ActorId, (long)a.Kind, a.Hospital),
-        DirectoryChange.SetSuspended s =>
-            change.ExecuteAsync("UPDATE actors SET suspended = $1 WHERE reference = $2", s.Suspended ? 1L : 0L, s.Reference),
-        DirectoryChange.AddPatient p => change.ExecuteAsync(
-            "INSERT INTO patients (id, patient_key, custodian, controller) VALUES ($1, $2, $3, NULL) ON CONFLICT (id) DO NOTHING",
-            p.Id, p.PatientKey, p.Custodian),
-        _ => throw new InvalidOperationException($"no such change: {entry.GetType().Name}"),
-    };
+        switch (entry)
+        {
+            case DirectoryChange.AddActor a:
+                await directory.AddActorAsync(change, a);
+                break;
+            case DirectoryChange.SetSuspended s:
+                await directory.SetSuspendedAsync(change, s.Suspended, s.Reference);
+                break;
+            case DirectoryChange.AddPatient p:
+                await directory.AddPatientAsync(change, p);
+                break;
+            default:
+                throw new InvalidOperationException($"no such change: {entry.GetType().Name}");
+        }
+    }
 
     private async ValueTask ApplyAsync(Change change, ConsentChange consent)
     {
-        if (consent is ConsentChange.Withdraw withdraw)
-        {
-            await change.ExecuteAsync("UPDATE consents SET revoked = 1 WHERE consent_id = $1", withdraw.ConsentId);
-            return;
-        }
-        var given = (ConsentChange.Give)consent;
-        // A wallet's signed intent comes with its salt: sent twice, it is the same commitment.
-        var isNew = await change.ExecuteAsync(
-            """
-            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, giver, granted_block, revoked, place)
-            VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, (SELECT COALESCE(MAX(place), 0) + 1 FROM consents WHERE consent_id = $2))
-            ON CONFLICT (commitment) DO NOTHING
-            """,
-            given.Commitment, given.ConsentId, given.Terms.Patient, given.Salt, JsonSerializer.Serialize(given.Terms), given.Giver);
-        if (isNew == 0) throw new PlanRefusedException(new CommitResult.Conflict("Consent", given.ConsentId));
-        foreach (var span in ConsentSpan.Of(given.Terms))
-            await change.ExecuteAsync(
-                "INSERT INTO consent_spans (patient_id, shape, commitment, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5)",
-                given.Terms.Patient, await interners.Shapes.InternAsync(change, span.Shape.Text), given.Commitment, span.From, span.To);
+        if (consent is ConsentChange.Withdraw withdraw) await consents.RevokeAsync(change, "k.consent_id = $1", withdraw.ConsentId);
+        else if (consent is ConsentChange.Give given && !await consents.AddAsync(change, given))
+            throw new PlanRefusedException(new CommitResult.Conflict("Consent", given.ConsentId));
     }
 }
 

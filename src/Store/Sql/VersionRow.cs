@@ -7,22 +7,43 @@ namespace PmrGateway.Store;
 internal sealed record VersionRow(
     long Rid, string Type, string Id, string Custodian, long Version, bool IsCurrent, long LastUpdated, bool IsDeleted, string Subject,
     byte[]? Body, string Cid, byte[] WrappedKey, byte[] KeyCommitment, byte[] Salt, byte[] Digest, string? ContentType, long LabelSet,
-    string Patients, byte[]? WrappedSubjectKey, string Author, long? DataFrom, long? DataTo, string Others)
+    string Patients, byte[]? WrappedSubjectKey, string Author, long? DataFrom, long? DataTo, VersionRow.Sealed Seals)
 {
+    /// <summary>What of the two rows only their seals are about.</summary>
+    internal readonly record struct Sealed(
+        long Current, long Last, long VersionDeleted, long Deleted, string Author, string Custodian, string OwnPatients,
+        byte[]? LinksDigest, byte[]? OfResource, byte[]? OfVersion);
+
     private const string Columns =
         "r.rid, r.type, r.id, v.custodian, v.version, r.version, v.last_updated, v.deleted, v.subject, v.body, v.cid, v.wrapped_key, "
         + "v.key_commitment, v.salt, v.digest, v.content_type, r.label_set, r.patients, k.wrapped, v.author, "
-        + "r.data_from, r.data_to, r.others";
+        + "r.data_from, r.data_to, r.deleted, r.author, r.custodian, r.own_patients, r.links_digest, r.seal, v.seal, "
+        // A row of resources that was put back as it was once is found by this.
+        + "(SELECT MAX(n.version) FROM versions n WHERE n.rid = r.rid)";
 
     private const string Key = "LEFT JOIN subject_keys k ON k.subject = v.subject";
     private const string Current = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = r.version {Key}";
     private const string All = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid {Key}";
 
+    /// <summary>Stops where the row of the record or of the version is not what was sealed.</summary>
+    /// <param name="seals">Their seals.</param>
+    /// <param name="labels">What the number of the label set means.</param>
+    /// <exception cref="RowBrokenException">One of them is not.</exception>
+    public void MustBeWhole(RowSeals seals, LabelSet labels)
+    {
+        var s = Seals;
+        var resource = RowSeals.Resource(
+            Type, Id, s.Current, s.Deleted, s.Author, s.Custodian, Patients, s.OwnPatients, labels.Text, DataFrom, DataTo, s.LinksDigest);
+        seals.Must(s.Current == s.Last && seals.Holds(resource, s.OfResource), "resources", Type, Id);
+        var version = RowSeals.Version(Type, Id, Version, Author, Custodian, s.VersionDeleted, Subject);
+        seals.Must(seals.Holds(version, s.OfVersion), "versions", Type, Id, Version);
+    }
+
     public RecordFacts Facts(IReadOnlyList<RecordLabel> labels, IReadOnlyList<RecordLink> links) =>
-        new(Type, Id, Custodian, Interner.Split(Patients), labels)
+        new(Type, Id, Custodian, Interner.PatientsOf(Patients), labels)
         {
             Author = Author,
-            Others = Interner.Split(Others),
+            Others = Interner.OthersOf(Patients),
             Details = new RecordDetails(Instant(DataFrom), Instant(DataTo), links),
         };
 
@@ -70,5 +91,8 @@ internal sealed record VersionRow(
     private static VersionRow Read(DbDataReader r) => new(
         r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetInt64(4) == r.GetInt64(5), r.GetInt64(6),
         r.GetInt64(7) != 0, r.GetString(8), r.BytesOrNull(9), r.GetString(10), r.Bytes(11), r.Bytes(12), r.Bytes(13), r.Bytes(14),
-        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18), r.GetString(19), r.NumberOrNull(20), r.NumberOrNull(21), r.GetString(22));
+        r.TextOrNull(15), r.GetInt64(16), r.GetString(17), r.BytesOrNull(18), r.GetString(19), r.NumberOrNull(20), r.NumberOrNull(21),
+        new Sealed(
+            r.GetInt64(5), r.GetInt64(29), r.GetInt64(7), r.GetInt64(22), r.GetString(23), r.GetString(24), r.GetString(25),
+            r.BytesOrNull(26), r.BytesOrNull(27), r.BytesOrNull(28)));
 }

@@ -3,70 +3,125 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
 
-/// <summary>Versions of records, their search values and links, and the facts that are derived from these.</summary>
-internal sealed class VersionTable(Interners interners)
+/// <summary>
+/// Versions of records, their search values and links, and the facts that are derived from these. What a change goes on from is held
+/// against its seal first: a broken row does not become a whole one by being written.
+/// </summary>
+internal sealed class VersionTable(Interners interners, RecordRows records, RowSeals seals)
 {
+    private static readonly RecordTies NoTies = new([], []);
+
     /// <summary>Writes versions, then derives what the Binaries that they touch belong to.</summary>
     public async ValueTask WriteAsync(Change change, IReadOnlyList<VersionWrite> writes)
     {
         var binaries = new Dictionary<string, StoredVersion?>(StringComparer.Ordinal);
         foreach (var write in writes)
         {
-            var rid = await WriteAsync(change, write);
+            var (rid, before) = await WriteAsync(change, write);
             // A Binary that nothing links to and that was just made has the facts it came with.
-            if (write.Version.Facts.Type != "Binary") await LinkAsync(change, rid, write, binaries);
+            if (write.Version.Facts.Type != "Binary") await LinkAsync(change, rid, before.Binaries, write, binaries);
         }
         foreach (var (id, unlinker) in binaries) await DeriveAsync(change, id, unlinker);
     }
 
-    private async ValueTask<long> WriteAsync(Change change, VersionWrite write)
+    private async ValueTask<(long Rid, RecordTies Before)> WriteAsync(Change change, VersionWrite write)
     {
-        var (version, facts) = (write.Version, write.Version.Facts);
-        var updated = version.LastUpdated.ToUnixTimeMilliseconds();
-        var isBinary = facts.Type == "Binary";
-        var patients = Interner.Join(facts.Patients);
+        var facts = write.Version.Facts;
+        var old = write.Version.Version == 1 ? null : await records.FindAsync(change.Session, facts.Type, facts.Id, default);
+        if (write.Version.Version > 1 && old?.Version != write.Version.Version - 1) throw Conflict(facts);
+        var before = old is null ? NoTies : await records.TiesAsync(change.Session, old, default);
+        if (old is not null && Encloses(before, write.LinkedBinaries)) facts = WithParts(facts, old, before);
+        var version = write.Version with { Facts = facts };
         // A deleted resource keeps its patients and labels: its history is still decided by them. A Binary's follow from its linkers.
-        var keepsFacts = version.IsDeleted || (isBinary && version.Version > 1);
-        var labels = keepsFacts ? 0 : await interners.LabelSets.InternAsync(change, new LabelSet(facts.Labels).Text);
-        var (from, to) = (facts.Details.From?.ToUnixTimeMilliseconds(), facts.Details.To?.ToUnixTimeMilliseconds());
-        var rid = version.Version == 1
+        var keepsFacts = version.IsDeleted || (facts.Type == "Binary" && old is not null);
+        var links = keepsFacts ? before.Links : Stored(facts.Details.Links);
+        var row = Row(version, old, keepsFacts) with { LinksDigest = RowSeals.Ties(links, [.. write.LinkedBinaries.Distinct()]) };
+        var rid = await WriteAsync(change, row, version.LastUpdated.ToUnixTimeMilliseconds());
+        await AddVersionAsync(change, rid, version);
+        if (old is not null) await ForgetAsync(change, rid, keepsFacts);
+        if (version.IsDeleted) return (rid, before);
+        if (!keepsFacts)
+        {
+            await SetPatientsAsync(change, rid, row.Patients);
+            await AddLinksAsync(change, rid, links);
+        }
+        await IndexAsync(change, rid, facts.Type, write.Index);
+        return (rid, before);
+    }
+
+    private static bool Encloses(RecordTies before, IReadOnlyList<string> linked) =>
+        linked.Any(b => before.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + b)));
+
+    // A document that was read when it came is not read again when the record around it changes: what it has of it stays while it links to it.
+    private static RecordFacts WithParts(RecordFacts facts, ResourceRow old, RecordTies before) => facts with
+    {
+        Labels = [.. facts.Labels.Union(old.Labels.Labels.Where(l => l.IsInner))],
+        Others = [.. facts.Others.Union(Interner.OthersOf(old.Patients)).Except(facts.Patients)],
+        Details = new RecordDetails(
+            Earliest(facts.Details.From, old.From), Latest(facts.Details.To, old.To),
+            [.. facts.Details.Links.Union(before.Links.Where(l => l.Kind is not LinkKind.WrittenBy and not LinkKind.Grants))]),
+    };
+
+    private static DateTimeOffset? Earliest(DateTimeOffset? a, long? b) =>
+        b is { } other && (a is null || other < a.Value.ToUnixTimeMilliseconds()) ? DateTimeOffset.FromUnixTimeMilliseconds(other) : a;
+
+    private static DateTimeOffset? Latest(DateTimeOffset? a, long? b) =>
+        b is { } other && (a is null || other > a.Value.ToUnixTimeMilliseconds()) ? DateTimeOffset.FromUnixTimeMilliseconds(other) : a;
+
+    private static PlanRefusedException Conflict(RecordFacts facts) => new(new CommitResult.Conflict(facts.Type, facts.Id));
+
+    private static ResourceRow Row(StoredVersion version, ResourceRow? old, bool keepsFacts)
+    {
+        var facts = version.Facts;
+        var written = old ?? new ResourceRow(
+            0, facts.Type, facts.Id, 1, 0, facts.Author, facts.Custodian, "",
+            facts.Type == "Binary" ? Interner.Patients(facts) : "", new LabelSet([]), null, null, null);
+        written = written with { Version = version.Version, Deleted = version.IsDeleted ? 1 : 0, Author = facts.Author };
+        return keepsFacts ? written : written with
+        {
+            Labels = new LabelSet(facts.Labels),
+            Patients = Interner.Patients(facts),
+            From = facts.Details.From?.ToUnixTimeMilliseconds(),
+            To = facts.Details.To?.ToUnixTimeMilliseconds(),
+        };
+    }
+
+    private async ValueTask<long> WriteAsync(Change change, ResourceRow row, long updated)
+    {
+        var labels = await interners.LabelSets.InternAsync(change, row.Labels.Text);
+        var seal = seals.Of(row.Content);
+        var rid = row.Version == 1
             ? await change.NumberAsync(
                 """
                 INSERT INTO resources (type, id, version, deleted, custodian, last_updated, label_set, patients, own_patients, author,
-                  data_from, data_to)
-                VALUES ($1, $2, 1, 0, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (type, id) DO NOTHING RETURNING rid
+                  data_from, data_to, links_digest, seal)
+                VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (type, id) DO NOTHING RETURNING rid
                 """,
-                facts.Type, facts.Id, facts.Custodian, updated, labels, patients, isBinary ? patients : "", facts.Author, from, to)
-            : keepsFacts
-            ? await change.NumberAsync(
-                "UPDATE resources SET version = $1, deleted = $2, last_updated = $3, author = $4 WHERE type = $5 AND id = $6 "
-                    + "AND version = $7 RETURNING rid",
-                version.Version, version.IsDeleted ? 1L : 0L, updated, facts.Author, facts.Type, facts.Id, version.Version - 1)
+                row.Type, row.Id, row.Deleted, row.Custodian, updated, labels, row.Patients, row.OwnPatients, row.Author, row.From, row.To,
+                row.LinksDigest, seal)
             : await change.NumberAsync(
                 """
-                UPDATE resources SET version = $1, deleted = 0, last_updated = $2, label_set = $3, patients = $4, author = $5,
-                  data_from = $6, data_to = $7
-                WHERE type = $8 AND id = $9 AND version = $10 RETURNING rid
+                UPDATE resources SET version = $1, deleted = $2, last_updated = $3, label_set = $4, patients = $5, author = $6,
+                  data_from = $7, data_to = $8, links_digest = $9, seal = $10
+                WHERE rid = $11 RETURNING rid
                 """,
-                version.Version, updated, labels, patients, facts.Author, from, to, facts.Type, facts.Id, version.Version - 1);
-        if (rid is not { } row) throw new PlanRefusedException(new CommitResult.Conflict(facts.Type, facts.Id));
+                row.Version, row.Deleted, updated, labels, row.Patients, row.Author, row.From, row.To, row.LinksDigest, seal, row.Rid);
+        return rid ?? throw new PlanRefusedException(new CommitResult.Conflict(row.Type, row.Id));
+    }
+
+    private async ValueTask AddVersionAsync(Change change, long rid, StoredVersion version)
+    {
+        var (facts, deleted) = (version.Facts, version.IsDeleted ? 1L : 0L);
+        var seal = seals.Of(RowSeals.Version(
+            facts.Type, facts.Id, version.Version, facts.Author, facts.Custodian, deleted, version.Subject));
         await change.ExecuteAsync(
             """
             INSERT INTO versions (rid, version, deleted, last_updated, custodian, subject, body, cid, wrapped_key, key_commitment, salt,
-              digest, content_type, author)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+              digest, content_type, author, seal)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
             """,
-            row, version.Version, version.IsDeleted ? 1L : 0L, updated, facts.Custodian, version.Subject, version.Body, version.Cid,
-            version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest, version.ContentType, facts.Author);
-        if (version.Version > 1) await ForgetAsync(change, row, keepsFacts);
-        if (version.IsDeleted) return row;
-        if (!keepsFacts)
-        {
-            await SetPatientsAsync(change, row, facts.Patients);
-            await AddLinksAsync(change, row, facts.Details.Links);
-        }
-        await IndexAsync(change, row, facts.Type, write.Index);
-        return row;
+            rid, version.Version, deleted, version.LastUpdated.ToUnixTimeMilliseconds(), facts.Custodian, version.Subject, version.Body,
+            version.Cid, version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest, version.ContentType, facts.Author, seal);
     }
 
     private static async ValueTask ForgetAsync(Change change, long rid, bool keepsFacts)
@@ -79,17 +134,22 @@ internal sealed class VersionTable(Interners interners)
 
     private static readonly string[] IndexTables = ["index_token", "index_reference", "index_date"];
 
-    private static async ValueTask SetPatientsAsync(Change change, long rid, IEnumerable<string> patients)
+    private static async ValueTask SetPatientsAsync(Change change, long rid, string patients)
     {
-        foreach (var patient in patients.Distinct())
-            await change.ExecuteAsync("INSERT INTO compartments (rid, patient_id) VALUES ($1, $2)", rid, patient);
+        foreach (var patient in Interner.PatientsOf(patients))
+            await change.ExecuteAsync("INSERT INTO compartments (rid, patient_id, mentioned) VALUES ($1, $2, 0)", rid, patient);
+        foreach (var other in Interner.OthersOf(patients))
+            await change.ExecuteAsync("INSERT INTO compartments (rid, patient_id, mentioned) VALUES ($1, $2, 1)", rid, other);
     }
+
+    private static HashSet<RecordLink> Stored(IEnumerable<RecordLink> links) =>
+        [.. links.Select(l => l with { Reference = IndexText.Of(l.Reference) })];
 
     private static async ValueTask AddLinksAsync(Change change, long rid, IEnumerable<RecordLink> links)
     {
-        foreach (var link in links.Distinct())
+        foreach (var link in links)
             await change.ExecuteAsync(
-                "INSERT INTO record_links (rid, kind, reference) VALUES ($1, $2, $3)", rid, (long)link.Kind, IndexText.Of(link.Reference));
+                "INSERT INTO record_links (rid, kind, reference) VALUES ($1, $2, $3)", rid, (long)link.Kind, link.Reference);
     }
 
     private async ValueTask IndexAsync(Change change, long rid, string type, IReadOnlyList<IndexEntry> entries)
@@ -113,11 +173,9 @@ internal sealed class VersionTable(Interners interners)
     }
 
     // Into touched: the Binaries linked to before or now, each with the version that lets go of it, or null.
-    private static async ValueTask LinkAsync(Change change, long rid, VersionWrite write, Dictionary<string, StoredVersion?> touched)
+    private static async ValueTask LinkAsync(
+        Change change, long rid, IReadOnlySet<string> before, VersionWrite write, Dictionary<string, StoredVersion?> touched)
     {
-        IReadOnlyList<string> before = write.Version.Version == 1
-            ? []
-            : await change.QueryAsync("SELECT binary_id FROM links WHERE rid = $1", static r => r.GetString(0), rid);
         if (before.Count > 0) await change.ExecuteAsync("DELETE FROM links WHERE rid = $1", rid);
         foreach (var binary in write.LinkedBinaries.Distinct())
         {
@@ -131,65 +189,64 @@ internal sealed class VersionTable(Interners interners)
     // closes its attachment, and lifting it opens both. Only records of the same hospital count. It ends with the last that linked to it.
     private async ValueTask DeriveAsync(Change change, string binary, StoredVersion? unlinker)
     {
-        var row = await change.FirstAsync(
-            "SELECT rid, version, custodian, own_patients, label_set, patients, author, data_from, data_to FROM resources "
-                + "WHERE type = 'Binary' AND id = $1 AND deleted = 0",
-            static r => new BinaryRow(
-                r.GetInt64(0), r.GetInt64(1), r.GetString(2), r.GetString(3), r.GetInt64(4), r.GetString(5), r.GetString(6),
-                r.NumberOrNull(7), r.NumberOrNull(8)),
-            binary);
-        if (row is null) return;
-        if (unlinker is not null && unlinker.Facts.Custodian == row.Custodian
-            && await change.NumberAsync("SELECT COUNT(*) FROM links WHERE binary_id = $1", binary) == 0)
+        if (await records.FindAsync(change.Session, "Binary", binary, default) is not { Deleted: 0 } row) return;
+        var ties = await records.TiesAsync(change.Session, row, default);
+        var linked = await LinkersAsync(change, binary, ties);
+        if (unlinker is not null && unlinker.Facts.Custodian == row.Custodian && linked.Count == 0)
         {
             var facts = new RecordFacts("Binary", binary, row.Custodian, [], []) { Author = row.Author };
             await WriteAsync(change, new VersionWrite(StoredVersion.Deletion(facts, row.Version + 1, unlinker.LastUpdated), [], []));
             return;
         }
-        var linkers = await change.QueryAsync(
-            """
-            SELECT r.rid, r.type, r.id, r.label_set, r.patients, r.data_from, r.data_to FROM links k JOIN resources r ON r.rid = k.rid
-            WHERE k.binary_id = $1 AND r.custodian = $2 AND r.deleted = 0
-            """,
-            static r => new Linker(
-                r.GetInt64(0), $"{r.GetString(1)}/{r.GetString(2)}", r.GetInt64(3), r.GetString(4), r.NumberOrNull(5), r.NumberOrNull(6)),
-            binary, row.Custodian);
-        var labels = new List<RecordLabel> { Interner.ClassOf("Binary") };
-        foreach (var set in linkers.Select(l => l.LabelSet).Distinct())
-            labels.AddRange((await interners.LabelSets.ValueAsync(change.Session, set, default)).Labels);
-        var labelSet = await interners.LabelSets.InternAsync(change, new LabelSet(labels).Text);
-        var patients = Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Patients))]);
-        var (from, to) = (linkers.Min(l => l.From), linkers.Max(l => l.To));
-        if (labelSet != row.LabelSet || patients != row.Patients || from != row.From || to != row.To)
-            await change.ExecuteAsync(
-                "UPDATE resources SET label_set = $1, patients = $2, data_from = $3, data_to = $4 WHERE rid = $5", labelSet, patients,
-                from, to, row.Rid);
-        await DeriveLinksAsync(change, row.Rid, linkers);
-        if (patients == row.Patients) return;
-        await change.ExecuteAsync("DELETE FROM compartments WHERE rid = $1", row.Rid);
-        await SetPatientsAsync(change, row.Rid, Interner.Split(patients));
-    }
-
-    // It is what links to it, and is tied to what that is tied to.
-    private static async ValueTask DeriveLinksAsync(Change change, long rid, List<Linker> linkers)
-    {
+        var linkers = linked.Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0).ToList();
         var links = new HashSet<RecordLink>();
         foreach (var linker in linkers)
         {
-            links.Add(new RecordLink(LinkKind.Is, linker.Reference));
-            links.UnionWith(await LinksOfAsync(change, linker.Rid));
+            // It is what links to it, and is tied to what that is tied to.
+            links.Add(new RecordLink(LinkKind.Is, $"{linker.Row.Type}/{linker.Row.Id}"));
+            links.UnionWith(linker.Ties.Links);
         }
-        if (links.SetEquals(await LinksOfAsync(change, rid))) return;
-        await change.ExecuteAsync("DELETE FROM record_links WHERE rid = $1", rid);
-        await AddLinksAsync(change, rid, links);
+        var derived = row with
+        {
+            Labels = new LabelSet([Interner.ClassOf("Binary"), .. linkers.SelectMany(l => l.Row.Labels.Labels)]),
+            Patients = Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
+            From = linkers.Min(l => l.Row.From),
+            To = linkers.Max(l => l.Row.To),
+            LinksDigest = RowSeals.Ties(links, ties.Binaries),
+        };
+        var seal = seals.Of(derived.Content);
+        if (!seals.Holds(row.Content, seal))
+            await change.ExecuteAsync(
+                "UPDATE resources SET label_set = $1, patients = $2, data_from = $3, data_to = $4, links_digest = $5, seal = $6 "
+                    + "WHERE rid = $7",
+                await interners.LabelSets.InternAsync(change, derived.Labels.Text), derived.Patients, derived.From, derived.To,
+                derived.LinksDigest, seal, row.Rid);
+        if (!links.SetEquals(ties.Links))
+        {
+            await change.ExecuteAsync("DELETE FROM record_links WHERE rid = $1", row.Rid);
+            await AddLinksAsync(change, row.Rid, links);
+        }
+        if (derived.Patients == row.Patients) return;
+        await change.ExecuteAsync("DELETE FROM compartments WHERE rid = $1", row.Rid);
+        await SetPatientsAsync(change, row.Rid, derived.Patients);
     }
 
-    private static async ValueTask<List<RecordLink>> LinksOfAsync(Change change, long rid) => await change.QueryAsync(
-        "SELECT kind, reference FROM record_links WHERE rid = $1",
-        static r => new RecordLink((LinkKind)r.GetInt64(0), r.GetString(1)), rid);
-
-    private sealed record BinaryRow(
-        long Rid, long Version, string Custodian, string OwnPatients, long LabelSet, string Patients, string Author, long? From, long? To);
-
-    private sealed record Linker(long Rid, string Reference, long LabelSet, string Patients, long? From, long? To);
+    // A row of links that was taken out must not take the linker's labels with it: who linked before is asked too, and its own row knows
+    // to which Binaries it links.
+    private async ValueTask<List<(ResourceRow Row, RecordTies Ties)>> LinkersAsync(Change change, string binary, RecordTies ties)
+    {
+        var names = (await change.QueryAsync(
+            "SELECT r.type, r.id FROM links k JOIN resources r ON r.rid = k.rid WHERE k.binary_id = $1",
+            static r => $"{r.GetString(0)}/{r.GetString(1)}", binary)).ToHashSet(StringComparer.Ordinal);
+        names.UnionWith(ties.Links.Where(l => l.Kind == LinkKind.Is).Select(l => l.Reference));
+        var linkers = new List<(ResourceRow, RecordTies)>();
+        foreach (var name in names)
+        {
+            var parts = name.Split('/');
+            if (await records.FindAsync(change.Session, parts[0], parts[1], default) is not { } row) continue;
+            var own = await records.TiesAsync(change.Session, row, default);
+            if (own.Binaries.Contains(binary)) linkers.Add((row, own));
+        }
+        return linkers;
+    }
 }

@@ -24,12 +24,13 @@ internal sealed class LedgerFixture : IAsyncDisposable
 
     public LedgerJournal Journal { get; private set; } = null!;
 
-    public static Task<LedgerFixture> OpenAsync()
+    public static async Task<LedgerFixture> OpenAsync()
     {
         var fixture = new LedgerFixture();
         fixture.Database = RecordDatabase.Open(new StoreOptions(), fixture._folder["t.db"]);
+        await fixture.Database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), default);
         fixture.Journal = new LedgerJournal(fixture.Database);
-        return Task.FromResult(fixture);
+        return fixture;
     }
 
     /// <summary>Runs SQL beside the journal, as nobody does in production.</summary>

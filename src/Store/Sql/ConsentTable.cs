@@ -1,0 +1,169 @@
+using PmrGateway.Mapping;
+
+namespace PmrGateway.Store;
+
+/// <summary>
+/// Consents with their seals: of each row, and of each patient's standing consents together. Every change of a row of consents is made
+/// here. A change is made to a broken row too, which stays broken: an event of the chain is not lost, and nothing becomes whole by it.
+/// </summary>
+internal sealed class ConsentTable(Interners interners, RowSeals seals)
+{
+    private readonly ConsentReading _reading = new(seals);
+
+    /// <summary>A consent is given.</summary>
+    /// <returns>Whether it is new.</returns>
+    public async ValueTask<bool> AddAsync(Change change, ConsentChange.Give given)
+    {
+        var patient = given.Terms.Patient;
+        var place = 1 + (await change.NumberAsync("SELECT MAX(place) FROM consents WHERE consent_id = $1", given.ConsentId) ?? 0);
+        var terms = System.Text.Json.JsonSerializer.Serialize(given.Terms);
+        var row = new ConsentRow(
+            given.Commitment, given.ConsentId, patient, given.Salt, System.Text.Encoding.UTF8.GetBytes(terms), given.Giver, place, null, 0,
+            null);
+        var standing = await StandingAsync(change, patient);
+        var isNew = await change.ExecuteAsync(
+            """
+            INSERT INTO consents (commitment, consent_id, patient_id, salt, terms, giver, granted_block, revoked, place, seal)
+            VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, $7, $8) ON CONFLICT (commitment) DO NOTHING
+            """,
+            row.Commitment, row.ConsentId, patient, row.Salt, terms, row.Giver, place, seals.Of(row.Content(row.DigestOf())));
+        // A wallet's signed intent comes with its salt: sent twice, it is the same commitment.
+        if (isNew == 0) return false;
+        await SealAsync(change, patient, standing.IsWhole ? [.. standing.Grants, new Grant(row.Commitment, null)] : null);
+        foreach (var span in ConsentSpan.Of(given.Terms))
+            await change.ExecuteAsync(
+                "INSERT INTO consent_spans (patient_id, shape, commitment, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5)",
+                patient, await interners.Shapes.InternAsync(change, span.Shape.Text), given.Commitment, span.From, span.To);
+        return true;
+    }
+
+    /// <summary>Consents are revoked, here or on the chain.</summary>
+    /// <param name="change">In which change.</param>
+    /// <param name="which">A condition over a row <c>k</c> of consents.</param>
+    /// <param name="values">Its values.</param>
+    public ValueTask<int> RevokeAsync(Change change, string which, params object?[] values) =>
+        UpdateAsync(change, static k => k with { Revoked = 1 }, which, values);
+
+    /// <summary>The chain has grants in a block, or, null, no longer.</summary>
+    /// <param name="change">In which change.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="which">A condition over a row <c>k</c> of consents.</param>
+    /// <param name="values">Its values.</param>
+    public ValueTask<int> GrantAsync(Change change, long? block, string which, params object?[] values) =>
+        UpdateAsync(change, k => k with { GrantedBlock = block }, which, values);
+
+    /// <summary>What a Consent resource gave last, or null.</summary>
+    /// <exception cref="RowBrokenException">It or another consent of its patient is not what was sealed.</exception>
+    public async ValueTask<KnownConsent?> LatestAsync(Session session, string consentId, CancellationToken cancellation)
+    {
+        var row = await session.FirstAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1 ORDER BY k.place DESC LIMIT 1",
+            static r => ConsentRow.Read(r, 0), cancellation, consentId);
+        if (row is null) return null;
+        var latest = _reading.Read(row);
+        await StandingAsync(session, [row.PatientId], cancellation);
+        return latest;
+    }
+
+    /// <summary>All consents of patients that are not revoked, by commitment.</summary>
+    /// <remarks>
+    /// By patient alone, not by what the tables of verdicts say concerns a viewer: a denial must not vanish with a row there. A patient
+    /// without a row in patient_consents has given none: nothing rests on that but denials of what nobody permits.
+    /// </remarks>
+    /// <exception cref="RowBrokenException">One of them is not what was sealed, is missing, or is one too many.</exception>
+    public async ValueTask<List<KnownConsent>> StandingAsync(
+        Session session, IReadOnlyList<string> patients, CancellationToken cancellation)
+    {
+        var of = patients.Count == 1 ? "= $1" : session.Engine.IsOneOf("$1");
+        var sealOf = new Dictionary<string, byte[]?>(StringComparer.Ordinal);
+        var rows = await session.QueryAsync(
+            $"SELECT p.patient_id, p.seal, {ConsentRow.Columns} FROM patient_consents p LEFT JOIN consents k "
+                + $"ON k.patient_id = p.patient_id AND k.revoked = 0 WHERE p.patient_id {of}",
+            r =>
+            {
+                var patient = r.GetString(0);
+                if (!sealOf.ContainsKey(patient)) sealOf[patient] = r.BytesOrNull(1);
+                return r.IsDBNull(2) ? null : ConsentRow.Read(r, 2);
+            },
+            cancellation, patients.Count == 1 ? patients[0] : session.Engine.List([.. patients]));
+        var consents = new List<KnownConsent>(rows.Count);
+        foreach (var row in rows)
+            if (row is not null) consents.Add(_reading.Read(row));
+        consents.Sort(static (a, b) => string.CompareOrdinal(a.Row.Commitment, b.Row.Commitment));
+        foreach (var (patient, seal) in sealOf)
+        {
+            var own = sealOf.Count == 1 ? consents : consents.FindAll(c => c.Row.PatientId == patient);
+            var content = Begin(patient, own.Count);
+            foreach (var consent in own) Add(content, consent.Row.Commitment, consent.Row.GrantedBlock);
+            seals.Must(content, seal, "patient_consents", patient);
+        }
+        return consents;
+    }
+
+    private async ValueTask<int> UpdateAsync(Change change, Func<ConsentRow, ConsentRow> set, string which, object?[] values)
+    {
+        var rows = await change.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE {which}", static r => ConsentRow.Read(r, 0), values);
+        var changed = new List<(ConsentRow New, bool IsWhole)>();
+        foreach (var row in rows)
+            if (set(row) is var to && (to.Revoked != row.Revoked || to.GrantedBlock != row.GrantedBlock))
+                changed.Add((to, _reading.IsWhole(row)));
+        // A broken row may name a patient who is not concerned.
+        var patients = changed.Where(c => c.IsWhole).Select(c => c.New.PatientId).Distinct().ToList();
+        var before = new Dictionary<string, bool>(StringComparer.Ordinal);
+        foreach (var patient in patients) before[patient] = (await StandingAsync(change, patient)).IsWhole;
+        foreach (var (row, isWhole) in changed)
+            await change.ExecuteAsync(
+                "UPDATE consents SET granted_block = $1, revoked = $2, seal = $3 WHERE commitment = $4", row.GrantedBlock, row.Revoked,
+                isWhole ? seals.Of(row.Content(row.DigestOf())) : RowSeals.Never, row.Commitment);
+        foreach (var patient in patients)
+            await SealAsync(change, patient, before[patient] ? await GrantsAsync(change, patient) : null);
+        return changed.Count;
+    }
+
+    // What stands of a patient in a change, and whether that is what was sealed.
+    private async ValueTask<(List<Grant> Grants, bool IsWhole)> StandingAsync(Change change, string patient)
+    {
+        var grants = await GrantsAsync(change, patient);
+        var row = await change.FirstAsync(
+            "SELECT seal FROM patient_consents WHERE patient_id = $1", static r => new PatientSeal(r.BytesOrNull(0)), patient);
+        return (grants, row is null ? grants.Count == 0 : seals.Check(Content(patient, grants), row.Seal, "patient_consents", patient));
+    }
+
+    private static ValueTask<List<Grant>> GrantsAsync(Change change, string patient) => change.QueryAsync(
+        "SELECT commitment, granted_block FROM consents WHERE patient_id = $1 AND revoked = 0",
+        static r => new Grant(r.GetString(0), r.NumberOrNull(1)), patient);
+
+    // Null: they were broken before.
+    private async ValueTask SealAsync(Change change, string patient, IReadOnlyList<Grant>? grants) => await change.ExecuteAsync(
+        "INSERT INTO patient_consents (patient_id, seal) VALUES ($1, $2) ON CONFLICT (patient_id) DO UPDATE SET seal = $2", patient,
+        grants is null ? RowSeals.Never : seals.Of(Content(patient, grants)));
+
+    /// <summary>Seals rows that were there before there were seals.</summary>
+    internal async ValueTask<long> SealAllAsync(Change change)
+    {
+        var rows = await change.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k", static r => ConsentRow.Read(r, 0));
+        foreach (var row in rows)
+            await change.ExecuteAsync(
+                "UPDATE consents SET seal = $1 WHERE commitment = $2", seals.Of(row.Content(row.DigestOf())), row.Commitment);
+        foreach (var patient in rows.Select(r => r.PatientId).Distinct())
+            await SealAsync(change, patient, await GrantsAsync(change, patient));
+        return rows.Count;
+    }
+
+    private static RowBytes Content(string patient, IReadOnlyList<Grant> grants)
+    {
+        var content = Begin(patient, grants.Count);
+        foreach (var grant in grants.OrderBy(g => g.Commitment, StringComparer.Ordinal)) Add(content, grant.Commitment, grant.Block);
+        return content;
+    }
+
+    private static RowBytes Begin(string patient, int count) => RowBytes.Of("patient_consents").Text(patient).Number(count);
+
+    private static void Add(RowBytes content, string commitment, long? block) => content.Text(commitment).Number(block);
+
+    private sealed record Grant(string Commitment, long? Block);
+
+    private sealed record PatientSeal(byte[]? Seal);
+}
