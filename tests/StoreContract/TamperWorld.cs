@@ -112,6 +112,7 @@ internal sealed class TamperWorld
 
     public async Task<PermittedVersion?> ReadAsync(RecordDatabase database, string type, string id)
     {
+        database.Consents.Forget();
         await using var snapshot = await database.SnapshotAsync(Insurer, searches: false, default);
         return await snapshot.ReadAsync(type, id, null, default);
     }
@@ -202,6 +203,7 @@ internal sealed class TamperWorld
 
     private static async Task<List<PermittedVersion>> SearchAsync(RecordDatabase database)
     {
+        database.Consents.Forget();
         await using var snapshot = await database.SnapshotAsync(Insurer, searches: true, default);
         return [.. (await snapshot.SearchAsync(new SearchQuery("Observation", [], 100, 0), default)).Versions];
     }

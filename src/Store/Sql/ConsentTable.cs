@@ -9,6 +9,7 @@ namespace PmrGateway.Store;
 internal sealed class ConsentTable(Interners interners, RowSeals seals)
 {
     private readonly ConsentReading _reading = new(seals);
+    private readonly StandingCache _standing = new();
 
     /// <summary>A consent is given.</summary>
     /// <returns>Whether it is new.</returns>
@@ -71,34 +72,44 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
     /// without a row in patient_consents has given none: nothing rests on that but denials of what nobody permits.
     /// </remarks>
     /// <exception cref="RowBrokenException">One of them is not what was sealed, is missing, or is one too many.</exception>
-    public async ValueTask<List<KnownConsent>> StandingAsync(
+    public async ValueTask<IReadOnlyList<KnownConsent>> StandingAsync(
         Session session, IReadOnlyList<string> patients, CancellationToken cancellation)
     {
-        var of = patients.Count == 1 ? "= $1" : session.Engine.IsOneOf("$1");
-        var sealOf = new Dictionary<string, byte[]?>(StringComparer.Ordinal);
-        var rows = await session.QueryAsync(
-            $"SELECT p.patient_id, p.seal, {ConsentRow.Columns} FROM patient_consents p LEFT JOIN consents k "
-                + $"ON k.patient_id = p.patient_id AND k.revoked = 0 WHERE p.patient_id {of}",
-            r =>
-            {
-                var patient = r.GetString(0);
-                if (!sealOf.ContainsKey(patient)) sealOf[patient] = r.BytesOrNull(1);
-                return r.IsDBNull(2) ? null : ConsentRow.Read(r, 2);
-            },
-            cancellation, patients.Count == 1 ? patients[0] : session.Engine.List([.. patients]));
-        var consents = new List<KnownConsent>(rows.Count);
-        foreach (var row in rows)
-            if (row is not null) consents.Add(_reading.Read(row));
-        consents.Sort(static (a, b) => string.CompareOrdinal(a.Row.Commitment, b.Row.Commitment));
-        foreach (var (patient, seal) in sealOf)
-        {
-            var own = sealOf.Count == 1 ? consents : consents.FindAll(c => c.Row.PatientId == patient);
-            var content = Begin(patient, own.Count);
-            foreach (var consent in own) Add(content, consent.Row.Commitment, consent.Row.GrantedBlock);
-            seals.Must(content, seal, "patient_consents", patient);
-        }
+        var found = patients.Count == 1
+            ? await session.QueryAsync(
+                "SELECT patient_id, seal FROM patient_consents WHERE patient_id = $1", ReadSeal, cancellation, patients[0])
+            : await session.QueryAsync(
+                $"SELECT patient_id, seal FROM patient_consents WHERE patient_id {session.Engine.IsOneOf("$1")}", ReadSeal, cancellation,
+                session.Engine.List([.. patients]));
+        if (found is [var only]) return await StandingAsync(session, only.Patient, only.Seal, cancellation);
+        var consents = new List<KnownConsent>();
+        foreach (var (patient, seal) in found) consents.AddRange(await StandingAsync(session, patient, seal, cancellation));
+        consents.Sort(ByCommitment);
         return consents;
     }
+
+    private async ValueTask<IReadOnlyList<KnownConsent>> StandingAsync(
+        Session session, string patient, byte[]? seal, CancellationToken cancellation)
+    {
+        if (_standing.Find(patient, seal) is { } known) return known;
+        var rows = await session.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.patient_id = $1 AND k.revoked = 0",
+            static r => ConsentRow.Read(r, 0), cancellation, patient);
+        var consents = rows.ConvertAll(_reading.Read);
+        consents.Sort(ByCommitment);
+        var content = Begin(patient, consents.Count);
+        foreach (var consent in consents) Add(content, consent.Row.Commitment, consent.Row.GrantedBlock);
+        seals.Must(content, seal, "patient_consents", patient);
+        _standing.Add(patient, seal!, consents);
+        return consents;
+    }
+
+    private static int ByCommitment(KnownConsent a, KnownConsent b) => string.CompareOrdinal(a.Row.Commitment, b.Row.Commitment);
+
+    private static (string Patient, byte[]? Seal) ReadSeal(System.Data.Common.DbDataReader r) => (r.GetString(0), r.BytesOrNull(1));
+
+    /// <summary>Reads rows anew, though they were read a moment ago.</summary>
+    internal void Forget() => _standing.Forget();
 
     private async ValueTask<int> UpdateAsync(Change change, Func<ConsentRow, ConsentRow> set, string which, object?[] values)
     {
