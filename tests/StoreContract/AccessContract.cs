@@ -187,8 +187,10 @@ public abstract class AccessContract(Engine engine, int worlds)
         var pages = 0;
         foreach (var type in all.Records.Select(r => r.Facts.Type).Distinct())
         {
-            var seen = await PagesAsync(all, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [all.Own], 2, c), stop));
-            Assert.Equal(await PagesAsync(visible, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [visible.Own], 2, c), stop)), seen);
+            Task<List<string>> SearchAsync(Model model) =>
+                PagesAsync(model, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [model.Own], 2, c), stop));
+            var seen = await SearchAsync(all);
+            Assert.Equal(await SearchAsync(visible), seen);
             pages += seen.Count(p => p.Length > 2);
         }
         foreach (var patient in new[] { "p", "q" })
@@ -219,11 +221,13 @@ public abstract class AccessContract(Engine engine, int worlds)
         for (var i = 0; i < world.Consents.Count; i++)
         {
             var (terms, block, revoked) = world.Consents[i];
-            var (own, commitment, id) = (model.In(terms), model.Id($"c{i}"), model.Id($"{i}"));
+            var own = model.In(terms);
+            // Some of them have a Consent record among the world's.
+            var given = Make.Give(model.Id($"{i}"), own);
+            var (commitment, id) = (given.Commitment, given.ConsentId);
             await CommitAsync(new CommitPlan
             {
-                // Some of them have a Consent record among the world's.
-                Consents = [new ConsentChange.Give(commitment, id, [1], own)],
+                Consents = [given],
                 Directory = [new DirectoryChange.AddPatient(own.Patient, "k" + own.Patient, "Organization/a")],
             });
             if (block is { } at) await GrantAsync(commitment, own.Patient, at);

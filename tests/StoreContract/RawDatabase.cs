@@ -56,7 +56,8 @@ internal sealed class RawDatabase : IAsyncDisposable
     }
 
     public Task<bool> SetAsync(string table, string key, object? of, IReadOnlyDictionary<string, object?> values) => TryAsync(
-        $"UPDATE {table} SET {string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"))} WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}",
+        $"UPDATE {table} SET {string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"))} "
+            + $"WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}",
         [.. values.Values, of]);
 
     public Task InsertAsync(string table, IReadOnlyDictionary<string, object?> row) => RunAsync(

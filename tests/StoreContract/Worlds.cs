@@ -33,7 +33,11 @@ internal sealed record World(
 /// </summary>
 internal sealed record Step(
     int Name, string Type, string Custodian, string Author, string[] Patients, RecordLabel[] Labels, int[] Links, bool Deletes,
-    RecordDetails Details);
+    RecordDetails Details)
+{
+    /// <summary>Patients of whom it holds a copy.</summary>
+    public string[] Others { get; init; } = [];
+}
 
 internal static class Worlds
 {
@@ -66,11 +70,12 @@ internal static class Worlds
         from labels in Gen.ArrayOf(Label, 3)
         from period in Gen.Elements<(int, int)?>(null, (0, 2), (3, 5), (0, 9))
         from ties in Gen.ArrayOf(Tie, 2)
+        from others in Gen.Frequency((3, Gen.Constant(Array.Empty<string>())), (1, SubsetOf("p", "q")))
         from links in SubsetOf("0", "1", "2", "3", "4", "5", "6", "7")
         from deletes in Gen.Frequency((5, Gen.Constant(false)), (1, Gen.Constant(true)))
         select new Step(
             name, type, custodian, author, patients, labels, [.. links.Select(int.Parse)], deletes,
-            new RecordDetails(Day(period?.Item1), Day(period?.Item2), [.. ties.Distinct()]));
+            new RecordDetails(Day(period?.Item1), Day(period?.Item2), [.. ties.Distinct()])) { Others = [.. others.Except(patients)] };
 
     private static DateTimeOffset? Day(int? day) => day is { } d ? Make.Epoch.AddDays(d) : null;
 
@@ -164,6 +169,7 @@ internal sealed class Model(string prefix)
     {
         Id = to.Id(Bare(facts.Id)),
         Patients = [.. facts.Patients.Select(p => to.Id(Bare(p)))],
+        Others = [.. facts.Others.Select(p => to.Id(Bare(p)))],
         Details = facts.Details with
         {
             // What refers to it is asked of that.
@@ -226,7 +232,12 @@ internal sealed class Model(string prefix)
         var details = isBinary
             ? RecordDetails.None
             : step.Details with { Links = [.. step.Details.Links.Select(l => l with { Reference = In(l.Reference) })] };
-        var facts = new RecordFacts(type, id, custodian, patients, labels) { Author = step.Author, Details = details };
+        var facts = new RecordFacts(type, id, custodian, patients, labels)
+        {
+            Author = step.Author,
+            Details = details,
+            Others = isBinary ? [] : [.. step.Others.Select(Id)],
+        };
         var version = (held?.Version ?? 0) + 1;
         string[] links = isBinary
             ? []
@@ -257,8 +268,10 @@ internal sealed class Model(string prefix)
         if (held.IsDeleted) return _ended[held.Own.Id];
         var linkers = _records.Values.Where(r => !r.IsDeleted && r.Own.Custodian == held.Own.Custodian && r.Links.Contains(held.Own.Id))
             .ToList();
+        var patients = held.OwnPatients.Concat(linkers.SelectMany(l => l.Own.Patients)).Distinct().ToList();
         return held.Own with
         {
+            Others = [.. linkers.SelectMany(l => l.Own.Others).Distinct().Except(patients)],
             Details = new RecordDetails(
                 linkers.Min(l => l.Own.Details.From),
                 linkers.Max(l => l.Own.Details.To),
@@ -266,7 +279,7 @@ internal sealed class Model(string prefix)
                     .. linkers.SelectMany(l => l.Own.Details.Links.Append(new RecordLink(LinkKind.Is, $"{l.Own.Type}/{l.Own.Id}")))
                         .Distinct(),
                 ]),
-            Patients = [.. held.OwnPatients.Concat(linkers.SelectMany(l => l.Own.Patients)).Distinct()],
+            Patients = patients,
             Labels = [
                 new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"), .. linkers.SelectMany(l => l.Own.Labels).Distinct()
             ],

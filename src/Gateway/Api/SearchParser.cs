@@ -45,7 +45,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 else if (key == "_count" && int.TryParse(value, out count) && count >= 0) count = Math.Min(count, MaxCount);
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
                 else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
-                else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, a minus before the falling ones");
+                else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, with a minus to fall");
                 else if (key == "_include" && Include(type, value) is { } include) includes.Add(include);
                 else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
                 else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);

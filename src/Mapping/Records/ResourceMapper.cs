@@ -76,7 +76,8 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         if (reader.IsTooMuch)
         {
             issues.Add(new ValidationIssue(
-                IssueSeverity.Error, IssueCode.NotSupported, document.ResourceType, "it names more codes, references or patients than can be kept"));
+                IssueSeverity.Error, IssueCode.NotSupported, document.ResourceType,
+                "it names more codes, references or patients than can be kept"));
             return null;
         }
         // Those of the compartments first: the first is whose key seals it.

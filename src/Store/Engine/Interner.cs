@@ -117,7 +117,8 @@ internal abstract class Interner
     public static string Join(IEnumerable<string> ids)
     {
         var all = ids.ToHashSet(StringComparer.Ordinal);
-        return string.Join(' ', all.Where(i => !IsOther(i) || !all.Contains(i[1..])).OrderBy(IsOther).ThenBy(i => i, StringComparer.Ordinal));
+        var each = all.Where(i => !IsOther(i) || !all.Contains(i[1..]));
+        return string.Join(' ', each.OrderBy(IsOther).ThenBy(i => i, StringComparer.Ordinal));
     }
 
     /// <summary>The patients of a record, and the others of whom it holds a copy, as that text.</summary>

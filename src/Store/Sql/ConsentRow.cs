@@ -21,7 +21,9 @@ internal sealed record ConsentRow(
     /// <summary>SHA-256 of salt and terms, byte for byte: the commitment rests on their meaning, and does not know milliseconds.</summary>
     public byte[] DigestOf() => RowBytes.Of("terms").Bytes(Salt).Bytes(Terms).Digest;
 
-    /// <summary>Reads a row whose columns begin somewhere. Terms are taken as bytes: they are compared far more often than parsed.</summary>
+    /// <summary>
+    /// Reads a row whose columns begin somewhere. Terms are taken as bytes: they are compared far more often than parsed.
+    /// </summary>
     public static ConsentRow Read(DbDataReader r, int at) => new(
         // SQLite lets a key of text be NULL.
         r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetString(at + 2), r.Bytes(at + 3), r.Bytes(at + 4), r.GetString(at + 5),

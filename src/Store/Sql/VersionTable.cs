@@ -52,7 +52,8 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     private static bool Encloses(RecordTies before, IReadOnlyList<string> linked) =>
         linked.Any(b => before.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + b)));
 
-    // A document that was read when it came is not read again when the record around it changes: what it has of it stays while it links to it.
+    // A document that was read when it came is not read again when the record around it changes: what the record has of it stays while it
+    // links to it.
     private static RecordFacts WithParts(RecordFacts facts, ResourceRow old, RecordTies before) => facts with
     {
         Labels = [.. facts.Labels.Union(old.Labels.Labels.Where(l => l.IsInner))],

@@ -96,7 +96,9 @@ public class ResourceMapperTests
         })
             Assert.Contains(new RecordLabel(kind, "s", code, isInner), labels);
         Assert.Contains(labels, l => l is { Kind: LabelKind.Class, Code: "Observation", IsInner: true });
-        Assert.DoesNotContain(labels, l => l.Code == "no-kind");
+        // Of an identifier: no kind of the record, and yet a code in it.
+        Assert.DoesNotContain(labels, l => l is { Code: "no-kind", Kind: LabelKind.Class } or { Code: "no-kind", IsInner: false });
+        Assert.Contains(new RecordLabel(LabelKind.Code, "s", "no-kind", true), labels);
     }
 
     [Fact]
@@ -129,7 +131,9 @@ public class ResourceMapperTests
             "subject":{"reference":"Patient/other"}}}]}
             """);
         var scene = new MappingScene(Own, () => "n", _ => null) { Enclosed = bundle };
-        var draft = Map("""{"resourceType":"DocumentReference","status":"current","date":"2022-01-01T00:00:00Z"}""", scene);
+        var draft = Map("""
+            {"resourceType":"DocumentReference","status":"current","date":"2022-01-01T00:00:00Z","content":[{"attachment":{"data":"AA=="}}]}
+            """, scene);
         var labels = draft.Facts.Labels;
         Assert.Contains(new RecordLabel(LabelKind.Security, "s", "whole", true), labels);
         Assert.Contains(new RecordLabel(LabelKind.Code, "s", "HIV", true), labels);
@@ -139,6 +143,21 @@ public class ResourceMapperTests
         // Not this server's patient by that alone.
         Assert.Empty(draft.Facts.Patients);
         Assert.Contains(new PatientMention("other", "", ""), draft.Mentions);
+        Assert.Contains(new RecordLink(LinkKind.Encloses, "Binary/n"), draft.Facts.Details.Links);
+    }
+
+    [Fact]
+    public void A_FHIR_resource_as_an_attachment_is_a_part_of_the_record()
+    {
+        var data = Convert.ToBase64String(Encoding.UTF8.GetBytes("""
+            {"resourceType":"Observation","meta":{"security":[{"system":"s","code":"R"}]},
+            "subject":{"reference":"https://here/fhir/Patient/x"}}
+            """));
+        var draft = Map($$"""
+            {"resourceType":"DocumentReference","content":[{"attachment":{"contentType":"application/fhir+json","data":"{{data}}"} }]}
+            """);
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), draft.Facts.Labels);
+        Assert.Contains(new PatientMention("x", "", ""), draft.Mentions);
     }
 
     [Fact]
