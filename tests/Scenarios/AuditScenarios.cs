@@ -140,7 +140,8 @@ public class AuditScenarios(RunningGateway gateway)
         var view = gateway.Service<ConsentView>();
         var caller = new Caller(
             CallerKind.System, ActorKind.Hospital,
-            new Requester(gateway.Hospital, gateway.Hospital, null, null, true, ["TREAT"]) { Author = "client:ehr" }, "block",
+            new Requester(gateway.Hospital, gateway.Hospital, null, null, true, ["TREAT"]) { Author = "client:ehr " + gateway.Hospital },
+            "block",
             new SmartScopes(["system/*.r"]));
         var decided = -1L;
         await gateway.Service<ReadFlow>().RunAsync(

@@ -242,11 +242,11 @@ public class FhirScenarios(RunningGateway gateway)
         Assert.Equal(document, (await gateway.Ehr.GetAsync(attachment.GetProperty("url").GetString()!, "*/*")).Text);
 
         Assert.False(created.Json.TryGetProperty("securityLabel", out _));
-        // A label of any part is one of the whole.
+        // A label of the document is shown on its DocumentReference; that of a part closes it too, and is not shown.
         const string Restricted = "\"meta\":{\"security\":[{\"system\":\"urn:x\",\"code\":\"R\"}]},";
         foreach (var (part, label, system) in new[]
         {
-            ("\"type\":\"document\"", Restricted, "urn:x"), ("\"identifier\":[", Restricted, "urn:x"),
+            ("\"type\":\"document\"", Restricted, "urn:x"), ("\"status\":\"final\"", Restricted, "urn:x"),
             ("\"status\":\"final\"", "\"confidentiality\":\"R\",", "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"),
         })
         {
