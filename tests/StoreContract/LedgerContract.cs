@@ -141,7 +141,14 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
             },
             default);
         await _journal.ApplyAsync(
-            Update(null, [new ConsentGrantedEvent(1, "t", "kq", Commitment("C1"), 0, 0, 0), new ConsentRevokedEvent(1, "t", "kq", Commitment("C1"))], 1), default);
+            Update(
+                null,
+                [
+                    new ConsentGrantedEvent(1, "t", "kq", Commitment("C1"), 0, 0, 0),
+                    new ConsentRevokedEvent(1, "t", "kq", Commitment("C1")),
+                ],
+                1),
+            default);
         var consent = (await new DirectoryStore(_database).LatestConsentAsync("C1", default))!;
         Assert.Equal((null, false), (consent.GrantedBlock, consent.IsRevoked));
     }

@@ -14,7 +14,8 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
         {
             case RowBrokenException:
                 // Which row it is was logged when it was found; a line a request would hide what else happens.
-                return Failed(OutcomeCategory.Unavailable, "a stored row is not what was stored: nothing is given out; the operator is told");
+                return Failed(
+                    OutcomeCategory.Unavailable, "a stored row is not what was stored: nothing is given out; the operator is told");
             case StoreUnavailableException:
                 LogUnavailable(exception);
                 return Failed(OutcomeCategory.Unavailable, "the database cannot be written: nothing is given out unaudited");
