@@ -55,10 +55,12 @@ internal sealed class RawDatabase : IAsyncDisposable
         return rows;
     }
 
-    public Task<bool> SetAsync(string table, string key, object? of, IReadOnlyDictionary<string, object?> values) => TryAsync(
-        $"UPDATE {table} SET {string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"))} "
-            + $"WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}",
-        [.. values.Values, of]);
+    public Task<bool> SetAsync(string table, string key, object? of, IReadOnlyDictionary<string, object?> values)
+    {
+        var columns = string.Join(", ", values.Keys.Select((c, i) => $"{c} = ${i + 1}"));
+        return TryAsync(
+            $"UPDATE {table} SET {columns} WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}", [.. values.Values, of]);
+    }
 
     public Task InsertAsync(string table, IReadOnlyDictionary<string, object?> row) => RunAsync(
         $"INSERT INTO {table} ({string.Join(", ", row.Keys)}) VALUES ({string.Join(", ", row.Keys.Select((_, i) => $"${i + 1}"))})",

@@ -18,16 +18,14 @@ internal sealed record ConsentRow(
     public RowBytes Content(byte[] terms) => RowBytes.Of("consents").Text(Commitment).Text(ConsentId).Text(PatientId).Bytes(terms)
         .Text(Giver).Number(Place).Number(GrantedBlock).Number(Revoked);
 
-    /// <summary>SHA-256 of salt and terms, byte for byte: the commitment rests on their meaning, and does not know milliseconds.</summary>
+    /// <summary>SHA-256 of salt and terms, byte for byte: the commitment rests on their meaning, in whole seconds.</summary>
     public byte[] DigestOf() => RowBytes.Of("terms").Bytes(Salt).Bytes(Terms).Digest;
 
-    /// <summary>
-    /// Reads a row whose columns begin somewhere. Terms are taken as bytes: they are compared far more often than parsed.
-    /// </summary>
-    public static ConsentRow Read(DbDataReader r, int at) => new(
+    /// <summary>Reads a row. Terms are taken as bytes: they are compared more often than parsed.</summary>
+    public static ConsentRow Read(DbDataReader r) => new(
         // SQLite lets a key of text be NULL.
-        r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetString(at + 2), r.Bytes(at + 3), r.Bytes(at + 4), r.GetString(at + 5),
-        r.GetInt64(at + 6), r.NumberOrNull(at + 7), r.GetInt64(at + 8), r.BytesOrNull(at + 9));
+        r.TextOrNull(0) ?? "", r.GetString(1), r.GetString(2), r.Bytes(3), r.Bytes(4), r.GetString(5), r.GetInt64(6), r.NumberOrNull(7),
+        r.GetInt64(8), r.BytesOrNull(9));
 }
 
 /// <summary>What a row's terms say; they hash to its commitment.</summary>

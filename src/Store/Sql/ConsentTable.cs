@@ -59,7 +59,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
     {
         var row = await session.FirstAsync(
             $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1 ORDER BY k.place DESC LIMIT 1",
-            static r => ConsentRow.Read(r, 0), cancellation, consentId);
+            ConsentRow.Read, cancellation, consentId);
         if (row is null) return null;
         var latest = _reading.Read(row);
         await StandingAsync(session, [row.PatientId], cancellation);
@@ -94,7 +94,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
         if (_standing.Find(patient, seal) is { } known) return known;
         var rows = await session.QueryAsync(
             $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.patient_id = $1 AND k.revoked = 0",
-            static r => ConsentRow.Read(r, 0), cancellation, patient);
+            ConsentRow.Read, cancellation, patient);
         var consents = rows.ConvertAll(_reading.Read);
         consents.Sort(ByCommitment);
         var content = Begin(patient, consents.Count);
@@ -114,7 +114,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
     private async ValueTask<int> UpdateAsync(Change change, Func<ConsentRow, ConsentRow> set, string which, object?[] values)
     {
         var rows = await change.QueryAsync(
-            $"SELECT {ConsentRow.Columns} FROM consents k WHERE {which}", static r => ConsentRow.Read(r, 0), values);
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE {which}", ConsentRow.Read, values);
         var changed = new List<(ConsentRow New, bool IsWhole)>();
         foreach (var row in rows)
             if (set(row) is var to && (to.Revoked != row.Revoked || to.GrantedBlock != row.GrantedBlock))
@@ -154,7 +154,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
     internal async ValueTask<long> SealAllAsync(Change change)
     {
         var rows = await change.QueryAsync(
-            $"SELECT {ConsentRow.Columns} FROM consents k", static r => ConsentRow.Read(r, 0));
+            $"SELECT {ConsentRow.Columns} FROM consents k", ConsentRow.Read);
         foreach (var row in rows)
             await change.ExecuteAsync(
                 "UPDATE consents SET seal = $1 WHERE commitment = $2", seals.Of(row.Content(row.DigestOf())), row.Commitment);

@@ -27,7 +27,7 @@ public sealed class ConsentViewTests : IAsyncLifetime
                     new DirectoryChange.AddActor("Organization/h", Hospital, ActorKind.Hospital, null),
                     new DirectoryChange.AddPatient("p", Patient, "Organization/h"),
                 ],
-                Consents = [new ConsentChange.Give(Commitment, "k", [0], terms)],
+                Consents = [new ConsentChange.Give(Commitment, "k", [0], terms) { Giver = "Patient/p" }],
             },
             default);
     }
