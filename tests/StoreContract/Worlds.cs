@@ -75,7 +75,8 @@ internal static class Worlds
         from deletes in Gen.Frequency((5, Gen.Constant(false)), (1, Gen.Constant(true)))
         select new Step(
             name, type, custodian, author, patients, labels, [.. links.Select(int.Parse)], deletes,
-            new RecordDetails(Day(period?.Item1), Day(period?.Item2), [.. ties.Distinct()])) { Others = [.. others.Except(patients)] };
+            new RecordDetails(Day(period?.Item1), Day(period?.Item2), [.. ties.Distinct()]))
+        { Others = [.. others.Except(patients)] };
 
     private static DateTimeOffset? Day(int? day) => day is { } d ? Make.Epoch.AddDays(d) : null;
 

@@ -46,7 +46,8 @@ internal sealed class ConsentExplain(
         var isPerson = actor.Kind == ActorKind.Practitioner;
         var requester = new Requester(
             actor.Reference, isPerson ? actor.Hospital : actor.Reference, isPerson ? actor.Reference : null, null, actor.IsActive,
-            [.. asked["purpose"].Where(p => p.Length > 0)]) { Author = isPerson ? actor.Reference : "" };
+            [.. asked["purpose"].Where(p => p.Length > 0)])
+        { Author = isPerson ? actor.Reference : "" };
         await using var eyes = await database.SnapshotAsync(viewers.Of(requester), searches: false, cancellation);
         var said = await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation);
         return new FhirResponse(200, FhirTyped.ToJson(ToParameters(said!, actor, view.Block))) { Decision = answer.Decision };

@@ -20,9 +20,9 @@ internal static class CallerAudit
         IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
         caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block)
-    {
-        Reason = caller.Reason,
-    };
+        {
+            Reason = caller.Reason,
+        };
 
     /// <summary>
     /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.

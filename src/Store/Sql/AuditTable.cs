@@ -85,7 +85,8 @@ internal static class AuditTable
         new AuditEntry(
             r.GetString(1), DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(2)), r.GetString(3), r.GetString(4), r.GetString(5),
             r.GetString(6), r.GetString(7), r.TextOrNull(8), Words(r.GetString(9)), Words(r.GetString(10)), Words(r.GetString(11)),
-            Words(r.GetString(12)), r.GetInt64(13)) { Reason = r.TextOrNull(15) },
+            Words(r.GetString(12)), r.GetInt64(13))
+        { Reason = r.TextOrNull(15) },
         r.Bytes(14));
 
     public static byte[] Hash(byte[] previous, long seq, AuditEntry e)

@@ -10,7 +10,8 @@ public class ConsentDecisionTests
         "o",
         "Organization/h1",
         ["p"],
-        [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")]) { Author = "client:ehr" };
+        [new RecordLabel(LabelKind.Class, "sys", "A"), new RecordLabel(LabelKind.Security, "sec", "PSY")])
+    { Author = "client:ehr" };
     private static readonly Requester Insurer = new("Organization/ins", "Organization/ins", null, null, true, ["HPAYMT"]);
 
     [Fact]
