@@ -46,6 +46,8 @@ internal sealed class Issuer : IAsyncDisposable
         var (from, to) = life ?? (now, now.AddMinutes(5));
         var claims = new Dictionary<string, object> { ["sub"] = subject, ["client_id"] = client, ["scope"] = scopes };
         if (purposes.Count > 0) claims["purpose_of_use"] = purposes;
+        // Breaking the glass takes a reason.
+        if (purposes.Contains("BTG")) claims["purpose_of_use_reason"] = "a case of the suite";
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = Url,

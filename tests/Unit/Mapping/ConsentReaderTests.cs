@@ -24,6 +24,17 @@ public class ConsentReaderTests
         "Consent.provision.data[0].reference")]
     [InlineData("", "\"data\":[{\"reference\":{\"reference\":\"Patient/1\"}}]", "Consent.provision.data[0].meaning")]
     [InlineData("", "\"purpose\":[{\"system\":\"urn:mine\",\"code\":\"X\"}]", "Consent.provision.purpose")]
+    [InlineData("", "\"purpose\":[{\"code\":\"PurposeOfUse\"}]", "Consent.provision.purpose")]
+    [InlineData("", "\"class\":[{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"DomainResource\"}]",
+        "Consent.provision.class")]
+    [InlineData("", "\"class\":[{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"Observations\"}]", "Consent.provision.class")]
+    [InlineData("", "\"securityLabel\":[{\"system\":\"urn:oid:2.16.840.1.113883.5.25\",\"code\":\"R\"}]",
+        "Consent.provision.securityLabel")]
+    [InlineData("", "\"securityLabel\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"HIGH\"}]",
+        "Consent.provision.securityLabel")]
+    [InlineData("", "\"actor\":[{\"role\":{\"text\":\"x\"},\"reference\":{\"reference\":\"Organization/a\"}}]",
+        "Consent.provision.actor[0].role")]
+    [InlineData("\"policyRule\":{\"text\":\"as they do it here\"},", "", "Consent.policyRule")]
     [InlineData("", "\"period\":{\"end\":\"2026\"},\"provision\":[{\"type\":\"deny\",\"period\":{\"start\":\"2027\"}}]",
         "Consent.provision.provision[0].period")]
     public void What_cannot_be_enforced_is_refused_with_its_path(string outer, string inner, string path)

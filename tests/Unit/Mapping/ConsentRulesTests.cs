@@ -33,6 +33,14 @@ public class ConsentRulesTests
         Assert.Equal(permits, Decide(Permit(Any, Secret(named)), Security(labels)));
 
     [Theory]
+    [InlineData("", "R")]
+    [InlineData("urn:oid:2.16.840.1.113883.5.25", "R")]
+    [InlineData("http://hl7.org/fhir/v3/Confidentiality", "V")]
+    [InlineData(Secrecy, "nobody-knows")]
+    public void A_level_under_another_name_counts_and_one_that_is_not_understood_is_the_highest(string system, string code) =>
+        Assert.False(Decide(Permit(Secret("N")), [new(LabelKind.Security, system, code)]));
+
+    [Theory]
     [InlineData("PSY", "PSY", false)]
     [InlineData("MH", "PSY", false)]
     [InlineData("BH", "PSYTHPN", false)]
@@ -48,6 +56,7 @@ public class ConsentRulesTests
     [InlineData("COVERAGE", "HPAYMT", false)]
     [InlineData("TREAT", "BTG", false)]
     [InlineData("BTG", "BTG", true)]
+    [InlineData("ETREAT", "BTG", true)]
     [InlineData("TREAT", "HRESCH", false)]
     public void A_permit_for_a_purpose_holds_its_kinds_but_not_breaking_the_glass(string named, string asked, bool permits) =>
         Assert.Equal(permits, Decide(Permit(Any with { Purposes = [named] }), [], purpose: asked));

@@ -1,0 +1,126 @@
+using System.Text;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>What lies inside a record decides about it too, and tells nobody more than the record does.</summary>
+[Collection(GatewayCollection.Name)]
+public class PartsScenarios(RunningGateway gateway)
+{
+    private const string Mrn = "urn:parts";
+
+    [Fact]
+    public async Task A_copy_of_another_patient_asks_that_patient_and_makes_the_record_nobody_elses()
+    {
+        var (subject, other) = (await gateway.NewPatientAsync(), await KnownPatientAsync());
+        string Copy(string value) =>
+            $$$"""{"resourceType":"Patient","id":"c","identifier":[{"system":"{{{Mrn}}}","value":"{{{value}}}"}]}""";
+        string Observation(string about, string copy) => $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"contained":[{{{copy}}}],
+            "subject":{"reference":"{{{about}}}"},"focus":[{"reference":"#c"}]}
+            """;
+        var record = await gateway.Ehr.PostAsync("Observation", Observation($"Patient/{subject}", Copy(other.Value)));
+        var stranger = await gateway.Ehr.PostAsync("Observation", Observation($"Patient/{subject}", Copy("nobody")));
+        Assert.Equal((201, 201), (record.Status, stranger.Status));
+        await RunningGateway.GrantAsync(gateway.Ehr, subject, gateway.InsurerOrganization);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Observation/{stranger.Id}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{record.Id}")).Status);
+        Assert.Equal(1, (await gateway.Insurer.GetAsync($"Observation?patient={subject}")).Json.GetProperty("total").GetInt32());
+        await RunningGateway.GrantAsync(gateway.Ehr, other.Id, gateway.InsurerOrganization);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Observation/{record.Id}")).Status);
+        // It is in no compartment of the other's.
+        Assert.Equal(0, (await gateway.Insurer.GetAsync($"Patient/{other.Id}/Observation")).Json.GetProperty("total").GetInt32());
+        // Who wrote it changes it as any record, and is not told by that whether the copy is known.
+        var changed = Observation($"Patient/{subject}", Copy("nobody")).Replace("{\"resourceType\":\"Observation\"",
+            $"{{\"resourceType\":\"Observation\",\"id\":\"{record.Id}\"", StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Observation/{record.Id}", changed)).Status);
+
+        // Another hospital makes no record of a patient by holding a copy.
+        var alien = await gateway.OtherEhr.PostAsync("Observation", Observation("#c", Copy(other.Value)));
+        Assert.Equal(201, alien.Status);
+        Assert.Equal(404, (await (await gateway.LoginPatientAsync(other.Id)).GetAsync($"Observation/{alien.Id}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{alien.Id}")).Status);
+        Assert.Equal(200, (await gateway.OtherEhr.GetAsync($"Observation/{alien.Id}")).Status);
+    }
+
+    [Fact]
+    public async Task What_is_in_a_document_closes_it_also_after_the_record_around_it_was_changed()
+    {
+        var patient = await KnownPatientAsync();
+        var document = $$$"""
+            {"resourceType":"Bundle","type":"document","identifier":{"system":"urn:x","value":"1"},"timestamp":"2026-01-01T00:00:00Z",
+            "entry":[
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a","resource":{"resourceType":"Composition","status":"final",
+            "type":{"coding":[{"system":"http://loinc.org","code":"60591-5"}]},"author":[{"display":"x"}],"title":"IPS",
+            "subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"},"date":"2026-01-01"} },
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b","resource":{"resourceType":"Patient",
+            "identifier":[{"system":"{{{Mrn}}}","value":"{{{patient.Value}}}"}]} },
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000c","resource":{"resourceType":"Observation","status":"final",
+            "code":{"coding":[{"system":"http://loinc.org","code":"75622-1"}]},
+            "valueCodeableConcept":{"coding":[{"system":"http://snomed.info/sct","code":"165816005"}]},
+            "subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"} } }]}
+            """;
+        var created = await gateway.Ehr.PostAsync("Bundle", document);
+        Assert.True(created.Status == 201, created.Text);
+        var content = created.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+        await RunningGateway.GrantAsync(
+            gateway.Ehr, patient.Id, gateway.InsurerOrganization, "HPAYMT",
+            ",\"provision\":[{\"type\":\"deny\",\"code\":[{\"coding\":[{\"system\":\"http://snomed.info/sct\","
+                + "\"code\":\"165816005\"}]}]}]");
+        await StaysClosedAsync();
+        var patched = await gateway.Ehr.PatchAsync(
+            $"DocumentReference/{created.Id}", "[{\"op\":\"replace\",\"path\":\"/status\",\"value\":\"superseded\"}]",
+            "application/json-patch+json");
+        Assert.True(patched.Status == 200, patched.Text);
+        await StaysClosedAsync();
+
+        // The same as an attachment, as MHD sends it.
+        var attached = await gateway.Ehr.PostAsync("DocumentReference", $$$"""
+            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient.Id}}}"},
+            "content":[{"attachment":{"contentType":"application/fhir+json",
+            "data":"{{{Convert.ToBase64String(Encoding.UTF8.GetBytes(document))}}}"}}]}
+            """);
+        Assert.Equal(201, attached.Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{attached.Id}")).Status);
+
+        async Task StaysClosedAsync()
+        {
+            Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{created.Id}")).Status);
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+        }
+    }
+
+    [Fact]
+    public async Task A_label_that_a_Binary_would_lose_is_refused_and_the_servers_own_URL_is_a_link_like_any_other()
+    {
+        var patient = await gateway.NewPatientAsync();
+        const string Secret =
+            "\"meta\":{\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"R\"}]},";
+        string Binary(string meta) => $$$"""
+            {"resourceType":"Binary",{{{meta}}}"contentType":"text/plain",
+            "securityContext":{"reference":"Patient/{{{patient}}}"},"data":"AA=="}
+            """;
+        var refused = await gateway.Ehr.PostAsync("Binary", Binary(Secret));
+        Assert.Equal(422, refused.Status);
+        Assert.Contains("Binary.meta.security", refused.Text);
+        var binary = (await gateway.Ehr.PostAsync("Binary", Binary(""))).Id;
+        await RunningGateway.GrantAsync(
+            gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", ",\"securityLabel\":[{\"system\":"
+                + "\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"N\"}]");
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Binary/{binary}", "*/*")).Status);
+        var linked = await gateway.Ehr.PostAsync("DocumentReference", $$$"""
+            {"resourceType":"DocumentReference",{{{Secret}}}"status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{"url":"{{{gateway.Options.Url}}}/fhir/Binary/{{{binary}}}"}}]}
+            """);
+        Assert.Equal(201, linked.Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Binary/{binary}", "*/*")).Status);
+    }
+
+    private async Task<(string Id, string Value)> KnownPatientAsync()
+    {
+        var value = Guid.CreateVersion7().ToString();
+        var created = await gateway.Ehr.PostAsync(
+            "Patient", $$$"""{"resourceType":"Patient","identifier":[{"system":"{{{Mrn}}}","value":"{{{value}}}"}]}""");
+        Assert.Equal(201, created.Status);
+        return (created.Id, value);
+    }
+}
