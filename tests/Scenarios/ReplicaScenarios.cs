@@ -140,7 +140,8 @@ public class ReplicaScenarios(Replicas replicas) : IClassFixture<Replicas>
         Assert.Equal(batches.Count, batches.Select(b => b.Root).Distinct().Count());
         var places = await replicas.QueryAsync(
             "SELECT COUNT(*) + (SELECT SUM(LENGTH(padding)) FROM batches) / 32, "
-                + "COUNT(DISTINCT (batch, leaf_index)) + (SELECT SUM(LENGTH(padding)) FROM batches) / 32 FROM versions WHERE batch IS NOT NULL",
+                + "COUNT(DISTINCT (batch, leaf_index)) + (SELECT SUM(LENGTH(padding)) FROM batches) / 32 "
+                + "FROM versions WHERE batch IS NOT NULL",
             r => (r.GetInt64(0), r.GetInt64(1)));
         Assert.Equal((batches.Sum(b => b.Leaves), batches.Sum(b => b.Leaves)), places[0]);
     }
