@@ -12,9 +12,6 @@ public sealed class JsonEdits(ResourceDocument document)
 {
     private readonly List<(int Start, int End, byte[] With)> _edits = [];
 
-    /// <summary>Whether nothing is replaced.</summary>
-    public bool IsEmpty => _edits.Count == 0;
-
     /// <summary>Replaces a value by JSON text.</summary>
     public void Replace(ElementNode node, byte[] json) => _edits.Add((node.Start, node.End, json));
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -105,22 +104,17 @@ public sealed class ResourceDocument
     /// <param name="texts">String values of this document, each once, and what they become.</param>
     public ResourceDocument With(IEnumerable<(ElementNode Node, string Text)> texts)
     {
-        var edits = texts.Select(t => (t.Node.Index, t.Node.Start, t.Node.End, Json: JsonEdits.Quote(t.Text)))
-            .OrderBy(e => e.Start).ToList();
-        var ends = edits.ConvertAll(e => e.End);
-        // How far what lies behind the first n edits has moved.
-        var moved = new int[edits.Count + 1];
-        var bytes = new ArrayBufferWriter<byte>(Bytes.Length + 256);
-        var at = 0;
-        for (var i = 0; i < edits.Count; i++)
+        var edits = new JsonEdits(this);
+        var changed = texts.Select(t => (t.Node, Json: JsonEdits.Quote(t.Text))).OrderBy(c => c.Node.Start).ToList();
+        var ends = changed.ConvertAll(c => c.Node.End);
+        // How far what lies behind the first n changes has moved.
+        var moved = new int[changed.Count + 1];
+        for (var i = 0; i < changed.Count; i++)
         {
-            var (_, start, end, json) = edits[i];
-            moved[i + 1] = moved[i] + json.Length - (end - start);
-            bytes.Write(Bytes.Span[at..start]);
-            bytes.Write(json);
-            at = end;
+            var (node, json) = changed[i];
+            edits.Replace(node, json);
+            moved[i + 1] = moved[i] + json.Length - (node.End - node.Start);
         }
-        bytes.Write(Bytes.Span[at..]);
 
         var rows = (NodeRow[])_rows.Clone();
         foreach (ref var row in rows.AsSpan())
@@ -128,8 +122,8 @@ public sealed class ResourceDocument
             (row.Start, row.End) = (Moved(row.Start), Moved(row.End));
             if (row.NameStart >= 0) row.NameStart = Moved(row.NameStart);
         }
-        foreach (var (index, _, _, json) in edits) rows[index].Escaped = json.Contains((byte)'\\');
-        return new ResourceDocument(bytes.WrittenMemory, rows, Schema, Limits);
+        foreach (var (node, json) in changed) rows[node.Index].Escaped = json.Contains((byte)'\\');
+        return new ResourceDocument(edits.Apply(), rows, Schema, Limits);
 
         int Moved(int offset)
         {

@@ -89,12 +89,6 @@ public sealed class SearchIndexer
         }
     }
 
-    /// <summary>
-    /// The codes of a resource's elements at a search parameter, as (system, code); empty where the parameter is not indexed.
-    /// </summary>
-    public static IEnumerable<(string? System, string Code)> Tokens(IEnumerable<IndexEntry> entries, string parameter) =>
-        entries.Where(e => e.Type == "token" && e.Parameter == parameter).Select(e => (e.System, e.Value!));
-
     /// <summary>An expression narrowed to a type: of a union only the parts that begin at it. Null where none does.</summary>
     internal static Expr? CompileFor(FhirSchema schema, string expression, string type)
     {
