@@ -13,11 +13,8 @@ internal static class AccessFacts
     private const string Done = "0007 authors, grantees, times";
 
     /// <summary>All of it in one transaction, once.</summary>
-    public static void CarryOver(DbConnection connection)
+    public static void CarryOver(DbConnection connection) => MigrationStep.Once(connection, Done, at =>
     {
-        using var transaction = connection.BeginTransaction();
-        var at = new MigrationStep(connection, transaction);
-        if (at.Query("SELECT value FROM deployment WHERE name = $1", Done).Count > 0) return;
         Authors(at);
         Grantees(at);
         // Given by the patient's login, or filed by the hospital.
@@ -25,9 +22,7 @@ internal static class AccessFacts
             + "AND v.version = 1 WHERE r.type = 'Consent' AND r.id = consents.consent_id), '')");
         at.Run("UPDATE resources SET data_from = (SELECT MIN(lo) FROM index_date x WHERE x.rid = resources.rid), "
             + "data_to = (SELECT MAX(hi) FROM index_date x WHERE x.rid = resources.rid)");
-        at.Run("INSERT INTO deployment (name, value) VALUES ($1, 'done')", Done);
-        transaction.Commit();
-    }
+    });
 
     private static void Authors(MigrationStep at)
     {

@@ -11,18 +11,13 @@ internal static class FirstFloorData
     private const string Done = "0003 data of the first floor";
 
     /// <summary>All of it in one transaction, once.</summary>
-    public static void CarryOver(DbConnection connection)
+    public static void CarryOver(DbConnection connection) => MigrationStep.Once(connection, Done, at =>
     {
-        using var transaction = connection.BeginTransaction();
-        var at = new MigrationStep(connection, transaction);
-        if (at.Query("SELECT value FROM deployment WHERE name = $1", Done).Count > 0) return;
         Records(at);
         Indexes(at);
         Consents(at);
         Outbox(at);
-        at.Run("INSERT INTO deployment (name, value) VALUES ($1, 'done')", Done);
-        transaction.Commit();
-    }
+    });
 
     private static void Records(MigrationStep at)
     {

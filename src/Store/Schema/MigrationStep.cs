@@ -8,6 +8,20 @@ internal sealed class MigrationStep(DbConnection connection, DbTransaction trans
 {
     private readonly Dictionary<(string, string), long> _interned = [];
 
+    /// <summary>Does a step in one transaction, once: then it is noted in the database.</summary>
+    /// <param name="connection">To the database.</param>
+    /// <param name="name">Of the step.</param>
+    /// <param name="step">What is done.</param>
+    public static void Once(DbConnection connection, string name, Action<MigrationStep> step)
+    {
+        using var transaction = connection.BeginTransaction();
+        var at = new MigrationStep(connection, transaction);
+        if (at.Query("SELECT value FROM deployment WHERE name = $1", name).Count > 0) return;
+        step(at);
+        at.Run("INSERT INTO deployment (name, value) VALUES ($1, 'done')", name);
+        transaction.Commit();
+    }
+
     public static long Number(object? value) => Convert.ToInt64(value, CultureInfo.InvariantCulture);
 
     public List<object?[]> Query(string sql, params object?[] values)
