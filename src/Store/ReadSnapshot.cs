@@ -211,10 +211,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { } row) return null;
         var decided = (await DecideAsync([row], cancellation))[0];
         var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
-        var labels = await GuardAsync(() => _database.Interners.LabelSets.ValueAsync(_session, row.LabelSet, cancellation));
         var ties = await GuardAsync(() => TiesAsync(consents, cancellation));
-        var links = await GuardAsync(() => LinksOfAsync(row, ties, cancellation));
-        var facts = row.Facts(labels.Labels, links);
+        var facts = await FactsAsync(row, await LabelsAsync(row, cancellation), ties, cancellation);
         return new Explanation(decided?.Permit, [.. consents.Select(c => new ConsentSaid(
             c.ConsentId, c.Commitment, c.IsConfirmed, ConsentDecision.Says(c, _viewer.Who.Requester, facts, DataAction.Read)))]);
     }
@@ -234,17 +232,20 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var decided = new List<PermittedVersion?>(rows.Count);
         for (var i = 0; i < rows.Count; i++)
         {
-            var (row, labels) = (rows[i], labelsOf[i]);
-            // Few consents name single data; a Consent's own links say whom it is for.
-            IReadOnlyList<RecordLink> links = asked is null && row.Type != "Consent"
-                ? []
-                : await GuardAsync(() => LinksOfAsync(row, asked, cancellation));
-            var facts = row.Facts(labels.Labels, links);
+            var row = rows[i];
+            var facts = await FactsAsync(row, labelsOf[i], asked, cancellation);
             var permit = ConsentDecision.Decide(requester, facts, row.Version, row.IsCurrent, consents, Chain.Block);
             decided.Add(permit is null ? null : new PermittedVersion(row.ToVersion(facts), permit, row.WrappedSubjectKey));
         }
         return decided;
     }
+
+    // What the decision knows of a record. Few consents name single data; a Consent's own links say whom it is for.
+    private async ValueTask<RecordFacts> FactsAsync(
+        VersionRow row, LabelSet labels, IReadOnlyList<(string Named, string RefersTo)>? ties, CancellationToken cancellation) =>
+        row.Facts(
+            labels.Labels,
+            ties is null && row.Type != "Consent" ? [] : await GuardAsync(() => LinksOfAsync(row, ties ?? [], cancellation)));
 
     // The labels of a record whose rows are what was sealed.
     private async ValueTask<LabelSet> LabelsAsync(VersionRow row, CancellationToken cancellation)
@@ -255,11 +256,11 @@ public sealed class ReadSnapshot : IAsyncDisposable
     }
 
     private async ValueTask<IReadOnlyList<RecordLink>> LinksOfAsync(
-        VersionRow row, IReadOnlyList<(string Named, string RefersTo)>? ties, CancellationToken cancellation)
+        VersionRow row, IReadOnlyList<(string Named, string RefersTo)> ties, CancellationToken cancellation)
     {
         var own = await _database.Records.TiesAsync(_session, row.Rid, row.Type, row.Id, row.Seals.LinksDigest, cancellation);
         var links = own.Links.ToList();
-        foreach (var (named, refersTo) in ties ?? [])
+        foreach (var (named, refersTo) in ties)
             if (refersTo == $"{row.Type}/{row.Id}") links.Add(new RecordLink(LinkKind.ReferredBy, named));
         return links;
     }

@@ -66,7 +66,7 @@ internal sealed class ReceiveDocument(
     // By its id here, or by an identifier that the document's own copy of the patient shares with one patient here.
     private async Task<string?> PatientAsync(Caller caller, ResourceDocument bundle, string? subject, CancellationToken cancellation)
     {
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
         if (FhirReference.TryParse(subject, out var local) && local.Type == "Patient" && await IsKnownAsync(local.Id)) return local.Id;
         foreach (var entry in bundle.Root.ItemsAt("entry"))
         {

@@ -24,7 +24,7 @@ internal static class AccessSql
         var verdict =
             $"""
             SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} THEN 1 END)
-            {Consents(sql, engine, viewer, "c.patient_id")}
+            {Consents(sql, engine, viewer)}
               {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set AND {Residual}
             """;
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
@@ -36,7 +36,7 @@ internal static class AccessSql
             NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND NOT (
               EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
                 AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))})
-              AND EXISTS (SELECT 1 {Consents(sql, engine, viewer, "c.patient_id")}
+              AND EXISTS (SELECT 1 {Consents(sql, engine, viewer)}
                 AND k.consent_id = r.id AND k.granted_block <= {sql.Value(viewer.ConfirmedBlock)})))
             """;
         var byRule = type switch
@@ -72,23 +72,18 @@ internal static class AccessSql
     private static string Number(Enum value) => Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture)
         .ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>
-    /// The standing consents of patients that concern a viewer now: <c>w</c> the reading, <c>s</c> the span, <c>k</c> the consent.
-    /// </summary>
-    /// <param name="sql">Takes the values.</param>
-    /// <param name="engine">The words of the database.</param>
-    /// <param name="viewer">Who looks.</param>
-    /// <param name="patient">A column that is the patient's id, or <c>IN (...)</c> behind the column.</param>
-    public static string Consents(SqlText sql, IStoreEngine engine, BoundViewer viewer, string patient)
+    // The standing consents of the patient of a row c of compartments that concern the viewer now: w the reading, s the span, k the
+    // consent.
+    private static string Consents(SqlText sql, IStoreEngine engine, BoundViewer viewer)
     {
         var now = sql.Value(viewer.Who.Now.ToUnixTimeMilliseconds());
-        var of = patient.Contains(' ') ? $"s.patient_id {patient}" : $"s.patient_id = {patient}";
         var who = sql.Value(viewer.Id);
+        const string OfPatient = "s.patient_id = c.patient_id";
         const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
-            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {of} AND s.shape = w.shape AND s.valid_from <= {now} "
+            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape AND s.valid_from <= {now} "
                 + $"AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
-            : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {of} "
+            : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {OfPatient} "
                 + $"AND s.valid_from <= {now} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
     }
 }

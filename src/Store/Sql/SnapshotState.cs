@@ -23,12 +23,15 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long Shapes,
     /// <summary>A viewer in this snapshot.</summary>
     /// <param name="who">Who looks.</param>
     /// <param name="known">What was complete before the snapshot began: what was completed since, it does not see.</param>
-    /// <param name="searches">Whether label sets will be joined too; a single record is decided without.</param>
+    /// <param name="searches">Whether it will search, and so join verdicts; a single record is decided without them.</param>
     /// <exception cref="VerdictsMissingException">Verdicts are missing: complete them, and begin anew.</exception>
-    public BoundViewer Bind(Viewer who, CompleteVerdicts? known, bool searches) =>
-        known is { } complete && complete.Shapes >= Shapes && (!searches || complete.LabelSets >= LabelSets)
-            ? new BoundViewer(who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations)
-            : throw new VerdictsMissingException(who);
+    public BoundViewer Bind(Viewer who, CompleteVerdicts? known, bool searches)
+    {
+        if (searches && (known is not { } found || found.Shapes < Shapes || found.LabelSets < LabelSets))
+            throw new VerdictsMissingException(who);
+        var complete = known.GetValueOrDefault();
+        return new BoundViewer(who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations);
+    }
 }
 
 /// <summary>A viewer's verdicts are not complete for what the snapshot holds.</summary>

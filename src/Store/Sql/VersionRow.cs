@@ -58,9 +58,10 @@ internal sealed record VersionRow(
         CancellationToken cancellation) =>
         session.FirstAsync($"{All} WHERE r.type = $1 AND r.id = $2 AND v.version = $3", Read, cancellation, type, id, version);
 
+    /// <summary>The current versions of records, in no order.</summary>
     public static ValueTask<List<VersionRow>> CurrentAsync(Session session, IReadOnlyList<long> rids, CancellationToken cancellation) =>
         session.QueryAsync(
-            $"{Current} WHERE r.rid {session.Engine.IsOneOf("$1")} ORDER BY r.rid", Read, cancellation, session.Engine.List([.. rids]));
+            $"{Current} WHERE r.rid {session.Engine.IsOneOf("$1")}", Read, cancellation, session.Engine.List([.. rids]));
 
     /// <summary>Versions of a record, newest first.</summary>
     /// <param name="session">Where.</param>
