@@ -19,9 +19,9 @@ public readonly record struct PatientMention(string? Id, string System, string V
 /// Reads what decides access to a record out of all that is in it: the resource, what it contains, the entries of a document, down to
 /// labels of single elements. What is said of a part closes the whole, since a record is shown whole or not at all.
 /// </summary>
-/// <param name="indexer">Finds the dates of entries.</param>
+/// <param name="dates">Finds search values, dates among them, of what is enclosed.</param>
 /// <param name="ownBase">This server's own FHIR base URL: references under it are references to records here.</param>
-internal sealed class FactsReader(SearchIndexer indexer, string ownBase)
+internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>> dates, string ownBase)
 {
     // A record with more has labels by the thousand, each of which every consent would have to be asked about.
     private const int MaxLabels = 4096;
@@ -71,7 +71,7 @@ internal sealed class FactsReader(SearchIndexer indexer, string ownBase)
 
     /// <summary>Reads the record itself.</summary>
     /// <param name="document">As it will be kept.</param>
-    /// <param name="index">Its search values.</param>
+    /// <param name="index">Its search values, with all dates.</param>
     public void Read(ResourceDocument document, IEnumerable<IndexEntry> index)
     {
         Walk(document.Root, isInner: false);
@@ -92,11 +92,11 @@ internal sealed class FactsReader(SearchIndexer indexer, string ownBase)
         _isEnclosed = true;
         _links.Add(new RecordLink(LinkKind.Encloses, "Binary/" + binary));
         Walk(document.Root, isInner: true);
-        if (document.ResourceType != "Bundle") Span(indexer.Index(document));
+        if (document.ResourceType != "Bundle") Span(dates(document));
         foreach (var entry in document.Root.ItemsAt("entry"))
         {
             if (entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
-            Span(indexer.Index(document.Part(resource)));
+            Span(dates(document.Part(resource)));
             if (entry.StringAt("fullUrl") is { } url) Refer(url);
         }
         _isEnclosed = false;

@@ -37,7 +37,10 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date", "_lastUpdated"];
 
     private readonly SearchIndexer _indexer = new(schema, p => p.Type is "token" or "reference" or "date" && Offered.Contains(p.Code));
-    private readonly SearchIndexer _dates = new(schema, p => p.Type == "date" && !OtherDates.Contains(p.Code));
+
+    // The dates that are not indexed: of these and those that are, the time that a record is about.
+    private readonly SearchIndexer _otherDates =
+        new(schema, p => p.Type == "date" && !Offered.Contains(p.Code) && !OtherDates.Contains(p.Code));
     private readonly CompartmentResolver _compartments = new(schema);
 
     /// <summary>The search values that resources have.</summary>
@@ -67,8 +70,8 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         var json = edits.ApplyUnder(id, version.ToString(System.Globalization.CultureInfo.InvariantCulture), lastUpdated);
         var final = Reparse(json, splitter.Attachments.Count);
         var index = _indexer.Index(final);
-        var reader = new FactsReader(_dates, scene.OwnBase);
-        reader.Read(final, _dates.Index(final));
+        var reader = new FactsReader(d => _indexer.Index(d).Concat(_otherDates.Index(d)), scene.OwnBase);
+        reader.Read(final, index.Concat(_otherDates.Index(final)));
         reader.AddWriters(origin.Writers);
         if (scene.Enclosed is { } enclosed && splitter.Attachments is [var carrier, ..]) reader.ReadEnclosed(enclosed, carrier.Id);
         foreach (var attachment in splitter.Attachments)
