@@ -94,19 +94,29 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
             || (form["url"] is not null && before is not null && before.Terms.Encode().AsSpan().SequenceEqual(terms.Encode())));
 
     /// <summary>
-    /// Whether a requester may change or end a Consent that there is. What the patient gave, and everything where a wallet controls the
-    /// record, is the patient's alone; what the hospital filed, the hospital's too.
+    /// Why a requester may not change or end a Consent that there is; null: it may. What the patient gave, and everything where a wallet
+    /// controls the record, is the patient's alone; what the hospital filed, the hospital's too. A denial it ends by an update, which names
+    /// its evidence.
     /// </summary>
-    public async ValueTask<bool> MayChangeAsync(Caller caller, string patient, string consentId, CancellationToken cancellation) =>
-        caller.Requester.Patient == patient
-        || await directory.PatientAsync(patient, cancellation) is not { } row
-        || (IsInCustody(row) && (await directory.LatestConsentAsync(consentId, cancellation))?.Giver != $"Patient/{patient}");
-
-    /// <summary>Whether a hospital may delete a Consent: a denial it ends by an update, which names its evidence.</summary>
-    public async ValueTask<bool> MayDeleteAsync(Caller caller, string patient, string consentId, CancellationToken cancellation) =>
-        caller.Requester.Patient == patient
-        || await directory.LatestConsentAsync(consentId, cancellation) is null or { IsRevoked: true }
-            or { Terms: { Permits: true, Exceptions.Count: 0 } };
+    public async ValueTask<Outcome?> RefusalOfChangeAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
+    {
+        foreach (var patient in request.Current!.Facts.Patients)
+        {
+            if (caller.Requester.Patient == patient) continue;
+            var given = await directory.LatestConsentAsync(request.Id, cancellation);
+            if (await directory.PatientAsync(patient, cancellation) is { } row
+                && (!IsInCustody(row) || given?.Giver == $"Patient/{patient}"))
+            {
+                return Outcome.Of(
+                    OutcomeCategory.Forbidden,
+                    "the patient gave this consent, or controls the record by a wallet: only the patient changes it");
+            }
+            if (request.Interaction == Interaction.Delete
+                && given is not (null or { IsRevoked: true } or { Terms: { Permits: true, Exceptions.Count: 0 } }))
+                return Outcome.Of(OutcomeCategory.Forbidden, "a hospital ends a denial by an update with its evidence, not by a deletion");
+        }
+        return null;
+    }
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     /// <param name="consentId">The Consent.</param>

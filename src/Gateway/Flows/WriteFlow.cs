@@ -85,19 +85,9 @@ public sealed partial class WriteFlow(
         // (1)
         var caller = context.Caller;
         if (WriteRules.Refusal(caller, request) is { } refusal) return refusal;
-        if (request is { Type: "Consent", Current: { } consent })
-        {
-            foreach (var given in consent.Facts.Patients)
-            {
-                if (!await consents.MayChangeAsync(caller, given, request.Id, cancellation))
-                    return Outcome.Of(
-                        OutcomeCategory.Forbidden,
-                        "the patient gave this consent, or controls the record by a wallet: only the patient changes it");
-                if (request.Interaction == Interaction.Delete && !await consents.MayDeleteAsync(caller, given, request.Id, cancellation))
-                    return Outcome.Of(
-                        OutcomeCategory.Forbidden, "a hospital ends a denial by an update with its evidence, not by a deletion");
-            }
-        }
+        if (request is { Type: "Consent", Current: not null }
+            && await consents.RefusalOfChangeAsync(caller, request, cancellation) is { } notTheirs)
+            return notTheirs;
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(caller, request, cancellation);
 
         // (2)
