@@ -12,18 +12,7 @@ public class GuardianScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
         var (doctor, colleague) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
-        var key = new ClientKey();
-        var clientId = "lab-" + Guid.CreateVersion7();
-        await gateway.Operator.AdminAsync("clients", new
-        {
-            clientId,
-            jwks = key.Jwks,
-            actor = gateway.Hospital,
-            scopes = new[] { "system/*.cruds" },
-            purposes = new[] { "TREAT" },
-        });
-        var lab = await gateway.Anyone.LoginAsync(clientId, key.Credentials, "system/*.cruds");
-        await GatewayClient.UntilAsync(() => lab.GetAsync(gateway.Hospital), a => a.Status == 200);
+        var lab = await gateway.RegisterSystemAsync("lab-" + Guid.CreateVersion7(), gateway.Hospital, "system/*.cruds", "TREAT");
         Assert.Equal(200, (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Status);
         foreach (var other in new[] { colleague, lab })
         {

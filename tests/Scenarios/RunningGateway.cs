@@ -94,14 +94,20 @@ public sealed class RunningGateway : IAsyncLifetime
             """);
         Assert.Equal(201, created.Status);
         var reference = "Organization/" + created.Id;
+        return (reference, await RegisterSystemAsync(clientId, reference, scope, purpose));
+    }
+
+    /// <summary>Registers a system client of an organisation, and waits until the chain has both.</summary>
+    internal async Task<GatewayClient> RegisterSystemAsync(string clientId, string organization, string scope, string purpose)
+    {
         var key = new ClientKey();
         var registered = await Operator.AdminAsync(
-            "clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = new[] { scope }, purposes = new[] { purpose } });
+            "clients", new { clientId, jwks = key.Jwks, actor = organization, scopes = new[] { scope }, purposes = new[] { purpose } });
         Assert.True(registered.Status == 201, registered.Text);
         var client = await Anyone.LoginAsync(clientId, key.Credentials, scope);
-        var ready = await GatewayClient.UntilAsync(() => client.GetAsync(reference), a => a.Status == 200);
+        var ready = await GatewayClient.UntilAsync(() => client.GetAsync(organization), a => a.Status == 200);
         Assert.True(ready.Status == 200, ready.Text);
-        return (reference, client);
+        return client;
     }
 
     /// <summary>A doctor of a hospital, logged in.</summary>

@@ -1,6 +1,4 @@
-using System.Security.Cryptography;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
+using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tools.Cases;
 
@@ -10,28 +8,13 @@ internal sealed class Issuer : IAsyncDisposable
     /// <summary>The audience of its tokens.</summary>
     public const string Audience = "pmr-cases";
 
-    private static readonly ECDsaSecurityKey Key = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
-    private readonly WebApplication _app;
+    private readonly TokenIssuer _issuer;
 
-    private Issuer(WebApplication app) => _app = app;
+    private Issuer(TokenIssuer issuer) => _issuer = issuer;
 
-    public string Url => _app.Urls.Single();
+    public string Url => _issuer.Url;
 
-    public static async Task<Issuer> StartAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Logging.ClearProviders();
-        var app = builder.Build();
-        var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(Key);
-        app.MapGet(
-            "/.well-known/openid-configuration",
-            (HttpRequest r) => Results.Json(new { issuer = $"http://{r.Host}", jwks_uri = $"http://{r.Host}/jwks" }));
-        app.MapGet("/jwks", () => Results.Json(
-            new { keys = new[] { new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = Key.KeyId, use = "sig", alg = "ES256" } } }));
-        await app.StartAsync();
-        return new Issuer(app);
-    }
+    public static async Task<Issuer> StartAsync() => new(await TokenIssuer.StartAsync());
 
     /// <summary>A token.</summary>
     /// <param name="subject">Who.</param>
@@ -42,23 +25,12 @@ internal sealed class Issuer : IAsyncDisposable
     public string Token(
         string subject, string client, string scopes, IReadOnlyList<string> purposes, (DateTimeOffset From, DateTimeOffset To)? life)
     {
-        var now = TimeProvider.System.GetUtcNow();
-        var (from, to) = life ?? (now, now.AddMinutes(5));
         var claims = new Dictionary<string, object> { ["sub"] = subject, ["client_id"] = client, ["scope"] = scopes };
         if (purposes.Count > 0) claims["purpose_of_use"] = purposes;
         // Breaking the glass takes a reason.
         if (purposes.Contains("BTG")) claims["purpose_of_use_reason"] = "a case of the suite";
-        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
-        {
-            Issuer = Url,
-            Audience = Audience,
-            IssuedAt = from.UtcDateTime,
-            NotBefore = from.UtcDateTime,
-            Expires = to.UtcDateTime,
-            Claims = claims,
-            SigningCredentials = new SigningCredentials(Key, SecurityAlgorithms.EcdsaSha256),
-        });
+        return _issuer.Token(Audience, claims, life);
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    public ValueTask DisposeAsync() => _issuer.DisposeAsync();
 }
