@@ -261,7 +261,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var own = await _database.Records.TiesAsync(_session, row.Rid, row.Type, row.Id, row.Seals.LinksDigest, cancellation);
         var links = own.Links.ToList();
         foreach (var (named, refersTo) in ties)
-            if (refersTo == $"{row.Type}/{row.Id}") links.Add(new RecordLink(LinkKind.ReferredBy, named));
+            if (refersTo == $"{row.Type}/{row.Id}" || own.Links.Contains(new RecordLink(LinkKind.Is, refersTo)))
+                links.Add(new RecordLink(LinkKind.ReferredBy, named));
         return links;
     }
 
@@ -277,7 +278,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
             var parts = named.Split('/');
             if (await _database.Records.FindAsync(_session, parts[0], parts[1], cancellation) is not { } other) continue;
             var own = await _database.Records.TiesAsync(_session, other, cancellation);
-            ties.AddRange(own.Links.Where(l => l.Kind == LinkKind.RefersTo).Select(l => (named, l.Reference)));
+            ties.AddRange(own.Links.Where(l => l.Kind is LinkKind.RefersTo or LinkKind.PartRefersTo).Select(l => (named, l.Reference)));
         }
         return ties;
     }

@@ -89,8 +89,9 @@ internal static class Worlds
         select new RecordLabel(kind, code.Item1, code.Item2, inner);
 
     private static Gen<RecordLink> Tie =>
-        from kind in Gen.Elements(LinkKind.RefersTo, LinkKind.WrittenBy, LinkKind.PartWrittenBy, LinkKind.Grants)
-        from named in kind == LinkKind.RefersTo ? Record : Gen.Elements(Actors)
+        from kind in Gen.Elements(
+            LinkKind.RefersTo, LinkKind.PartRefersTo, LinkKind.WrittenBy, LinkKind.PartWrittenBy, LinkKind.Grants)
+        from named in kind is LinkKind.RefersTo or LinkKind.PartRefersTo ? Record : Gen.Elements(Actors)
         select new RecordLink(kind, named);
 
     // Names are made a world's own by Model.In.
@@ -145,7 +146,11 @@ internal static class Worlds
 internal sealed class Model(string prefix)
 {
     private sealed record Held(RecordFacts Own, long Version, bool IsDeleted, IReadOnlyList<string> Links,
-        IReadOnlyList<string> OwnPatients);
+        IReadOnlyList<string> OwnPatients)
+    {
+        /// <summary>As whom its versions were written.</summary>
+        public IReadOnlyList<string> Authors { get; init; } = [];
+    }
 
     private readonly Dictionary<string, Held> _records = [];
 
@@ -186,8 +191,10 @@ internal sealed class Model(string prefix)
             var all = _records.Values.Select(r => (Facts: FactsOf(r), r.Version, r.IsDeleted)).ToList();
             foreach (var (facts, version, isDeleted) in all)
             {
-                var self = new RecordLink(LinkKind.RefersTo, $"{facts.Type}/{facts.Id}");
-                var referring = all.Where(o => o.Facts.Details.Links.Contains(self))
+                var names = facts.Details.Links.Where(l => l.Kind == LinkKind.Is).Select(l => l.Reference)
+                    .Append($"{facts.Type}/{facts.Id}").ToList();
+                var referring = all.Where(o => o.Facts.Details.Links.Any(
+                    l => l.Kind is LinkKind.RefersTo or LinkKind.PartRefersTo && names.Contains(l.Reference)))
                     .Select(o => new RecordLink(LinkKind.ReferredBy, $"{o.Facts.Type}/{o.Facts.Id}"));
                 yield return (
                     facts with { Details = facts.Details with { Links = [.. facts.Details.Links, .. referring] } }, version, isDeleted);
@@ -237,14 +244,18 @@ internal sealed class Model(string prefix)
         {
             Author = step.Author,
             Details = details,
-            Others = isBinary ? [] : [.. step.Others.Select(Id)],
+            // Who was asked about an earlier version is asked on.
+            Others = isBinary ? [] : [.. step.Others.Select(Id).Union(held?.Own.Others ?? []).Except(patients)],
         };
         var version = (held?.Version ?? 0) + 1;
         string[] links = isBinary
             ? []
             : [.. step.Links.Select(l => $"{prefix}-{l}").Where(l => _records.GetValueOrDefault(l)?.Own.Type == "Binary")];
         Remember(held?.Links ?? []);
-        _records[id] = new Held(facts, version, false, links, held?.OwnPatients ?? (isBinary ? patients : []));
+        _records[id] = new Held(facts, version, false, links, held?.OwnPatients ?? (isBinary ? patients : []))
+        {
+            Authors = [.. held?.Authors ?? [], step.Author],
+        };
         EndUnlinked(held?.Links.Except(links) ?? [], custodian);
         return new CommitPlan { Versions = [Make.Version(facts, version, [Mark], links)] };
     }
@@ -269,15 +280,18 @@ internal sealed class Model(string prefix)
         if (held.IsDeleted) return _ended[held.Own.Id];
         var linkers = _records.Values.Where(r => !r.IsDeleted && r.Own.Custodian == held.Own.Custodian && r.Links.Contains(held.Own.Id))
             .ToList();
+        var own = held.Authors.Append(held.Own.Custodian).Where(w => w.Contains('/'))
+            .Select(w => new RecordLink(LinkKind.WrittenBy, w))
+            .Concat(held.OwnPatients.Select(p => new RecordLink(LinkKind.RefersTo, $"Patient/{p}")));
         var patients = held.OwnPatients.Concat(linkers.SelectMany(l => l.Own.Patients)).Distinct().ToList();
         return held.Own with
         {
             Others = [.. linkers.SelectMany(l => l.Own.Others).Distinct().Except(patients)],
             Details = new RecordDetails(
-                linkers.Min(l => l.Own.Details.From),
-                linkers.Max(l => l.Own.Details.To),
+                linkers.Exists(l => l.Own.Details.From is null) ? null : linkers.Min(l => l.Own.Details.From),
+                linkers.Exists(l => l.Own.Details.To is null) ? null : linkers.Max(l => l.Own.Details.To),
                 [
-                    .. linkers.SelectMany(l => l.Own.Details.Links.Append(new RecordLink(LinkKind.Is, $"{l.Own.Type}/{l.Own.Id}")))
+                    .. own, .. linkers.SelectMany(l => l.Own.Details.Links.Append(new RecordLink(LinkKind.Is, $"{l.Own.Type}/{l.Own.Id}")))
                         .Distinct(),
                 ]),
             Patients = patients,

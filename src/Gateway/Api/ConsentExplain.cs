@@ -49,8 +49,9 @@ internal sealed class ConsentExplain(
             [.. asked["purpose"].Where(p => p.Length > 0)])
         { Author = isPerson ? actor.Reference : "" };
         await using var eyes = await database.SnapshotAsync(viewers.Of(requester), searches: false, cancellation);
-        var said = await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation);
-        return new FhirResponse(200, FhirTyped.ToJson(ToParameters(said!, actor, view.Block))) { Decision = answer.Decision };
+        return await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation) is { } said
+            ? new FhirResponse(200, FhirTyped.ToJson(ToParameters(said, actor, view.Block))) { Decision = answer.Decision }
+            : await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
     }
 
     private static Parameters ToParameters(Explanation said, Actor actor, long block)

@@ -197,6 +197,8 @@ public sealed partial class WriteFlow(
         foreach (var patient in facts.Patients)
         {
             if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;
+            // Whom it is about already it stays about: who keeps it corrects it, whatever became of the patient.
+            if (request.Current?.Facts.Patients.Contains(patient) == true) continue;
             if (!await context.MayWriteAboutAsync(patient, facts, cancellation))
                 return Invalid(request.Type, "it refers to a Patient that is not known here");
         }

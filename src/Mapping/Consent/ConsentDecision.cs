@@ -198,7 +198,9 @@ public static class ConsentDecision
         (provision.Actors.Count == 0 || requester.ActorReferences.Any(provision.Actors.Contains))
         && (provision.Actions is null || provision.Actions.Contains(action))
         && (provision.Purposes.Count == 0
-            || requester.Purposes.Any(asked => provision.Purposes.Any(named => CodeHierarchy.IsPurpose(asked, named, denies))));
+            || requester.Purposes.Any(asked => provision.Purposes.Any(named => CodeHierarchy.IsPurpose(asked, named, denies)))
+            // Who does not say what for may be asking for just that.
+            || (denies && !requester.Purposes.Any(CodeHierarchy.IsKnownPurpose)));
 
     private static bool Covers(ProvisionShape provision, IReadOnlyList<RecordLabel> labels, bool denies) =>
         Labelled(labels, LabelKind.Class, provision.Classes, denies)

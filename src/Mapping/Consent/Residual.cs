@@ -36,22 +36,19 @@ public sealed record ResidualCondition(bool IsNegated, PeriodTest Period, long F
             provision.Data is null ? null : [.. provision.Data.SelectMany(d => Links(d, denies)).Distinct()]);
     }
 
-    private static IEnumerable<RecordLink> Links(DataReference data, bool denies) => data.Meaning switch
+    // What is said of a part of the record closes it and does not open it; whoever is named under whatever word may have written it.
+    private static IEnumerable<RecordLink> Links(DataReference data, bool denies)
     {
-        // Who wrote a part, or is named under whatever word, wrote no more than that: it closes the record and does not open it.
-        DataMeaning.AuthoredBy when denies =>
-        [
-            new(LinkKind.WrittenBy, data.Reference), new(LinkKind.PartWrittenBy, data.Reference),
-            new(LinkKind.RefersTo, data.Reference),
-        ],
-        DataMeaning.AuthoredBy => [new(LinkKind.WrittenBy, data.Reference)],
-        DataMeaning.Instance => [new(LinkKind.Is, data.Reference)],
-        DataMeaning.Dependents => [new(LinkKind.Is, data.Reference), new(LinkKind.RefersTo, data.Reference)],
-        _ =>
-        [
-            new(LinkKind.Is, data.Reference), new(LinkKind.RefersTo, data.Reference), new(LinkKind.ReferredBy, data.Reference),
-        ],
-    };
+        IEnumerable<LinkKind> kinds = data.Meaning switch
+        {
+            DataMeaning.AuthoredBy => denies ? [LinkKind.WrittenBy, LinkKind.PartWrittenBy, LinkKind.RefersTo] : [LinkKind.WrittenBy],
+            DataMeaning.Instance => [LinkKind.Is],
+            DataMeaning.Dependents => [LinkKind.Is, LinkKind.RefersTo],
+            _ => [LinkKind.Is, LinkKind.RefersTo, LinkKind.ReferredBy],
+        };
+        if (denies && data.Meaning != DataMeaning.Instance) kinds = kinds.Append(LinkKind.PartRefersTo);
+        return kinds.Select(k => new RecordLink(k, data.Reference));
+    }
 
     private bool HoldsPeriod(RecordDetails record) => (Period, record.From, record.To) switch
     {

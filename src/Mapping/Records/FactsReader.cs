@@ -97,7 +97,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         {
             if (entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
             Span(dates(document.Part(resource)));
-            if (entry.StringAt("fullUrl") is { } url) Refer(url);
+            if (entry.StringAt("fullUrl") is { } url) Refer(url, isInner: true);
         }
         _isEnclosed = false;
     }
@@ -155,7 +155,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
     {
         if (node.Kind == JsonTokenType.String)
         {
-            if (name == "reference") Refer(node.Text);
+            if (name == "reference") Refer(node.Text, isInner);
             return;
         }
         if (node.Kind != JsonTokenType.StartObject) return;
@@ -204,13 +204,13 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         _links.Add(new RecordLink(isInner ? LinkKind.PartWrittenBy : LinkKind.WrittenBy, $"{author.Type}/{author.Id}"));
     }
 
-    private void Refer(string text)
+    private void Refer(string text, bool isInner)
     {
         if (!FhirReference.TryParse(Local(text), out var target)) return;
         // A document's references are to its own entries first, or to the server that it came from.
         if (target.Type == "Patient" && _isEnclosed) _mentions.Add(new PatientMention(target.Id, "", ""));
         else if (target.Type == "Patient") _patients.Add(target.Id);
-        _links.Add(new RecordLink(LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
+        _links.Add(new RecordLink(isInner ? LinkKind.PartRefersTo : LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
     }
 
     private string Local(string text) => text.StartsWith(ownBase, StringComparison.Ordinal) && text.Length > ownBase.Length

@@ -43,6 +43,9 @@ public enum LinkKind
 
     /// <summary>The Binary named is a FHIR resource that counts as a part of it.</summary>
     Encloses,
+
+    /// <summary>A part of it refers to the resource named.</summary>
+    PartRefersTo,
 }
 
 /// <summary>What ties a record to another resource.</summary>

@@ -83,8 +83,8 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
                 "it names more codes, references or patients than can be kept"));
             return null;
         }
-        // Those of the compartments first: the first is whose key seals it.
-        var patients = _compartments.PatientsOf(final).Union(reader.Patients);
+        // Those of the compartments first: the first is whose key seals it. A Consent is its patient's, whoever else is named in it.
+        var patients = _compartments.PatientsOf(final).Union(document.ResourceType == "Consent" ? [] : reader.Patients);
         var facts = new RecordFacts(document.ResourceType, id, origin.Custodian, [.. patients], reader.Labels)
         {
             Author = origin.Author,

@@ -17,11 +17,13 @@ internal static class AccessFacts
     {
         Authors(at);
         Grantees(at);
-        // Given by the patient's login, or filed by the hospital.
+        // Given by the patient's login, be it by an update, or filed by the hospital.
         at.Run("UPDATE consents SET giver = COALESCE((SELECT v.author FROM resources r JOIN versions v ON v.rid = r.rid "
-            + "AND v.version = 1 WHERE r.type = 'Consent' AND r.id = consents.consent_id), '')");
+            + "WHERE r.type = 'Consent' AND r.id = consents.consent_id "
+            + "ORDER BY CASE WHEN v.author LIKE 'Patient/%' THEN 0 ELSE 1 END, v.version LIMIT 1), '')");
         at.Run("UPDATE resources SET data_from = (SELECT MIN(lo) FROM index_date x WHERE x.rid = resources.rid), "
             + "data_to = (SELECT MAX(hi) FROM index_date x WHERE x.rid = resources.rid)");
+        Ties(at);
     });
 
     private static void Authors(MigrationStep at)
@@ -56,6 +58,22 @@ internal static class AccessFacts
             + "AND v.version < versions.version ORDER BY v.version DESC LIMIT 1), '') WHERE author = ''");
         at.Run("UPDATE resources SET author = COALESCE((SELECT v.author FROM versions v WHERE v.rid = resources.rid "
             + "AND v.version = resources.version), '')");
+    }
+
+    // As far as the index tells: the hospital wrote what it keeps, a record refers to what it is found by, and a Binary is what links to it
+    // and is tied to what that is tied to.
+    private static void Ties(MigrationStep at)
+    {
+        const string Into = "INSERT INTO record_links (rid, kind, reference) SELECT DISTINCT";
+        const string Linked = "FROM links k JOIN resources r ON r.rid = k.rid AND r.deleted = 0 "
+            + "JOIN resources b ON b.type = 'Binary' AND b.id = k.binary_id AND b.custodian = r.custodian";
+        at.Run($"{Into} rid, {(int)LinkKind.WrittenBy}, custodian FROM resources WHERE custodian LIKE 'Organization/%'");
+        at.Run($"{Into} rid, {(int)LinkKind.RefersTo}, target_type || '/' || target FROM index_reference WHERE target_type <> ''");
+        at.Run($"{Into} b.rid, {(int)LinkKind.Is}, r.type || '/' || r.id {Linked}");
+        at.Run($"{Into} b.rid, l.kind, l.reference {Linked} JOIN record_links l ON l.rid = r.rid WHERE 1 = 1 ON CONFLICT DO NOTHING");
+        at.Run($"UPDATE resources SET data_from = (SELECT CASE WHEN COUNT(*) = COUNT(r.data_from) THEN MIN(r.data_from) END {Linked} "
+            + $"WHERE b.rid = resources.rid), data_to = (SELECT CASE WHEN COUNT(*) = COUNT(r.data_to) THEN MAX(r.data_to) END {Linked} "
+            + "WHERE b.rid = resources.rid) WHERE type = 'Binary'");
     }
 
     private static void Grantees(MigrationStep at)

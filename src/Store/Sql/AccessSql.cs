@@ -65,7 +65,9 @@ internal static class AccessSql
                 SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = x.kind AND y.reference = x.reference))
               OR (x.kind = {Number(LinkKind.ReferredBy)} AND EXISTS (
                 SELECT 1 FROM resources t JOIN record_links y ON y.rid = t.rid WHERE t.type = x.type AND t.id = x.id
-                AND y.kind = {Number(LinkKind.RefersTo)} AND y.reference = r.type || '/' || r.id)))))
+                AND y.kind IN ({Number(LinkKind.RefersTo)}, {Number(LinkKind.PartRefersTo)})
+                AND (y.reference = r.type || '/' || r.id OR EXISTS (
+                  SELECT 1 FROM record_links i WHERE i.rid = r.rid AND i.kind = {Number(LinkKind.Is)} AND i.reference = y.reference)))))))
             THEN 1 ELSE 0 END))
         """;
 

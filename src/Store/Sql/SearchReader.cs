@@ -42,7 +42,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         var page = await session.QueryAsync(
             $"SELECT r.rid {from} ORDER BY {string.Join(", ", order.Append("r.rid"))} LIMIT {query.Count + 1} OFFSET {query.Cursor}",
             static r => r.GetInt64(0), cancellation, from.Values);
-        return (page[..Math.Min(query.Count, page.Count)], total, page.Count > query.Count ? query.Cursor + query.Count : null);
+        var isLast = query.Count == 0 || page.Count <= query.Count;
+        return (page[..Math.Min(query.Count, page.Count)], total, isLast ? null : query.Cursor + query.Count);
     }
 
     private async ValueTask<string?> SortedByAsync(
@@ -92,7 +93,7 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
         return (
             page[..Math.Min(count, page.Count)],
             await CountAsync(session, text, values, cancellation),
-            page.Count > count ? page[count - 1] : null);
+            count > 0 && page.Count > count ? page[count - 1] : null);
     }
 
     private static async ValueTask<long> CountAsync(Session session, string text, object?[] values, CancellationToken cancellation) =>

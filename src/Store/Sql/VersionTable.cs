@@ -15,22 +15,31 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     public async ValueTask WriteAsync(Change change, IReadOnlyList<VersionWrite> writes)
     {
         var binaries = new Dictionary<string, StoredVersion?>(StringComparer.Ordinal);
+        var made = writes.Select(w => w.Version).Where(v => v is { Facts.Type: "Binary", Version: 1 }).Select(v => v.Facts.Id)
+            .ToHashSet(StringComparer.Ordinal);
         foreach (var write in writes)
         {
-            var (rid, before) = await WriteAsync(change, write);
-            // A Binary that nothing links to and that was just made has the facts it came with.
+            var (rid, before) = await WriteAsync(change, write, write.LinkedBinaries.Where(b => !made.Contains(b)));
             if (write.Version.Facts.Type != "Binary") await LinkAsync(change, rid, before.Binaries, write, binaries);
+            else binaries.TryAdd(write.Version.Facts.Id, null);
         }
         foreach (var (id, unlinker) in binaries) await DeriveAsync(change, id, unlinker);
     }
 
-    private async ValueTask<(long Rid, RecordTies Before)> WriteAsync(Change change, VersionWrite write)
+    // known: the Binaries that were there before and that it links to.
+    private async ValueTask<(long Rid, RecordTies Before)> WriteAsync(Change change, VersionWrite write, IEnumerable<string> known)
     {
         var facts = write.Version.Facts;
         var old = write.Version.Version == 1 ? null : await records.FindAsync(change.Session, facts.Type, facts.Id, default);
         if (write.Version.Version > 1 && old?.Version != write.Version.Version - 1) throw Conflict(facts);
         var before = old is null ? NoTies : await records.TiesAsync(change.Session, old, default);
-        if (old is not null && Encloses(before, write.LinkedBinaries)) facts = WithParts(facts, old, before);
+        if (!write.Version.IsDeleted)
+        {
+            foreach (var binary in known) facts = await WithPartsAsync(change, facts, binary);
+            // Earlier versions are decided by what is known of the current one: who was asked about them must not drop out.
+            var others = old is null ? [] : Interner.OthersOf(old.Patients);
+            if (old is not null) facts = facts with { Others = [.. facts.Others.Union(others).Except(facts.Patients)] };
+        }
         var version = write.Version with { Facts = facts };
         // A deleted resource keeps its patients and labels: its history is still decided by them. A Binary's follow from its linkers.
         var keepsFacts = version.IsDeleted || (facts.Type == "Binary" && old is not null);
@@ -49,19 +58,26 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         return (rid, before);
     }
 
-    private static bool Encloses(RecordTies before, IReadOnlyList<string> linked) =>
-        linked.Any(b => before.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + b)));
-
-    // A document that was read when it came is not read again when the record around it changes: what the record has of it stays while it
-    // links to it.
-    private static RecordFacts WithParts(RecordFacts facts, ResourceRow old, RecordTies before) => facts with
+    // A document was read when it came: what is known of its parts stands with the Binary that keeps it, and counts for every record of
+    // the same hospital that links to that.
+    private async ValueTask<RecordFacts> WithPartsAsync(Change change, RecordFacts facts, string binary)
     {
-        Labels = [.. facts.Labels.Union(old.Labels.Labels.Where(l => l.IsInner))],
-        Others = [.. facts.Others.Union(Interner.OthersOf(old.Patients)).Except(facts.Patients)],
-        Details = new RecordDetails(
-            Earliest(facts.Details.From, old.From), Latest(facts.Details.To, old.To),
-            [.. facts.Details.Links.Union(before.Links.Where(l => l.Kind is not LinkKind.WrittenBy and not LinkKind.Grants))]),
-    };
+        var row = await records.FindAsync(change.Session, "Binary", binary, default);
+        if (row is null || row.Custodian != facts.Custodian) return facts;
+        var ties = await records.TiesAsync(change.Session, row, default);
+        if (!ties.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + binary))) return facts;
+        return facts with
+        {
+            Labels = [.. facts.Labels.Union(row.Labels.Labels.Where(l => l.IsInner))],
+            Others = [.. facts.Others.Union(Interner.OthersOf(row.Patients)).Except(facts.Patients)],
+            Details = new RecordDetails(
+                Earliest(facts.Details.From, row.From), Latest(facts.Details.To, row.To),
+                [
+                    .. facts.Details.Links.Union(ties.Links.Where(
+                        l => l.Kind is LinkKind.PartWrittenBy or LinkKind.PartRefersTo or LinkKind.Encloses)),
+                ]),
+        };
+    }
 
     private static DateTimeOffset? Earliest(DateTimeOffset? a, long? b) =>
         b is { } other && (a is null || other < a.Value.ToUnixTimeMilliseconds()) ? DateTimeOffset.FromUnixTimeMilliseconds(other) : a;
@@ -143,6 +159,20 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
             await change.ExecuteAsync("INSERT INTO compartments (rid, patient_id, mentioned) VALUES ($1, $2, 1)", rid, other);
     }
 
+    // What ties a Binary to others without any record that links to it: who sent it, and whose it is.
+    private static async ValueTask<HashSet<RecordLink>> OwnTiesAsync(Change change, ResourceRow binary)
+    {
+        IReadOnlyList<string> authors = binary.Version == 1
+            ? [binary.Author]
+            : await change.QueryAsync("SELECT DISTINCT author FROM versions WHERE rid = $1", static r => r.GetString(0), binary.Rid);
+        var links = Interner.Split(binary.OwnPatients).Select(p => new RecordLink(LinkKind.RefersTo, $"Patient/{p}")).ToHashSet();
+        // A client is no reference: its hospital stands for it.
+        foreach (var writer in authors.Append(binary.Custodian))
+            if (Fhir.FhirReference.TryParse(writer, out var reference))
+                links.Add(new RecordLink(LinkKind.WrittenBy, reference.ToString()));
+        return links;
+    }
+
     private static HashSet<RecordLink> Stored(IEnumerable<RecordLink> links) =>
         [.. links.Select(l => l with { Reference = IndexText.Of(l.Reference) })];
 
@@ -196,11 +226,11 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         if (unlinker is not null && unlinker.Facts.Custodian == row.Custodian && linked.Count == 0)
         {
             var facts = new RecordFacts("Binary", binary, row.Custodian, [], []) { Author = row.Author };
-            await WriteAsync(change, new VersionWrite(StoredVersion.Deletion(facts, row.Version + 1, unlinker.LastUpdated), [], []));
+            await WriteAsync(change, new VersionWrite(StoredVersion.Deletion(facts, row.Version + 1, unlinker.LastUpdated), [], []), []);
             return;
         }
         var linkers = linked.Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0).ToList();
-        var links = new HashSet<RecordLink>();
+        var links = await OwnTiesAsync(change, row);
         foreach (var linker in linkers)
         {
             // It is what links to it, and is tied to what that is tied to.
@@ -211,8 +241,9 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         {
             Labels = new LabelSet([Interner.ClassOf("Binary"), .. linkers.SelectMany(l => l.Row.Labels.Labels)]),
             Patients = Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
-            From = linkers.Min(l => l.Row.From),
-            To = linkers.Max(l => l.Row.To),
+            // Of no time that is known where one of them is of none.
+            From = linkers.Exists(l => l.Row.From is null) ? null : linkers.Min(l => l.Row.From),
+            To = linkers.Exists(l => l.Row.To is null) ? null : linkers.Max(l => l.Row.To),
             LinksDigest = RowSeals.Ties(links, ties.Binaries),
         };
         var seal = seals.Of(derived.Content);
