@@ -92,9 +92,11 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var current = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
         if (current is null) return new SnapshotPage([], 0, null);
         var permit = (await DecideAsync([current], cancellation))[0]?.Permit;
-        // Whose record it is sees all versions. Others see what they wrote themselves, and by consent the current one.
-        var of = permit?.Basis is PermitBasis.OwnRecord or PermitBasis.Directory ? null : _viewer.Who.Requester.Author;
-        var also = permit?.Basis == PermitBasis.Consent ? current.Version : 0;
+        // Whose record it is, and always was, sees all versions. Others see what they wrote themselves, and the current one.
+        var seesAll = permit?.Basis == PermitBasis.Directory
+            || (permit?.Basis == PermitBasis.OwnRecord && Interner.FormerOf(current.Patients).Count == 0);
+        var of = seesAll ? null : _viewer.Who.Requester.Author;
+        var also = permit?.Basis is PermitBasis.Consent or PermitBasis.OwnRecord ? current.Version : 0;
         if (of is "" && also == 0) return new SnapshotPage([], 0, null);
         var below = cursor == 0 ? long.MaxValue : cursor;
         var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, current.Rid, of, also, below, count + 1, cancellation));

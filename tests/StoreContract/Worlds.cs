@@ -244,8 +244,7 @@ internal sealed class Model(string prefix)
         {
             Author = step.Author,
             Details = details,
-            // Who was asked about an earlier version is asked on.
-            Others = isBinary ? [] : [.. step.Others.Select(Id).Union(held?.Own.Others ?? []).Except(patients)],
+            Others = isBinary ? [] : [.. step.Others.Select(Id)],
         };
         var version = (held?.Version ?? 0) + 1;
         string[] links = isBinary

@@ -113,32 +113,39 @@ internal abstract class Interner
     /// <summary>The label that every record of a type has.</summary>
     public static RecordLabel ClassOf(string type) => new(LabelKind.Class, ResourceTypes, type);
 
-    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus last.</summary>
-    public static string Join(IEnumerable<string> ids)
-    {
-        var all = ids.ToHashSet(StringComparer.Ordinal);
-        var each = all.Where(i => !IsOther(i) || !all.Contains(i[1..]));
-        return string.Join(' ', each.OrderBy(IsOther).ThenBy(i => i, StringComparer.Ordinal));
-    }
+    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus, then with a tilde last.</summary>
+    public static string Join(IEnumerable<string> ids) => string.Join(' ', ids
+        .GroupBy(Bare, StringComparer.Ordinal).Select(g => g.MinBy(Rank)!)
+        .OrderBy(Rank).ThenBy(i => i, StringComparer.Ordinal));
 
     /// <summary>The patients of a record, and the others of whom it holds a copy, as that text.</summary>
     public static string Patients(RecordFacts facts) => Join(facts.Patients.Concat(facts.Others.Select(o => "+" + o)));
+
+    /// <summary>That text for a record that had others before: who is in none of the two any more is in an earlier version.</summary>
+    public static string WithFormer(string ids, string before) => Join(Split(ids).Concat(Split(before).Select(i => "~" + Bare(i))));
 
     /// <summary>The ids of such a text.</summary>
     public static IReadOnlyList<string> Split(string ids) => ids.Length == 0 ? [] : ids.Split(' ');
 
     /// <summary>The patients of a record's text.</summary>
     public static IReadOnlyList<string> PatientsOf(string ids) =>
-        ids.Contains('+', StringComparison.Ordinal) ? [.. Split(ids).Where(i => !IsOther(i))] : Split(ids);
+        ids.AsSpan().ContainsAny('+', '~') ? [.. Split(ids).Where(i => Rank(i) == 0)] : Split(ids);
 
     /// <summary>The others of a record's text.</summary>
-    public static IReadOnlyList<string> OthersOf(string ids) =>
-        ids.Contains('+', StringComparison.Ordinal) ? [.. Split(ids).Where(IsOther).Select(i => i[1..])] : [];
+    public static IReadOnlyList<string> OthersOf(string ids) => Of(ids, '+');
 
-    /// <summary>All of them.</summary>
+    /// <summary>Those of a record's text whom earlier versions alone concern.</summary>
+    public static IReadOnlyList<string> FormerOf(string ids) => Of(ids, '~');
+
+    /// <summary>Whom the current version concerns.</summary>
     public static IEnumerable<string> AllOf(string ids) => PatientsOf(ids).Concat(OthersOf(ids));
 
-    private static bool IsOther(string id) => id.StartsWith('+');
+    private static IReadOnlyList<string> Of(string ids, char mark) =>
+        ids.Contains(mark, StringComparison.Ordinal) ? [.. Split(ids).Where(i => i[0] == mark).Select(Bare)] : [];
+
+    private static int Rank(string id) => id[0] switch { '+' => 1, '~' => 2, _ => 0 };
+
+    private static string Bare(string id) => Rank(id) == 0 ? id : id[1..];
 }
 
 /// <summary>The tables of numbered texts.</summary>

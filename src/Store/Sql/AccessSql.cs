@@ -45,8 +45,8 @@ internal static class AccessSql
             null => $"CASE WHEN r.type = 'Consent' THEN {asGrantee} ELSE {byConsent} END",
             _ => byConsent,
         };
-        // One of whom it holds a copy is asked, and does not make it a patient's.
-        var ofPatients = $"(r.patients <> '' AND SUBSTR(r.patients, 1, 1) <> '+' AND {byRule})";
+        // One of whom it holds a copy is asked, and does not make it a patient's; whom earlier versions alone concern counts for these.
+        var ofPatients = $"(r.patients <> '' AND SUBSTR(r.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
         return requester.Author.Length > 0 ? $"(r.author = {sql.Value(requester.Author)} OR {ofPatients})" : ofPatients;
     }
 

@@ -43,7 +43,8 @@ internal sealed record VersionRow(
         new(Type, Id, Custodian, Interner.PatientsOf(Patients), labels)
         {
             Author = Author,
-            Others = Interner.OthersOf(Patients),
+            // Whom an earlier version concerned and the current one does not is not told apart: each is asked about all of them.
+            Others = IsCurrent ? Interner.OthersOf(Patients) : [.. Interner.OthersOf(Patients), .. Interner.FormerOf(Patients)],
             Details = new RecordDetails(Instant(DataFrom), Instant(DataTo), links),
         };
 

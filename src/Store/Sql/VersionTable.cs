@@ -34,12 +34,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         if (write.Version.Version > 1 && old?.Version != write.Version.Version - 1) throw Conflict(facts);
         var before = old is null ? NoTies : await records.TiesAsync(change.Session, old, default);
         if (!write.Version.IsDeleted)
-        {
             foreach (var binary in known) facts = await WithPartsAsync(change, facts, binary);
-            // Earlier versions are decided by what is known of the current one: who was asked about them must not drop out.
-            var others = old is null ? [] : Interner.OthersOf(old.Patients);
-            if (old is not null) facts = facts with { Others = [.. facts.Others.Union(others).Except(facts.Patients)] };
-        }
         var version = write.Version with { Facts = facts };
         // A deleted resource keeps its patients and labels: its history is still decided by them. A Binary's follow from its linkers.
         var keepsFacts = version.IsDeleted || (facts.Type == "Binary" && old is not null);
@@ -97,7 +92,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         return keepsFacts ? written : written with
         {
             Labels = new LabelSet(facts.Labels),
-            Patients = Interner.Patients(facts),
+            Patients = Interner.WithFormer(Interner.Patients(facts), written.Patients),
             From = facts.Details.From?.ToUnixTimeMilliseconds(),
             To = facts.Details.To?.ToUnixTimeMilliseconds(),
         };
@@ -240,7 +235,9 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         var derived = row with
         {
             Labels = new LabelSet([Interner.ClassOf("Binary"), .. linkers.SelectMany(l => l.Row.Labels.Labels)]),
-            Patients = Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
+            Patients = Interner.WithFormer(
+                Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
+                row.Patients),
             // Of no time that is known where one of them is of none.
             From = linkers.Exists(l => l.Row.From is null) ? null : linkers.Min(l => l.Row.From),
             To = linkers.Exists(l => l.Row.To is null) ? null : linkers.Max(l => l.Row.To),
