@@ -17,6 +17,8 @@ internal sealed class CaseSpec(JsonObject json)
 
     public string Id => (string?)json["id"] ?? "?";
 
+    public string Title => (string?)json["title"] ?? "";
+
     public IReadOnlyList<JsonNode> Consents => [.. json["consents"].Items().OfType<JsonNode>()];
 
     public string Actor => (string?)json["actor"] ?? "anon";
