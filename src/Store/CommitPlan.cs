@@ -90,7 +90,20 @@ public abstract record DirectoryChange
     /// <param name="ActorId">Its on-chain id, hex.</param>
     /// <param name="Kind">What it is.</param>
     /// <param name="Hospital">A practitioner's hospital, or null.</param>
-    public sealed record AddActor(string Reference, string ActorId, ActorKind Kind, string? Hospital) : DirectoryChange;
+    public sealed record AddActor(string Reference, string ActorId, ActorKind Kind, string? Hospital) : DirectoryChange
+    {
+        /// <summary>Reference of the PractitionerRole that a practitioner acts by; null for others.</summary>
+        public string? Role { get; init; }
+
+        /// <summary>From when on it may not act any more; null: it has no end.</summary>
+        public DateTimeOffset? Ends { get; init; }
+    }
+
+    /// <summary>A practitioner acts by a role, for so long.</summary>
+    /// <param name="Reference">The practitioner.</param>
+    /// <param name="Role">Reference of the PractitionerRole.</param>
+    /// <param name="Ends">From when on it may not act any more; null: it has no end.</param>
+    public sealed record SetContract(string Reference, string? Role, DateTimeOffset? Ends) : DirectoryChange;
 
     /// <summary>An actor is suspended or reinstated here, which counts at once; the chain follows.</summary>
     /// <param name="Reference">The actor.</param>

@@ -8,9 +8,18 @@ namespace PmrGateway.Store;
 /// <param name="Kind">What it is.</param>
 /// <param name="Hospital">Reference of a practitioner's hospital, or null.</param>
 /// <param name="IsSuspended">Whether it was suspended here; counts at once.</param>
-/// <param name="IsActive">Whether it may act: the chain has it active, and it is not suspended here; a practitioner's hospital
-/// likewise.</param>
-public sealed record Actor(string Reference, string ActorId, ActorKind Kind, string? Hospital, bool IsSuspended, bool IsActive);
+/// <param name="IsActive">Whether the chain has it active, and it is not suspended here; a practitioner's hospital likewise.</param>
+public sealed record Actor(string Reference, string ActorId, ActorKind Kind, string? Hospital, bool IsSuspended, bool IsActive)
+{
+    /// <summary>Reference of the PractitionerRole that a practitioner acts by; null where none is known.</summary>
+    public string? Role { get; init; }
+
+    /// <summary>From when on it may not act any more; null: it has no end.</summary>
+    public DateTimeOffset? Ends { get; init; }
+
+    /// <summary>Whether it may act at an instant.</summary>
+    public bool ActsAt(DateTimeOffset now) => IsActive && (Ends is null || now < Ends);
+}
 
 /// <summary>A patient's place on the chain.</summary>
 /// <param name="Id">Patient id.</param>
@@ -35,10 +44,15 @@ public sealed class DirectoryStore(RecordDatabase database)
     private static readonly string Columns =
         $"{ActorRow.Columns("a")}, CASE WHEN h.reference IS NULL THEN 0 ELSE 1 END, {ActorRow.Columns("h")}";
 
+    // An actor, whether there is a hospital, and the hospital.
+    private const int Both = ActorRow.Width + 1 + ActorRow.Width;
+
     private const string Hospital = "LEFT JOIN actors h ON h.reference = a.hospital";
 
     private static readonly string OfClient =
         $"SELECT {Columns}, b.actor_id, b.seal FROM bindings b JOIN actors a ON a.actor_id = b.actor_id {Hospital} WHERE b.client = $1";
+
+    private static readonly string OfRole = $"SELECT {Columns} FROM actors a {Hospital} WHERE a.role = $1";
 
     private static readonly string OfReference = $"SELECT {Columns} FROM actors a {Hospital} WHERE a.reference = $1";
 
@@ -51,6 +65,11 @@ public sealed class DirectoryStore(RecordDatabase database)
     /// <summary>An actor by its reference, or null.</summary>
     public ValueTask<Actor?> ActorAsync(string reference, CancellationToken cancellation) =>
         ActorAsync(OfReference, reference, cancellation);
+
+    /// <summary>The practitioner who acts by a role, or null.</summary>
+    /// <param name="role">Reference of the PractitionerRole.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public ValueTask<Actor?> ActorOfRoleAsync(string role, CancellationToken cancellation) => ReadActorAsync(OfRole, role, cancellation);
 
     /// <summary>A patient by id, or null.</summary>
     /// <exception cref="RowBrokenException">The row is not what was sealed.</exception>
@@ -108,8 +127,8 @@ public sealed class DirectoryStore(RecordDatabase database)
             (session, stop) => session.FirstAsync(
                 sql,
                 static r => new Found(
-                    ActorRow.Read(r, 0), r.GetInt64(7) == 0 ? null : ActorRow.Read(r, 8), r.FieldCount > 15 ? r.GetString(15) : null,
-                    r.FieldCount > 15 ? r.BytesOrNull(16) : null),
+                    ActorRow.Read(r, 0), r.GetInt64(ActorRow.Width) == 0 ? null : ActorRow.Read(r, ActorRow.Width + 1),
+                    r.FieldCount > Both ? r.GetString(Both) : null, r.FieldCount > Both ? r.BytesOrNull(Both + 1) : null),
                 stop, key),
             cancellation);
         if (found is null) return null;
@@ -119,7 +138,11 @@ public sealed class DirectoryStore(RecordDatabase database)
         if (hospital is not null) database.Directory.Must(hospital);
         return new Actor(
             row.Reference, row.ActorId, (ActorKind)row.Kind, row.Hospital, row.Suspended != 0,
-            IsActive(row) && (row.Hospital is null || (hospital is not null && IsActive(hospital))));
+            IsActive(row) && (row.Hospital is null || (hospital is not null && IsActive(hospital))))
+        {
+            Role = row.Role,
+            Ends = row.Ends is { } end ? DateTimeOffset.FromUnixTimeMilliseconds(end) : null,
+        };
     }
 
     private static bool IsActive(ActorRow row) => row is { Suspended: 0, ChainActive: 1 };

@@ -72,6 +72,52 @@ public class OperatorScenarios(RunningGateway gateway)
         Assert.InRange((await SendAsync(path, "{}", "application/json; charset=none")).Status, 400, 415);
     }
 
+    [Fact]
+    public async Task A_doctors_access_ends_with_the_role_its_period_or_its_deletion_for_every_token()
+    {
+        var (patient, other) = (await gateway.NewPatientAsync(), (await gateway.Operator.PostAsync("Organization", """
+            {"resourceType":"Organization","name":"Other","type":[{"coding":[
+            {"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"prov"}]}]}
+            """)).Id);
+        var (doctor, client) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, doctor, "TREAT");
+        var role = RunningGateway.Entries(await gateway.Operator.GetAsync($"PractitionerRole?_sort=-_lastUpdated&_count=1"))
+            .Single().GetProperty("resource").GetProperty("id").GetString()!;
+        Task<Answer> RoleAsync(string members) => gateway.Operator.PutAsync($"PractitionerRole/{role}", Role(role, doctor, members));
+
+        Assert.Equal(200, (await client.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(200, (await RoleAsync(""","period":{"start":"2020","end":"2020-12-31"}""")).Status);
+        Assert.Equal(403, (await client.GetAsync($"Patient/{patient}")).Status);
+        // The last day counts.
+        var today = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal(200, (await RoleAsync($$$""","period":{"end":"{{{today}}}"}""")).Status);
+        Assert.Equal(200, (await client.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(200, (await RoleAsync("")).Status);
+        Assert.Equal(200, (await client.GetAsync($"Patient/{patient}")).Status);
+
+        await RefusedRoleAsync(RoleAsync(""","period":{"start":"2099"}"""), "PractitionerRole.period.start");
+        await RefusedRoleAsync(
+            gateway.Operator.PutAsync(
+                $"PractitionerRole/{role}", Role(role, doctor, "").Replace(gateway.Hospital, $"Organization/{other}")),
+            "PractitionerRole.organization");
+        await RefusedRoleAsync(gateway.Operator.PostAsync("PractitionerRole", Role(null, doctor, "")), "PractitionerRole.practitioner");
+
+        Assert.Equal(204, (await gateway.Operator.DeleteAsync($"PractitionerRole/{role}")).Status);
+        Assert.Equal(403, (await client.GetAsync($"Patient/{patient}")).Status);
+
+        string Role(string? id, string practitioner, string members) => $$$"""
+            {"resourceType":"PractitionerRole",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"active":true{{{members}}},
+            "practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{gateway.Hospital}}}"}}
+            """;
+
+        static async Task RefusedRoleAsync(Task<Answer> sent, string path)
+        {
+            var refused = await sent;
+            Assert.True(refused.Status == 422, refused.Text);
+            Assert.Contains(path, refused.Text);
+        }
+    }
+
     private async Task RefusedAsync(string path, string json, string name)
     {
         var refused = await SendAsync(path, json, "application/json");

@@ -13,7 +13,8 @@ namespace PmrGateway.Gateway.Api;
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class ConsentExplain(
-    RecordDatabase database, DirectoryStore directory, Viewers viewers, ConsentView view, ReadFlow flow, Denials denials)
+    RecordDatabase database, DirectoryStore directory, Viewers viewers, ConsentView view, ReadFlow flow, Denials denials,
+    TimeProvider time)
 {
     private static readonly HashSet<string> Taken = ["viewer", "purpose", "resource", "_format", "_pretty"];
 
@@ -43,22 +44,23 @@ internal sealed class ConsentExplain(
         if (answer.Failure is not null) return answer;
         if (await directory.ActorAsync(viewer.ToString(), cancellation) is not { } actor)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, $"{viewer} is not a registered actor"));
+        var isActive = actor.ActsAt(time.GetUtcNow());
         var isPerson = actor.Kind == ActorKind.Practitioner;
         var requester = new Requester(
-            actor.Reference, isPerson ? actor.Hospital : actor.Reference, isPerson ? actor.Reference : null, null, actor.IsActive,
+            actor.Reference, isPerson ? actor.Hospital : actor.Reference, isPerson ? actor.Reference : null, null, isActive,
             [.. asked["purpose"].Where(p => p.Length > 0)])
         { Author = isPerson ? actor.Reference : "" };
         await using var eyes = await database.SnapshotAsync(viewers.Of(requester), searches: false, cancellation);
         return await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation) is { } said
-            ? new FhirResponse(200, FhirTyped.ToJson(ToParameters(said, actor, view.Block))) { Decision = answer.Decision }
+            ? new FhirResponse(200, FhirTyped.ToJson(ToParameters(said, isActive, view.Block))) { Decision = answer.Decision }
             : await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
     }
 
-    private static Parameters ToParameters(Explanation said, Actor actor, long block)
+    private static Parameters ToParameters(Explanation said, bool isActive, long block)
     {
         var parameters = new Parameters();
         parameters.Add("decision", new Code(said.Permit is null ? "deny" : "permit"));
-        parameters.Add("reason", new FhirString(Reason(said, actor)));
+        parameters.Add("reason", new FhirString(Reason(said, isActive)));
         if (said.Permit is { } permit) parameters.Add("basis", new Code(permit.Basis.ToString().ToLowerInvariant()));
         parameters.Add("block", new Integer((int)block));
         foreach (var consent in said.Consents)
@@ -74,9 +76,9 @@ internal sealed class ConsentExplain(
         return parameters;
     }
 
-    private static string Reason(Explanation said, Actor actor)
+    private static string Reason(Explanation said, bool isActive)
     {
-        if (!actor.IsActive) return "the viewer is not active on the chain: it sees nothing";
+        if (!isActive) return "the viewer is not active: it sees nothing";
         if (said.Permit is { } permit)
             return permit.Basis == PermitBasis.Author ? "the viewer wrote it" : "consent permits it, and none denies it";
         if (said.Consents.Any(c => c.Permits == false)) return "a consent denies it: a denial overrides every permit";

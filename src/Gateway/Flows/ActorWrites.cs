@@ -10,9 +10,9 @@ namespace PmrGateway.Gateway.Flows;
 
 /// <summary>
 /// What the operator's directory entries mean to the ledger: an Organization of type prov is a hospital, of type pay or ins an insurer; a
-/// PractitionerRole makes its Practitioner a doctor of its hospital. <c>active: false</c> suspends, here at once.
+/// PractitionerRole makes its Practitioner a doctor of its hospital for its period. <c>active: false</c> suspends, here at once.
 /// </summary>
-public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal)
+public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal, TimeProvider time)
 {
     private const string OrganizationTypes = "http://terminology.hl7.org/CodeSystem/organization-type";
 
@@ -22,13 +22,15 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         "Organization" => await OrganizationAsync(request.Id, request.Document!.Root, cancellation),
         "Practitioner" when request.Current is not null => await SuspensionAsync(
             $"Practitioner/{request.Id}", ActiveOf(request.Document!.Root), cancellation),
-        "PractitionerRole" => await RoleAsync(request.Document!.Root, cancellation),
+        "PractitionerRole" => await RoleAsync($"PractitionerRole/{request.Id}", request.Document!.Root, cancellation),
         _ => new CommitPlan(),
     };
 
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
-    public Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
-        SuspensionAsync(reference, false, cancellation);
+    public async Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
+        await directory.ActorOfRoleAsync(reference, cancellation) is { } practitioner
+            ? Suspension(practitioner, false)
+            : await SuspensionAsync(reference, false, cancellation);
 
     private async Task<CommitPlan> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
     {
@@ -48,31 +50,60 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         var command = kind == ActorKind.Hospital
             ? ChainCommands.RegisterHospital(reference, id, name, SaltedHash(Address(organization)), endpoint)
             : ChainCommands.RegisterInsurer(reference, id, name);
-        return Registration(reference, id, kind, null, command);
+        return new CommitPlan
+        {
+            Directory = [new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, null)],
+            Outbox = [command],
+        };
     }
 
-    private async Task<Result<CommitPlan>> RoleAsync(ElementNode role, CancellationToken cancellation)
+    private async Task<Result<CommitPlan>> RoleAsync(string own, ElementNode role, CancellationToken cancellation)
     {
         var holder = role["practitioner"]?.StringAt("reference");
         if (!FhirReference.TryParse(holder, out var practitioner) || practitioner.Type != "Practitioner")
             return new CommitPlan();
         var reference = practitioner.ToString();
-        var known = await directory.ActorAsync(reference, cancellation);
-        var retries = known is not null && await FailedAsync(reference, cancellation);
-        if (known is not null && !retries) return Suspension(known, ActiveOf(role));
+        // An end given as a date includes the day.
+        var ends = FhirDate.Range(role["period"]?.StringAt("end") ?? "")?.To;
+        if (FhirDate.Range(role["period"]?.StringAt("start") ?? "")?.From > time.GetUtcNow())
+            return Refused("PractitionerRole.period.start", "a practitioner is registered on the day on which the role begins, or later");
         var employer = role["organization"]?.StringAt("reference") ?? "";
-        if (await directory.ActorAsync(employer, cancellation) is not { Kind: ActorKind.Hospital } hospital)
+        var known = await directory.ActorAsync(reference, cancellation);
+        // An actor acts for one hospital: to the chain, and to whoever named that hospital in a consent.
+        if (known is not null && known.Hospital != employer)
+            return Refused("PractitionerRole.organization", $"{reference} acts for {known.Hospital}: register another Practitioner");
+        if (known?.Role is { } other && other != own)
+            return Refused("PractitionerRole.practitioner", $"{reference} acts by {other}: update that");
+        var retries = known is not null && await FailedAsync(reference, cancellation);
+        if (known is not null && !retries)
         {
-            return new Outcome(
-                OutcomeCategory.Invalid,
-                [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "PractitionerRole.organization", "not a registered hospital")]);
+            var change = Suspension(known, ActiveOf(role));
+            return known.Role == own && known.Ends == ends
+                ? change
+                : change with { Directory = [.. change.Directory, new DirectoryChange.SetContract(reference, own, ends)] };
         }
+        if (await directory.ActorAsync(employer, cancellation) is not { Kind: ActorKind.Hospital } hospital)
+            return Refused("PractitionerRole.organization", "not a registered hospital");
         var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
         var number = SaltedHash(role.ItemsAt("identifier").Select(i => i.StringAt("value")).FirstOrDefault() ?? reference);
         var command = ChainCommands.RegisterPractitioner(
             reference, id, number, hospital.Reference, Convert.FromHexString(hospital.ActorId));
-        return Registration(reference, id, ActorKind.Practitioner, hospital.Reference, command);
+        return new CommitPlan
+        {
+            Directory =
+            [
+                new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), ActorKind.Practitioner, hospital.Reference)
+                {
+                    Role = own,
+                    Ends = ends,
+                },
+            ],
+            Outbox = [command],
+        };
     }
+
+    private static Outcome Refused(string path, string why) =>
+        new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, why)]);
 
     // A registration that the chain refused is tried again when the operator writes the entry again.
     private async Task<bool> FailedAsync(string reference, CancellationToken cancellation) =>
@@ -91,12 +122,6 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
             Outbox = [ChainCommands.SetStatus(actor.Reference, Convert.FromHexString(actor.ActorId), isActive)],
         };
     }
-
-    private static CommitPlan Registration(string reference, byte[] id, ActorKind kind, string? hospital, ChainCommand command) => new()
-    {
-        Directory = [new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, hospital)],
-        Outbox = [command],
-    };
 
     private static bool? ActiveOf(ElementNode entry) => entry["active"]?.Kind switch
     {

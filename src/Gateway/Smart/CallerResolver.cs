@@ -114,7 +114,7 @@ internal sealed partial class CallerResolver(
         var actor = token.FhirUser is { } user
             ? await directory.ActorAsync(user, cancellation)
             : await directory.ActorOfClientAsync(token.Binding, cancellation);
-        if (actor is not null) return ForActor(actor, token, purposes);
+        if (actor is not null) return ForActor(actor, actor.ActsAt(time.GetUtcNow()), token, purposes);
         // A token that is good but bound to nobody: its denials are written down under what it calls itself.
         var unbound = new Requester("unbound client", null, null, null, false, purposes);
         return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client, scopes);
@@ -130,11 +130,11 @@ internal sealed partial class CallerResolver(
     }
 
     // A person who says why may break the glass; to a system, and without a reason, it is no purpose.
-    private static Caller ForActor(Actor actor, KnownToken token, IReadOnlyList<string> purposes)
+    private static Caller ForActor(Actor actor, bool isActive, KnownToken token, IReadOnlyList<string> purposes)
     {
         if (actor.Kind != ActorKind.Practitioner)
         {
-            var system = new Requester(actor.Reference, actor.Reference, null, null, actor.IsActive, purposes)
+            var system = new Requester(actor.Reference, actor.Reference, null, null, isActive, purposes)
             {
                 // A client that is given to another hospital takes nothing along.
                 Author = $"{token.Author} {actor.Reference}",
@@ -144,7 +144,7 @@ internal sealed partial class CallerResolver(
         var breaksGlass = !string.IsNullOrWhiteSpace(token.Reason) && token.Purposes.Contains(SmartClaims.BreakGlass);
         // A practitioner acts for a hospital, and falls with it.
         var practitioner = new Requester(
-            actor.Reference, actor.Hospital, actor.Reference, null, actor.IsActive, breaksGlass ? token.Purposes : purposes)
+            actor.Reference, actor.Hospital, actor.Reference, null, isActive, breaksGlass ? token.Purposes : purposes)
         {
             Author = actor.Reference,
         };

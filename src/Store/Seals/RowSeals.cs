@@ -64,8 +64,13 @@ internal sealed class RowSeals(BrokenRows broken)
         string type, string id, long version, string author, string custodian, long deleted, string subject) =>
         RowBytes.Of("versions").Text(type).Text(id).Number(version).Text(author).Text(custodian).Number(deleted).Text(subject);
 
-    public static RowBytes Actor(ActorRow a) =>
-        RowBytes.Of("actors").Text(a.Reference).Text(a.ActorId).Number(a.Kind).Text(a.Hospital).Number(a.Suspended).Number(a.ChainActive);
+    public static RowBytes Actor(ActorRow a)
+    {
+        var row = RowBytes.Of("actors").Text(a.Reference).Text(a.ActorId).Number(a.Kind).Text(a.Hospital).Number(a.Suspended)
+            .Number(a.ChainActive);
+        // One of before there were contracts keeps its seal.
+        return a is { Role: null, Ends: null } ? row : row.Text(a.Role).Number(a.Ends);
+    }
 
     public static RowBytes Binding(string client, string actorId) => RowBytes.Of("bindings").Text(client).Text(actorId);
 

@@ -4,17 +4,21 @@ namespace PmrGateway.Store;
 
 /// <summary>A row of actors.</summary>
 internal sealed record ActorRow(
-    string Reference, string ActorId, long Kind, string? Hospital, long Suspended, long ChainActive, byte[]? Seal)
+    string Reference, string ActorId, long Kind, string? Hospital, long Suspended, long ChainActive, string? Role, long? Ends,
+    byte[]? Seal)
 {
+    /// <summary>How many columns it has.</summary>
+    public const int Width = 9;
+
     /// <summary>Its columns under a name.</summary>
     public static string Columns(string a) =>
-        $"{a}.reference, {a}.actor_id, {a}.kind, {a}.hospital, {a}.suspended, {a}.chain_active, {a}.seal";
+        $"{a}.reference, {a}.actor_id, {a}.kind, {a}.hospital, {a}.suspended, {a}.chain_active, {a}.role, {a}.ends, {a}.seal";
 
     /// <summary>Reads a row whose columns begin somewhere.</summary>
     public static ActorRow Read(DbDataReader r, int at) => new(
         // SQLite lets a key of text be NULL, and a client's actor is found by another column.
         r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetInt64(at + 2), r.TextOrNull(at + 3), r.GetInt64(at + 4), r.GetInt64(at + 5),
-        r.BytesOrNull(at + 6));
+        r.TextOrNull(at + 6), r.NumberOrNull(at + 7), r.BytesOrNull(at + 8));
 }
 
 /// <summary>A row of patients.</summary>
@@ -34,13 +38,14 @@ internal sealed class DirectoryTable(RowSeals seals)
     /// <summary>A new actor; nothing where it is there already.</summary>
     public async ValueTask AddActorAsync(Change change, DirectoryChange.AddActor a)
     {
-        var row = new ActorRow(a.Reference, a.ActorId, (long)a.Kind, a.Hospital, 0, 0, null);
+        var row = new ActorRow(
+            a.Reference, a.ActorId, (long)a.Kind, a.Hospital, 0, 0, a.Role, a.Ends?.ToUnixTimeMilliseconds(), null);
         await change.ExecuteAsync(
             """
-            INSERT INTO actors (reference, actor_id, kind, hospital, suspended, chain_active, seal) VALUES ($1, $2, $3, $4, 0, 0, $5)
-            ON CONFLICT (reference) DO NOTHING
+            INSERT INTO actors (reference, actor_id, kind, hospital, suspended, chain_active, role, ends, seal)
+            VALUES ($1, $2, $3, $4, 0, 0, $5, $6, $7) ON CONFLICT (reference) DO NOTHING
             """,
-            row.Reference, row.ActorId, row.Kind, row.Hospital, seals.Of(RowSeals.Actor(row)));
+            row.Reference, row.ActorId, row.Kind, row.Hospital, row.Role, row.Ends, seals.Of(RowSeals.Actor(row)));
     }
 
     /// <summary>A new patient; nothing where it is there already.</summary>
@@ -56,6 +61,11 @@ internal sealed class DirectoryTable(RowSeals seals)
     /// <summary>Actors are suspended or reinstated here.</summary>
     public ValueTask<int> SetSuspendedAsync(Change change, bool isSuspended, string reference) =>
         UpdateAsync(change, a => a with { Suspended = isSuspended ? 1 : 0 }, "a.reference = $1", reference);
+
+    /// <summary>By which role a practitioner acts, and until when.</summary>
+    public ValueTask<int> SetContractAsync(Change change, DirectoryChange.SetContract contract) => UpdateAsync(
+        change, a => a with { Role = contract.Role, Ends = contract.Ends?.ToUnixTimeMilliseconds() }, "a.reference = $1",
+        contract.Reference);
 
     /// <summary>What the chain says of an actor.</summary>
     public ValueTask<int> SetActiveAsync(Change change, bool isActive, string actorId) =>
@@ -115,8 +125,8 @@ internal sealed class DirectoryTable(RowSeals seals)
             var isWhole = seals.Check(RowSeals.Actor(row), row.Seal, "actors", row.Reference);
             var to = set(row);
             await change.ExecuteAsync(
-                "UPDATE actors SET suspended = $1, chain_active = $2, seal = $3 WHERE reference = $4", to.Suspended, to.ChainActive,
-                isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
+                "UPDATE actors SET suspended = $1, chain_active = $2, role = $3, ends = $4, seal = $5 WHERE reference = $6", to.Suspended,
+                to.ChainActive, to.Role, to.Ends, isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
         }
         return rows.Count;
     }

@@ -40,6 +40,9 @@ internal sealed class PlanTables(
             case DirectoryChange.SetSuspended s:
                 await directory.SetSuspendedAsync(change, s.Suspended, s.Reference);
                 break;
+            case DirectoryChange.SetContract c:
+                await directory.SetContractAsync(change, c);
+                break;
             case DirectoryChange.AddPatient p:
                 await directory.AddPatientAsync(change, p);
                 break;
