@@ -81,6 +81,32 @@ public class ConsentDataScenarios(RunningGateway gateway)
             Assert.Equal(404, (await gateway.Insurer.GetAsync(path, "*/*")).Status);
     }
 
+    [Fact]
+    public async Task A_revocation_during_reads_of_everything_answers_as_for_a_patient_who_is_not_known()
+    {
+        var patient = await gateway.NewPatientAsync();
+        for (var i = 0; i < 20; i++) await gateway.NewDocumentAsync(patient, [(byte)i]);
+        var answers = new System.Collections.Concurrent.ConcurrentDictionary<int, int>();
+        for (var round = 0; round < 5; round++)
+        {
+            var consent = await GrantAsync(patient, "");
+            using var done = new CancellationTokenSource();
+            var readers = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+            {
+                while (!done.IsCancellationRequested)
+                    foreach (var path in new[] { $"Patient/{patient}/$everything", $"Patient/{patient}", $"Patient/{patient}/_history" })
+                        answers.AddOrUpdate((await gateway.Insurer.GetAsync(path)).Status, 1, (_, n) => n + 1);
+            })).ToList();
+            await Task.Delay(100);
+            Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Consent/{consent}")).Status);
+            Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}/$everything")).Status);
+            await Task.Delay(100);
+            await done.CancelAsync();
+            await Task.WhenAll(readers);
+        }
+        Assert.Equal([200, 404], answers.Keys.Order());
+    }
+
     private Task<string> GrantAsync(string patient, string more) =>
         RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT", more);
 
