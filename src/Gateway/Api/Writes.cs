@@ -50,11 +50,7 @@ internal sealed class Writes(
     public async Task<Result<StoredVersion>> CurrentAsync(
         Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        // A custodian's system corrects and ends what the hospital keeps, whether or not it may read it; nothing of it is opened here.
-        var current = (await snapshot.ReadAsync(type, id, null, cancellation))?.Version
-            ?? (caller.Kind == CallerKind.System ? await snapshot.KeptAsync(type, id, cancellation) : null);
-        if (current is null) return Outcome.NotFound;
+        if (await flow.Begin(caller, null).VisibleAsync(type, id, cancellation) is not { } current) return Outcome.NotFound;
         if (ifMatch is not null && ifMatch != $"W/\"{current.Version}\"")
             return Outcome.Of(OutcomeCategory.PreconditionFailed, "the resource is at another version than If-Match says");
         return current;

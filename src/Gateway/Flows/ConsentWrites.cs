@@ -32,6 +32,10 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
     {
         if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return new Outcome(OutcomeCategory.Invalid, issues);
         var requester = context.Caller.Requester;
+        // What was given once is not a proposal again: that ends it, as any other change.
+        if (IsProposal(context.Caller, request)
+            && (request.Current is null || await directory.LatestConsentAsync(request.Id, cancellation) is null))
+            return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan();
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
             : await directory.PatientAsync(terms.Patient, cancellation);
@@ -59,6 +63,21 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         var grant = Grant(patient, request.Id, terms, signed.Grant, requester.Author);
         return grant.Failure is { } notGranted ? notGranted : plan.And(grant.Value);
     }
+
+    /// <summary>
+    /// Whether a write proposes a Consent to the patient: it has no effect until the patient accepts it by an update. Anybody who is known
+    /// to the chain may propose, to a patient who is known here or not.
+    /// </summary>
+    public static bool IsProposal(Caller caller, WriteRequest request) =>
+        request.Type == "Consent" && caller.Kind is CallerKind.System or CallerKind.Practitioner
+        && request.Document?.Root.StringAt("status") == "proposed";
+
+    // What is not for the proposer alone is somebody else's to ask for.
+    private static Outcome? RefusalOfProposal(Requester requester, ConsentTerms terms) =>
+        terms.Permits && terms.Root.Actors.Count > 0 && terms.Root.Actors.All(requester.ActorReferences.Contains)
+            ? null
+            : new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
+                IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor", "a consent is proposed by whom it permits something, alone")]);
 
     // A hospital signs for a patient in custody on evidence alone: the form that the patient signed before a witness, kept as the source.
     // What the patient has denied by their own login, it does not sign.
@@ -104,6 +123,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         {
             if (caller.Requester.Patient == patient) continue;
             var given = await directory.LatestConsentAsync(request.Id, cancellation);
+            // What was proposed and never accepted its author takes back.
+            if (given is null && request.Current.Facts.Author == caller.Requester.Author) continue;
             if (await directory.PatientAsync(patient, cancellation) is { } row
                 && (!IsInCustody(row) || given?.Giver == $"Patient/{patient}"))
             {

@@ -88,7 +88,7 @@ public sealed partial class WriteFlow(
         if (request is { Type: "Consent", Current: not null }
             && await consents.RefusalOfChangeAsync(caller, request, cancellation) is { } notTheirs)
             return notTheirs;
-        if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(caller, request, cancellation);
+        if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(context, request, cancellation);
 
         // (2)
         if (request.Document is { } resource)
@@ -121,8 +121,9 @@ public sealed partial class WriteFlow(
         if (meaning.Failure is { } notAllowed) return notAllowed;
 
         // (6)
-        var versions = await SealAsync(context, request, draft, now, cancellation);
-        return new PreparedWrite(request, meaning.Value with { Versions = versions }, request.Binary is null ? draft.Json : []);
+        var plan = meaning.Value with { Versions = await SealAsync(context, request, draft, now, cancellation) };
+        if (request.Type == "Consent") plan = (await TaskAsync(context, request, draft.Facts.Patients[0], cancellation)).And(plan);
+        return new PreparedWrite(request, plan, request.Binary is null ? draft.Json : []);
     }
 
     /// <summary>Steps 7 and 8 for all writes of a request, all or none.</summary>
@@ -160,14 +161,33 @@ public sealed partial class WriteFlow(
         _ => caller.Requester.Organization,
     };
 
-    private async Task<PreparedWrite> PrepareDeletionAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
+    private async Task<PreparedWrite> PrepareDeletionAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
-        var facts = request.Current!.Facts with { Author = caller.Requester.Author };
+        var facts = request.Current!.Facts with { Author = context.Caller.Requester.Author };
         var version = StoredVersion.Deletion(facts, request.Version, time.GetUtcNow());
         var plan = request.Type == "Consent" ? await consents.RevokeAsync(request.Id, null, cancellation) : new CommitPlan();
         // Only the operator's entries are actors, and only the operator may delete those.
         plan = plan.And(await actors.DeletionOfAsync($"{request.Type}/{request.Id}", cancellation));
-        return new PreparedWrite(request, plan with { Versions = [new VersionWrite(version, [], [])] }, []);
+        plan = plan with { Versions = [new VersionWrite(version, [], [])] };
+        if (request.Type == "Consent") plan = (await TaskAsync(context, request, facts.Patients[0], cancellation)).And(plan);
+        return new PreparedWrite(request, plan, []);
+    }
+
+    // What becomes of the task that a proposed Consent is to its patient.
+    private async Task<CommitPlan> TaskAsync(WriteContext context, WriteRequest consent, string patient, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var isNew = consent.Current is null;
+        WriteRequest? task = null;
+        if (isNew && ConsentWrites.IsProposal(context.Caller, consent)) task = ConsentTasks.Open(context.Caller, consent.Id, patient, now);
+        // Once it has granted something the task is done.
+        else if (!isNew && await directory.LatestConsentAsync(consent.Id, cancellation) is null
+            && await context.VisibleAsync("Task", consent.Id, cancellation) is { IsDeleted: false } open)
+            task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
+        if (task is null) return new CommitPlan();
+        var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
+        var draft = Map(context, task, custodian, now);
+        return new CommitPlan { Versions = await SealAsync(context, task, draft.Value, now, cancellation) };
     }
 
     private Result<ResourceDraft> Map(WriteContext context, WriteRequest request, string custodian, DateTimeOffset now)
@@ -195,6 +215,8 @@ public sealed partial class WriteFlow(
     private static async ValueTask<Outcome?> UnknownPatientAsync(
         WriteContext context, WriteRequest request, RecordFacts facts, CancellationToken cancellation)
     {
+        // Whether the patient of a proposal is known is not told.
+        if (ConsentWrites.IsProposal(context.Caller, request)) return null;
         foreach (var patient in facts.Patients)
         {
             if (patient == context.Caller.Requester.Patient || (request.Type == "Patient" && patient == request.Id)) continue;

@@ -23,7 +23,9 @@ internal static class WriteRules
         {
             CallerKind.Operator => DirectoryTypes.Contains(request.Type),
             CallerKind.Patient => request.Type == "Consent",
-            _ => caller.IsHospital,
+            // Whom a consent would name may propose it, and take that back.
+            _ => caller.IsHospital || ConsentWrites.IsProposal(caller, request)
+                || request is { Type: "Consent", Interaction: Interaction.Delete },
         };
         if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
         if (request.Current is not { } current) return null;

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>A consent that somebody asks for: proposed, put before the patient as a Task, accepted, narrowed, refused, taken back.</summary>
+[Collection(GatewayCollection.Name)]
+public class ConsentProposalScenarios(RunningGateway gateway)
+{
+    [Fact]
+    public async Task A_consent_that_an_insurer_proposes_counts_from_the_patients_acceptance_and_its_task_is_done_with_it()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        var proposed = await ProposeAsync(insurer, patient, actor);
+        var self = await gateway.LoginPatientAsync(patient);
+        var task = RunningGateway.Entries(await self.GetAsync($"Task?patient={patient}")).Single().GetProperty("resource");
+        Assert.Equal("requested", task.GetProperty("status").GetString());
+        Assert.Equal($"Consent/{proposed}", Reference(task, "focus"));
+        Assert.Equal(actor, Reference(task, "requester"));
+        Assert.Equal($"Patient/{patient}", Reference(task, "owner"));
+        Assert.Equal(404, (await insurer.GetAsync($"DocumentReference/{document}")).Status);
+        // Who proposes does not accept.
+        var forced = await insurer.PutAsync($"Consent/{proposed}", Text(patient, actor, "active", proposed));
+        Assert.Equal(403, forced.Status);
+
+        // The patient accepts less than was asked for: one version of each, and one grant.
+        const string Documents = ",\"class\":[{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"DocumentReference\"}]";
+        var accepted = await self.PutAsync($"Consent/{proposed}", Text(patient, actor, "active", proposed, Documents));
+        Assert.True(accepted.Status == 200, accepted.Text);
+        var read = await GatewayClient.UntilAsync(() => insurer.GetAsync($"DocumentReference/{document}"), a => a.Status == 200);
+        Assert.Equal(200, read.Status);
+        Assert.Equal(404, (await insurer.GetAsync($"Patient/{patient}")).Status);
+        var done = await self.GetAsync($"Task/{proposed}");
+        Assert.Equal("completed", done.Json.GetProperty("status").GetString());
+        Assert.Equal("2", done.Json.GetProperty("meta").GetProperty("versionId").GetString());
+        Assert.Equal(200, (await insurer.GetAsync($"Consent/{proposed}")).Status);
+
+        // Entered in error: it ends at once, and the task stays as it was.
+        var error = await self.PutAsync($"Consent/{proposed}", Text(patient, actor, "entered-in-error", proposed, Documents));
+        Assert.Equal(200, error.Status);
+        Assert.Equal(404, (await insurer.GetAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(404, (await insurer.GetAsync($"Consent/{proposed}")).Status);
+        Assert.Equal("2", (await self.GetAsync($"Task/{proposed}")).Json.GetProperty("meta").GetProperty("versionId").GetString());
+    }
+
+    [Fact]
+    public async Task A_patient_refuses_a_proposal_and_its_author_takes_one_back()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var refused = await ProposeAsync(insurer, patient, actor);
+        Assert.Equal(200, (await self.PutAsync($"Consent/{refused}", Text(patient, actor, "rejected", refused))).Status);
+        Assert.Equal("rejected", (await self.GetAsync($"Task/{refused}")).Json.GetProperty("status").GetString());
+        var back = await ProposeAsync(insurer, patient, actor);
+        Assert.Equal(204, (await insurer.DeleteAsync($"Consent/{back}")).Status);
+        Assert.Equal("cancelled", (await self.GetAsync($"Task/{back}")).Json.GetProperty("status").GetString());
+        Assert.Equal(404, (await insurer.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    [Fact]
+    public async Task A_proposal_tells_nothing_of_whether_its_patient_is_known()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var unknown = Guid.CreateVersion7().ToString();
+        var (known, other) = (await ProposeAsync(insurer, patient, actor), await ProposeAsync(insurer, unknown, actor));
+        foreach (var path in new[] { "Consent/{0}", "Task/{0}", "Consent/{0}/_history", "Consent/{0}/$ledger-status", "Task?_id={0}" })
+        {
+            var (a, b) = (await ReadAsync(path, known), await ReadAsync(path, other));
+            Assert.Equal(a.Status, b.Status);
+            Assert.Equal(Told(a, known, patient), Told(b, other, unknown));
+        }
+        Assert.Equal(204, (await insurer.DeleteAsync($"Consent/{other}")).Status);
+
+        static string Told(Answer answer, string consent, string of) => Regex.Replace(
+            answer.Text.Replace(consent, "c", StringComparison.Ordinal).Replace(of, "p", StringComparison.Ordinal),
+            @"\d{4}-\d\d-\d\dT[\d:.]+|_cursor=[^""]+|[0-9a-f-]{36}", "*");
+
+        Task<Answer> ReadAsync(string path, string id) => insurer.GetAsync(string.Format(null, path, id));
+    }
+
+    [Fact]
+    public async Task Only_what_permits_the_proposer_itself_is_proposed()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        foreach (var text in new[]
+        {
+            Text(patient, gateway.OtherHospital, "proposed"),
+            Text(patient, actor, "proposed").Replace("\"type\":\"permit\"", "\"type\":\"deny\"", StringComparison.Ordinal),
+        })
+        {
+            var refused = await insurer.PostAsync("Consent", text);
+            Assert.True(refused.Status == 422, refused.Text);
+            Assert.Contains("Consent.provision.actor", refused.Text);
+        }
+        Assert.Equal(403, (await insurer.PostAsync("Consent", Text(patient, actor, "active"))).Status);
+        // A hospital's own standing consent does not become a proposal while it goes on permitting.
+        var own = await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
+        var (_, doctor) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        Assert.Equal(200, (await doctor.GetAsync($"Patient/{patient}")).Status);
+        var again = RunningGateway.Consent(patient, gateway.Hospital, "TREAT", status: "proposed", id: own);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Consent/{own}", again)).Status);
+        Assert.Equal(404, (await doctor.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    private async Task<(string Patient, GatewayClient Insurer, string Actor)> CastAsync()
+    {
+        var (actor, insurer) = await gateway.RegisterAsync(
+            "asking-" + Guid.CreateVersion7(), "Asking", "ins", "system/*.cruds", "HPAYMT");
+        return (await gateway.NewPatientAsync(), insurer, actor);
+    }
+
+    private static async Task<string> ProposeAsync(GatewayClient proposer, string patient, string actor)
+    {
+        var proposed = await proposer.PostAsync("Consent", Text(patient, actor, "proposed"));
+        Assert.True(proposed.Status == 201, proposed.Text);
+        return proposed.Id;
+    }
+
+    private static string Text(string patient, string actor, string status, string? id = null, string more = "") =>
+        ConsentText.Permit($"Patient/{patient}", actor, "HPAYMT", more, status, id);
+
+    private static string? Reference(JsonElement resource, string name) => resource.GetProperty(name).GetProperty("reference").GetString();
+}
