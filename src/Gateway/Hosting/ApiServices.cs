@@ -9,7 +9,7 @@ internal static class ApiServices
         .AddSingleton<Capabilities>().AddSingleton<PageCursor>()
         .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
         .AddSingleton<SearchParser>().AddSingleton<Search>()
-        .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
+        .AddSingleton<AuditEntryResource>().AddSingleton<AuditSearchParser>().AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
         .AddSingleton<Writes>().AddSingleton<RawBinary>()
         .AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
         .AddSingleton<ReceiveDocument>()
