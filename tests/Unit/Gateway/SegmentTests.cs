@@ -30,7 +30,7 @@ public sealed class SegmentTests : IDisposable
                 Leaf(vault, plaintext, "p", subjectKey), Leaf(vault, plaintext, "q", other),
                 Leaf(vault, plaintext, "p", subjectKey, version: 2),
             ];
-            var batch = new AnchorBatch(Hospital, 7, leaves, AnchorLayout.New(leaves.Length));
+            var batch = new AnchorBatch(Hospital, 7, leaves, AnchorLayout.New(leaves.Length, null));
             sealedCid = (await new SegmentWriter(new UnixFs(store), vault).StoreAsync(batch, default)).SealedCid;
             root = MerkleTree.Root(batch.Layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
         }
@@ -40,8 +40,8 @@ public sealed class SegmentTests : IDisposable
         var files = new UnixFs(blocks);
         // The chain says: custodian, number, root, sealed CID.
         Assert.True(Cid.TryRead(Open(keyring, sealedCid, $"pmr-segment-cid/1|{Hospital}|7"), out var cid));
-        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/3|{Hospital}|7")).RootElement;
-        Assert.Equal("pmr-segment/3", segment.GetProperty("format").GetString());
+        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/4|{Hospital}|7")).RootElement;
+        Assert.Equal("pmr-segment/4", segment.GetProperty("format").GetString());
         var keys = segment.GetProperty("subjectKeys").EnumerateArray().ToDictionary(
             k => k.GetProperty("subject").GetString()!, k => k.GetProperty("wrappedKey").GetBytesFromBase64());
         Assert.Equal(["Patient/p", "Patient/q"], keys.Keys);

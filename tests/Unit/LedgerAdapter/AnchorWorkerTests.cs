@@ -87,7 +87,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
             new byte[32],
             "cid",
             [.. leaves.Select(l => l.Row)],
-            AnchorLayout.New(2),
+            AnchorLayout.New(2, null),
             ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
         Assert.False(await _ledger.Journal.CloseBatchAsync(again, default));
         Assert.Equal(1, await _ledger.Journal.NextSequenceAsync(Hospital, default));
