@@ -1,8 +1,8 @@
 namespace PmrGateway.Tests.Client;
 
 /// <summary>
-/// Plays every interaction that the gateway offers once, about one patient: to see what the audit log tells of each. A route is named by its
-/// method, template and interaction, as the table of routes has them.
+/// Plays every interaction that the gateway offers once, about one patient: to see what the audit log tells of each. A route is named by
+/// its method, template and interaction, as the table of routes has them.
 /// </summary>
 /// <param name="ehr">A system of the patient's hospital.</param>
 /// <param name="grantee">Somebody whom the patient's consent permits to read.</param>
@@ -75,19 +75,22 @@ public sealed class EveryInteraction(
             $"Patient/{patient}/$consent-explain?viewer={organization}&resource=Patient/{patient}"));
         yield return new("POST about", () => stranger.PostAsync("Observation", Observation()));
         yield return new("POST document about", () => stranger.PostAsync("Bundle", Document()));
-        yield return new("POST transaction about", () => stranger.PostAsync("", Bundle("transaction", "POST", "Observation", Observation())));
+        yield return new(
+            "POST transaction about", () => stranger.PostAsync("", Bundle("transaction", "POST", "Observation", Observation())));
         yield return new("POST batch", () => stranger.PostAsync("", Bundle("batch", "GET", $"Patient/{patient}")));
     }
 
     private string Observation(string? id = null) => $$$"""
-        {"resourceType":"Observation",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"status":"final","subject":{"reference":"Patient/{{{patient}}}"},
+        {"resourceType":"Observation",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"status":"final",
+        "subject":{"reference":"Patient/{{{patient}}}"},
         "code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"effectiveDateTime":"2026-01-02"}
         """;
 
     private string Document() => $$$"""
-        {"resourceType":"Bundle","type":"document","identifier":{"system":"urn:ietf:rfc:3986","value":"urn:uuid:{{{Guid.CreateVersion7()}}}"},
-        "timestamp":"2026-01-02T03:04:05Z","entry":[{"fullUrl":"urn:uuid:{{{Guid.CreateVersion7()}}}","resource":{"resourceType":"Composition",
-        "status":"final","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
+        {"resourceType":"Bundle","type":"document",
+        "identifier":{"system":"urn:ietf:rfc:3986","value":"urn:uuid:{{{Guid.CreateVersion7()}}}"},
+        "timestamp":"2026-01-02T03:04:05Z",
+        "entry":[{"fullUrl":"urn:uuid:{{{Guid.CreateVersion7()}}}","resource":{"resourceType":"Composition","status":"final","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
         "date":"2026-01-02","author":[{"reference":"{{{organization}}}"}],"title":"Summary"}}]}
         """;
 

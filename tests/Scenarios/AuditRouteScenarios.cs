@@ -1,4 +1,3 @@
-using System.Text.Json;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Tests.Client;
 

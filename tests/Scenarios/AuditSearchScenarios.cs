@@ -1,4 +1,3 @@
-using System.Text.Json;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -33,7 +32,8 @@ public class AuditSearchScenarios(RunningGateway gateway)
         Assert.Equal(["delete"], await FindAsync("action=D"));
         Assert.Equal(["delete", "search-type", "read", "read", "create"], await FindAsync($"entity=DocumentReference/{document}"));
         Assert.Equal(
-            await FindAsync($"entity=DocumentReference/{document}"), await FindAsync($"entity:DocumentReference={document}&patient={patient}"));
+            await FindAsync($"entity=DocumentReference/{document}"),
+            await FindAsync($"entity:DocumentReference={document}&patient={patient}"));
         Assert.Equal(["AuthZ-Consent", "search-type", "AuthZ-Consent", "read"], await FindAsync($"entity=Consent/{consent}&{insurer}"));
         Assert.Equal(5, (await FindAsync("agent:identifier=insurer")).Count);
         Assert.Equal(5, (await FindAsync($"agent:Organization={gateway.InsurerOrganization[13..]}&date=ge2020&date=lt2100")).Count);

@@ -9,8 +9,8 @@ using PmrGateway.Tests.Client;
 namespace PmrGateway.Tests.Scenarios;
 
 /// <summary>
-/// AuditEvents of every interaction have what IHE BALP's profiles ask for. The rules are said here in our own form; the conformance run holds
-/// the same events against IHE's package. https://profiles.ihe.net/ITI/BALP
+/// AuditEvents of every interaction have what IHE BALP's profiles ask for. The rules are said here in our own form; the conformance run
+/// holds the same events against IHE's package. https://profiles.ihe.net/ITI/BALP
 /// </summary>
 [Collection(GatewayCollection.Name)]
 public class BalpScenarios(RunningGateway gateway)
@@ -23,13 +23,13 @@ public class BalpScenarios(RunningGateway gateway)
     private const string Token = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes|UserOauthAgent";
 
     // What a profile for REST fixes: action, interactions, the codes of client, server and user, and what the main entity is.
-    private static readonly Dictionary<string, (string Action, string[] Interactions, string Client, string Server, string User)> Rules = new()
+    private static readonly Dictionary<string, Rule> Rules = new()
     {
-        ["Read"] = ("R", ["read", "vread"], Dicom + "110152", Dicom + "110153", Participation + "IRCP"),
-        ["Query"] = ("E", ["search-type"], Dicom + "110153", Dicom + "110152", Participation + "IRCP"),
-        ["Create"] = ("C", ["create"], Dicom + "110153", Dicom + "110152", Participation + "AUT"),
-        ["Update"] = ("U", ["update", "patch"], Dicom + "110153", Dicom + "110152", Participation + "AUT"),
-        ["Delete"] = (
+        ["Read"] = new("R", ["read", "vread"], Dicom + "110152", Dicom + "110153", Participation + "IRCP"),
+        ["Query"] = new("E", ["search-type"], Dicom + "110153", Dicom + "110152", Participation + "IRCP"),
+        ["Create"] = new("C", ["create"], Dicom + "110153", Dicom + "110152", Participation + "AUT"),
+        ["Update"] = new("U", ["update", "patch"], Dicom + "110153", Dicom + "110152", Participation + "AUT"),
+        ["Delete"] = new(
             "D", ["delete"], Dicom + "110150", "http://terminology.hl7.org/CodeSystem/provenance-participant-type|custodian",
             Participation + "AUT"),
     };
@@ -64,7 +64,10 @@ public class BalpScenarios(RunningGateway gateway)
             if (e.GetProperty("outcome").GetString() == "4") Assert.Equal(["OAUTHaccessTokenUse.Minimal"], profiles);
         }
         Assert.Equal(
-            ["AuthZconsent", "OAUTHaccessTokenUse.Minimal", "PatientCreate", "PatientDelete", "PatientQuery", "PatientRead", "PatientUpdate"],
+            [
+                "AuthZconsent", "OAUTHaccessTokenUse.Minimal", "PatientCreate", "PatientDelete", "PatientQuery", "PatientRead",
+                "PatientUpdate",
+            ],
             claimed.Order(StringComparer.Ordinal));
         // What was searched is told by its names; its values name and describe persons.
         var queries = events.Select(Query).Where(q => q is not null).ToHashSet();
@@ -189,6 +192,8 @@ public class BalpScenarios(RunningGateway gateway)
         : [.. meta.GetProperty("profile").EnumerateArray().Select(p => p.GetString()!.Replace(Prefix, "", StringComparison.Ordinal))];
 
     private static string Coding(JsonElement coding) => $"{Text(coding, "system")}|{Text(coding, "code")}";
+
+    private sealed record Rule(string Action, string[] Interactions, string Client, string Server, string User);
 
     private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
 }

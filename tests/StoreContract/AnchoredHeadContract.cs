@@ -148,7 +148,8 @@ public abstract class AnchoredHeadContract(Engine engine) : IAsyncLifetime
     {
         await RunAsync(change);
         var rows = await _database.ReadAsync(
-            (session, stop) => session.QueryAsync($"SELECT {AuditTable.Columns} FROM audit a ORDER BY a.seq", AuditTable.Read, stop), default);
+            (session, stop) => session.QueryAsync($"SELECT {AuditTable.Columns} FROM audit a ORDER BY a.seq", AuditTable.Read, stop),
+            default);
         byte[] previous = [];
         foreach (var (seq, entry, _) in rows)
         {

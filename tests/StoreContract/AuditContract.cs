@@ -98,7 +98,8 @@ public abstract class AuditContract(Engine engine)
         Assert.Equal([], await IdsAsync(new AuditCriterion.Outcome([])));
         var day = Make.Epoch.AddDays(2).ToUnixTimeMilliseconds();
         Assert.Equal(["b"], await IdsAsync(new AuditCriterion.Recorded([(day, day + 1)])));
-        Assert.Equal(["c", "a decision", "a"], await IdsAsync(new AuditCriterion.Recorded([(long.MinValue, day), (day + 1, long.MaxValue)])));
+        Assert.Equal(
+            ["c", "a decision", "a"], await IdsAsync(new AuditCriterion.Recorded([(long.MinValue, day), (day + 1, long.MaxValue)])));
         Assert.Equal(["a decision", "a"], await IdsAsync(new AuditCriterion.Agent(["Organization/h"])));
         Assert.Equal(["c", "b", "a decision", "a"], await IdsAsync(new AuditCriterion.Agent(["Organization/x"])));
         Assert.Equal(["a decision", "a"], await IdsAsync(new AuditCriterion.Client(["app"])));

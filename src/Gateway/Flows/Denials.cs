@@ -24,7 +24,8 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
     public async Task<FhirResponse> AnswerAsync(
         Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
     {
-        if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone || outcome.Concealed.Count > 0)
+        if (outcome.Concealed.Count > 0
+            || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
             var patients = outcome.Concealed.Count > 0
                 ? [.. outcome.Concealed.SelectMany(CallerAudit.Patients).Distinct()]

@@ -124,7 +124,7 @@ internal sealed partial class CallerResolver(
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
             Claim(SmartClaims.Reason),
             // It goes into a URI.
-            Claim("jti") is { Length: <= 200 } id && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_') ? id : null);
+            Claim("jti", "oi_tkn_id") is { Length: <= 200 } id && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_') ? id : null);
     }
 
     private async ValueTask<Result<Caller>> ResolveAsync(KnownToken token, CancellationToken cancellation)

@@ -66,6 +66,7 @@ internal static class LoginLimits
         context.Response.StatusCode = outcome.Status;
         context.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         context.Response.Headers.CacheControl = "no-store";
-        await context.Response.WriteAsJsonAsync(new { error = "temporarily_unavailable", error_description = Text }, context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(
+            new { error = "temporarily_unavailable", error_description = Text }, context.RequestAborted);
     }
 }

@@ -16,7 +16,9 @@ public sealed record AuditHead(long Seq, byte[] Hash);
 /// <param name="Place">Its place in the batch's tree.</param>
 public sealed record AnchoredHead(AuditHead Head, byte[] Salt, int Place)
 {
-    /// <summary>keccak256(0x02 || Salt || Seq, 8 bytes, the highest first || Hash). Records' leaves begin with 0x00, nodes with 0x01.</summary>
+    /// <summary>
+    /// keccak256(0x02 || Salt || Seq in 8 bytes, the highest first || Hash). Leaves of records begin with 0x00, nodes with 0x01.
+    /// </summary>
     public byte[] Leaf
     {
         get
