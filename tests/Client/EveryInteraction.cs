@@ -90,8 +90,10 @@ public sealed class EveryInteraction(
         {"resourceType":"Bundle","type":"document",
         "identifier":{"system":"urn:ietf:rfc:3986","value":"urn:uuid:{{{Guid.CreateVersion7()}}}"},
         "timestamp":"2026-01-02T03:04:05Z",
-        "entry":[{"fullUrl":"urn:uuid:{{{Guid.CreateVersion7()}}}","resource":{"resourceType":"Composition","status":"final","type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
-        "date":"2026-01-02","author":[{"reference":"{{{organization}}}"}],"title":"Summary"}}]}
+        "entry":[{"fullUrl":"https://x.example/Composition/1","resource":{"resourceType":"Composition","id":"1","status":"final",
+        "type":{"coding":[{"system":"http://loinc.org","code":"34133-9"}]},"subject":{"reference":"Patient/{{{patient}}}"},
+        "date":"2026-01-02","author":[{"reference":"Patient/{{{patient}}}"}],"title":"Summary"}},
+        {"fullUrl":"https://x.example/Patient/{{{patient}}}","resource":{"resourceType":"Patient","id":"{{{patient}}}"}}]}
         """;
 
     private static string Bundle(string type, string method, string url, string? resource = null) => $$$"""

@@ -32,12 +32,15 @@ internal static class BalpSuite
         var events = EventsAsync().GetAwaiter().GetResult();
         var native = new Validator(FhirSchema.R4, profiles, new ValidationOptions());
         var second = new SecondValidator(profiles, ZipSource.CreateValidationSource);
-        yield return Against("BALP", events, d => native.Validate(d), 1, "AuditEvents of every kind against the profiles that they claim");
-        yield return Against("BALP-second", events, d => second.Validate(d), 0.9, "the same by Firely's validator");
+        yield return Against("BALP", events, d => [.. native.Validate(d).Errors], "AuditEvents against the profiles that they claim");
+        yield return Against("BALP-second", events, d => [.. second.Validate(d).Errors.Where(Counts)], "the same by Firely's validator");
     }
 
+    // To Firely a reference by identifier alone breaks ref-1, which says nothing of it (docs/decisions/0010).
+    private static bool Counts(ValidationIssue issue) => !issue.Text.Contains("constraint ref-1 ", StringComparison.Ordinal);
+
     private static SuiteResult Against(
-        string name, IReadOnlyList<JsonElement> events, Func<ResourceDocument, ValidationReport> validate, double threshold, string note)
+        string name, IReadOnlyList<JsonElement> events, Func<ResourceDocument, IReadOnlyList<ValidationIssue>> errorsOf, string note)
     {
         var (passed, failures, claimed) = (0, new List<string>(), new HashSet<string>());
         foreach (var e in events)
@@ -45,13 +48,13 @@ internal static class BalpSuite
             ResourceDocument.TryParse(JsonSerializer.SerializeToUtf8Bytes(e), out var document, out _);
             var kept = e.GetProperty("meta").GetProperty("profile").EnumerateArray().Select(p => p.GetString()![Prefix.Length..]).ToList();
             claimed.UnionWith(kept);
-            var report = validate(document!);
-            if (report.IsValid) passed++;
-            else failures.Add($"{string.Join('+', kept)}: {string.Join("; ", report.Errors.Select(i => $"{i.Expression}: {i.Text}"))}");
+            var errors = errorsOf(document!);
+            if (errors.Count == 0) passed++;
+            else failures.Add($"{string.Join('+', kept)}: {string.Join("; ", errors.Select(i => $"{i.Expression}: {i.Text}"))}: {e}");
         }
         // A kind that did not come is a case that did not pass.
         var missing = Expected.Except(claimed).Select(m => $"no event claims {m}").ToList();
-        return new SuiteResult(name, passed, events.Count + missing.Count, threshold, note, [.. failures.Distinct(), .. missing]);
+        return new SuiteResult(name, passed, events.Count + missing.Count, 1, note, [.. failures.Distinct(), .. missing]);
     }
 
     private static async Task<IReadOnlyList<JsonElement>> EventsAsync()

@@ -173,9 +173,10 @@ internal sealed class AuditEntryResource(BaseUrl baseUrl)
             var isIt = i == records.Count - 1 && entry.Query is null && entry.Action != "E";
             var name = records[i].Split('/')[0];
             var type = isIt ? Object : Fhir.FhirSchema.R4.IsResourceType(name) ? new Coding(ResourceTypes, name) : null;
-            var record = new AuditEvent.EntityComponent { What = new ResourceReference(records[i]), Type = type };
-            record.Role = Role("4", "Domain Resource");
-            resource.Entity.Add(record);
+            // What was asked may be no record, e.g. Consent/$intent.
+            var isRecord = Fhir.FhirReference.TryParse(records[i], out _);
+            var what = isRecord ? new ResourceReference(records[i]) : new ResourceReference { Display = records[i] };
+            resource.Entity.Add(new AuditEvent.EntityComponent { What = what, Type = type, Role = Role("4", "Domain Resource") });
         }
     }
 
