@@ -79,8 +79,8 @@ internal static class BalpSuite
         var (_, ehr) = await RegisterAsync(anyone, admin, "ehr", "prov", "system/*.cruds", "TREAT");
         var (insurer, grantee) = await RegisterAsync(anyone, admin, "insurer", "ins", "system/*.rs", "HPAYMT");
         var (_, stranger) = await RegisterAsync(anyone, admin, "stranger", "prov", "system/*.cruds", "TREAT");
-        await admin.AdminAsync(
-            "clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = new[] { "patient/*.rs", "patient/Consent.cruds" } });
+        var scopes = new[] { "patient/*.rs", "patient/Consent.cruds" };
+        Ok(await admin.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes }));
         var patient = Ok(await ehr.PostAsync("Patient", """{"resourceType":"Patient","name":[{"family":"Example"}]}""")).Id;
         Ok(await admin.AdminAsync("users", new { username = "patient", password = Password, fhirUser = $"Patient/{patient}" }));
         var self = await anyone.LoginUserAsync(App, Redirect, "patient", Password, "openid fhirUser patient/*.rs patient/Consent.cruds");

@@ -123,8 +123,7 @@ internal sealed partial class CallerResolver(
             new SmartScopes(Scopes(principal, issuer)),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
             Claim(SmartClaims.Reason),
-            // It goes into a URI.
-            Claim("jti", "oi_tkn_id") is { Length: <= 200 } id && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_') ? id : null);
+            Claim("jti", "oi_tkn_id") is { } id && IsUriPart(id) ? id : null);
     }
 
     private async ValueTask<Result<Caller>> ResolveAsync(KnownToken token, CancellationToken cancellation)
@@ -189,6 +188,10 @@ internal sealed partial class CallerResolver(
     // To be switched on where a client's tokens are refused and nobody knows why; what is counted has its own line.
     [LoggerMessage(Level = LogLevel.Debug, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
     private partial void LogRefused(string scheme, string reason);
+
+    // The id of a token goes into a URI of the audit log.
+    private static bool IsUriPart(string id) =>
+        id.Length <= 200 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
 
     private static IEnumerable<string> Texts(string claim)
     {
