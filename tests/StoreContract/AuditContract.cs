@@ -81,7 +81,11 @@ public abstract class AuditContract(Engine engine)
         var log = new AuditLog(database);
         var read = Make.Audit("a", "p") with
         {
-            Entities = ["Observation/o"], Commitments = ["c1"], Organization = "Organization/h", Address = "::1", Client = "app",
+            Entities = ["Observation/o"],
+            Commitments = ["c1"],
+            Organization = "Organization/h",
+            Address = "::1",
+            Client = "app",
         };
         await log.AppendAsync([read], default);
         var denied = Make.Audit("b", "p") with { Outcome = "deny", Interaction = "delete", Action = "D", Recorded = Make.Epoch.AddDays(2) };
