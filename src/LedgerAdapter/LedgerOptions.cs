@@ -30,6 +30,11 @@ public sealed class LedgerOptions
     /// <summary>Age of the oldest waiting version at which a batch is closed though it is not full. Default 2 s.</summary>
     public TimeSpan AnchorMaxAge { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Age of an entry of the audit log at which its head is anchored though no version waits. Default 1 h; 1 s to 1 day.
+    /// </summary>
+    public TimeSpan AuditAnchorMaxAge { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>Gas of a block of the development chain: room for some thousand transactions a second.</summary>
     internal const long DevelopmentGasLimit = 300_000_000;
 

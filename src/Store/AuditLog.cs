@@ -21,6 +21,18 @@ public sealed record AuditEntry(
 {
     /// <summary>Why the glass was broken, in the words of who did; null where it was not.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Network address that it came from; null: not known (entries of before version 0.3).</summary>
+    public string? Address { get; init; }
+
+    /// <summary>Id of the access token (jti), or null.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The id that the client gave its request (X-Request-Id), or null.</summary>
+    public string? Request { get; init; }
+
+    /// <summary>What was searched: path and names of parameters; no value that may name or describe a person. Null: no search.</summary>
+    public string? Query { get; init; }
 }
 
 /// <summary>
@@ -34,30 +46,32 @@ public sealed class AuditLog(RecordDatabase database)
     public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation) =>
         database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
 
-    /// <summary>The entries that concern a patient, newest first, and how many there are.</summary>
-    /// <param name="patient">The patient.</param>
-    /// <param name="id">One entry's id, or null for all.</param>
-    /// <param name="before">Cursor: entries before this number; <see cref="long.MaxValue"/> for the first page.</param>
-    /// <param name="count">Entries a page.</param>
-    /// <param name="cancellation">Stops the read.</param>
-    public ValueTask<(IReadOnlyList<(long Seq, AuditEntry Entry)> Page, long Total)> OfAsync(
-        string patient, string? id, long before, int count, CancellationToken cancellation) => database.ReadAsync(
+    /// <summary>What of a patient's entries matches, and how much that is.</summary>
+    /// <remarks>
+    /// An entry tells its patient of that patient alone, whoever else it is about. One that tells of several (of before version 0.3) does
+    /// not say which record is whose: of that one nothing but the patient is shown.
+    /// </remarks>
+    public ValueTask<AuditPage> SearchAsync(AuditQuery query, CancellationToken cancellation) => database.ReadAsync(
         async (session, stop) =>
         {
-            var mine = AuditTable.Of(session.Engine, "$1");
-            var from = $"FROM ({mine}) p JOIN audit a ON a.seq = p.seq" + (id is null ? "" : " WHERE a.id = $2");
-            object?[] about = id is null ? [patient] : [patient, id];
-            var total = await session.NumberAsync($"SELECT COUNT(*) {from}", stop, about) ?? 0;
-            var rows = await session.QueryAsync(
-                $"""
-                SELECT {AuditTable.Columns} {from} {(id is null ? "WHERE" : "AND")} p.seq < ${about.Length + 1}
-                ORDER BY p.seq DESC LIMIT ${about.Length + 2}
-                """,
-                AuditTable.Read, stop, [.. about, before, (long)count]);
-            // Other patients of the same search are not told.
-            return ((IReadOnlyList<(long, AuditEntry)>)[.. rows.Select(r => (r.Seq, r.Entry with { Patients = [patient] }))], total);
+            var search = new AuditSearch(session.Engine, query);
+            var total = await session.NumberAsync(search.Count, stop, search.Values) ?? 0;
+            var rows = await session.QueryAsync(search.Page, AuditSearch.Read, stop, search.PageValues);
+            List<AuditEvidence> page = [.. rows.Select(r => r with { Entry = Of(r.Entry, query.Patient) })];
+            var consents = await session.QueryAsync(
+                $"SELECT commitment, consent_id FROM consents WHERE commitment {session.Engine.IsOneOf("$1")}",
+                static r => (Commitment: r.GetString(0), Id: r.GetString(1)), stop,
+                session.Engine.List([.. page.SelectMany(e => e.Entry.Commitments).Distinct()]));
+            return new AuditPage(page, total, consents.ToDictionary(c => c.Commitment, c => c.Id, StringComparer.Ordinal));
         },
         cancellation);
+
+    private static AuditEntry Of(AuditEntry entry, string patient) => entry with
+    {
+        Patients = [patient],
+        Entities = [.. entry.Entities.Where(e => e == "Patient/" + patient
+            || (entry.Patients.Count == 1 && !e.StartsWith("Patient/", StringComparison.Ordinal)))],
+    };
 
     /// <summary>
     /// The number of the first entry whose hash does not follow from the one before, or that the index by patient has wrong; null: the log

@@ -27,7 +27,8 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.True(ResourceDocument.TryParse(log.Body, out var bundle, out _));
         Assert.Empty(new Validator(FhirSchema.R4).Validate(bundle!).Errors);
         var byInsurer = RunningGateway.Entries(log).Select(e => e.GetProperty("resource"))
-            .Where(e => e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who)
+            .Where(e => e.GetProperty("type").GetProperty("code").ValueEquals("rest")
+                && e.GetProperty("agent")[0].GetProperty("who").TryGetProperty("reference", out var who)
                 && who.GetString() == gateway.InsurerOrganization)
             .Select(e => (e.GetProperty("subtype")[0].GetProperty("code").GetString(), e.GetProperty("outcome").GetString())).ToList();
         Assert.Equal([("search-type", "0"), ("read", "0"), ("read", "4")], byInsurer);
@@ -159,8 +160,8 @@ public class AuditScenarios(RunningGateway gateway)
             },
             _ => FhirResponse.NoContent,
             default);
-        var (page, _) = await gateway.Service<AuditLog>().OfAsync(patient, null, long.MaxValue, 10, default);
-        Assert.Equal(decided, page.Single(e => e.Entry.Client == "block").Entry.Block);
+        var page = await gateway.Service<AuditLog>().SearchAsync(new AuditQuery(patient, 10), default);
+        Assert.Equal(decided, page.Events.Single(e => e.Entry.Client == "block").Entry.Block);
     }
 
     [Fact]
@@ -193,12 +194,48 @@ public class AuditScenarios(RunningGateway gateway)
         Assert.Equal(0, code);
     }
 
+    [Fact]
+    public async Task The_log_is_held_against_the_heads_that_were_anchored_and_those_against_the_chain()
+    {
+        var patient = await gateway.NewPatientAsync();
+        await GatewayClient.UntilAsync(
+            () => gateway.Ehr.GetAsync($"Patient/{patient}/$anchor-proof"), a => a.Text.Contains("transaction", StringComparison.Ordinal));
+        string[] verify = ["verify", "audit", "--data", gateway.Options.DataFolder, .. TestStore.Settings(gateway.Options.Store)];
+        string[] onChain = [.. verify, "--rpc", gateway.Service<AnvilNode>().Url];
+        var (code, output) = await PmrAsync(onChain);
+        Assert.True(code == 0, output);
+        Assert.Contains("batches anchor this log", output);
+        Assert.Contains("are on chain 1337 as they are here", output);
+
+        // Each change is its own undoing.
+        const string Last = "WHERE batch = (SELECT MAX(batch) FROM audit_heads)";
+        const string MoveLast = $"UPDATE audit_heads SET seq = -seq {Last}";
+        await ChangeAsync(MoveLast);
+        (code, output) = await PmrAsync(verify);
+        await ChangeAsync(MoveLast);
+        Assert.Equal((1, true), (code, output.Contains("is not the one under its root", StringComparison.Ordinal)));
+
+        // The first batch as one of before heads were anchored, with another root: nothing here contradicts it, the chain does.
+        const string First = "WHERE batch = (SELECT MIN(batch) FROM batches)";
+        const string HideFirst = "UPDATE audit_heads SET batch = -batch WHERE ABS(batch) = (SELECT MIN(batch) FROM batches)";
+        await ChangeAsync(HideFirst);
+        await ChangeAsync($"UPDATE batches SET root = substr(root, 33, 32) || substr(root, 1, 32) {First}");
+        var (here, there) = (await PmrAsync(verify), await PmrAsync(onChain));
+        await ChangeAsync($"UPDATE batches SET root = substr(root, 33, 32) || substr(root, 1, 32) {First}");
+        await ChangeAsync(HideFirst);
+        Assert.True(here.Code == 0, here.Output);
+        Assert.Equal((1, true), (there.Code, there.Output.Contains("FAILED: batch 0 of", StringComparison.Ordinal)));
+    }
+
     // Somebody changes an entry; twice, it is as it was.
-    private async Task ChangeSecondAsync()
+    private Task ChangeSecondAsync() =>
+        ChangeAsync("UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2");
+
+    private async Task ChangeAsync(string sql)
     {
         await using var connection = await TestStore.OpenAsync(gateway.Options);
         await using var change = connection.CreateCommand();
-        change.CommandText = "UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2";
+        change.CommandText = sql;
         Assert.Equal(1, await change.ExecuteNonQueryAsync());
     }
 

@@ -38,6 +38,8 @@ public sealed class RunningGateway : IAsyncLifetime
             MaxStaleness = TimeSpan.FromSeconds(15)
         },
         Limits = { MaxBodyBytes = 8 << 20, MaxBinaryBytes = 48 << 20 },
+        // The cast logs in once, and a slow machine takes its time.
+        Auth = { TokenLifetime = TimeSpan.FromHours(1) },
     };
 
     internal IServiceProvider Services => _app!.Services;

@@ -23,14 +23,14 @@ public abstract class AuditContract(Engine engine)
             Enumerable.Range(0, 40).Select(i => log.AppendAsync([Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q", "r")], default)));
         Assert.Null(await log.FirstBrokenAsync(default));
 
-        var (page, total) = await log.OfAsync("p", null, long.MaxValue, 15, default);
-        Assert.Equal((15, 20), (page.Count, total));
-        Assert.All(page, e => Assert.Equal(["p"], e.Entry.Patients));
-        Assert.Equal(page.OrderByDescending(e => e.Seq), page);
-        var rest = await log.OfAsync("p", null, page[^1].Seq, 15, default);
-        Assert.Equal(5, rest.Page.Count);
-        Assert.Single((await log.OfAsync("p", page[0].Entry.Id, long.MaxValue, 5, default)).Page);
-        Assert.Empty((await log.OfAsync("nobody", page[0].Entry.Id, long.MaxValue, 5, default)).Page);
+        var page = await log.SearchAsync(new AuditQuery("p", 15), default);
+        Assert.Equal((15, 20), (page.Events.Count, page.Total));
+        Assert.All(page.Events, e => Assert.Equal(["p"], e.Entry.Patients));
+        Assert.Equal(page.Events.OrderByDescending(e => e.Place), page.Events);
+        var rest = await log.SearchAsync(new AuditQuery("p", 15) { Behind = page.Events[^1].Place }, default);
+        Assert.Equal((5, 20), (rest.Events.Count, rest.Total));
+        Assert.Single(await FoundAsync(log, "p", new AuditEventKind(false, page.Events[0].Entry.Id)));
+        Assert.Empty(await FoundAsync(log, "nobody", new AuditEventKind(false, page.Events[0].Entry.Id)));
 
         await ExecuteAsync(options, file, "UPDATE audit SET agent = 'Organization/y' WHERE seq = 30");
         Assert.Equal(30, await log.FirstBrokenAsync(default));
@@ -47,11 +47,12 @@ public abstract class AuditContract(Engine engine)
         await log.AppendAsync([.. Enumerable.Range(1, 1100).Select(i => Make.Audit($"a{i}", i % 2 == 0 ? "p" : "q"))], default);
         await log.AppendAsync([Make.Audit("last", "p", "q")], default);
         Assert.Null(await log.FirstBrokenAsync(default));
-        Assert.Equal(551, (await log.OfAsync("p", null, long.MaxValue, 1, default)).Total);
-        Assert.Equal(551, (await log.OfAsync("p", null, long.MaxValue, 1000, default)).Page.Select(e => e.Seq).Distinct().Count());
-        Assert.Single((await log.OfAsync("q", "a3", long.MaxValue, 5, default)).Page);
-        Assert.Empty((await log.OfAsync("p", "a3", long.MaxValue, 5, default)).Page);
-        Assert.Single((await log.OfAsync("q", "last", long.MaxValue, 5, default)).Page);
+        Assert.Equal(551, (await log.SearchAsync(new AuditQuery("p", 1), default)).Total);
+        var all = await log.SearchAsync(new AuditQuery("p", 1000), default);
+        Assert.Equal(551, all.Events.Select(e => e.Place).Distinct().Count());
+        Assert.Single(await FoundAsync(log, "q", new AuditEventKind(false, "a3")));
+        Assert.Empty(await FoundAsync(log, "p", new AuditEventKind(false, "a3")));
+        Assert.Single(await FoundAsync(log, "q", new AuditEventKind(false, "last")));
 
         await ExecuteAsync(options, file, "INSERT INTO audit_by_patient (patient_id, seq) VALUES ('q', 600)");
         Assert.Equal(600, await log.FirstBrokenAsync(default));
@@ -69,8 +70,94 @@ public abstract class AuditContract(Engine engine)
         await Task.WhenAll(Enumerable.Range(0, 60)
             .Select(i => new AuditLog(i % 2 == 0 ? one : two).AppendAsync([Make.Audit(ResourceId.New(), "p")], default)));
         Assert.Null(await new AuditLog(one).FirstBrokenAsync(default));
-        Assert.Equal(60, (await new AuditLog(two).OfAsync("p", null, long.MaxValue, 1, default)).Total);
+        Assert.Equal(60, (await new AuditLog(two).SearchAsync(new AuditQuery("p", 1), default)).Total);
     }
+
+    [Fact]
+    public async Task A_search_finds_by_each_criterion_what_an_entry_shows_its_patient_and_nothing_else()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = await Engine.OpenAsync(options, file);
+        var log = new AuditLog(database);
+        var read = Make.Audit("a", "p") with
+        {
+            Entities = ["Observation/o"],
+            Commitments = ["c1"],
+            Organization = "Organization/h",
+            Address = "::1",
+            Client = "app",
+        };
+        await log.AppendAsync([read], default);
+        var denied = Make.Audit("b", "p") with { Outcome = "deny", Interaction = "delete", Action = "D", Recorded = Make.Epoch.AddDays(2) };
+        await log.AppendAsync([denied], default);
+        // Of two patients: to neither is told which record is the other's.
+        await log.AppendAsync([Make.Audit("c", "p", "q") with { Entities = ["Patient/p", "Patient/q", "Observation/of-q"] }], default);
+
+        Assert.Equal(["c", "b", "a decision", "a"], await IdsAsync());
+        Assert.Equal(["a", "a decision", "b", "c"], await FindAsync(true, []));
+        Assert.Equal(["a decision"], await IdsAsync(new AuditCriterion.Event([new AuditEventKind(true)])));
+        Assert.Equal(["b", "a"], await IdsAsync(new AuditCriterion.Event(
+            [new AuditEventKind(false, Action: "D"), new AuditEventKind(false, Id: "a", Interaction: "read")])));
+        Assert.Equal(["b"], await IdsAsync(new AuditCriterion.Outcome(["deny"])));
+        Assert.Equal([], await IdsAsync(new AuditCriterion.Outcome([])));
+        var day = Make.Epoch.AddDays(2).ToUnixTimeMilliseconds();
+        Assert.Equal(["b"], await IdsAsync(new AuditCriterion.Recorded([(day, day + 1)])));
+        Assert.Equal(
+            ["c", "a decision", "a"], await IdsAsync(new AuditCriterion.Recorded([(long.MinValue, day), (day + 1, long.MaxValue)])));
+        Assert.Equal(["a decision", "a"], await IdsAsync(new AuditCriterion.Agent(["Organization/h"])));
+        Assert.Equal(["c", "b", "a decision", "a"], await IdsAsync(new AuditCriterion.Agent(["Organization/x"])));
+        Assert.Equal(["a decision", "a"], await IdsAsync(new AuditCriterion.Client(["app"])));
+        Assert.Equal(["a"], await IdsAsync(new AuditCriterion.Entity(["Observation/o"])));
+        Assert.Equal(4, (await IdsAsync(new AuditCriterion.Entity(["Patient/p"]))).Count);
+        Assert.Equal([], await IdsAsync(new AuditCriterion.Entity(["Patient/q", "Observation/of-q"])));
+        Assert.Equal(["a"], await IdsAsync(new AuditCriterion.Client(["app"]), new AuditCriterion.Event([new AuditEventKind(false)])));
+        var shared = Assert.Single(await FoundAsync(log, "p", new AuditEventKind(null, "c")));
+        Assert.Equal(["Patient/p"], shared.Entry.Entities);
+
+        async Task<List<string>> IdsAsync(params AuditCriterion[] criteria) => await FindAsync(false, criteria);
+
+        async Task<List<string>> FindAsync(bool oldestFirst, AuditCriterion[] criteria)
+        {
+            var query = new AuditQuery("p", 10) { Criteria = criteria, OldestFirst = oldestFirst };
+            var page = await log.SearchAsync(query, default);
+            Assert.Equal(page.Total, page.Events.Count);
+            // Page by page it is the same.
+            var behind = 0L;
+            foreach (var found in page.Events)
+            {
+                var one = await log.SearchAsync(query with { Count = 1, Behind = behind }, default);
+                Assert.Equal((page.Total, found.Place), (one.Total, Assert.Single(one.Events).Place));
+                behind = found.Place;
+            }
+            return [.. page.Events.Select(e => e.Entry.Id + (e.IsDecision ? " decision" : ""))];
+        }
+    }
+
+    [Fact]
+    public async Task How_a_request_came_is_kept_and_is_under_the_hash()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = await Engine.OpenAsync(options, file);
+        var log = new AuditLog(database);
+        var entry = Make.Audit("a", "p") with { Address = "192.0.2.1", Token = "t", Request = "r", Query = "Patient?name=*" };
+        await log.AppendAsync([entry], default);
+        var kept = Assert.Single((await log.SearchAsync(new AuditQuery("p", 1), default)).Events).Entry;
+        Assert.Equal(
+            (entry.Address, entry.Token, entry.Request, entry.Query), (kept.Address, kept.Token, kept.Request, kept.Query));
+        foreach (var column in (string[])["address", "token", "request", "query"])
+        {
+            await ExecuteAsync(options, file, $"UPDATE audit SET {column} = {column} || 'x'");
+            Assert.Equal(1, await log.FirstBrokenAsync(default));
+            await ExecuteAsync(options, file, $"UPDATE audit SET {column} = substr({column}, 1, length({column}) - 1)");
+            Assert.Null(await log.FirstBrokenAsync(default));
+        }
+        // Nor is one the other.
+        await ExecuteAsync(options, file, "UPDATE audit SET token = request, request = token");
+        Assert.Equal(1, await log.FirstBrokenAsync(default));
+    }
+
+    private static async Task<IReadOnlyList<AuditEvidence>> FoundAsync(AuditLog log, string patient, AuditEventKind kind) =>
+        (await log.SearchAsync(new AuditQuery(patient, 5) { Criteria = [new AuditCriterion.Event([kind])] }, default)).Events;
 
     internal static async Task ExecuteAsync(StoreOptions options, string file, string sql)
     {

@@ -183,7 +183,7 @@ public abstract class LedgerContract(Engine engine) : IAsyncLifetime
         Assert.Equal(["b0", "b1", "b2"], leaves.Select(l => l.Id));
         Assert.All(leaves, l => Assert.Equal([9], l.WrappedSubjectKey));
 
-        var layout = AnchorLayout.New(3);
+        var layout = AnchorLayout.New(3, null);
         var batch = new ClosedBatch(
             "Organization/a", 0, [1], "cid", [.. leaves.Select(l => l.Row)], layout, Command("anchor 0", OutboxPriority.Anchor));
         Assert.True(await _journal.CloseBatchAsync(batch, default));

@@ -1,4 +1,4 @@
-// Runs the suites found in a folder: adversarial, examples, fhirpath, packages, validator, patch, synthea, documents.
+// Runs the suites found in a folder: adversarial, examples, fhirpath, packages, balp, validator, patch, synthea, documents.
 // usage: conformance DATA [--suite NAME] [--verbose]
 // Prints a table a suite, and at the end one line each: SUITE passed/total. Exit 0 when every suite reached its threshold.
 using PmrGateway.Tools.Conformance;
@@ -24,6 +24,7 @@ foreach (var (name, needs, run) in new (string, string, Func<SuiteData, IEnumera
     ("examples", "examples", ExamplesSuite.Run),
     ("fhirpath", "fhirpath", FhirPathSuite.Run),
     ("expressions", "packages", ExpressionSuite.Run),
+    ("balp", BalpSuite.Package, BalpSuite.Run),
     ("firely", "examples", FirelySuite.Run),
     ("validator", "validator", ValidatorSuite.Run),
     ("second-opinion", "examples", SecondOpinionSuite.Run),

@@ -21,8 +21,8 @@ internal sealed class SuiteData(string root) : IDisposable
 {
     private readonly Dictionary<string, string> _unpacked = [];
 
-    /// <summary>Whether a suite is there.</summary>
-    public bool Has(string suite) => Directory.Exists(Path.Combine(root, suite)) || File.Exists(Archive(suite));
+    /// <summary>Whether a suite is there, or a file of one.</summary>
+    public bool Has(string suite) => Path.Exists(Path.Combine(root, suite)) || File.Exists(Archive(suite));
 
     /// <summary>A suite's folder, unpacked where only its archive is there; null where neither is.</summary>
     public string? Folder(string suite)

@@ -76,7 +76,8 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
         switch (type)
         {
             case "AuditEvent":
-                resource.SearchParam.Add(Parameter("patient", SearchParamType.Reference));
+                foreach (var (name, kind) in AuditSearchParser.Parameters)
+                    resource.SearchParam.Add(Parameter(name, EnumUtility.ParseLiteral<SearchParamType>(kind)));
                 break;
             case "Bundle":
                 resource.Documentation = "A Bundle of type document is kept as a DocumentReference with the document as its attachment.";

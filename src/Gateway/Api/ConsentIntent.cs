@@ -5,6 +5,7 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
+using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -13,7 +14,8 @@ namespace PmrGateway.Gateway.Api;
 /// salt, nonce, deadline), of one that has granted before, by its id, the revocation of that too (revoke: typedData, nonce, deadline).
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
-internal sealed class ConsentIntent(Denials denials, Validator validator, ConsentWrites consents, ConsentIntents intents)
+internal sealed class ConsentIntent(
+    Denials denials, AuditLog audit, Validator validator, ConsentWrites consents, ConsentIntents intents, TimeProvider time)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
@@ -48,6 +50,9 @@ internal sealed class ConsentIntent(Denials denials, Validator validator, Consen
             revoke.Part.Add(new() { Name = "deadline", Value = Text(revocation.Deadline) });
             parameters.Parameter.Add(revoke);
         }
+        var told = call.Caller.Entry(
+            time.GetUtcNow(), call.Route.Interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(terms.Patient));
+        await audit.AppendAsync([told], cancellation);
         return new FhirResponse(200, FhirTyped.ToJson(parameters));
     }
 

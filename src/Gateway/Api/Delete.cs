@@ -12,7 +12,7 @@ internal sealed class Delete(Writes writes, Denials denials)
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var request = new WriteRequest(null, call.Type, call.Id, current.Value);
         return Writes.IsDone(call.Caller, request)
-            ? FhirResponse.NoContent
+            ? await writes.DoneAsync(call.Caller, current.Value, cancellation)
             : await writes.RunAsync(call.Caller, request, null, null, cancellation);
     }
 }

@@ -26,6 +26,7 @@ internal sealed class FhirRoutes(
         new("POST", "", Interaction.Batch, ScopeAction.None, batch.RunAsync),
 
         new("GET", "AuditEvent", Interaction.SearchType, ScopeAction.Search, searchAudit.RunAsync),
+        new("POST", "AuditEvent/_search", Interaction.SearchType, ScopeAction.Search, searchAudit.RunByFormAsync),
         new("GET", "AuditEvent/{id}", Interaction.Read, ScopeAction.Read, readAudit.RunAsync),
         new("POST", "Bundle", Interaction.Create, ScopeAction.Create, receiveDocument.RunAsync),
 

@@ -11,16 +11,15 @@ internal readonly record struct PageQuery(int Count, string? Cursor)
     /// <param name="call">The request.</param>
     /// <param name="count">Entries a page where none are named.</param>
     /// <param name="max">Entries a page, at most.</param>
-    /// <param name="filter">A parameter that the caller reads; null: there is none.</param>
-    public static Result<PageQuery> Of(FhirCall call, int count, int max, string? filter = null)
+    public static Result<PageQuery> Of(FhirCall call, int count, int max)
     {
         string? cursor = null;
         foreach (var (key, value) in call.Request.Query)
         {
-            if (key is "_format" or "_pretty" || key == filter) continue;
+            if (key is "_format" or "_pretty") continue;
             if (key == "_count" && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, max);
             else if (key == "_cursor") cursor = value;
-            else return Outcome.Of(OutcomeCategory.Malformed, $"taken is {(filter is null ? "" : filter + ", ")}_count, not '{key}'");
+            else return Outcome.Of(OutcomeCategory.Malformed, $"taken is _count, not '{key}'");
         }
         return new PageQuery(count, cursor);
     }

@@ -25,7 +25,7 @@ internal sealed class Patch(
         if (patched.Failure is { } refused) return FhirResponse.From(refused);
         // An attachment that the patch brings may have been cut out of the Bundle that the patch is in.
         var body = patch.Value.Body;
-        var write = Writes.RequestFor(new ReceivedBody(patched.Value, body), call.Type, call.Id, current.Value);
+        var write = Writes.RequestFor(new ReceivedBody(patched.Value, body), call.Type, call.Id, current.Value) with { IsPatch = true };
         return await writes.RunAsync(call.Caller, write, body, null, cancellation);
     }
 
@@ -42,7 +42,8 @@ internal sealed class Patch(
         Result<ResourceDocument>? before = null;
         var answer = await readFlow.RunAsync(
             caller,
-            new ReadRequest(Interaction.Patch, type, ScopeAction.Read, $"{type}/{id}", type == "Patient" ? id : null),
+            // A read of its own: a patch that fails, or tests alone, has told of what there is.
+            new ReadRequest(Interaction.Read, type, ScopeAction.Read, $"{type}/{id}", type == "Patient" ? id : null),
             async snapshot => Found.Of(await snapshot.ReadAsync(type, id, current.Version, cancellation)),
             async released =>
             {

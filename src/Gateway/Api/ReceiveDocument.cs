@@ -48,11 +48,13 @@ internal sealed class ReceiveDocument(
             return Refuse("Bundle.entry[0].resource", "the first entry of a document is its Composition");
         }
         var subject = composition["subject"]?.StringAt("reference");
-        if (await PatientAsync(caller, bundle, subject, cancellation) is not { } patient)
+        var concealed = new List<string>();
+        if (await PatientAsync(caller, bundle, subject, concealed, cancellation) is not { } patient)
         {
             return Refuse(
                 "Bundle.entry[0].resource.subject",
-                "the document's patient is not known here: register the Patient first, with the same identifier");
+                "the document's patient is not known here: register the Patient first, with the same identifier") with
+            { Concealed = concealed };
         }
         var body = received.Body ?? new StreamedBody([], content.Begin());
         var token = await KeepAsync(bundle.Bytes, body, cancellation);
@@ -64,7 +66,8 @@ internal sealed class ReceiveDocument(
         new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text)]);
 
     // By its id here, or by an identifier that the document's own copy of the patient shares with one patient here.
-    private async Task<string?> PatientAsync(Caller caller, ResourceDocument bundle, string? subject, CancellationToken cancellation)
+    private async Task<string?> PatientAsync(
+        Caller caller, ResourceDocument bundle, string? subject, List<string> concealed, CancellationToken cancellation)
     {
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
         if (FhirReference.TryParse(subject, out var local) && local.Type == "Patient" && await IsKnownAsync(local.Id)) return local.Id;
@@ -86,8 +89,13 @@ internal sealed class ReceiveDocument(
         return null;
 
         // Kept by this hospital, or shown to it by the patient: whether it may write is asked of the whole record later.
-        async ValueTask<bool> IsKnownAsync(string id) => await snapshot.KeptAsync("Patient", id, cancellation) is { IsDeleted: false }
-            || await snapshot.ReadAsync("Patient", id, null, cancellation) is { Version.IsDeleted: false };
+        async ValueTask<bool> IsKnownAsync(string id)
+        {
+            var isKnown = await snapshot.KeptAsync("Patient", id, cancellation) is { IsDeleted: false }
+                || await snapshot.ReadAsync("Patient", id, null, cancellation) is { Version.IsDeleted: false };
+            if (!isKnown) concealed.Add(id);
+            return isKnown;
+        }
     }
 
     // Sealed as it is, like an attachment that was cut out: as base64 in a resource it would be here several times over.

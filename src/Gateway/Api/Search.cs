@@ -44,7 +44,11 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor curs
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
-            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search)) { Searches = true },
+            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search))
+            {
+                Searches = true,
+                Query = AuditedQuery.Of(path, parsed.Value.Self),
+            },
             async snapshot =>
             {
                 page = await snapshot.SearchAsync(search.Query with { Cursor = position.Value }, cancellation);

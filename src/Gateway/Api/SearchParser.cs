@@ -127,7 +127,7 @@ internal sealed class SearchParser(SearchIndexer indexer)
     }
 
     // A comma separates alternatives unless a backslash stands before it (R4 search.html, "escaping").
-    private static IEnumerable<string> SplitValues(string value)
+    internal static IEnumerable<string> SplitValues(string value)
     {
         var current = new System.Text.StringBuilder();
         for (var i = 0; i < value.Length; i++)

@@ -76,6 +76,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         {
             var response = prepared.TryGetValue(entry.Index, out var done) ? Writes.Written(done)
                 : entry.Method == "GET" ? await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation)
+                : entry.Method == "DELETE" ? await writes.DoneAsync(call.Caller, plan[entry.Index].Current!, cancellation)
                 : Writes.Existing(plan[entry.Index].Current!);
             var isAsked = entry.Method == "GET" || response.Status >= 400;
             await answer.AddAsync(isAsked ? response : response with { Body = default }, cancellation);
@@ -156,7 +157,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         var rewritten = await RewriteAsync(caller, document.Document, links, cancellation);
         return rewritten.Failure is { } failure
             ? failure
-            : Writes.RequestFor(document with { Document = rewritten.Value }, type, id, current);
+            : Writes.RequestFor(document with { Document = rewritten.Value }, type, id, current) with { IsPatch = entry.Method == "PATCH" };
     }
 
     // References to other entries, and conditional references, become references to resources here (R4 http.html, "transaction").

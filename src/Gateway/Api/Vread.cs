@@ -3,10 +3,10 @@ using PmrGateway.Gateway.Flows;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>FHIR vread: a version of a resource. https://hl7.org/fhir/R4/http.html#vread</summary>
-internal sealed class Vread(Read read)
+internal sealed class Vread(Read read, Denials denials)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
         long.TryParse(call.VersionId, out var version) && version > 0
             ? read.VersionAsync(call, version, cancellation)
-            : Task.FromResult(FhirResponse.From(Outcome.NotFound));
+            : denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, Outcome.NotFound);
 }

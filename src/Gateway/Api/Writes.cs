@@ -23,16 +23,17 @@ internal sealed class Writes(
         SnapshotPage page;
         await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
             page = await snapshot.SearchAsync(query, cancellation);
-        if (page.Total > 1) return Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources");
         if (page.Versions is not [var match]) return (StoredVersion?)null;
-        // The requester learns of the match: that is a release.
+        // The requester learns of the match, also where there are more: that is a release.
         var facts = match.Version.Facts;
         // One entry a patient: none finds another in it.
         var entries = facts.Patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
             time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], p, match.Permit.Commitments,
-            match.Permit.Block));
+            match.Permit.Block, AuditedQuery.Of(query)));
         await audit.AppendAsync([.. entries], cancellation);
-        return match.Version;
+        return page.Total > 1
+            ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
+            : match.Version;
     }
 
     /// <summary>A condition as a search: it takes the scope for one.</summary>
@@ -126,6 +127,16 @@ internal sealed class Writes(
 
     private static CutData? CutOf(ElementNode binary, StreamedBody? body) =>
         body is { HasCuts: true } && binary.StringAt("data") is { } data ? body.Find(data) : null;
+
+    /// <summary>What a deletion that has nothing left to do is answered: who asks for it is in the log all the same.</summary>
+    public async Task<FhirResponse> DoneAsync(Caller caller, StoredVersion deleted, CancellationToken cancellation)
+    {
+        var facts = deleted.Facts;
+        var entries = facts.Patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
+            time.GetUtcNow(), Interaction.Delete, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], p));
+        await audit.AppendAsync([.. entries], cancellation);
+        return Existing(deleted);
+    }
 
     /// <summary>Whether a deletion has nothing left to do. To who may not make it, a deleted record is as any other.</summary>
     public static bool IsDone(Caller caller, WriteRequest deletion) =>

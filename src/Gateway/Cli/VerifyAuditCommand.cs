@@ -1,11 +1,16 @@
 using System.CommandLine;
 using PmrGateway.Gateway.Hosting;
+using PmrGateway.Gateway.Ledger;
+using PmrGateway.Gateway.Options;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
+using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Cli;
 
 /// <summary>
-/// <c>pmr verify audit</c>: follows the audit log from its first entry to its last; the gateway may be running meanwhile.
+/// <c>pmr verify audit</c>: follows the audit log from its first entry to its last, and holds it against the heads of it that were anchored
+/// with the batches; with a node, those against the chain. The gateway may be running meanwhile.
 /// </summary>
 internal static class VerifyAuditCommand
 {
@@ -16,15 +21,19 @@ internal static class VerifyAuditCommand
             Description = "Settings as --Section:Key value, as pmr serve takes them: which database is looked at",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var command = new Command("audit", "Check that no entry of the audit log was changed or taken out") { settings };
+        var rpc = new Option<string?>("--rpc")
+        {
+            Description = "JSON-RPC URL of a node: the batches must be those on the chain. Without it, that of Ledger:RpcUrl, if any",
+        };
+        var command = new Command("audit", "Check that no entry of the audit log was changed, moved or taken out") { settings, rpc };
         command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((parsed, cancellation) =>
-            RunAsync([.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], cancellation));
+        command.SetAction((parsed, cancellation) => RunAsync(
+            [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], parsed.GetValue(rpc), cancellation));
         return command;
     }
 
     /// <summary>0: the log is whole; 1: it is not; 2: it could not be checked.</summary>
-    internal static async Task<int> RunAsync(string[] settings, CancellationToken cancellation)
+    internal static async Task<int> RunAsync(string[] settings, string? rpc, CancellationToken cancellation)
     {
         if (Settings.Read(settings, out var problem) is not { } options) return CommandError.Say(problem!, 2);
         var file = Path.Combine(options.DataFolder, "gateway.db");
@@ -33,16 +42,57 @@ internal static class VerifyAuditCommand
         {
             await using var database = RecordDatabase.Open(options.Store, file);
             if (await new AuditLog(database).FirstBrokenAsync(cancellation) is { } broken)
-            {
-                Console.WriteLine($"FAILED: entry {broken} of the audit log does not follow from the one before");
-                return 1;
-            }
+                return Failed($"entry {broken} of the audit log does not follow from the one before");
             Console.WriteLine("ok: each entry of the audit log follows from the one before");
-            return 0;
+            var batches = new List<BatchOfHeads>();
+            await foreach (var batch in new AnchoredHeads(database).CheckAsync(cancellation))
+            {
+                if (batch.Problem is { } wrong) return Failed($"batch {batch.Sequence} of {batch.Custodian}: {wrong}");
+                batches.Add(batch);
+            }
+            Console.WriteLine(batches.FindLast(b => b.Seq is not null) is { Seq: { } seq }
+                ? $"ok: {batches.Count(b => b.Seq is not null)} batches anchor this log, the last one entry {seq} and all before it"
+                : "no batch anchors this log: it could have been written anew");
+            var url = rpc ?? (options.Ledger.RpcUrl.Length > 0 ? options.Ledger.RpcUrl : null);
+            return url is null ? 0 : await OnChainAsync(batches, options, url, cancellation);
         }
-        catch (Exception e) when (e is StoreStartException or StoreUnavailableException)
+        catch (WrongChainException e)
+        {
+            return Failed(e.Message);
+        }
+        catch (Exception e) when (e is StoreStartException or StoreUnavailableException or KeyringException or UriFormatException
+            or RpcUnavailableException or RpcException)
         {
             return CommandError.Say(e.Message, 2);
         }
+    }
+
+    // Where the contracts are follows from the gateway's account, and that from the keyring.
+    private static async Task<int> OnChainAsync(
+        List<BatchOfHeads> batches, GatewayOptions options, string url, CancellationToken cancellation)
+    {
+        var contracts = new ContractSet(new Custody(Keyring.Open(DeploymentKeyring.PathOf(options))).Sender.Address);
+        var chain = LedgerServices.ChainOf(url, options.Ledger.ChainId, contracts);
+        var anchored = 0L;
+        foreach (var custodian in batches.Where(b => b.ActorId is not null).GroupBy(b => (b.Custodian, b.ActorId)))
+        {
+            var actor = Convert.FromHexString(custodian.Key.ActorId!);
+            var (next, kept) = (await chain.NextSequenceAsync(actor, cancellation), custodian.ToDictionary(b => b.Sequence));
+            for (var sequence = 0L; sequence < next; sequence++)
+            {
+                var root = await chain.RootAsync(actor, sequence, cancellation);
+                if (!kept.TryGetValue(sequence, out var batch) || root is null || !root.AsSpan().SequenceEqual(batch.Root))
+                    return Failed($"batch {sequence} of {custodian.Key.Custodian} is another one on the chain, or not in the database");
+            }
+            anchored += next;
+        }
+        Console.WriteLine($"ok: {anchored} of {batches.Count} batches are on chain {options.Ledger.ChainId} as they are here");
+        return 0;
+    }
+
+    private static int Failed(string what)
+    {
+        Console.WriteLine("FAILED: " + what);
+        return 1;
     }
 }

@@ -32,6 +32,9 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     /// <summary>Why it breaks the glass; null: it does not.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>How the request came.</summary>
+    public RequestTrace Trace { get; init; } = RequestTrace.None;
+
     /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
     public static Caller Nobody { get; } =
         new(CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "", new SmartScopes([]));

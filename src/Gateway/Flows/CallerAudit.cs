@@ -15,13 +15,18 @@ internal static class CallerAudit
     /// <param name="patients">Ids of the patients concerned.</param>
     /// <param name="commitments">The consents that permitted; null: none was asked.</param>
     /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
+    /// <param name="query">What was searched, without values; null: it is no search.</param>
     public static AuditEntry Entry(
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
-        IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1) => new(
+        IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1, string? query = null) => new(
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
         caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block)
         {
             Reason = caller.Reason,
+            Address = caller.Trace.Address,
+            Token = caller.Trace.Token,
+            Request = caller.Trace.Request,
+            Query = query,
         };
 
     /// <summary>
@@ -33,7 +38,7 @@ internal static class CallerAudit
     private static string ActionOf(string interaction) => interaction switch
     {
         Interaction.Create => "C",
-        Interaction.Update => "U",
+        Interaction.Update or Interaction.Patch => "U",
         Interaction.Delete => "D",
         Interaction.Read or Interaction.Vread or Interaction.HistoryInstance => "R",
         _ => "E",

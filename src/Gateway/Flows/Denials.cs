@@ -11,7 +11,9 @@ namespace PmrGateway.Gateway.Flows;
 /// </remarks>
 public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvider time)
 {
-    /// <summary>Answers with an outcome; one that withholds (forbidden, not found, gone) is told to the audit log first.</summary>
+    /// <summary>
+    /// Answers with an outcome; one that withholds (forbidden, not found, gone, or that conceals a patient) is told to the audit log first.
+    /// </summary>
     /// <param name="caller">Who.</param>
     /// <param name="interaction">FHIR interaction code.</param>
     /// <param name="asked">What it was about: <c>Type</c>, <c>Type/id</c> or a path.</param>
@@ -22,10 +24,12 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
     public async Task<FhirResponse> AnswerAsync(
         Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
     {
-        if (outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
+        if (outcome.Concealed.Count > 0
+            || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
         {
-            var patients = CallerAudit.Patients(
-                patient ?? (asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null));
+            var patients = outcome.Concealed.Count > 0
+                ? [.. outcome.Concealed.SelectMany(CallerAudit.Patients).Distinct()]
+                : CallerAudit.Patients(patient ?? (asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null));
             // A patient is told who tried a record of theirs, too; who tried is told nothing.
             if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))
                 patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);

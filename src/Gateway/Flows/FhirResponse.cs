@@ -65,6 +65,8 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (HasRanges) response.Headers.AcceptRanges = "bytes";
         if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
         if (Status == 503) response.Headers.RetryAfter = "5";
+        if (Failure?.RetryAfter is { } wait)
+            response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         if (Body.Length == 0 && Stream is null && Length is null) return;
         response.ContentType = ContentType;
         response.ContentLength = Length ?? (Stream is null ? Body.Length : null);

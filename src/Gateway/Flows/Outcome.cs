@@ -45,6 +45,9 @@ public enum OutcomeCategory
     /// <summary>The interaction is not offered.</summary>
     NotSupported,
 
+    /// <summary>Too much of what is refused: nothing more is looked at for a while.</summary>
+    TooMany,
+
     /// <summary>The gateway cannot say now: a store or the chain is out of reach.</summary>
     Unavailable,
 
@@ -63,6 +66,12 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
     /// <summary>An outcome with one text.</summary>
     public static Outcome Of(OutcomeCategory category, string text, string expression = "") =>
         new(category, [new ValidationIssue(IssueSeverity.Error, IssueCode.Structure, expression, text)]);
+
+    /// <summary>When to ask again; null: it is not told.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Ids of patients whom it conceals: to them it is a refusal, though to the requester it is a mistake.</summary>
+    public IReadOnlyList<string> Concealed { get; init; } = [];
 
     /// <summary>The HTTP status.</summary>
     public int Status => Table(Category).Status;
@@ -104,6 +113,7 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
         OutcomeCategory.UnsupportedMediaType => (415, OperationOutcome.IssueType.NotSupported),
         OutcomeCategory.NotAcceptable => (406, OperationOutcome.IssueType.NotSupported),
         OutcomeCategory.NotSupported => (405, OperationOutcome.IssueType.NotSupported),
+        OutcomeCategory.TooMany => (429, OperationOutcome.IssueType.Throttled),
         OutcomeCategory.Unavailable => (503, OperationOutcome.IssueType.Transient),
         _ => (500, OperationOutcome.IssueType.Exception),
     };

@@ -43,6 +43,9 @@ public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Fa
 /// <param name="PatientAsked">Id of the patient asked about, where the request names one.</param>
 public sealed record ReadRequest(string Interaction, string Type, ScopeAction Action, string Asked, string? PatientAsked = null)
 {
+    /// <summary>What is searched, without values, for the audit log; null: it is no search.</summary>
+    public string? Query { get; init; }
+
     /// <summary>Whether it searches, or reads single records by their ids.</summary>
     public bool Searches { get; init; }
 }
@@ -203,7 +206,8 @@ public sealed partial class ReadFlow(
         opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
         CallerAudit.Patients(patient), [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()],
         // All permits of one snapshot are of one block; the view may have gone on since.
-        opened.Count == 0 ? view.Block : opened[0].Permit.Block);
+        opened.Count == 0 ? view.Block : opened[0].Permit.Block,
+        request.Query);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The query and the decision differ")]
     private partial void LogDisagreement(Exception e);

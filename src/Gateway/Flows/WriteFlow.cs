@@ -21,7 +21,11 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
         Document is null && Binary is null
             ? Flows.Interaction.Delete
             : Current is null ? Flows.Interaction.Create
+            : IsPatch ? Flows.Interaction.Patch
             : Flows.Interaction.Update;
+
+    /// <summary>Whether the document is what a patch makes of the version that there is.</summary>
+    public bool IsPatch { get; init; }
 
     /// <summary>A document whose bytes are the record's content: what decides access to it is read from these; null: none.</summary>
     public ResourceDocument? Enclosed { get; init; }
@@ -223,7 +227,7 @@ public sealed partial class WriteFlow(
             // Whom it is about already it stays about: who keeps it corrects it, whatever became of the patient.
             if (request.Current?.Facts.Patients.Contains(patient) == true) continue;
             if (!await context.MayWriteAboutAsync(patient, facts, cancellation))
-                return Invalid(request.Type, "it refers to a Patient that is not known here");
+                return Invalid(request.Type, "it refers to a Patient that is not known here") with { Concealed = [patient] };
         }
         return null;
     }

@@ -14,7 +14,7 @@ internal static class WriteRules
         var action = request.Interaction switch
         {
             Interaction.Create => ScopeAction.Create,
-            Interaction.Update => ScopeAction.Update,
+            Interaction.Update or Interaction.Patch => ScopeAction.Update,
             _ => ScopeAction.Delete,
         };
         if (caller.Refuse(request.Type, action) is { } refusal) return refusal;

@@ -9,6 +9,7 @@ internal static class ApiServices
         .AddSingleton<Capabilities>().AddSingleton<PageCursor>()
         .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
         .AddSingleton<SearchParser>().AddSingleton<Search>()
+        .AddSingleton<AuditEntryResource>().AddSingleton<AuditSearchParser>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
         .AddSingleton<Writes>().AddSingleton<RawBinary>()
         .AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()

@@ -1,3 +1,4 @@
+using PmrGateway.Gateway.Options;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 
@@ -7,6 +8,10 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class DeploymentKeyring
 {
     private const string Check = "keyring check";
+
+    /// <summary>The file of the keyring.</summary>
+    public static string PathOf(GatewayOptions options) =>
+        options.KeyringFile.Length > 0 ? options.KeyringFile : Path.Combine(options.DataFolder, "keyring.json");
 
     /// <summary>Opens the keyring of a deployment, or makes that of a new one.</summary>
     /// <exception cref="KeyringException">It is missing, or it is that of another deployment: the gateway must not start.</exception>

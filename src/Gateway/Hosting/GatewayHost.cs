@@ -4,6 +4,7 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Admin;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Gateway.Smart;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 using PmrGateway.Vault;
@@ -47,7 +48,7 @@ public static class GatewayHost
         var database = RecordDatabase.Open(options.Store, Path.Combine(options.DataFolder, "gateway.db"));
         // Gateways that share a database and start at once make keyring, tables and operator one after the other.
         await using var start = await database.LockStartAsync(cancellation);
-        var keyring = await DeploymentKeyring.OpenAsync(KeyringPath(options), database, cancellation);
+        var keyring = await DeploymentKeyring.OpenAsync(DeploymentKeyring.PathOf(options), database, cancellation);
         // Only now: under a foreign keyring's key every row would be broken, or be sealed for nobody.
         var newlySealed = await database.SealAsync(new RowSeal(keyring.Derive("row seals")), cancellation);
         var custody = new Custody(keyring);
@@ -70,7 +71,11 @@ public static class GatewayHost
         app.Services.GetRequiredService<DataFolderLock>();
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
         await FirstStart.PrepareAsync(app.Services, options);
+        // Whose address it is must be known before anything is asked of it.
+        app.UseTrustedProxies(options.TrustedProxies);
+        app.UseRouting();
         app.UseBodyLimits();
+        app.UseLoginLimits();
         app.UseAuthentication();
         app.MapSmart();
         app.MapOperatorEndpoints();
@@ -128,9 +133,6 @@ public static class GatewayHost
             // There is none to end; why the gateway does not start is told by what was thrown first.
         }
     }
-
-    private static string KeyringPath(GatewayOptions options) =>
-        options.KeyringFile.Length > 0 ? options.KeyringFile : Path.Combine(options.DataFolder, "keyring.json");
 
     private static LogLevel LevelOf(bool quiet) => quiet ? LogLevel.Warning : LogLevel.Information;
 

@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Ledger;
 /// </summary>
 public sealed class SegmentWriter(UnixFs files, RecordVault vault)
 {
-    private const string Format = "pmr-segment/3";
+    private const string Format = "pmr-segment/4";
 
     /// <summary>Stores the batch durably; gives the segment's CID, and the same sealed for the chain.</summary>
     /// <exception cref="BlockStoreUnavailableException">Nothing may be assumed stored; the batch is closed in a later round.</exception>
@@ -42,6 +42,10 @@ public sealed class SegmentWriter(UnixFs files, RecordVault vault)
             }),
             // In the places between, in order: without them the records do not make the root.
             padding = batch.Layout.Padding,
+            // What one of the padding's hashes says: the log up to there, whoever has rewritten it since.
+            auditHead = batch.Layout.Head is { } head
+                ? new { leafIndex = head.Place, seq = head.Head.Seq, hash = head.Head.Hash, salt = head.Salt }
+                : null,
             // Without these a lost database would be a lost key to every record: they lie nowhere else outside it.
             subjectKeys = batch.Leaves.Where(l => l.WrappedSubjectKey is not null).DistinctBy(l => l.Subject)
                 .Select(l => new { subject = l.Subject, wrappedKey = l.WrappedSubjectKey }),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 
 namespace PmrGateway.Gateway.Options;
 
@@ -12,6 +13,11 @@ internal static class Allowed
     /// <summary>What is wrong with a number; null: nothing.</summary>
     public static string? Between(string key, long value, long from, long to) =>
         value >= from && value <= to ? null : $"{key} is {value}: {from} to {to}";
+
+    /// <summary>The network that a text names, of one address or in CIDR; null: none.</summary>
+    public static IPNetwork? NetworkOf(string text) => IPNetwork.TryParse(text, out var network) ? network
+        : IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : null;
 
     /// <summary>Whether a text is an http or https URL.</summary>
     public static bool IsHttp(string text) =>

@@ -6,6 +6,15 @@ public sealed class AuthOptions
     /// <summary>Lifetime of the gateway's own access tokens. Default 5 min, as SMART Backend Services recommends; 1 s to 1 day.</summary>
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Refused logins of an account or client from a network, after which none is looked at. Default 10; 1 to 1000.</summary>
+    public int RefusedLogins { get; set; } = 10;
+
+    /// <summary>Refused access tokens of a client from a network, after which none is looked at. Default 1000; 1 to 1000000.</summary>
+    public int RefusedTokens { get; set; } = 1000;
+
+    /// <summary>The time in which refusals are counted, and none is looked at after too many. Default 5 min; 1 s to 1 day.</summary>
+    public TimeSpan RefusalWindow { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Section Auth:Entra, in the keys of Microsoft.Identity.Web (Instance, TenantId, ClientId); absent: none.</summary>
     public EntraOptions? Entra { get; set; }
 
@@ -14,6 +23,9 @@ public sealed class AuthOptions
 
     internal string? Validate() =>
         Allowed.Between("Auth:TokenLifetime", TokenLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+        ?? Allowed.Between("Auth:RefusedLogins", RefusedLogins, 1, 1000)
+        ?? Allowed.Between("Auth:RefusedTokens", RefusedTokens, 1, 1_000_000)
+        ?? Allowed.Between("Auth:RefusalWindow", RefusalWindow, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
         ?? Entra?.Validate()
         ?? Issuers.Select(i => i.Validate()).FirstOrDefault(p => p is not null);
 }

@@ -12,6 +12,12 @@ public sealed class GatewayOptions
     /// <summary>URL under which clients reach the gateway, without a slash at its end. Empty (default): the one listened on.</summary>
     public string PublicUrl { get; set; } = "";
 
+    /// <summary>
+    /// Addresses or networks (CIDR) of the proxies before the gateway, whose word on the client's address (X-Forwarded-For) is taken. Empty
+    /// (default): nobody's.
+    /// </summary>
+    public List<string> TrustedProxies { get; set; } = [];
+
     /// <summary>Folder of all that the gateway keeps: keyring, database, blocks, development chain. Default data.</summary>
     public string DataFolder { get; set; } = "data";
 
@@ -45,10 +51,13 @@ public sealed class GatewayOptions
             return $"Url is '{Url}': an http URL without a path, e.g. http://127.0.0.1:8080 (TLS ends in front of the gateway)";
         if (PublicUrl.Length > 0 && (!Allowed.IsHttp(PublicUrl) || PublicUrl.EndsWith('/')))
             return $"PublicUrl is '{PublicUrl}': an http or https URL without a slash at its end, or nothing";
+        if (TrustedProxies.Find(p => Allowed.NetworkOf(p) is null) is { } proxy)
+            return $"TrustedProxies names '{proxy}': an address or a network of proxies, e.g. 10.0.0.7 or 10.0.0.0/24";
         if (DataFolder.Length == 0) return "DataFolder is empty: the path of a folder";
         return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Auth.Validate() ?? Ledger.Validate()
             // One that is not a time of this chain would close no batch, or each at once.
             ?? Allowed.Between("Ledger:AnchorMaxAge", Ledger.AnchorMaxAge, TimeSpan.Zero, TimeSpan.FromHours(1))
+            ?? Allowed.Between("Ledger:AuditAnchorMaxAge", Ledger.AuditAnchorMaxAge, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
             ?? Allowed.Between("Ledger:MaxStaleness", Ledger.MaxStaleness, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
             ?? Shared();
     }

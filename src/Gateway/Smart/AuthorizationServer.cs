@@ -44,6 +44,8 @@ internal static class AuthorizationServer
         schemes[publicUrl] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
         services.AddSingleton(new TokenIssuers(publicUrl, schemes));
         services.AddSingleton<CallerResolver>();
+        services.AddMetrics().AddSingleton(new RefusalLimits(options.Auth)).AddSingleton<AuthRefusals>();
+        services.AddHostedService(s => s.GetRequiredService<AuthRefusals>());
     }
 
     private static TokenCache TokenCacheOf(IServiceProvider services)
@@ -79,9 +81,15 @@ internal static class AuthorizationServer
         server.AddSigningKey(SigningKey(keyring)).AddEncryptionKey(new SymmetricSecurityKey(keyring.Derive("oauth encryption")));
         server.AddEventHandler<OpenIddictServerEvents.ApplyRevocationResponseContext>(handler => handler.UseInlineHandler(async context =>
         {
+            Tell(context);
             // Told to all, this process included, before the answer: who has it may rely on it.
             if (context.Transaction.GetHttpRequest()?.HttpContext is { } http)
                 await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
+        }));
+        server.AddEventHandler<OpenIddictServerEvents.ApplyTokenResponseContext>(handler => handler.UseInlineHandler(context =>
+        {
+            Tell(context);
+            return default;
         }));
         TakeAssertionsOfSmart(server, publicUrl);
         // TLS ends in front of the gateway, which listens on the loopback.
@@ -89,6 +97,18 @@ internal static class AuthorizationServer
             .EnableAuthorizationEndpointPassthrough()
             .EnableTokenEndpointPassthrough()
             .DisableTransportSecurityRequirement();
+    }
+
+    // What was refused because of who asked; not what a client that is known may not ask for.
+    private static void Tell(OpenIddictServerEvents.BaseRequestContext context)
+    {
+        var reason = context.Transaction.Response?.Error switch
+        {
+            Errors.InvalidClient => AuthRefusals.Client,
+            Errors.InvalidGrant => AuthRefusals.Code,
+            _ => null,
+        };
+        if (reason is not null) context.Transaction.GetHttpRequest()?.HttpContext.Features.Set(new RefusedLogin(reason));
     }
 
     // SMART (client-confidential-asymmetric) fixes the header typ "JWT" and the token endpoint as audience of a client's assertion;

@@ -34,7 +34,11 @@ internal static class AuthorizeEndpoint
         var name = form["username"].ToString();
         var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
         var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
-        if (user is null || verified == PasswordVerificationResult.Failed) return LoginPage.Show(request, failed: true);
+        if (user is null || verified == PasswordVerificationResult.Failed)
+        {
+            context.Features.Set(new RefusedLogin(AuthRefusals.Password));
+            return LoginPage.Show(request, failed: true);
+        }
 
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);

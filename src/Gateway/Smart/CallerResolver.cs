@@ -14,7 +14,8 @@ namespace PmrGateway.Gateway.Smart;
 /// stands active. A token's own word on who its user is counts only from the gateway's own issuer.
 /// </summary>
 internal sealed partial class CallerResolver(
-    DirectoryStore directory, TokenCache cache, TokenIssuers issuers, TimeProvider time, ILogger<CallerResolver> log)
+    DirectoryStore directory, TokenCache cache, TokenIssuers issuers, AuthRefusals refusals, RefusalLimits limits, TimeProvider time,
+    ILogger<CallerResolver> log)
 {
     /// <summary>Client id of the operator.</summary>
     public const string OperatorClient = "operator";
@@ -25,11 +26,16 @@ internal sealed partial class CallerResolver(
     public async Task<Result<Caller>> ResolveAsync(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
-        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) return Refused();
-        var token = header[7..].Trim();
-        if (token.Length is 0 or > 16 * 1024 || !Handler.CanReadToken(token)) return Refused();
-        var known = cache.Find(token) ?? await ValidateAsync(context, token);
-        return known is null ? Refused() : await ResolveAsync(known, context.RequestAborted);
+        var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : "";
+        if ((cache.Find(token) ?? await ValidateAsync(context, token)) is not { } known) return Refused(context, token);
+        var caller = await ResolveAsync(known, context.RequestAborted);
+        return caller.Failure is null ? caller.Value with { Trace = TraceOf(context, known) } : caller;
+    }
+
+    private static RequestTrace TraceOf(HttpContext context, KnownToken token)
+    {
+        var request = context.Request.Headers["X-Request-Id"].ToString();
+        return new RequestTrace(ClientAddress.Of(context), token.Id, ResourceId.IsId(request) ? request : null);
     }
 
     /// <summary>The key under which a client or user is bound to an actor on the chain, hex.</summary>
@@ -38,21 +44,45 @@ internal sealed partial class CallerResolver(
     public static string BindingKey(string issuer, string subject) =>
         Convert.ToHexStringLower(Keccak256.Hash(Encoding.UTF8.GetBytes(issuer.TrimEnd('/')), [0], Encoding.UTF8.GetBytes(subject)));
 
-    private static Outcome Refused() => Outcome.Of(OutcomeCategory.Unauthenticated, "a valid access token is required");
-
-    private async Task<KnownToken?> ValidateAsync(HttpContext context, string token)
+    // The reason never says which check failed.
+    private Outcome Refused(HttpContext context, string token)
     {
-        // The issuer is read before it is believed, to choose who validates; an unknown one is nobody's.
-        JsonWebToken unverified;
+        var origin = OriginOf(context, Unverified(token));
+        if (limits.TokensWait(origin) is { } wait)
+        {
+            refusals.Count(AuthRefusals.Limit);
+            return Outcome.Of(OutcomeCategory.TooMany, "too many requests without a valid access token: try again later") with
+            {
+                RetryAfter = wait,
+            };
+        }
+        refusals.Count(AuthRefusals.Token);
+        limits.CountToken(origin);
+        return Outcome.Of(OutcomeCategory.Unauthenticated, "a valid access token is required");
+    }
+
+    private static RefusalLimits.Origin OriginOf(HttpContext context, JsonWebToken? unverified) => RefusalLimits.Origin.Of(
+        context, unverified is null ? "" : $"{unverified.Issuer} {unverified.Subject}");
+
+    private static JsonWebToken? Unverified(string token)
+    {
+        if (token.Length is 0 or > 16 * 1024 || !Handler.CanReadToken(token)) return null;
         try
         {
-            unverified = Handler.ReadJsonWebToken(token);
+            return Handler.ReadJsonWebToken(token);
         }
         catch (Exception e) when (e is ArgumentException or Microsoft.IdentityModel.Tokens.SecurityTokenException)
         {
             return null;
         }
-        if (issuers.SchemeOf(unverified.Issuer) is not { } scheme) return null;
+    }
+
+    private async Task<KnownToken?> ValidateAsync(HttpContext context, string token)
+    {
+        // The issuer is read before it is believed, to choose who validates; an unknown one is nobody's.
+        if (Unverified(token) is not { } unverified || issuers.SchemeOf(unverified.Issuer) is not { } scheme) return null;
+        // A signature is not checked for who has shown too many that were none.
+        if (limits.TokensWait(OriginOf(context, unverified)) is not null) return null;
         var generation = cache.Generation;
         // OpenIddict begins its part of a request here; the middleware that would ask all schemes is not on this path.
         var handlers = context.RequestServices.GetRequiredService<IAuthenticationHandlerProvider>();
@@ -92,7 +122,8 @@ internal sealed partial class CallerResolver(
             "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
             new SmartScopes(Scopes(principal, issuer)),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
-            Claim(SmartClaims.Reason));
+            Claim(SmartClaims.Reason),
+            Claim("jti", "oi_tkn_id") is { } id && IsUriPart(id) ? id : null);
     }
 
     private async ValueTask<Result<Caller>> ResolveAsync(KnownToken token, CancellationToken cancellation)
@@ -154,8 +185,13 @@ internal sealed partial class CallerResolver(
         };
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
+    // To be switched on where a client's tokens are refused and nobody knows why; what is counted has its own line.
+    [LoggerMessage(Level = LogLevel.Debug, Message = "A token of the scheme {Scheme} was refused: {Reason}")]
     private partial void LogRefused(string scheme, string reason);
+
+    // The id of a token goes into a URI of the audit log.
+    private static bool IsUriPart(string id) =>
+        id.Length <= 200 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
 
     private static IEnumerable<string> Texts(string claim)
     {
@@ -180,6 +216,7 @@ internal sealed partial class CallerResolver(
 /// <param name="Scopes">Its resource scopes.</param>
 /// <param name="Purposes">Its purposes of use.</param>
 /// <param name="Reason">Why the glass is broken, or null.</param>
+/// <param name="Id">Its id, or null.</param>
 internal sealed record KnownToken(
     bool IsOperator, string Client, string? FhirUser, string Binding, string Author, SmartScopes Scopes, IReadOnlyList<string> Purposes,
-    string? Reason);
+    string? Reason, string? Id);

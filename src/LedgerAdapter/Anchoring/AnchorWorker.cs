@@ -6,7 +6,7 @@ namespace PmrGateway.LedgerAdapter;
 /// <summary>A batch to be anchored: leaves of one custodian in commit order.</summary>
 /// <param name="Custodian">Reference of the custodian, <c>Organization/id</c>.</param>
 /// <param name="Sequence">Its number among the custodian's batches.</param>
-/// <param name="Leaves">The leaves, at least one.</param>
+/// <param name="Leaves">The leaves; none where the audit log alone has something new.</param>
 /// <param name="Layout">How they lie in the tree.</param>
 public sealed record AnchorBatch(string Custodian, long Sequence, IReadOnlyList<PendingLeaf> Leaves, AnchorLayout Layout);
 
@@ -16,7 +16,7 @@ public delegate Task<(string Cid, byte[] SealedCid)> StoreSegment(AnchorBatch ba
 /// <summary>
 /// Closes what waits in the outbox into batches, by size or by age: the segment goes into IPFS, the root and the segment's encrypted
 /// CID into an outbox entry. The request that wrote the record is long answered by then. A batch whose anchor was reverted is anchored
-/// again under the number that the contract expects, with the same leaves and root.
+/// again under the number that the contract expects, with the same leaves and root. Each batch has the head of the audit log in it.
 /// </summary>
 /// <param name="journal">What waits.</param>
 /// <param name="chain">Asked for the number that it expects where an anchor was reverted.</param>
@@ -44,6 +44,7 @@ internal sealed partial class AnchorWorker(
             if (failed.ContainsKey(custodian.Custodian)) continue;
             if (custodian.IsFull || time.GetUtcNow() - custodian.Oldest >= options.AnchorMaxAge) await CloseAsync(custodian, cancellation);
         }
+        await CloseForAuditAsync(failed.Keys, cancellation);
         foreach (var (custodian, batches) in failed)
             if (!batches[0].IsBusy && IsDue(custodian)) await RepairAsync(custodian, batches, cancellation);
     }
@@ -56,12 +57,27 @@ internal sealed partial class AnchorWorker(
             // What is left behind full batches waits for its age or for more.
             if (leaves.Count == 0 || (i > 0 && leaves.Count < options.AnchorBatchSize)) return;
             var sequence = await journal.NextSequenceAsync(custodian.Custodian, cancellation);
-            var open = new AnchorBatch(custodian.Custodian, sequence, leaves, AnchorLayout.New(leaves.Count));
-            var root = MerkleTree.Root(open.Layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
-            var (cid, anchor) = await StoreAsync(open, custodian.ActorId, root, cancellation);
-            var batch = new ClosedBatch(custodian.Custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], open.Layout, anchor);
-            if (!await journal.CloseBatchAsync(batch, cancellation)) return;
+            if (!await CloseAsync(custodian.Custodian, custodian.ActorId, sequence, leaves, cancellation)) return;
         }
+    }
+
+    private async Task<bool> CloseAsync(
+        string custodian, string actorId, long sequence, IReadOnlyList<PendingLeaf> leaves, CancellationToken cancellation)
+    {
+        var layout = AnchorLayout.New(leaves.Count, await journal.AuditHeadAsync(cancellation));
+        var root = MerkleTree.Root(layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
+        var (cid, anchor) = await StoreAsync(new AnchorBatch(custodian, sequence, leaves, layout), actorId, root, cancellation);
+        var batch = new ClosedBatch(custodian, sequence, root, cid, [.. leaves.Select(l => l.Row)], layout, anchor);
+        return await journal.CloseBatchAsync(batch, cancellation);
+    }
+
+    // A batch of no record, where there was nothing to write and something was read: what was read is anchored all the same, in time.
+    private async Task CloseForAuditAsync(IEnumerable<string> failed, CancellationToken cancellation)
+    {
+        var before = time.GetUtcNow() - options.AuditAnchorMaxAge;
+        if (await journal.AuditWaitingAsync(before, cancellation) is not { } last || failed.Contains(last.Custodian)) return;
+        var sequence = await journal.NextSequenceAsync(last.Custodian, cancellation);
+        await CloseAsync(last.Custodian, last.ActorId, sequence, [], cancellation);
     }
 
     private async Task RepairAsync(string custodian, List<FailedBatch> batches, CancellationToken cancellation)

@@ -81,6 +81,15 @@ public interface ILedgerJournal
     /// <summary>The sequence number of a custodian's next batch.</summary>
     Task<long> NextSequenceAsync(string custodian, CancellationToken cancellation);
 
+    /// <summary>The last entry of the audit log; null: it has none.</summary>
+    Task<AuditHead?> AuditHeadAsync(CancellationToken cancellation);
+
+    /// <summary>
+    /// Under which custodian the audit log is anchored on its own: the one of the last batch, where an entry behind the last anchored head
+    /// is older than a moment; else null.
+    /// </summary>
+    Task<(string Custodian, string ActorId)?> AuditWaitingAsync(DateTimeOffset before, CancellationToken cancellation);
+
     /// <summary>Closes a batch.</summary>
     /// <returns>False, and nothing is changed, where the number is taken or a leaf has a place already.</returns>
     Task<bool> CloseBatchAsync(ClosedBatch batch, CancellationToken cancellation);

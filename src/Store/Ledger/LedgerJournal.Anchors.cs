@@ -55,13 +55,36 @@ public sealed partial class LedgerJournal
                 var leaves = await session.QueryAsync(
                     $"{SelectLeaf} WHERE v.batch = $1 ORDER BY v.seq", static r => (Leaf: Leaf(r), Place: (int)r.GetInt64(12)), stop,
                     batch);
-                return ([.. leaves.Select(l => l.Leaf)], new AnchorLayout([.. leaves.Select(l => l.Place)], padding ?? []));
+                var head = await session.FirstAsync(
+                    "SELECT seq, hash, salt, place FROM audit_heads WHERE batch = $1", static r => AnchoredHeads.Read(r, 0), stop, batch);
+                return (
+                    [.. leaves.Select(l => l.Leaf)],
+                    new AnchorLayout([.. leaves.Select(l => l.Place)], padding ?? []) { Head = head });
             },
             cancellation);
 
     /// <inheritdoc/>
     public Task<long> NextSequenceAsync(string custodian, CancellationToken cancellation) => ReadAsync(
         async (session, stop) => await session.NumberAsync(NextSequence, stop, custodian) ?? 0, cancellation);
+
+    /// <inheritdoc/>
+    public Task<AuditHead?> AuditHeadAsync(CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.FirstAsync(
+            "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", static r => new AuditHead(r.GetInt64(0), r.Bytes(1)), stop),
+        cancellation);
+
+    /// <inheritdoc/>
+    public Task<(string Custodian, string ActorId)?> AuditWaitingAsync(DateTimeOffset before, CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.FirstAsync(
+            """
+            SELECT a.reference, a.actor_id
+            FROM (SELECT custodian FROM batches ORDER BY batch DESC LIMIT 1) last JOIN actors a ON a.reference = last.custodian
+            WHERE EXISTS (
+              SELECT 1 FROM audit e WHERE e.recorded <= $1
+                AND e.seq = 1 + COALESCE((SELECT h.seq FROM audit_heads h ORDER BY h.batch DESC LIMIT 1), 0))
+            """,
+            static r => ((string, string)?)(r.GetString(0), r.GetString(1)), stop, before.ToUnixTimeMilliseconds()),
+        cancellation);
 
     /// <inheritdoc/>
     public async Task<bool> CloseBatchAsync(ClosedBatch batch, CancellationToken cancellation)
@@ -121,6 +144,12 @@ public sealed partial class LedgerJournal
                 + "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING batch",
             batch.Custodian, batch.Sequence, Convert.ToHexStringLower(batch.Root), batch.SegmentCid, (long)batch.Layout.Count,
             batch.Layout.Padding, entry);
+        if (batch.Layout.Head is { } anchored)
+        {
+            await change.ExecuteAsync(
+                "INSERT INTO audit_heads (batch, seq, hash, salt, place) VALUES ($1, $2, $3, $4, $5)", number, anchored.Head.Seq,
+                anchored.Head.Hash, anchored.Salt, (long)anchored.Place);
+        }
         var engine = change.Session.Engine;
         var placed = await change.ExecuteAsync(
             $"""

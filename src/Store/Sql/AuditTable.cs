@@ -10,7 +10,10 @@ internal static class AuditTable
 {
     public const string Columns =
         "a.seq, a.id, a.recorded, a.action, a.interaction, a.outcome, a.agent, a.client, a.organization, a.purposes, a.entities, "
-            + "a.patients, a.commitments, a.block, a.hash, a.reason";
+            + "a.patients, a.commitments, a.block, a.hash, a.reason, a.address, a.token, a.request, a.query";
+
+    /// <summary>How many <see cref="Columns"/> there are.</summary>
+    public const int ColumnCount = 20;
 
     // How many entries wait for the index by patient: one by one each would rewrite a page somewhere in it; together they share pages.
     private const long IndexedAtOnce = 1024;
@@ -57,12 +60,12 @@ internal static class AuditTable
         await change.ExecuteAsync(
             """
             INSERT INTO audit (seq, id, recorded, action, interaction, outcome, agent, client, organization, purposes, entities,
-              patients, commitments, block, hash, reason)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+              patients, commitments, block, hash, reason, address, token, request, query)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
             """,
             seq, entry.Id, entry.Recorded.ToUnixTimeMilliseconds(), entry.Action, entry.Interaction, entry.Outcome, entry.Agent,
             entry.Client, entry.Organization, Text(entry.Purposes), Text(entry.Entities), Text(entry.Patients), Text(entry.Commitments),
-            entry.Block, hash, entry.Reason);
+            entry.Block, hash, entry.Reason, entry.Address, entry.Token, entry.Request, entry.Query);
         change.State.AuditHead = (seq, hash);
         if (seq % IndexedAtOnce == 0) await IndexAsync(change, seq);
     }
@@ -86,7 +89,13 @@ internal static class AuditTable
             r.GetString(1), DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(2)), r.GetString(3), r.GetString(4), r.GetString(5),
             r.GetString(6), r.GetString(7), r.TextOrNull(8), Words(r.GetString(9)), Words(r.GetString(10)), Words(r.GetString(11)),
             Words(r.GetString(12)), r.GetInt64(13))
-        { Reason = r.TextOrNull(15) },
+        {
+            Reason = r.TextOrNull(15),
+            Address = r.TextOrNull(16),
+            Token = r.TextOrNull(17),
+            Request = r.TextOrNull(18),
+            Query = r.TextOrNull(19),
+        },
         r.Bytes(14));
 
     public static byte[] Hash(byte[] previous, long seq, AuditEntry e)
@@ -110,9 +119,22 @@ internal static class AuditTable
             Write(e.Patients.Distinct().Order(StringComparer.Ordinal));
             Write(e.Commitments);
             json.WriteNumberValue(e.Block);
-            // Entries without one have the hash that they always had.
+            // Entries without these have the hash that they always had.
             if (e.Reason is not null) json.WriteStringValue(e.Reason);
+            WriteTrace();
             json.WriteEndArray();
+
+            // An object, so that none of them is another, or the reason.
+            void WriteTrace()
+            {
+                if ((e.Address ?? e.Token ?? e.Request ?? e.Query) is null) return;
+                json.WriteStartObject();
+                if (e.Address is not null) json.WriteString("address", e.Address);
+                if (e.Token is not null) json.WriteString("token", e.Token);
+                if (e.Request is not null) json.WriteString("request", e.Request);
+                if (e.Query is not null) json.WriteString("query", e.Query);
+                json.WriteEndObject();
+            }
 
             void Write(IEnumerable<string> words)
             {

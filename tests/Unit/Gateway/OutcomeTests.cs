@@ -22,6 +22,7 @@ public class OutcomeTests
         { "NotAcceptable", 406, "not-supported" },
         { "NotSupported", 405, "not-supported" },
         { "RangeNotSatisfiable", 416, "value" },
+        { "TooMany", 429, "throttled" },
         { "Unavailable", 503, "transient" },
         { "Fault", 500, "exception" },
     };

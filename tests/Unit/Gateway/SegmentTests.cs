@@ -30,7 +30,7 @@ public sealed class SegmentTests : IDisposable
                 Leaf(vault, plaintext, "p", subjectKey), Leaf(vault, plaintext, "q", other),
                 Leaf(vault, plaintext, "p", subjectKey, version: 2),
             ];
-            var batch = new AnchorBatch(Hospital, 7, leaves, AnchorLayout.New(leaves.Length));
+            var batch = new AnchorBatch(Hospital, 7, leaves, AnchorLayout.New(leaves.Length, new AuditHead(5, Keccak256.Hash("head"))));
             sealedCid = (await new SegmentWriter(new UnixFs(store), vault).StoreAsync(batch, default)).SealedCid;
             root = MerkleTree.Root(batch.Layout.Tree([.. leaves.Select(l => l.Leaf.Hash)]));
         }
@@ -40,8 +40,8 @@ public sealed class SegmentTests : IDisposable
         var files = new UnixFs(blocks);
         // The chain says: custodian, number, root, sealed CID.
         Assert.True(Cid.TryRead(Open(keyring, sealedCid, $"pmr-segment-cid/1|{Hospital}|7"), out var cid));
-        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/3|{Hospital}|7")).RootElement;
-        Assert.Equal("pmr-segment/3", segment.GetProperty("format").GetString());
+        var segment = JsonDocument.Parse(Open(keyring, await ReadAsync(files, cid!), $"pmr-segment/4|{Hospital}|7")).RootElement;
+        Assert.Equal("pmr-segment/4", segment.GetProperty("format").GetString());
         var keys = segment.GetProperty("subjectKeys").EnumerateArray().ToDictionary(
             k => k.GetProperty("subject").GetString()!, k => k.GetProperty("wrappedKey").GetBytesFromBase64());
         Assert.Equal(["Patient/p", "Patient/q"], keys.Keys);
@@ -49,6 +49,14 @@ public sealed class SegmentTests : IDisposable
         var layout = new AnchorLayout(
             [.. records.Select(r => r.GetProperty("leafIndex").GetInt32())], segment.GetProperty("padding").GetBytesFromBase64());
         Assert.Equal(root, MerkleTree.Root(layout.Tree([.. records.Select(r => LeafOf(r).Hash)])));
+
+        // The log up to there, whatever a database says of it.
+        var kept = segment.GetProperty("auditHead");
+        var head = new AnchoredHead(
+            new AuditHead(kept.GetProperty("seq").GetInt64(), kept.GetProperty("hash").GetBytesFromBase64()),
+            kept.GetProperty("salt").GetBytesFromBase64(), kept.GetProperty("leafIndex").GetInt32());
+        Assert.Equal((5L, Convert.ToHexString(Keccak256.Hash("head"))), (head.Head.Seq, Convert.ToHexString(head.Head.Hash)));
+        Assert.Equal(head.Leaf, layout.Tree([.. records.Select(r => LeafOf(r).Hash)])[head.Place]);
 
         var record = records[0];
         string Text(string name) => record.GetProperty(name).GetString()!;

@@ -87,7 +87,7 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
             new byte[32],
             "cid",
             [.. leaves.Select(l => l.Row)],
-            AnchorLayout.New(2),
+            AnchorLayout.New(2, null),
             ChainCommands.Anchor(Hospital, new byte[32], 1, new byte[32], 2, [1]));
         Assert.False(await _ledger.Journal.CloseBatchAsync(again, default));
         Assert.Equal(1, await _ledger.Journal.NextSequenceAsync(Hospital, default));
@@ -181,6 +181,53 @@ public sealed class AnchorWorkerTests : IAsyncLifetime
         await _worker.RunOnceAsync(default);
         await SendAsync();
         Assert.Equal(0, (await _ledger.Journal.CountsAsync(default)).Failed);
+    }
+
+    [Fact]
+    public async Task Each_batch_has_the_head_of_the_audit_log_of_its_moment_in_it()
+    {
+        await AuditAsync();
+        await AuditAsync();
+        await CommitAsync("r1");
+        await CommitAsync("r2");
+        await _worker.RunOnceAsync(default);
+        var layout = Assert.Single(_batches).Layout;
+        Assert.Equal(2, layout.Head!.Head.Seq);
+        Assert.Equal(layout.Head.Leaf, layout.Tree([.. _batches[0].Leaves.Select(l => l.Leaf.Hash)])[layout.Head.Place]);
+    }
+
+    [Fact]
+    public async Task The_audit_log_alone_is_anchored_when_an_entry_is_old_enough_and_not_for_each()
+    {
+        _ledger.Options.AuditAnchorMaxAge = TimeSpan.FromHours(1);
+        await AuditAsync();
+        await _worker.RunOnceAsync(default);
+        _ledger.Time.Now += TimeSpan.FromHours(2);
+        await _worker.RunOnceAsync(default);
+        // No custodian has a batch yet, under whose number it could go.
+        Assert.Empty(_batches);
+
+        await CommitAsync("r1");
+        await CommitAsync("r2");
+        await _worker.RunOnceAsync(default);
+        Assert.Single(_batches);
+        for (var i = 0; i < 5; i++) await AuditAsync();
+        _ledger.Time.Now += TimeSpan.FromMinutes(59);
+        await _worker.RunOnceAsync(default);
+        Assert.Single(_batches);
+        _ledger.Time.Now += TimeSpan.FromMinutes(1);
+        for (var i = 0; i < 3; i++) await _worker.RunOnceAsync(default);
+        Assert.Equal(2, _batches.Count);
+        Assert.Equal((1L, 0, 6L), (_batches[1].Sequence, _batches[1].Leaves.Count, _batches[1].Layout.Head!.Head.Seq));
+        // To who watches it is as any other.
+        Assert.Equal(_batches[0].Layout.Count, _batches[1].Layout.Count);
+    }
+
+    private Task AuditAsync()
+    {
+        var entry = new AuditEntry(
+            ResourceId.New(), _ledger.Time.Now, "R", "read", "permit", "Organization/x", "c", null, [], [], ["p"], [], 1);
+        return new AuditLog(_ledger.Database).AppendAsync([entry], default);
     }
 
     private Task<(string Cid, byte[] SealedCid)> StoreAsync(AnchorBatch batch, CancellationToken cancellation)

@@ -15,7 +15,7 @@ public class AnchorLayoutTests
     public void A_tree_has_the_next_power_of_two_of_leaves_at_least_16_and_every_leaf_is_proven_in_it(int leaves, int count)
     {
         var hashes = Enumerable.Range(0, leaves).Select(i => Keccak256.Hash($"{i}")).ToArray();
-        var layout = AnchorLayout.New(leaves);
+        var layout = AnchorLayout.New(leaves, null);
         Assert.Equal(count, layout.Count);
         Assert.Equal(leaves, layout.Places.Distinct().Count());
         var tree = layout.Tree(hashes);
@@ -29,14 +29,37 @@ public class AnchorLayoutTests
         }
     }
 
+    [Theory]
+    [InlineData(0, 16)]
+    [InlineData(3, 16)]
+    [InlineData(15, 16)]
+    [InlineData(16, 32)]
+    public void A_head_of_the_audit_log_takes_a_place_of_the_padding_and_is_proven_like_a_leaf(int leaves, int count)
+    {
+        var hashes = Enumerable.Range(0, leaves).Select(i => Keccak256.Hash($"{i}")).ToArray();
+        var layout = AnchorLayout.New(leaves, new AuditHead(7, new byte[32]));
+        var head = layout.Head!;
+        Assert.Equal(count, layout.Count);
+        Assert.DoesNotContain(head.Place, layout.Places);
+        var tree = layout.Tree(hashes);
+        Assert.Equal(head.Leaf, tree[head.Place]);
+        var path = MerkleTree.Path(tree, head.Place);
+        Assert.True(MerkleTree.Verify(MerkleTree.Root(tree), (uint)count, head.Leaf, (uint)head.Place, path));
+        // Another entry, hash or salt is another leaf; and no leaf of a record is one.
+        Assert.NotEqual(head.Leaf, (head with { Head = new AuditHead(8, new byte[32]) }).Leaf);
+        Assert.NotEqual(head.Leaf, (head with { Head = new AuditHead(7, Keccak256.Hash("x")) }).Leaf);
+        Assert.NotEqual(head.Leaf, AnchorLayout.New(leaves, head.Head).Head!.Leaf);
+        Assert.Equal(Keccak256.Hash([2], head.Salt, [0, 0, 0, 0, 0, 0, 0, 7], new byte[32]), head.Leaf);
+    }
+
     [Fact]
     public void Places_and_padding_are_drawn_anew_for_each_batch()
     {
         // Of 64 leaves, two layouts are the same and one is in order as good as never.
-        var (first, second) = (AnchorLayout.New(64), AnchorLayout.New(64));
+        var (first, second) = (AnchorLayout.New(64, null), AnchorLayout.New(64, null));
         Assert.NotEqual(first.Places, second.Places);
         Assert.NotEqual(first.Places.Order(), first.Places);
-        Assert.NotEqual(AnchorLayout.New(1).Padding, AnchorLayout.New(1).Padding);
+        Assert.NotEqual(AnchorLayout.New(1, null).Padding, AnchorLayout.New(1, null).Padding);
     }
 
     [Fact]
@@ -46,7 +69,7 @@ public class AnchorLayoutTests
         var ahead = 0;
         for (var i = 0; i < 8000; i++)
         {
-            var layout = AnchorLayout.New(2);
+            var layout = AnchorLayout.New(2, null);
             places[layout.Places[0]]++;
             if (layout.Places[1] < layout.Places[0]) ahead++;
         }

@@ -1,0 +1,32 @@
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Api;
+
+/// <summary>
+/// A search as the audit log has it: what was looked for by, not what was looked for. Values name and describe persons (an identifier, a
+/// birth date, the code of a disease), and the rows of the log are not sealed: each value is a star, but for what says how to answer.
+/// </summary>
+internal static class AuditedQuery
+{
+    private static readonly HashSet<string> Controls = ["_count", "_sort", "_include", "_summary"];
+
+    /// <summary>The text.</summary>
+    /// <param name="path">Type, or path of the compartment.</param>
+    /// <param name="self">The parameters that were understood, as they stand in the self link.</param>
+    public static string Of(string path, string self) => Text(path, self.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p =>
+    {
+        var name = p.Split('=')[0];
+        return Controls.Contains(name) ? p : name + "=*";
+    }));
+
+    /// <summary>The same of a condition.</summary>
+    public static string Of(SearchQuery condition) => Text(condition.Type, condition.Criteria.Select(c => c.Parameter + "=*"));
+
+    // A compartment's patient is an entity of its own.
+    private static string Text(string path, IEnumerable<string> parameters)
+    {
+        var type = path[(path.LastIndexOf('/') + 1)..];
+        var query = string.Join('&', parameters);
+        return query.Length == 0 ? type : $"{type}?{query}";
+    }
+}
