@@ -258,7 +258,7 @@ public class ConsentScenarios(RunningGateway gateway)
         var offer = await self.PostAsync("Consent/$intent", RunningGateway.Consent(patient, gateway.InsurerOrganization));
         Assert.DoesNotContain("revoke", offer.Text);
         string Granting(Wallet signer) =>
-            Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), offer.Json.GetProperty("parameter"), signer);
+            Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), IntentOffer.Grant(offer), signer);
         Assert.Equal(422, (await self.PostAsync("Consent", Granting(new Wallet()))).Status);
         var granted = await self.PostAsync("Consent", Granting(wallet));
         Assert.True(granted.Status == 201, granted.Text);
@@ -268,8 +268,7 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{granted.Id}")).Status);
 
         var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
-            .GetProperty("part");
+        var revocation = IntentOffer.Revocation(await self.PostAsync("Consent/$intent", ended));
         Assert.Equal(422, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, new Wallet()))).Status);
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var revoked = await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet));
@@ -288,7 +287,7 @@ public class ConsentScenarios(RunningGateway gateway)
         await HandOverAsync(patient, wallet);
         var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
         var granted = await self.PostAsync(
-            "Consent", Signed(consent, (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter"), wallet));
+            "Consent", Signed(consent, IntentOffer.Grant(await self.PostAsync("Consent/$intent", consent)), wallet));
         Assert.Equal(
             200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
 
@@ -298,8 +297,7 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains("revoked-unsigned", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
         Assert.Equal(1, await StatusOnChainAsync(patient, granted.Id, 1));
 
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
-            .GetProperty("part");
+        var revocation = IntentOffer.Revocation(await self.PostAsync("Consent/$intent", ended));
         Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet))).Status);
         Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
         Assert.DoesNotContain("revoke", (await self.PostAsync("Consent/$intent", ended)).Text);
@@ -339,23 +337,9 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains(expression, refused.Text);
     }
 
-    private static JsonElement Parameter(JsonElement parameters, string name) =>
-        parameters.EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
-
     // The Consent with the extension that answers what $intent offered.
-    private static string Signed(string consent, JsonElement offered, Wallet signer)
-    {
-        var salt = offered.EnumerateArray().Any(p => p.GetProperty("name").GetString() == "salt")
-            ? $$$"""{"url":"salt","valueBase64Binary":"{{{Parameter(offered, "salt").GetProperty("valueBase64Binary").GetString()}}}"},"""
-            : "";
-        var signature = signer.SignTypedData(Parameter(offered, "typedData").GetProperty("valueString").GetString()!);
-        return consent.Replace("\"status\"", $$$"""
-            "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-consent-intent","extension":[{{{salt}}}
-            {"url":"nonce","valueString":"{{{Parameter(offered, "nonce").GetProperty("valueString").GetString()}}}"},
-            {"url":"deadline","valueString":"{{{Parameter(offered, "deadline").GetProperty("valueString").GetString()}}}"},
-            {"url":"signature","valueBase64Binary":"{{{Convert.ToBase64String(signature)}}}"}]}],"status"
-            """, StringComparison.Ordinal);
-    }
+    private static string Signed(string consent, IntentOffer offered, Wallet signer) =>
+        offered.Signed(consent, signer.SignTypedData(offered.TypedData));
 
     // What the contract itself says of the latest grant of a Consent (1 active, 2 revoked): not what our view made of it.
     private async Task<int> StatusOnChainAsync(string patient, string consentId, int wanted)
