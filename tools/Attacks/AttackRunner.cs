@@ -9,7 +9,7 @@ namespace PmrGateway.Tools.Attacks;
 internal sealed record AttackResult(string? Line, bool Passed, bool Counts = true);
 
 /// <summary>Plays attacks one after the other on one gateway; one that a gateway did not survive leaves the next one a new gateway.</summary>
-internal sealed class AttackRunner : IAsyncDisposable
+internal sealed class AttackRunner(bool verbose) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
@@ -30,6 +30,7 @@ internal sealed class AttackRunner : IAsyncDisposable
             await play(attempt).WaitAsync(Patience);
             if (attempt.Checks == 0) return new AttackResult(": nothing was checked", Passed: false);
             if (attempt.Failures.Count == 0) return new AttackResult(null, Passed: true);
+            if (verbose) attempt.Failures.ForEach(f => Console.Error.WriteLine("  " + f.ReplaceLineEndings(" ")));
             var others = attempt.Failures.Count == 1 ? "" : $" (and {attempt.Failures.Count - 1} more)";
             return new AttackResult($": {attempt.Failures[0]}{others}", Passed: false);
         }

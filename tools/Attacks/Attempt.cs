@@ -23,6 +23,13 @@ internal sealed class Attempt(Stage stage)
     /// <summary>How much was checked: an attack that checks nothing has not been played.</summary>
     public int Checks { get; private set; }
 
+    /// <summary>Takes over what came out on a stage of its own.</summary>
+    public void Take(Attempt other)
+    {
+        Failures.AddRange(other.Failures);
+        Checks += other.Checks;
+    }
+
     /// <summary>Holds what came against what is expected.</summary>
     /// <param name="holds">Whether it is as expected.</param>
     /// <param name="sent">What was sent, in words.</param>

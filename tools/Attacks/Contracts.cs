@@ -180,9 +180,11 @@ internal static class Contracts
         await a.Stage.Chain.RpcAsync("anvil_impersonateAccount", controller);
         for (var sent = 0; sent < Many; sent += 500)
         {
-            var calls = Enumerable.Range(0, 500).Select(_ => new
+            var next = Convert.ToInt64((await a.Stage.Chain.RpcAsync("eth_getTransactionCount", controller, "latest")).GetString(), 16);
+            var calls = Enumerable.Range(0, 500).Select(i => new
             {
                 from = controller,
+                nonce = "0x" + (next + i).ToString("x", CultureInfo.InvariantCulture),
                 to = ledger.Consents,
                 gas = "0x30d40",
                 data = Ledger.Hex(new GrantFunction(patient.Key, Ledger.NewGrant(patient).Commitment, 0, 4_000_000_000).Data()),
@@ -251,7 +253,7 @@ internal static class Contracts
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in new[] { "test", "--match-test", $"^{test}$" }) start.ArgumentList.Add(argument);
+        foreach (var argument in new[] { "test", "--match-test", $"^{test}\\(" }) start.ArgumentList.Add(argument);
         using var forge = Process.Start(start)!;
         var (output, errors) = (forge.StandardOutput.ReadToEndAsync(), forge.StandardError.ReadToEndAsync());
         await forge.WaitForExitAsync();

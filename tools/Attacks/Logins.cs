@@ -153,8 +153,9 @@ internal static class Logins
     // As long as none is given out and none is taken. When that changes, these attacks fail until they are written.
     private static async Task<Exception> NoRefreshTokensAsync(Attempt a)
     {
-        var patient = await a.Stage.NewPatientAsync();
-        var tokens = await TokensAsync(a, patient, Scope + " offline_access");
+        var login = GatewayClient.NewLogin(Stage.App, Registrar.Redirect, Scope + " offline_access");
+        var page = await a.Stage.Anyone.LoginPageAsync(login);
+        var tokens = await TokensAsync(a, await a.Stage.NewPatientAsync());
         var asked = await ExchangeAsync(a, new Dictionary<string, string>
         {
             ["grant_type"] = "refresh_token",
@@ -162,7 +163,8 @@ internal static class Logins
             ["refresh_token"] = "x",
             ["scope"] = "system/*.*",
         });
-        var has = tokens.Text.Contains("refresh_token", StringComparison.Ordinal)
+        var has = page.Status == 200
+            || tokens.Text.Contains("refresh_token", StringComparison.Ordinal)
             || !asked.Text.Contains("unsupported_grant_type", StringComparison.Ordinal);
         return has
             ? new InvalidOperationException("the gateway has refresh tokens, and this tool does not play with them yet")

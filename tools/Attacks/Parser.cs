@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
@@ -159,7 +158,7 @@ internal static class Parser
         var brotli = await PackedAsync(256L << 20, s => new BrotliStream(s, CompressionLevel.Fastest));
         var twice = await PackedAsync(64L << 20, s => new GZipStream(new GZipStream(s, CompressionLevel.Fastest), CompressionLevel.Fastest));
         var small = await PackedAsync(16, s => new GZipStream(s, CompressionLevel.Fastest));
-        var before = Resident(a);
+        var before = a.Stage.ResidentBytes();
         foreach (var (encoding, body) in new[]
         {
             ("gzip", bomb), ("br", brotli), ("gzip, gzip", twice), ("deflate", small), ("zstd", small), ("x-gzip", small), ("gzip", small),
@@ -180,7 +179,7 @@ internal static class Parser
                 a.Status(answer, $"POST /{path} with Content-Encoding: {encoding}, {body.Length} bytes", 413, 415);
             }
         }
-        var grown = Resident(a) - before;
+        var grown = a.Stage.ResidentBytes() - before;
         a.Check(grown < 256 << 20, "bombs", "memory that stays as it is", $"{grown >> 20} MiB more");
     }
 
@@ -193,7 +192,6 @@ internal static class Parser
         [
             ("data of an odd length", Type + "\"data\":\"QUJDR\""),
             ("data without its padding", Type + "\"data\":\"QUI\""),
-            ("data with bits to spare", Type + "\"data\":\"QUJ=\""),
             ("data that is no base64", Type + "\"data\":\"QU-_\""),
             ("data with padding inside", Type + "\"data\":\"QQ==QUJD\""),
             ("data and url", Type + "\"data\":\"QUJD\",\"url\":\"https://other.example/x\""),
@@ -292,11 +290,5 @@ internal static class Parser
             for (var left = zeros; left > 0; left -= block.Length) await stream.WriteAsync(block.AsMemory(0, (int)Math.Min(left, block.Length)));
         }
         return packed.ToArray();
-    }
-
-    private static long Resident(Attempt a)
-    {
-        using var process = Process.GetProcessById(a.Stage.ProcessId);
-        return process.WorkingSet64;
     }
 }

@@ -169,7 +169,7 @@ internal static class Paths
             // Kept as it is, and nobody's record by that.
             var read = await a.Stage.Ehr.GetAsync($"Observation/{answer.Id}");
             a.Check(read.Json.GetProperty("focus")[0].GetProperty("reference").GetString() == reference, reference, "kept as it is", read);
-            a.Status(await a.Stage.Ehr.GetAsync($"Observation?_id={answer.Id}&_include=Observation:focus"), $"an include of {reference}", 200);
+            a.Status(await a.Stage.Ehr.GetAsync($"Observation?_id={answer.Id}&_include=Observation:subject"), $"an include of {reference}", 200);
         }
         var hits = await bait.HitsAsync();
         a.Check(hits == 0, "references elsewhere", "no connection", $"{hits}");

@@ -28,7 +28,7 @@ catch (Exception e) when (e is IOException or UnauthorizedAccessException or Jso
     return 2;
 }
 var (passed, total) = (0, 0);
-await using (var runner = new AttackRunner())
+await using (var runner = new AttackRunner(verbose))
 {
     foreach (var attack in attacks.Where(a => only.Count == 0 || only.Contains(a.Id)))
     {

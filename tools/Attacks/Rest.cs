@@ -23,7 +23,7 @@ internal static class Rest
             var many = await a.Stage.Ehr.GetAsync($"{search}&_count={count}");
             a.Check(many.Status == 200 && Entries(many).Count() == 3, $"_count={count}", "a page, capped", many);
         }
-        foreach (var count in new[] { "-1", "-99999999999999999999", "abc", "1.5", "0x10", "1e3", "" })
+        foreach (var count in new[] { "-1", "-99999999999999999999", "abc", "1.5", "0x10", "1e3" })
         {
             var refused = await a.Stage.Ehr.GetAsync($"{search}&_count={count}");
             a.Refused(refused, $"_count={count}", 400);
@@ -50,7 +50,7 @@ internal static class Rest
         {
             "_include=*", "_revinclude=*", "_include:iterate=*", "_include=*&_revinclude=*&_include:iterate=*", "_include=Observation:*",
             "_include:iterate=Observation:patient", "_revinclude=Observation:patient", "_include=Patient:*",
-            string.Join('&', Enumerable.Repeat("_include=Observation:patient", 300)),
+            string.Join('&', Enumerable.Repeat("_include=Observation:patient", 200)),
         })
         {
             var start = TimeProvider.System.GetTimestamp();

@@ -15,13 +15,14 @@ internal sealed class Stage : IAsyncDisposable
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(120) };
     private readonly int _port = GatewayProcess.FreePort();
-    private readonly int _chainPort = GatewayProcess.FreePort();
+    private readonly int _chainPort;
+    private readonly string[] _settings;
     private GatewayProcess _gateway = null!;
     private string _saidBefore = "";
 
-    private Stage(TokenIssuer issuer)
+    private Stage(TokenIssuer issuer, int chainPort, string[] settings)
     {
-        Issuer = issuer;
+        (Issuer, _chainPort, _settings) = (issuer, chainPort, settings);
         DataFolder = Directory.CreateTempSubdirectory("pmr-attacks-").FullName;
         Chain = new ChainNode(_http, _chainPort, DataFolder);
     }
@@ -31,6 +32,13 @@ internal sealed class Stage : IAsyncDisposable
     public string Url => _gateway.Url;
 
     public int ProcessId => _gateway.Process.Id;
+
+    /// <summary>Memory that the gateway has.</summary>
+    public long ResidentBytes()
+    {
+        using var process = System.Diagnostics.Process.GetProcessById(ProcessId);
+        return process.WorkingSet64;
+    }
 
     /// <summary>All that the gateway has logged.</summary>
     public string Said => _saidBefore + _gateway.Said;
@@ -60,9 +68,12 @@ internal sealed class Stage : IAsyncDisposable
 
     public Custody Custody => new(Keyring);
 
-    public static async Task<Stage> StartAsync()
+    /// <summary>Starts a gateway and registers its cast.</summary>
+    /// <param name="chainPort">Where its chain is; null: a port of its own.</param>
+    /// <param name="settings">Further settings.</param>
+    public static async Task<Stage> StartAsync(int? chainPort = null, params string[] settings)
     {
-        var stage = new Stage(await TokenIssuer.StartAsync());
+        var stage = new Stage(await TokenIssuer.StartAsync(), chainPort ?? GatewayProcess.FreePort(), settings);
         try
         {
             await stage.ServeAsync();
@@ -154,13 +165,15 @@ internal sealed class Stage : IAsyncDisposable
 
     private async Task ServeAsync() => _gateway = await GatewayProcess.StartAsync(
         DataFolder,
-        "--Url", $"http://127.0.0.1:{_port}",
-        "--Ledger:AnvilPort", $"{_chainPort}",
-        "--Ledger:Confirmations", "0",
-        "--Ledger:PollInterval", "00:00:00.050",
-        "--Ledger:AnchorMaxAge", "00:00:00.500",
-        "--Auth:Issuers:0:Authority", Issuer.Url,
-        "--Auth:Issuers:0:Audience", Audience,
-        // The cast logs in once.
-        "--Auth:TokenLifetime", "06:00:00");
+        [
+            "--Url", $"http://127.0.0.1:{_port}",
+            "--Ledger:AnvilPort", $"{_chainPort}",
+            "--Ledger:Confirmations", "0",
+            "--Ledger:PollInterval", "00:00:00.050",
+            "--Ledger:AnchorMaxAge", "00:00:00.500",
+            "--Auth:Issuers:0:Authority", Issuer.Url,
+            "--Auth:Issuers:0:Audience", Audience,
+            // The cast logs in once.
+            "--Auth:TokenLifetime", "06:00:00", .. _settings,
+        ]);
 }

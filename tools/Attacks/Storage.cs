@@ -44,7 +44,7 @@ internal static class Storage
         // Files but those that are the keys: as bytes, since whoever takes a file looks at bytes.
         foreach (var file in Directory.EnumerateFiles(a.Stage.DataFolder, "*", SearchOption.AllDirectories))
         {
-            if (Path.GetFileName(file) is "keyring.json" or "operator.jwk") continue;
+            if (Path.GetFileName(file) is "keyring.json" or "operator.jwk" or "gateway.lock") continue;
             await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(stream, Encoding.Latin1);
             var text = await reader.ReadToEndAsync();
@@ -117,23 +117,15 @@ internal static class Storage
                 command.CommandText = sql;
                 await command.ExecuteNonQueryAsync();
             }
-            // No entry can be written: as on a full disk.
-            await RunAsync("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
-            try
+            // Somebody else has the database for longer than anybody waits: no entry can be written.
+            await RunAsync("BEGIN IMMEDIATE");
+            string[] paths = [$"Patient/{patient}", $"Patient?_id={patient}", $"Patient/{patient}/_history", $"Patient/{patient}/$everything"];
+            var answers = await Task.WhenAll(paths.Select(p => a.Stage.Ehr.GetAsync(p)));
+            await RunAsync("ROLLBACK");
+            foreach (var (path, answer) in paths.Zip(answers))
             {
-                foreach (var path in new[]
-                {
-                    $"Patient/{patient}", $"Patient?_id={patient}", $"Patient/{patient}/_history", $"Patient/{patient}/$everything",
-                })
-                {
-                    var answer = await a.Stage.Ehr.GetAsync(path);
-                    a.Check(!answer.Text.Contains("\"family\"", StringComparison.Ordinal), $"{path} without an audit log", "no data", answer);
-                    a.Refused(answer, $"{path} without an audit log", 503);
-                }
-            }
-            finally
-            {
-                await RunAsync("DROP TRIGGER full");
+                a.Check(!answer.Text.Contains("\"family\"", StringComparison.Ordinal), $"{path} without an audit log", "no data", answer);
+                a.Refused(answer, $"{path} without an audit log", 503);
             }
         }
         a.Status(

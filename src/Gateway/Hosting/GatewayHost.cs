@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Admin;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.Gateway.Options;
 using PmrGateway.LedgerAdapter;
@@ -70,12 +71,15 @@ public static class GatewayHost
         app.Services.GetRequiredService<DataFolderLock>();
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
         await FirstStart.PrepareAsync(app.Services, options);
+        app.UseOwnAddress(baseUrl);
         app.UseBodyLimits();
         app.UseAuthentication();
         app.MapSmart();
         app.MapOperatorEndpoints();
         app.MapHealth();
         app.MapFhir();
+        app.MapFallback(context => FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "there is nothing at this path"))
+            .WriteAsync(context, baseUrl.Fhir));
         return app;
     }
 
