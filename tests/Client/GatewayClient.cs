@@ -162,7 +162,11 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     {
         var request = new HttpRequestMessage(method, Url(path)) { Content = new ByteArrayContent(body) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        foreach (var (name, value) in headers)
+        {
+            // Some headers are the content's own.
+            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content.Headers.TryAddWithoutValidation(name, value);
+        }
         return SendAsync(request);
     }
 

@@ -1,6 +1,7 @@
 namespace PmrGateway.Tests.Client;
 
-/// <summary>What an operator does before anybody can work: registers organizations, their systems, doctors, apps and people who log in.</summary>
+/// <summary>What an operator does before anybody can work: registers organizations, their systems, doctors, apps and people who log
+/// in.</summary>
 /// <param name="anyone">The gateway, without a token.</param>
 /// <param name="admin">The operator.</param>
 public sealed class Registrar(GatewayClient anyone, GatewayClient admin)

@@ -1,5 +1,6 @@
+using System.Globalization;
+using System.Numerics;
 using System.Security.Cryptography;
-using System.Text.Json;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
@@ -276,6 +277,33 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
         Assert.Contains("\"revoked\"", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
+    }
+
+    [Fact]
+    public async Task A_wallets_signature_has_one_form_and_a_deadline_within_a_day()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var wallet = new Wallet();
+        await HandOverAsync(patient, wallet);
+        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
+        var offer = IntentOffer.Grant(await self.PostAsync("Consent/$intent", consent));
+        var signature = wallet.SignTypedData(offer.TypedData);
+        // n - s with the other v says the same of the same key (EIP-2); the contract does not take it, so neither do we.
+        var order = BigInteger.Parse("0FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141", NumberStyles.HexNumber, null);
+        var s = new BigInteger(signature.AsSpan(32, 32), isUnsigned: true, isBigEndian: true);
+        byte[] mirrored = [.. signature[..32], .. (order - s).ToByteArray(isUnsigned: true, isBigEndian: true), (byte)(55 - signature[64])];
+        Assert.Equal(422, (await self.PostAsync("Consent", offer.Signed(consent, mirrored))).Status);
+        var now = TimeProvider.System.GetUtcNow();
+        foreach (var deadline in new[] { now.AddSeconds(-1), now.AddDays(2) })
+        {
+            var text = deadline.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+            var moved = offer with { TypedData = offer.TypedData.Replace(offer.Deadline, text, StringComparison.Ordinal), Deadline = text };
+            var refused = await self.PostAsync("Consent", moved.Signed(consent, wallet.SignTypedData(moved.TypedData)));
+            Assert.Equal(422, refused.Status);
+            Assert.Contains("deadline", refused.Text);
+        }
+        Assert.Equal(201, (await self.PostAsync("Consent", offer.Signed(consent, signature))).Status);
     }
 
     [Fact]

@@ -8,7 +8,9 @@ namespace PmrGateway.Tools.Attacks;
 /// <param name="Counts">Whether it counts at all.</param>
 internal sealed record AttackResult(string? Line, bool Passed, bool Counts = true);
 
-/// <summary>Plays attacks one after the other on one gateway; one that a gateway did not survive leaves the next one a new gateway.</summary>
+/// <summary>
+/// Plays attacks one after the other on one gateway; one that a gateway did not survive leaves the next one a new gateway.
+/// </summary>
 internal sealed class AttackRunner(bool verbose) : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
@@ -40,6 +42,7 @@ internal sealed class AttackRunner(bool verbose) : IAsyncDisposable
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
+            if (verbose && _stage is not null) Console.Error.WriteLine(_stage.Said[^Math.Min(_stage.Said.Length, 3000)..]);
             // One attack that cannot be played to its end does not take the others with it, and is not passed.
             await LeaveStageAsync();
             return new AttackResult($": it cannot be played: {e.GetType().Name}: {e.Message}", Passed: false);

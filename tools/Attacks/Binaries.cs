@@ -72,7 +72,8 @@ internal static class Binaries
                 expected == 200 ? "a read by whom its patient consented to" : "a read without its patient's consent", expected);
         }
         a.Refused(
-            await a.Stage.OtherEhr.WriteAsync(HttpMethod.Post, "Binary", bytes, "text/plain", ("X-Security-Context", $"Patient/{stranger}")),
+            await a.Stage.OtherEhr.WriteAsync(HttpMethod.Post, "Binary", bytes, "text/plain", ("X-Security-Context",
+                $"Patient/{stranger}")),
             "a Binary under the rules of a patient of another hospital", 400, 403, 404, 422);
     }
 }

@@ -64,7 +64,8 @@ internal static class Logins
             var page = await a.Stage.Anyone.LoginPageAsync(login with { Parameters = parameters });
             var shown = page.Headers.Headers.Location?.ToString() ?? page.Text;
             a.Check(
-                page.Status is 302 or 400 && shown.Contains("invalid_request", StringComparison.Ordinal) && GatewayClient.CodeOf(page) is null,
+                page.Status is 302 or 400 && shown.Contains("invalid_request", StringComparison.Ordinal)
+                && GatewayClient.CodeOf(page) is null,
                 $"authorize with {kind}", "invalid_request", $"{page.Status} {shown}");
         }
     }
@@ -127,7 +128,8 @@ internal static class Logins
         a.Check(Header("X-Frame-Options") == "DENY", "the login page", "X-Frame-Options: DENY", Header("X-Frame-Options"));
         var cookies = Header("Set-Cookie");
         a.Check(
-            cookies.Contains("samesite=", StringComparison.OrdinalIgnoreCase) && cookies.Contains("httponly", StringComparison.OrdinalIgnoreCase),
+            cookies.Contains("samesite=", StringComparison.OrdinalIgnoreCase) && cookies.Contains("httponly",
+            StringComparison.OrdinalIgnoreCase),
             "the login page", "SameSite and HttpOnly cookies", cookies);
     }
 
@@ -137,7 +139,8 @@ internal static class Logins
         await a.Stage.Registrar.UserAsync(username, "Patient/" + patient);
         var login = GatewayClient.NewLogin(Stage.App, Registrar.Redirect, scope);
         var redirect = await a.Stage.Anyone.AuthorizeAsync(login, username, Registrar.Password);
-        return (login, GatewayClient.CodeOf(redirect) ?? throw new InvalidOperationException($"no code: {redirect.Status} {redirect.Text}"));
+        return (login, GatewayClient.CodeOf(redirect)
+            ?? throw new InvalidOperationException($"no code: {redirect.Status} {redirect.Text}"));
     }
 
     private static Task<Answer> ExchangeAsync(Attempt a, Dictionary<string, string> form) =>

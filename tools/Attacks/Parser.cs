@@ -131,7 +131,8 @@ internal static class Parser
             "<a href='javascript:alert(1)'>x</a>", "<a href='java&#x09;script:alert(1)'>x</a>", "<a href=' JaVaScRiPt:alert(1)'>x</a>",
             "<iframe src='https://evil.example/'></iframe>", "<p>x</p><svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
             "<p style='width: expression(alert(1))'>x</p>", "<p style='background:url(javascript:alert(1))'>x</p>",
-            "<a href='data:text/html,x'>x</a>", "<form action='https://evil.example/'><input name='x'/></form>", "<style>p{}</style><p>x</p>",
+            "<a href='data:text/html,x'>x</a>", "<form action='https://evil.example/'><input name='x'/></form>",
+            "<style>p{}</style><p>x</p>",
             "<object data='x'>x</object>", "<link rel='stylesheet' href='https://evil.example/'/>", "<p>x</p><base href='https://evil/'/>",
         ];
         foreach (var inner in narratives)
@@ -156,7 +157,8 @@ internal static class Parser
         // 1 GiB of zeros is 1 MiB; what goes through is refused before it is opened, or it is not at all.
         var bomb = await PackedAsync(1L << 30, s => new GZipStream(s, CompressionLevel.Fastest));
         var brotli = await PackedAsync(256L << 20, s => new BrotliStream(s, CompressionLevel.Fastest));
-        var twice = await PackedAsync(64L << 20, s => new GZipStream(new GZipStream(s, CompressionLevel.Fastest), CompressionLevel.Fastest));
+        var twice = await PackedAsync(64L << 20, s => new GZipStream(new GZipStream(s, CompressionLevel.Fastest),
+            CompressionLevel.Fastest));
         var small = await PackedAsync(16, s => new GZipStream(s, CompressionLevel.Fastest));
         var before = a.Stage.ResidentBytes();
         foreach (var (encoding, body) in new[]
@@ -255,7 +257,8 @@ internal static class Parser
                 {"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"replace"},
                 {"name":"path","valueString":{{JsonSerializer.Serialize(path)}}},{"name":"value","valueString":"x"}]}]}
                 """;
-            await BoundedAsync($"a patch of {path[..Math.Min(path.Length, 60)]}", () => a.Stage.Ehr.PatchAsync($"Patient/{patient}", patch, FhirJson));
+            await BoundedAsync($"a patch of {path[..Math.Min(path.Length, 60)]}", () => a.Stage.Ehr.PatchAsync($"Patient/{patient}", patch,
+                FhirJson));
         }
     }
 
@@ -287,7 +290,8 @@ internal static class Parser
         await using (var stream = pack(packed))
         {
             var block = new byte[1 << 20];
-            for (var left = zeros; left > 0; left -= block.Length) await stream.WriteAsync(block.AsMemory(0, (int)Math.Min(left, block.Length)));
+            for (var left = zeros; left > 0; left -= block.Length) await stream.WriteAsync(block.AsMemory(0, (int)Math.Min(left,
+                block.Length)));
         }
         return packed.ToArray();
     }

@@ -22,7 +22,8 @@ try
 {
     attacks = AttackSpec.Read(rest[0]);
 }
-catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or KeyNotFoundException)
+catch (Exception e) when (
+    e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or KeyNotFoundException)
 {
     Console.Error.WriteLine($"pmr-attacks: {rest[0]}: {e.Message}");
     return 2;

@@ -35,7 +35,8 @@ internal static class Rest
                 answer.Status == 200 && answer.Json.GetProperty("total").GetInt32() == 3 && !Entries(answer).Any(),
                 sent, "the total and no entries", answer);
         }
-        a.Status(await a.Stage.Ehr.GetAsync($"Patient/{patient}/$everything?_count=1000000000"), "$everything with a huge _count", 200, 400);
+        a.Status(
+            await a.Stage.Ehr.GetAsync($"Patient/{patient}/$everything?_count=1000000000"), "$everything with a huge _count", 200, 400);
         a.Refused(await a.Stage.Ehr.GetAsync($"Patient/{patient}/$everything?_count=-1"), "$everything with _count=-1", 400);
         a.Refused(await a.Stage.Ehr.GetAsync($"Patient/{patient}/_history?_count=-1"), "_history with _count=-1", 400);
         a.Refused(await a.Stage.Ehr.GetAsync("AuditEvent?_count=-1"), "AuditEvent with _count=-1", 400);
@@ -82,7 +83,8 @@ internal static class Rest
         a.Refused(await a.Stage.Ehr.PostAsync("", many), "a transaction of 10,000 entries", 413, 422);
         await NothingAsync("a transaction of 10,000 entries");
         a.Refused(
-            await a.Stage.Ehr.PostAsync("", many.Replace("\"transaction\"", "\"batch\"", StringComparison.Ordinal)), "a batch of as many", 413, 422);
+            await a.Stage.Ehr.PostAsync("", many.Replace("\"transaction\"", "\"batch\"", StringComparison.Ordinal)), "a batch of as many",
+                413, 422);
         await NothingAsync("a batch of 10,000 entries");
 
         var url = $"urn:uuid:{Guid.CreateVersion7()}";
@@ -92,7 +94,8 @@ internal static class Rest
         var known = await a.Stage.NewPatientAsync();
         string Change(string method, string gender) => $$$"""
             {"request":{"method":"{{{method}}}","url":"Patient/{{{known}}}"},
-            "resource":{"resourceType":"Patient","id":"{{{known}}}","gender":"{{{gender}}}","identifier":[{"system":"urn:attack","value":"{{{tag}}}"}]}}
+            "resource":{"resourceType":"Patient","id":"{{{known}}}","gender":"{{{gender}}}",
+            "identifier":[{"system":"urn:attack","value":"{{{tag}}}"}]}}
             """;
         var delete = $$$"""{"request":{"method":"DELETE","url":"Patient/{{{known}}}"}}""";
         foreach (var (sent, entries) in new (string, string[])[]
@@ -111,7 +114,8 @@ internal static class Rest
             "link":[{"other":{"reference":"{{{other}}}"},"type":"seealso"}]}}
             """;
         var start = TimeProvider.System.GetTimestamp();
-        a.Status(await a.Stage.Ehr.PostAsync("", Bundle([Link(one, two), Link(two, one), Link(url, url)])), "references in a circle", 200, 400, 422);
+        a.Status(await a.Stage.Ehr.PostAsync("", Bundle([Link(one, two), Link(two, one), Link(url, url)])), "references in a circle", 200,
+            400, 422);
         a.Check(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(5), "references in a circle", "an answer in 5 s", "later");
     }
 
@@ -130,7 +134,8 @@ internal static class Rest
         var cursor = next[at..];
         foreach (var changed in new[]
         {
-            (cursor[0] == 'A' ? "B" : "A") + cursor[1..], cursor[..^1], cursor + "A", cursor[..^1] + (cursor[^1] == 'A' ? "Q" : "A"), "AAAA",
+            (cursor[0] == 'A' ? "B" : "A") + cursor[1..], cursor[..^1], cursor + "A", cursor[..^1] + (cursor[^1] == 'A' ? "Q" : "A"),
+            "AAAA",
             "1", cursor.ToUpperInvariant(), cursor + "%20", cursor[..20],
         })
             a.Refused(await a.Stage.Insurer.GetAsync(next[..at] + changed), $"a cursor that was changed ({changed[..1]}...)", 400, 410);
@@ -140,7 +145,8 @@ internal static class Rest
 
         // As the gateway would have made it an hour and a minute ago.
         var organization = a.Stage.InsurerOrganization;
-        var requester = new Requester(organization, organization, null, null, true, ["HPAYMT"]) { Author = $"client:insurer {organization}" };
+        var requester = new Requester(organization, organization, null, null, true,
+            ["HPAYMT"]) { Author = $"client:insurer {organization}" };
         var caller = new Caller(CallerKind.System, ActorKind.Insurer, requester, "insurer", new SmartScopes(["system/*.rs"]));
         string Made(TimeSpan ago) => new PageCursor(a.Stage.Keyring, new PastClock(ago)).Next(caller, list, 1);
         a.Status(await a.Stage.Insurer.GetAsync(Made(TimeSpan.FromMinutes(59))), "a cursor of 59 minutes", 200);
@@ -163,7 +169,8 @@ internal static class Rest
         var before = await Database.NumberAsync(a, "SELECT COUNT(*) FROM versions");
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => a.Stage.Ehr.PostAsync(
             "DocumentReference", document, ("If-None-Exist", $"identifier=urn:attack|{master}"))));
-        a.Check(answers.All(x => x.Status is 200 or 201), "20 pushes at once", "200 or 201", answers.FirstOrDefault(x => x.Status > 201) ?? answers[0]);
+        a.Check(answers.All(x => x.Status is 200 or 201), "20 pushes at once", "200 or 201", answers.FirstOrDefault(x => x.Status > 201)
+            ?? answers[0]);
         var created = answers.Count(x => x.Status == 201);
         a.Check(created == 1, "20 pushes at once", "one 201", $"{created}");
         a.Check(answers.Where(x => x.Status < 300).Select(x => x.Id).Distinct().Count() == 1, "20 pushes at once", "one id", "several");
@@ -182,7 +189,8 @@ internal static class Rest
         const string Secret = "Zyzzyva";
         var (patient, other) = (await a.Stage.NewPatientAsync(Secret), await a.Stage.NewPatientAsync());
         var observation = (await a.Stage.Ehr.PostAsync("Observation", Documents.Observation(patient))).Id;
-        var unseen = await a.Stage.OtherEhr.PatchAsync($"Patient/{patient}", """[{"op":"test","path":"/name/0/family","value":"x"}]""", JsonPatch);
+        var unseen = await a.Stage.OtherEhr.PatchAsync($"Patient/{patient}", """[{"op":"test","path":"/name/0/family","value":"x"}]""",
+            JsonPatch);
         a.Refused(unseen, "a test of a record that the sender may not see", 403, 404);
         (string Target, string Sent, string Patch)[] refused =
         [

@@ -103,7 +103,8 @@ internal static class Signatures
         var controller = Ledger.Hex(patient.Controller.Address);
         a.Check(await ledger.SendAsync(Ledger.Stranger, thirdCall), "another grant", "taken", "reverted");
         a.Check(await ledger.SendAsync(controller, new RevokeAllFunction(patient.Key).Data()), "the end of all", "taken", "reverted");
-        a.Check(!await ledger.IsPermittedAsync(patient.Key, third.Commitment), "a grant of the epoch before", "no standing grant", "it stands");
+        a.Check(
+            !await ledger.IsPermittedAsync(patient.Key, third.Commitment), "a grant of the epoch before", "no standing grant", "it stands");
         a.Check(!await ledger.SendAsync(Ledger.Stranger, thirdCall), "its signature again", "reverted", "taken");
     }
 
@@ -149,12 +150,15 @@ internal static class Signatures
             var found = await ledger.ErrorOfAsync(Ledger.Stranger, data);
             a.Check(found == error, sent, error, found ?? "taken");
         }
-        await RevertsAsync("grant() by a stranger", "NotController", new GrantFunction(patient.Key, grant.Commitment, 0, 4_000_000_000).Data());
+        await RevertsAsync(
+            "grant() by a stranger", "NotController", new GrantFunction(patient.Key, grant.Commitment, 0, 4_000_000_000).Data());
         await RevertsAsync("revokeAll() by a stranger", "NotController", new RevokeAllFunction(patient.Key).Data());
         var guessed = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes("Patient/" + patient.Id));
-        await RevertsAsync("grant() for a guessed key", "PatientUnknown", new GrantFunction(guessed, grant.Commitment, 0, 4_000_000_000).Data());
         await RevertsAsync(
-            "grantBySig() signed by a stranger", "SignatureInvalid", Ledger.GrantBySig(grant, other.Sign(ledger.Intents.Digest(grant)).ToBytes()));
+            "grant() for a guessed key", "PatientUnknown", new GrantFunction(guessed, grant.Commitment, 0, 4_000_000_000).Data());
+        await RevertsAsync(
+            "grantBySig() signed by a stranger", "SignatureInvalid", Ledger.GrantBySig(grant,
+            other.Sign(ledger.Intents.Digest(grant)).ToBytes()));
         var neighbour = await ledger.NewPatientAsync();
         var moved = grant with { Patient = neighbour.Key };
         var custody = patient.Controller.Sign(ledger.Intents.Digest(grant)).ToBytes();

@@ -4,7 +4,8 @@ using PmrGateway.Vault;
 
 namespace PmrGateway.Tools.Attacks;
 
-/// <summary>A gateway as an operator runs it, a process of its own over real HTTP, with a chain, another issuer of tokens and a cast.</summary>
+/// <summary>A gateway as an operator runs it, a process of its own over real HTTP, with a chain, another issuer of tokens and a
+/// cast.</summary>
 internal sealed class Stage : IAsyncDisposable
 {
     /// <summary>The app that people log in with.</summary>

@@ -27,12 +27,14 @@ internal static class Storage
         await a.Stage.Ehr.GetAsync($"Patient/{patient}");
         await a.Stage.Ehr.GetAsync($"Patient/{patient}/$everything");
         var master = Convert.FromBase64String(System.Text.Json.JsonDocument.Parse(
-            await File.ReadAllTextAsync(Path.Combine(a.Stage.DataFolder, "keyring.json"))).RootElement.GetProperty("masterKey").GetString()!);
+            await File.ReadAllTextAsync(Path.Combine(a.Stage.DataFolder,
+                "keyring.json"))).RootElement.GetProperty("masterKey").GetString()!);
         var sender = a.Stage.Keyring.Derive("ledger sender");
         string[] secrets =
         [
             Family, Body, Convert.ToBase64String(Encoding.ASCII.GetBytes(Body))[..24], a.Stage.Ehr.Token!, a.Stage.Operator.Token!,
-            Convert.ToBase64String(master), Convert.ToHexStringLower(master), Convert.ToHexStringLower(sender), Convert.ToBase64String(sender),
+            Convert.ToBase64String(master), Convert.ToHexStringLower(master), Convert.ToHexStringLower(sender),
+            Convert.ToBase64String(sender),
             "PRIVATE KEY-----", Registrar.Password,
         ];
         void Clean(string where, string text)
@@ -70,7 +72,8 @@ internal static class Storage
         }
         var history = await GitAsync("log", "--all", "--format=%h", "-S", "-----BEGIN " + "PRIVATE KEY");
         a.Check(history.Trim().Length == 0, "the history of the source", "no private key", history);
-        var keyrings = await GitAsync("log", "--all", "--format=%h", "--", "keyring.json", "*/keyring.json", "operator.jwk", "*/operator.jwk");
+        var keyrings = await GitAsync("log", "--all", "--format=%h", "--", "keyring.json", "*/keyring.json", "operator.jwk",
+            "*/operator.jwk");
         a.Check(keyrings.Trim().Length == 0, "the history of the source", "no keyring", keyrings);
     }
 
@@ -84,8 +87,10 @@ internal static class Storage
         var second = other.Seal(content, "Patient", "p", 1, subject);
         a.Check(!first.Body.AsSpan().SequenceEqual(second.Body), "the same content twice", "other bytes", "the same");
         a.Check(!first.Key.WrappedKey.AsSpan().SequenceEqual(second.Key.WrappedKey), "the same content twice", "another key", "the same");
-        a.Check(!first.Key.KeyCommitment.AsSpan().SequenceEqual(second.Key.KeyCommitment), "the same content twice", "another commitment", "the same");
-        a.Check(first.Key.KeyCommitment.Length == 32, "a sealed body", "a commitment to its key of 32 bytes", $"{first.Key.KeyCommitment.Length}");
+        a.Check(!first.Key.KeyCommitment.AsSpan().SequenceEqual(second.Key.KeyCommitment), "the same content twice", "another commitment",
+            "the same");
+        a.Check(first.Key.KeyCommitment.Length == 32, "a sealed body", "a commitment to its key of 32 bytes",
+            $"{first.Key.KeyCommitment.Length}");
 
         // Another key under a stored body: the commitment is not its, and nothing is opened.
         var patient = await a.Stage.NewPatientAsync();
@@ -119,7 +124,8 @@ internal static class Storage
             }
             // Somebody else has the database for longer than anybody waits: no entry can be written.
             await RunAsync("BEGIN IMMEDIATE");
-            string[] paths = [$"Patient/{patient}", $"Patient?_id={patient}", $"Patient/{patient}/_history", $"Patient/{patient}/$everything"];
+            string[] paths = [$"Patient/{patient}", $"Patient?_id={patient}", $"Patient/{patient}/_history",
+                $"Patient/{patient}/$everything"];
             var answers = await Task.WhenAll(paths.Select(p => a.Stage.Ehr.GetAsync(p)));
             await RunAsync("ROLLBACK");
             foreach (var (path, answer) in paths.Zip(answers))
@@ -129,7 +135,8 @@ internal static class Storage
             }
         }
         a.Status(
-            await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{patient}"), x => x.Status == 200), "a read when it is back", 200);
+            await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{patient}"), x => x.Status == 200),
+                "a read when it is back", 200);
     }
 
     private static async Task<string> GitAsync(params string[] arguments)

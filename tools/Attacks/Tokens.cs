@@ -44,7 +44,8 @@ internal static class Tokens
         {
             byte[][] secrets =
             [
-                key.ExportSubjectPublicKeyInfo(), Encoding.ASCII.GetBytes(key.ExportSubjectPublicKeyInfoPem()), Encoding.ASCII.GetBytes(jwk),
+                key.ExportSubjectPublicKeyInfo(), Encoding.ASCII.GetBytes(key.ExportSubjectPublicKeyInfoPem()),
+                Encoding.ASCII.GetBytes(jwk),
             ];
             foreach (var secret in secrets)
             {

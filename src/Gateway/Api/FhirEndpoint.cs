@@ -47,7 +47,8 @@ internal sealed class FhirEndpoint(
         var path = (request.RouteValues["path"] as string ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
         // RFC 6750, 2.3: a URL is written down in too many places for a secret to be in it.
         if (request.Query.ContainsKey("access_token"))
-            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "an access token comes in the header Authorization, not in a URL"));
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed,
+                "an access token comes in the header Authorization, not in a URL"));
         if (ContentCoding.IsSent(request)) return FhirResponse.From(ContentCoding.Refusal);
         if (NotAcceptable(request, path))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json"));

@@ -16,6 +16,7 @@ internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Inc
 /// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
 internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
 {
+    private static readonly IFormatProvider Invariant = System.Globalization.CultureInfo.InvariantCulture;
     private const int DefaultCount = 50;
     private const int MaxCount = 500;
     private const int MaxValues = 200;
@@ -44,7 +45,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
                 if (key == "_summary" && value == "count") count = 0;
                 else if (key == "_count" && value.All(char.IsAsciiDigit))
-                    count = int.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out var asked) ? Math.Min(asked, MaxCount) : MaxCount;
+                    count = value.TrimStart('0') is { Length: < 9 } digits ? Math.Min(int.Parse("0" + digits, Invariant), MaxCount) : MaxCount;
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
                 else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, with a minus to fall");

@@ -212,7 +212,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         var (from, to) = (now.ToUnixTimeSeconds(), now.Add(WalletDeadline).Add(ClockSkew).ToUnixTimeSeconds());
         return signed.Deadline > from && signed.Deadline <= to
             ? null
-            : Refused($"the deadline of an intent is in the future and at most {WalletDeadline.TotalHours} hours away: ask Consent/$intent");
+            : Refused($"the deadline of an intent is within the next {WalletDeadline.TotalHours} hours: ask Consent/$intent");
     }
 
     private static Outcome Refused(string text, IssueCode code = IssueCode.Value) =>

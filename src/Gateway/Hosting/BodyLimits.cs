@@ -74,6 +74,7 @@ internal static class BodyLimits
             return;
         }
         context.Response.StatusCode = outcome.Status;
-        await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = outcome.Issues[0].Text }, context.RequestAborted);
+        var error = new { error = "invalid_request", error_description = outcome.Issues[0].Text };
+        await context.Response.WriteAsJsonAsync(error, context.RequestAborted);
     }
 }

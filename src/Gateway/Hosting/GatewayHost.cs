@@ -78,13 +78,15 @@ public static class GatewayHost
         app.MapOperatorEndpoints();
         app.MapHealth();
         app.MapFhir();
-        app.MapFallback(context => FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "there is nothing at this path"))
+        app.MapFallback("{**path}", context => FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "there is nothing at this path"))
             .WriteAsync(context, baseUrl.Fhir));
         return app;
     }
 
     private static WebApplicationBuilder NewBuilder(GatewayOptions options, bool quiet)
     {
+        // A line ends in CR LF: what ends in LF alone is two headers to one reader and one to another (RFC 9112, 2.2).
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             ContentRootPath = AppContext.BaseDirectory,

@@ -36,7 +36,8 @@ internal static class AuthorizeEndpoint
         var isForm = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
         var form = isForm ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
         if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, forms.FieldFor(context), failed: false);
-        if (!forms.IsOurs(context, form)) return TypedResults.Text("the login form is not one that this browser was given", statusCode: 400);
+        if (!forms.IsOurs(context, form))
+            return TypedResults.Text("the login form is not one that this browser was given", statusCode: 400);
         var name = form["username"].ToString();
         var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
         var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
