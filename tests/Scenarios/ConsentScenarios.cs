@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics;
 using System.Security.Cryptography;
-using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -385,26 +384,6 @@ public class ConsentScenarios(RunningGateway gateway)
         }
     }
 
-    // The portal will do this; until then the two signatures are made here.
-    private async Task HandOverAsync(string patient, Wallet wallet)
-    {
-        var directory = gateway.Service<DirectoryStore>();
-        async Task<RegisteredPatient> UntilAsync(Func<RegisteredPatient, bool> ready)
-        {
-            for (var i = 0; ; i++)
-            {
-                var now = (await directory.PatientAsync(patient, default))!;
-                if (ready(now) || i == 300) return now;
-                await Task.Delay(100);
-            }
-        }
-        var row = await UntilAsync(p => p.Controller is not null);
-        var controller = Convert.ToHexStringLower(wallet.Address);
-        var intent = new HandOverIntent(Convert.FromHexString(row.PatientKey), "0x" + controller, ConsentIntents.NewNonce(), 4_000_000_000);
-        var digest = gateway.Service<ConsentIntents>().Digest(intent);
-        var given = gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes();
-        await gateway.Service<ILedgerJournal>()
-            .EnqueueAsync([ChainCommands.HandOver(patient, intent, given, wallet.Sign(digest))], default);
-        Assert.Equal(controller, (await UntilAsync(p => p.Controller == controller)).Controller);
-    }
+    private Task HandOverAsync(string patient, Wallet wallet) =>
+        wallet.TakeOverAsync(gateway.Services, patient, () => Task.Delay(100));
 }

@@ -207,10 +207,10 @@ internal static class Contracts
         a.Check(await ledger.SendAsync(controller, new RevokeAllFunction(patient.Key).Data()), "the end of all", "taken", "reverted");
         a.Check(!await ledger.IsPermittedAsync(patient.Key, first), "the end of all", "no standing grant", "it stands");
         // Each is held against the contract before it counts: for as long as that takes nobody reads, and it ends.
-        var next = await a.Stage.NewPatientAsync();
-        await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{next}/$anchor-proof"), x => x.Text.Contains("\"block\"",
+        var later = await a.Stage.NewPatientAsync();
+        await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{later}/$anchor-proof"), x => x.Text.Contains("\"block\"",
             StringComparison.Ordinal), 90);
-        var well = await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{next}"), x => x.Status == 200, 60);
+        var well = await GatewayClient.UntilAsync(() => a.Stage.Ehr.GetAsync($"Patient/{later}"), x => x.Status == 200, 60);
         a.Status(well, $"a read after {Many} foreign grants", 200);
     }
 
