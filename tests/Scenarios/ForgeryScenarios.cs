@@ -213,9 +213,8 @@ public class ForgeryScenarios(RunningGateway gateway)
 
     private async Task RegisterAsync(string clientId, object jwks)
     {
-        var registered = await gateway.Operator.AdminAsync(
-            "clients", new { clientId, jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" },
-            purposes = Array.Empty<string>() });
+        string[] scopes = ["system/*.rs"];
+        var registered = await gateway.Operator.AdminAsync("clients", new { clientId, jwks, actor = gateway.Hospital, scopes });
         Assert.True(registered.Status == 201, registered.Text);
     }
 }

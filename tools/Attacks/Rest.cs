@@ -145,8 +145,8 @@ internal static class Rest
 
         // As the gateway would have made it an hour and a minute ago.
         var organization = a.Stage.InsurerOrganization;
-        var requester = new Requester(organization, organization, null, null, true,
-            ["HPAYMT"]) { Author = $"client:insurer {organization}" };
+        var author = $"client:insurer {organization}";
+        var requester = new Requester(organization, organization, null, null, true, ["HPAYMT"]) { Author = author };
         var caller = new Caller(CallerKind.System, ActorKind.Insurer, requester, "insurer", new SmartScopes(["system/*.rs"]));
         string Made(TimeSpan ago) => new PageCursor(a.Stage.Keyring, new PastClock(ago)).Next(caller, list, 1);
         a.Status(await a.Stage.Insurer.GetAsync(Made(TimeSpan.FromMinutes(59))), "a cursor of 59 minutes", 200);
