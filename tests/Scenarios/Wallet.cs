@@ -20,8 +20,8 @@ internal sealed class Wallet
     public byte[] Sign(byte[] digest) => _account.Sign(digest).ToBytes();
 
     /// <summary>
-    /// Takes a patient's record over from the custody of the hospital, and waits until the gateway has seen it. The portal will do this; until
-    /// then the two signatures are made here.
+    /// Takes a patient's record over from the custody of the hospital, and waits until the gateway has seen it. The portal will do this;
+    /// until then the two signatures are made here.
     /// </summary>
     /// <param name="services">The gateway's.</param>
     /// <param name="patient">The patient's id.</param>

@@ -45,7 +45,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
                 if (key == "_summary" && value == "count") count = 0;
                 else if (key == "_count" && value.All(char.IsAsciiDigit))
-                    count = value.TrimStart('0') is { Length: < 9 } digits ? Math.Min(int.Parse("0" + digits, Invariant), MaxCount) : MaxCount;
+                    count = int.TryParse(value, Invariant, out var wanted) ? Math.Min(wanted, MaxCount) : MaxCount;
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
                 else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, with a minus to fall");
