@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases fuzz
+.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases attacks fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -56,6 +56,11 @@ conformance: build
 # The consent cases of the file DATA (schema consent-cases/1; without it, our own), each asked of a gateway over HTTP; ends with CASES passed/total.
 consent-cases: build
 	dotnet tools/Cases/bin/Release/net10.0/pmr-cases.dll $(or $(DATA),tests/vectors/consent-cases.json) $(ARGS)
+
+# The attacks of the file DATA (schema attacks/1), each played on a gateway of its own over HTTP; ends with ATTACKS passed/total.
+attacks: build
+	@test -n "$(DATA)" || { echo "make attacks DATA=file" >&2; exit 2; }
+	dotnet tools/Attacks/bin/Release/net10.0/pmr-attacks.dll $(DATA) $(ARGS)
 
 # 100,000 broken resources; make test has 2,000.
 fuzz: build

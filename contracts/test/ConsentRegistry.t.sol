@@ -22,6 +22,22 @@ contract Wallet1271 {
     }
 }
 
+/// A contract wallet that grants to somebody of its own choice when it is asked whether a signature is its own.
+contract ReentrantWallet1271 {
+    ConsentRegistry private immutable CONSENTS;
+    bytes32 private immutable PATIENT;
+
+    constructor(ConsentRegistry consents, bytes32 patient) {
+        CONSENTS = consents;
+        PATIENT = patient;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external returns (bytes4) {
+        CONSENTS.grant(PATIENT, "chosen", 0, type(uint64).max);
+        return bytes4(0x1626ba7e);
+    }
+}
+
 contract ConsentRegistryTest is Test {
     using ConsentIntents for *;
 
@@ -190,6 +206,21 @@ contract ConsentRegistryTest is Test {
         wallet.accept(this.grantDigest(intent));
         consents.grantBySig(intent, "");
         assertTrue(consents.isPermitted("p2", TERMS));
+    }
+
+    function test_contractWallet_cannotReenter() public {
+        ReentrantWallet1271 wallet = new ReentrantWallet1271(consents, "p3");
+        consents.registerPatient("p3", address(wallet), HOSPITAL);
+        IConsentRegistry.GrantIntent memory intent = _grantIntent(1);
+        intent.patient = "p3";
+        // It is asked by a static call: whatever it writes reverts, and so its answer is none.
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.SignatureInvalid.selector, address(wallet)));
+        consents.grantBySig(intent, "");
+        assertFalse(consents.isPermitted("p3", TERMS));
+        assertFalse(consents.isPermitted("p3", "chosen"));
+        // Called by itself it grants as any controller does: it was the call back that was refused.
+        wallet.isValidSignature("", "");
+        assertTrue(consents.isPermitted("p3", "chosen"));
     }
 
     function test_registerPatient_revertsWithCustodianNotActive() public {

@@ -31,12 +31,19 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     public async Task<Answer> RequestTokenAsync(
         string clientId, SigningCredentials credentials, string scope, string? purpose = null, string? audience = null)
     {
+        var assertion = Assertion(clientId, credentials, audience ?? $"{baseUrl}/connect/token");
+        return await RequestTokenAsync(clientId, assertion, scope, purpose);
+    }
+
+    /// <summary>Gets a token by an assertion that there is already.</summary>
+    public async Task<Answer> RequestTokenAsync(string clientId, string assertion, string scope, string? purpose = null)
+    {
         var form = new Dictionary<string, string>
         {
             ["grant_type"] = "client_credentials",
             ["client_id"] = clientId,
             ["client_assertion_type"] = AssertionType,
-            ["client_assertion"] = Assertion(clientId, credentials, audience ?? $"{baseUrl}/connect/token"),
+            ["client_assertion"] = assertion,
             ["scope"] = scope,
         };
         if (purpose is not null) form["purpose_of_use"] = purpose;
@@ -80,6 +87,15 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     public async Task<GatewayClient> LoginUserAsync(
         string app, string redirectUri, string username, string password, string scope, params (string Name, string Value)[] more)
     {
+        var login = NewLogin(app, redirectUri, scope, more);
+        var redirect = await AuthorizeAsync(login, username, password);
+        if (CodeOf(redirect) is not { } code) throw new InvalidOperationException($"{username} could not log in: {redirect.Status}");
+        return WithTokenOf(await PostFormAsync("connect/token", login.Exchange(code)), username);
+    }
+
+    /// <summary>A login to be: what the app asks for, and what it keeps to prove later that it was it.</summary>
+    public static Login NewLogin(string app, string redirectUri, string scope, params (string Name, string Value)[] more)
+    {
         var verifier = Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(32));
         var parameters = new Dictionary<string, string>
         {
@@ -92,25 +108,27 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
             ["code_challenge_method"] = "S256",
         };
         foreach (var (name, value) in more) parameters[name] = value;
-        var url = $"{baseUrl}/connect/authorize?" + string.Join('&', parameters.Select(p => $"{p.Key}={Uri.EscapeDataString(p.Value)}"));
-        var page = await SendAsync(new HttpRequestMessage(HttpMethod.Get, url));
+        return new Login(parameters, verifier);
+    }
+
+    /// <summary>Asks for the login page, as a browser does.</summary>
+    public Task<Answer> LoginPageAsync(Login login) => SendAsync(new HttpRequestMessage(
+        HttpMethod.Get,
+        $"{baseUrl}/connect/authorize?" + string.Join('&', login.Parameters.Select(p => $"{p.Key}={Uri.EscapeDataString(p.Value)}"))));
+
+    /// <summary>Fills in the login page and sends it; the answer leads to the app.</summary>
+    public async Task<Answer> AuthorizeAsync(Login login, string username, string password)
+    {
+        var page = await LoginPageAsync(login);
         var form = HiddenField().Matches(page.Text)
             .ToDictionary(m => WebUtility.HtmlDecode(m.Groups[1].Value), m => WebUtility.HtmlDecode(m.Groups[2].Value));
         (form["username"], form["password"]) = (username, password);
-        var redirect = await PostFormAsync("connect/authorize", form);
-        if (redirect.Headers.Headers.Location is not { } location || HttpUtility.ParseQueryString(location.Query)["code"] is not { } code)
-            throw new InvalidOperationException($"{username} could not log in: {redirect.Status}");
-        var exchange = new Dictionary<string, string>
-        {
-            ["grant_type"] = "authorization_code",
-            ["client_id"] = app,
-            ["redirect_uri"] = redirectUri,
-            ["code"] = code,
-            ["code_verifier"] = verifier,
-        };
-        var token = await PostFormAsync("connect/token", exchange);
-        return WithTokenOf(token, username);
+        return await PostFormAsync("connect/authorize", form);
     }
+
+    /// <summary>The code that an answer carries to the app; null: none.</summary>
+    public static string? CodeOf(Answer redirect) =>
+        redirect.Headers.Headers.Location is { } location ? HttpUtility.ParseQueryString(location.Query)["code"] : null;
 
     public Task<Answer> GetAsync(string path, string accept = FhirJson)
     {
@@ -144,7 +162,11 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     {
         var request = new HttpRequestMessage(method, Url(path)) { Content = new ByteArrayContent(body) };
         request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        foreach (var (name, value) in headers)
+        {
+            // Some headers are the content's own.
+            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content.Headers.TryAddWithoutValidation(name, value);
+        }
         return SendAsync(request);
     }
 
@@ -160,7 +182,12 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
         }
     }
 
-    private static string Assertion(string clientId, SigningCredentials credentials, string audience)
+    /// <summary>A client's assertion (RFC 7523).</summary>
+    /// <param name="clientId">Who.</param>
+    /// <param name="credentials">Its key.</param>
+    /// <param name="audience">For whom.</param>
+    /// <param name="minutes">How long it is good.</param>
+    public static string Assertion(string clientId, SigningCredentials credentials, string audience, int minutes = 4)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
@@ -169,7 +196,7 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
             Audience = audience,
             IssuedAt = now,
             NotBefore = now,
-            Expires = now.AddMinutes(4),
+            Expires = now.AddMinutes(minutes),
             Claims = new Dictionary<string, object> { ["sub"] = clientId, ["jti"] = NewId() },
             SigningCredentials = credentials,
         });
@@ -194,4 +221,20 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
 
     [GeneratedRegex("<input type=\"hidden\" name=\"([^\"]*)\" value=\"([^\"]*)\">")]
     private static partial Regex HiddenField();
+}
+
+/// <summary>A login of a person through an app.</summary>
+/// <param name="Parameters">The authorization request.</param>
+/// <param name="Verifier">The secret behind its code challenge (RFC 7636).</param>
+public sealed record Login(IReadOnlyDictionary<string, string> Parameters, string Verifier)
+{
+    /// <summary>The form that exchanges a code for tokens.</summary>
+    public Dictionary<string, string> Exchange(string code) => new()
+    {
+        ["grant_type"] = "authorization_code",
+        ["client_id"] = Parameters["client_id"],
+        ["redirect_uri"] = Parameters["redirect_uri"],
+        ["code"] = code,
+        ["code_verifier"] = Verifier,
+    };
 }

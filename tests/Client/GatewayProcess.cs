@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace PmrGateway.Tests.Client;
 
@@ -8,6 +9,7 @@ namespace PmrGateway.Tests.Client;
 public sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly StringBuilder _said = new();
 
     private GatewayProcess(Process process, string url) => (_process, Url) = (process, url);
 
@@ -15,6 +17,15 @@ public sealed class GatewayProcess : IAsyncDisposable
     public string Url { get; }
 
     public Process Process => _process;
+
+    /// <summary>Everything that it has said on its two outputs since it serves.</summary>
+    public string Said
+    {
+        get
+        {
+            lock (_said) return _said.ToString();
+        }
+    }
 
     /// <summary>pmr.dll beside the running program: every program that refers to the gateway has it there.</summary>
     public static string Pmr => Path.Combine(AppContext.BaseDirectory, "pmr.dll");
@@ -24,16 +35,20 @@ public sealed class GatewayProcess : IAsyncDisposable
     public static async Task<GatewayProcess> StartAsync(string dataFolder, params string[] settings)
     {
         var process = Launch(["serve", "--data", dataFolder, .. settings]);
-        var errors = process.StandardError.ReadToEndAsync();
+        var errors = new StringBuilder();
+        process.ErrorDataReceived += (_, e) => Append(errors, e.Data);
+        process.BeginErrorReadLine();
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
             if (!line.Contains("serves FHIR R4 at ", StringComparison.Ordinal)) continue;
+            var gateway = new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0]);
+            process.ErrorDataReceived += (_, e) => Append(gateway._said, e.Data);
             // What it says from here on is read, or the pipe would fill and the gateway stand still.
-            _ = process.StandardOutput.ReadToEndAsync();
-            return new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0]);
+            _ = gateway.ListenAsync();
+            return gateway;
         }
         await process.WaitForExitAsync();
-        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {await errors}");
+        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {errors}");
     }
 
     /// <summary>Runs a command of pmr to its end; one that does not end in a minute is killed, and its exit code says so.</summary>
@@ -80,6 +95,18 @@ public sealed class GatewayProcess : IAsyncDisposable
             }
         }
         _process.Dispose();
+    }
+
+    private async Task ListenAsync()
+    {
+        var (output, buffer) = (_process.StandardOutput, new char[4096]);
+        while (await output.ReadAsync(buffer) is > 0 and var n)
+            lock (_said) _said.Append(buffer, 0, n);
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        lock (text) text.Append(line).Append('\n');
     }
 
     private static Process Launch(IReadOnlyList<string> arguments)

@@ -12,6 +12,7 @@ namespace PmrGateway.Tests.Client;
 public sealed class TokenIssuer : IAsyncDisposable
 {
     private static readonly ECDsaSecurityKey Key = new(ECDsa.Create(ECCurve.NamedCurves.nistP256)) { KeyId = "k1" };
+    private static readonly RsaSecurityKey Rsa = new(RSA.Create(2048)) { KeyId = "r1" };
     private readonly WebApplication _app;
 
     private TokenIssuer(WebApplication app) => _app = app;
@@ -30,8 +31,13 @@ public sealed class TokenIssuer : IAsyncDisposable
         app.MapGet(
             "/.well-known/openid-configuration",
             (HttpRequest r) => Results.Json(new { issuer = $"http://{r.Host}", jwks_uri = $"http://{r.Host}/jwks" }));
-        app.MapGet("/jwks", () => Results.Json(
-            new { keys = new[] { new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = Key.KeyId, use = "sig", alg = "ES256" } } }));
+        var rsa = JsonWebKeyConverter.ConvertFromRSASecurityKey(Rsa);
+        object[] keys =
+        [
+            new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, kid = Key.KeyId, use = "sig", alg = "ES256" },
+            new { kty = "RSA", n = rsa.N, e = rsa.E, kid = Rsa.KeyId, use = "sig" },
+        ];
+        app.MapGet("/jwks", () => Results.Json(new { keys }));
         await app.StartAsync();
         return new TokenIssuer(app);
     }
@@ -56,6 +62,12 @@ public sealed class TokenIssuer : IAsyncDisposable
             SigningCredentials = new SigningCredentials(Key, SecurityAlgorithms.EcdsaSha256),
         });
     }
+
+    /// <summary>Its key of kid <c>k1</c>, on P-256.</summary>
+    public static ECDsa EcKey => Key.ECDsa;
+
+    /// <summary>Its key of kid <c>r1</c>, RSA.</summary>
+    public static RSA RsaKey => Rsa.Rsa;
 
     /// <summary>Ends it.</summary>
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -1,6 +1,6 @@
+using System.Globalization;
+using System.Numerics;
 using System.Security.Cryptography;
-using System.Text.Json;
-using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -258,7 +258,7 @@ public class ConsentScenarios(RunningGateway gateway)
         var offer = await self.PostAsync("Consent/$intent", RunningGateway.Consent(patient, gateway.InsurerOrganization));
         Assert.DoesNotContain("revoke", offer.Text);
         string Granting(Wallet signer) =>
-            Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), offer.Json.GetProperty("parameter"), signer);
+            Signed(RunningGateway.Consent(patient, gateway.InsurerOrganization), IntentOffer.Grant(offer), signer);
         Assert.Equal(422, (await self.PostAsync("Consent", Granting(new Wallet()))).Status);
         var granted = await self.PostAsync("Consent", Granting(wallet));
         Assert.True(granted.Status == 201, granted.Text);
@@ -268,8 +268,7 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync($"Consent/{granted.Id}")).Status);
 
         var ended = RunningGateway.Consent(patient, gateway.InsurerOrganization, status: "inactive", id: granted.Id);
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
-            .GetProperty("part");
+        var revocation = IntentOffer.Revocation(await self.PostAsync("Consent/$intent", ended));
         Assert.Equal(422, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, new Wallet()))).Status);
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         var revoked = await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet));
@@ -277,6 +276,33 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
         Assert.Contains("\"revoked\"", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
+    }
+
+    [Fact]
+    public async Task A_wallets_signature_has_one_form_and_a_deadline_within_a_day()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var wallet = new Wallet();
+        await HandOverAsync(patient, wallet);
+        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
+        var offer = IntentOffer.Grant(await self.PostAsync("Consent/$intent", consent));
+        var signature = wallet.SignTypedData(offer.TypedData);
+        // n - s with the other v says the same of the same key (EIP-2); the contract does not take it, so neither do we.
+        var order = BigInteger.Parse("0FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141", NumberStyles.HexNumber, null);
+        var s = new BigInteger(signature.AsSpan(32, 32), isUnsigned: true, isBigEndian: true);
+        byte[] mirrored = [.. signature[..32], .. (order - s).ToByteArray(isUnsigned: true, isBigEndian: true), (byte)(55 - signature[64])];
+        Assert.Equal(422, (await self.PostAsync("Consent", offer.Signed(consent, mirrored))).Status);
+        var now = TimeProvider.System.GetUtcNow();
+        foreach (var deadline in new[] { now.AddSeconds(-1), now.AddDays(2) })
+        {
+            var text = deadline.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+            var moved = offer with { TypedData = offer.TypedData.Replace(offer.Deadline, text, StringComparison.Ordinal), Deadline = text };
+            var refused = await self.PostAsync("Consent", moved.Signed(consent, wallet.SignTypedData(moved.TypedData)));
+            Assert.Equal(422, refused.Status);
+            Assert.Contains("deadline", refused.Text);
+        }
+        Assert.Equal(201, (await self.PostAsync("Consent", offer.Signed(consent, signature))).Status);
     }
 
     [Fact]
@@ -288,7 +314,7 @@ public class ConsentScenarios(RunningGateway gateway)
         await HandOverAsync(patient, wallet);
         var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization);
         var granted = await self.PostAsync(
-            "Consent", Signed(consent, (await self.PostAsync("Consent/$intent", consent)).Json.GetProperty("parameter"), wallet));
+            "Consent", Signed(consent, IntentOffer.Grant(await self.PostAsync("Consent/$intent", consent)), wallet));
         Assert.Equal(
             200, (await GatewayClient.UntilAsync(() => gateway.Insurer.GetAsync($"Patient/{patient}"), a => a.Status == 200)).Status);
 
@@ -298,8 +324,7 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains("revoked-unsigned", (await self.GetAsync($"Consent/{granted.Id}/$ledger-status")).Text);
         Assert.Equal(1, await StatusOnChainAsync(patient, granted.Id, 1));
 
-        var revocation = Parameter((await self.PostAsync("Consent/$intent", ended)).Json.GetProperty("parameter"), "revoke")
-            .GetProperty("part");
+        var revocation = IntentOffer.Revocation(await self.PostAsync("Consent/$intent", ended));
         Assert.Equal(200, (await self.PutAsync($"Consent/{granted.Id}", Signed(ended, revocation, wallet))).Status);
         Assert.Equal(2, await StatusOnChainAsync(patient, granted.Id, 2));
         Assert.DoesNotContain("revoke", (await self.PostAsync("Consent/$intent", ended)).Text);
@@ -339,23 +364,9 @@ public class ConsentScenarios(RunningGateway gateway)
         Assert.Contains(expression, refused.Text);
     }
 
-    private static JsonElement Parameter(JsonElement parameters, string name) =>
-        parameters.EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
-
     // The Consent with the extension that answers what $intent offered.
-    private static string Signed(string consent, JsonElement offered, Wallet signer)
-    {
-        var salt = offered.EnumerateArray().Any(p => p.GetProperty("name").GetString() == "salt")
-            ? $$$"""{"url":"salt","valueBase64Binary":"{{{Parameter(offered, "salt").GetProperty("valueBase64Binary").GetString()}}}"},"""
-            : "";
-        var signature = signer.SignTypedData(Parameter(offered, "typedData").GetProperty("valueString").GetString()!);
-        return consent.Replace("\"status\"", $$$"""
-            "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-consent-intent","extension":[{{{salt}}}
-            {"url":"nonce","valueString":"{{{Parameter(offered, "nonce").GetProperty("valueString").GetString()}}}"},
-            {"url":"deadline","valueString":"{{{Parameter(offered, "deadline").GetProperty("valueString").GetString()}}}"},
-            {"url":"signature","valueBase64Binary":"{{{Convert.ToBase64String(signature)}}}"}]}],"status"
-            """, StringComparison.Ordinal);
-    }
+    private static string Signed(string consent, IntentOffer offered, Wallet signer) =>
+        offered.Signed(consent, signer.SignTypedData(offered.TypedData));
 
     // What the contract itself says of the latest grant of a Consent (1 active, 2 revoked): not what our view made of it.
     private async Task<int> StatusOnChainAsync(string patient, string consentId, int wanted)
@@ -373,26 +384,6 @@ public class ConsentScenarios(RunningGateway gateway)
         }
     }
 
-    // The portal will do this; until then the two signatures are made here.
-    private async Task HandOverAsync(string patient, Wallet wallet)
-    {
-        var directory = gateway.Service<DirectoryStore>();
-        async Task<RegisteredPatient> UntilAsync(Func<RegisteredPatient, bool> ready)
-        {
-            for (var i = 0; ; i++)
-            {
-                var now = (await directory.PatientAsync(patient, default))!;
-                if (ready(now) || i == 300) return now;
-                await Task.Delay(100);
-            }
-        }
-        var row = await UntilAsync(p => p.Controller is not null);
-        var controller = Convert.ToHexStringLower(wallet.Address);
-        var intent = new HandOverIntent(Convert.FromHexString(row.PatientKey), "0x" + controller, ConsentIntents.NewNonce(), 4_000_000_000);
-        var digest = gateway.Service<ConsentIntents>().Digest(intent);
-        var given = gateway.Service<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes();
-        await gateway.Service<ILedgerJournal>()
-            .EnqueueAsync([ChainCommands.HandOver(patient, intent, given, wallet.Sign(digest))], default);
-        Assert.Equal(controller, (await UntilAsync(p => p.Controller == controller)).Controller);
-    }
+    private Task HandOverAsync(string patient, Wallet wallet) =>
+        wallet.TakeOverAsync(gateway.Services, patient, () => Task.Delay(100));
 }

@@ -12,11 +12,12 @@ namespace PmrGateway.Tests.Scenarios;
 public sealed class RunningGateway : IAsyncLifetime
 {
     internal const string App = "demo-app";
-    internal const string Redirect = "http://127.0.0.1/callback";
-    internal const string Password = "correct horse battery";
+    internal const string Redirect = Registrar.Redirect;
+    internal const string Password = Registrar.Password;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
     private readonly StoreOptions? _store;
     private WebApplication? _app;
+    private Registrar _registrar = null!;
 
     /// <summary>On the run's store.</summary>
     public RunningGateway()
@@ -67,15 +68,11 @@ public sealed class RunningGateway : IAsyncLifetime
             (store.Provider, store.ConnectionString, store.SingleGateway);
         await StartAsync();
         Operator = await Anyone.LoginOperatorAsync(Options.DataFolder);
+        _registrar = new Registrar(Anyone, Operator);
         (Hospital, Ehr) = await RegisterAsync("ehr", "General Hospital", "prov", "system/*.cruds", "TREAT");
         (OtherHospital, OtherEhr) = await RegisterAsync("other-ehr", "Other Hospital", "prov", "system/*.cruds", "TREAT");
         (InsurerOrganization, Insurer) = await RegisterAsync("insurer", "Insurer", "ins", "system/*.rs", "HPAYMT");
-        Assert.Equal(201, (await Operator.AdminAsync("clients", new
-        {
-            clientId = App,
-            redirectUris = new[] { Redirect },
-            scopes = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.rs" }
-        })).Status);
+        await _registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "user/*.rs");
     }
 
     internal async Task StartAsync()
@@ -90,45 +87,17 @@ public sealed class RunningGateway : IAsyncLifetime
     internal async Task<(string Reference, GatewayClient Client)> RegisterAsync(string clientId, string name, string type,
         string scope, string purpose)
     {
-        var created = await Operator.PostAsync("Organization", $$$"""
-            {"resourceType":"Organization","active":true,"name":"{{{name}}}",
-            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
-            """);
-        Assert.Equal(201, created.Status);
-        var reference = "Organization/" + created.Id;
+        var reference = await _registrar.OrganizationAsync(name, type);
         return (reference, await RegisterSystemAsync(clientId, reference, scope, purpose));
     }
 
     /// <summary>Registers a system client of an organisation, and waits until the chain has both.</summary>
-    internal async Task<GatewayClient> RegisterSystemAsync(string clientId, string organization, string scope, string purpose)
-    {
-        var key = new ClientKey();
-        var registered = await Operator.AdminAsync(
-            "clients", new { clientId, jwks = key.Jwks, actor = organization, scopes = new[] { scope }, purposes = new[] { purpose } });
-        Assert.True(registered.Status == 201, registered.Text);
-        var client = await Anyone.LoginAsync(clientId, key.Credentials, scope);
-        var ready = await GatewayClient.UntilAsync(() => client.GetAsync(organization), a => a.Status == 200);
-        Assert.True(ready.Status == 200, ready.Text);
-        return client;
-    }
+    internal Task<GatewayClient> RegisterSystemAsync(string clientId, string organization, string scope, string purpose) =>
+        _registrar.SystemAsync(clientId, organization, scope, purpose);
 
     /// <summary>A doctor of a hospital, logged in.</summary>
-    internal async Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(string username, string hospital)
-    {
-        var practitioner = "Practitioner/"
-            + (await Operator.PostAsync("Practitioner", """{"resourceType":"Practitioner","name":[{"family":"Doctor"}]}""")).Id;
-        var role = await Operator.PostAsync("PractitionerRole", $$$"""
-            {"resourceType":"PractitionerRole","active":true,"identifier":[{"value":"R-1"}],
-            "practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}
-            """);
-        Assert.Equal(201, role.Status);
-        var user = await Operator.AdminAsync("users", new { username, password = Password, fhirUser = practitioner });
-        Assert.True(user.Status == 201, user.Text);
-        var client = await Anyone.LoginUserAsync(App, Redirect, username, Password, "openid fhirUser user/*.rs");
-        var ready = await GatewayClient.UntilAsync(() => client.GetAsync(practitioner), a => a.Status == 200);
-        Assert.True(ready.Status == 200, ready.Text);
-        return (practitioner, client);
-    }
+    internal Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(string username, string hospital) =>
+        _registrar.DoctorAsync(username, hospital, App);
 
     /// <summary>A patient of the hospital.</summary>
     internal async Task<string> NewPatientAsync(string family = "Test")
@@ -142,13 +111,8 @@ public sealed class RunningGateway : IAsyncLifetime
     }
 
     /// <summary>A patient who can log in.</summary>
-    internal async Task<GatewayClient> LoginPatientAsync(string patient, string login = "p")
-    {
-        var username = $"{login}-{patient}";
-        var user = await Operator.AdminAsync("users", new { username, password = Password, fhirUser = "Patient/" + patient });
-        Assert.True(user.Status == 201, user.Text);
-        return await Anyone.LoginUserAsync(App, Redirect, username, Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
-    }
+    internal Task<GatewayClient> LoginPatientAsync(string patient, string login = "p") =>
+        _registrar.PatientAsync(patient, $"{login}-{patient}", App);
 
     internal async Task<string> NewDocumentAsync(string patient, byte[] content, string type = "34133-9")
     {

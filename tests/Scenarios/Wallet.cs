@@ -1,8 +1,10 @@
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text.Json;
+using PmrGateway.Gateway.Ledger;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
+using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -16,6 +18,36 @@ internal sealed class Wallet
     public byte[] Address => _account.Address;
 
     public byte[] Sign(byte[] digest) => _account.Sign(digest).ToBytes();
+
+    /// <summary>
+    /// Takes a patient's record over from the custody of the hospital, and waits until the gateway has seen it. The portal will do this;
+    /// until then the two signatures are made here.
+    /// </summary>
+    /// <param name="services">The gateway's.</param>
+    /// <param name="patient">The patient's id.</param>
+    /// <param name="wait">Between two looks.</param>
+    public async Task TakeOverAsync(IServiceProvider services, string patient, Func<Task> wait)
+    {
+        T Of<T>() => (T)services.GetService(typeof(T))!;
+        var directory = Of<DirectoryStore>();
+        async Task<RegisteredPatient> UntilAsync(Func<RegisteredPatient, bool> ready)
+        {
+            for (var i = 0; i < 300; i++)
+            {
+                if ((await directory.PatientAsync(patient, default))! is var now && ready(now)) return now;
+                await wait();
+            }
+            throw new InvalidOperationException("the wallet does not get control of the record");
+        }
+        var row = await UntilAsync(p => p.Controller is not null);
+        var controller = Convert.ToHexStringLower(Address);
+        var intent = new HandOverIntent(Convert.FromHexString(row.PatientKey), "0x" + controller, ConsentIntents.NewNonce(), 4_000_000_000);
+        var digest = Of<ConsentIntents>().Digest(intent);
+        var given = Of<Custody>().AccountOf(row.Custodian).Sign(digest).ToBytes();
+        await Of<ILedgerJournal>()
+            .EnqueueAsync([ChainCommands.HandOver(patient, intent, given, Sign(digest))], default);
+        await UntilAsync(p => p.Controller == controller);
+    }
 
     /// <summary>eth_signTypedData_v4 for structs without structs in them.</summary>
     public byte[] SignTypedData(string typedData)

@@ -67,8 +67,10 @@ internal sealed class Stage : IAsyncDisposable
         }
     }
 
+    public IServiceProvider Services => _app.Services;
+
     public T Service<T>()
-        where T : notnull => _app.Services.GetRequiredService<T>();
+        where T : notnull => Services.GetRequiredService<T>();
 
     /// <summary>Sends a request as it is.</summary>
     public async Task<Answer> SendAsync(RequestText request, string? token)

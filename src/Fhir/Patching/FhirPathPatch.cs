@@ -59,10 +59,10 @@ internal static class FhirPathPatch
                     break;
                 case "delete":
                     // What is not there need not be deleted.
-                    if (Select(path).Count > 0) Remove(Single(path));
+                    if (Select(path).Count > 0) Remove(Element(path));
                     break;
                 case "replace":
-                    var target = Single(path);
+                    var target = Element(path);
                     Find(target).ReplaceWith(Value(target.Type));
                     break;
                 case "move":
@@ -90,6 +90,10 @@ internal static class FhirPathPatch
             [] => throw new PatchException($"{path} selects nothing"),
             _ => throw new PatchException($"{path} selects several elements"),
         };
+
+        private ElementNode Element(string path) => Single(path) is var one && one.Index != document.Root.Index
+            ? one
+            : throw new PatchException($"{path} is the resource itself: a patch changes its elements");
 
         private ElementNode? Part(string name)
         {

@@ -21,6 +21,9 @@ internal static class Narrative
         "shape span src start style summary tabindex title type valign value vspace width")
         .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
+    private static readonly string[] ActsInStyle =
+        ["expression(", "javascript:", "vbscript:", "behavior:", "-moz-binding", "@import", "\\", "/*"];
+
     /// <summary>Why a narrative is refused, or null.</summary>
     public static string? Check(string text)
     {
@@ -62,10 +65,18 @@ internal static class Narrative
             if (reader.Prefix is "xmlns" or "xml" || reader.Name == "xmlns") continue;
             if (!Attributes.Contains(reader.LocalName) || (reader.LocalName == "value" && element != "li"))
                 return "the narrative holds an attribute that narratives may not have (txt-1)";
+            if (reader.LocalName == "style" && ActsByStyle(reader.Value)) return "the narrative holds a style that acts (txt-1)";
             if (reader.LocalName is "href" or "src" && IsActive(reader.Value)) return "the narrative holds a link that acts (txt-1)";
         }
         reader.MoveToElement();
         return null;
+    }
+
+    // What browsers have run, or run, of a style. A backslash writes a letter in another way, a comment hides one: neither is needed.
+    private static bool ActsByStyle(string style)
+    {
+        var text = new string([.. style.Where(c => c > ' ')]).ToLowerInvariant();
+        return ActsInStyle.Any(a => text.Contains(a, StringComparison.Ordinal));
     }
 
     // What a browser would run, and schemes that lead nowhere.

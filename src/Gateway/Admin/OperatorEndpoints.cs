@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Smart;
 using PmrGateway.LedgerAdapter;
@@ -9,6 +10,12 @@ namespace PmrGateway.Gateway.Admin;
 /// <summary>The operator's API beside FHIR: clients and users of the gateway's own issuer, bound to actors on the chain.</summary>
 internal static class OperatorEndpoints
 {
+    // A member that nobody knows is one that somebody relies on: refused, not passed over.
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Web)
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
     public static void MapOperatorEndpoints(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/admin/clients", (HttpContext context) => RunAsync<ClientRegistration>(context, RegisterClient.RunAsync));
@@ -54,8 +61,7 @@ internal static class OperatorEndpoints
         try
         {
             // JSON is UTF-8, whatever charset a header names (RFC 8259, 8.1).
-            var registration = await JsonSerializer.DeserializeAsync<T>(
-                context.Request.Body, JsonSerializerOptions.Web, context.RequestAborted);
+            var registration = await JsonSerializer.DeserializeAsync<T>(context.Request.Body, Json, context.RequestAborted);
             if (registration is null) return Refused(OutcomeCategory.Malformed, "the body is not an object");
             var outcome = await register(context, registration);
             return outcome is null ? new FhirResponse(201, default(ReadOnlyMemory<byte>)) : FhirResponse.From(outcome);

@@ -7,7 +7,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR batch: each entry a request of its own, done as if it had come alone. A transaction comes to the same address and is passed on.
 /// https://hl7.org/fhir/R4/http.html#transaction
 /// </summary>
-internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
+internal sealed class Batch(Transaction transaction, LimitOptions limits, BaseUrl baseUrl)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
@@ -22,7 +22,7 @@ internal sealed class Batch(Transaction transaction, BaseUrl baseUrl)
                 "the base takes a Bundle of type transaction or batch; a document goes to /Bundle",
                 "Bundle.type"));
         }
-        var entries = BundleEntry.Of(body.Value);
+        var entries = BundleEntry.Of(body.Value, limits.MaxBundleEntries);
         if (entries.Failure is { } malformed) return FhirResponse.From(malformed);
         return type == Interaction.Transaction
             ? await transaction.RunAsync(call, body.Value, entries.Value, cancellation)

@@ -16,8 +16,6 @@ namespace PmrGateway.Gateway.Api;
 internal sealed record BundleEntry(
     int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, string? IfMatch, ElementNode? Resource, ReceivedBody Bundle)
 {
-    private const int MaxEntries = 10_000;
-
     /// <summary>Its path in the Bundle, for issues.</summary>
     public string Path => $"Bundle.entry[{Index}]";
 
@@ -25,7 +23,9 @@ internal sealed record BundleEntry(
     public string Target => Url.Split('?')[0];
 
     /// <summary>The entries of a Bundle.</summary>
-    public static Result<List<BundleEntry>> Of(ReceivedBody bundle)
+    /// <param name="bundle">The Bundle.</param>
+    /// <param name="most">How many it may have (Limits:MaxBundleEntries).</param>
+    public static Result<List<BundleEntry>> Of(ReceivedBody bundle, int most)
     {
         var entries = new List<BundleEntry>();
         foreach (var node in bundle.Document.Root.ItemsAt("entry"))
@@ -42,8 +42,11 @@ internal sealed record BundleEntry(
             entries.Add(new BundleEntry(
                 entries.Count, node.StringAt("fullUrl"), method, url,
                 request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"], bundle));
-            if (entries.Count > MaxEntries)
-                return Outcome.Of(OutcomeCategory.TooLarge, $"a Bundle has at most {MaxEntries} entries", "Bundle.entry");
+            if (entries.Count > most)
+            {
+                return Outcome.Of(
+                    OutcomeCategory.TooLarge, $"a Bundle has at most {most} entries (Limits:MaxBundleEntries)", "Bundle.entry");
+            }
         }
         return entries;
     }

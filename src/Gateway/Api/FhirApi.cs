@@ -17,6 +17,9 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
         var route = Routes.Find(request.Method, path);
         if (caller.RefuseAll() is { } refusal)
             return await denials.AnswerAsync(caller, route?.Interaction ?? Interaction.Operation, string.Join('/', path.Take(2)), refusal);
+        var isNowhere = route is null && request.Method == HttpMethods.Put && Routes.AllowedAt(path) is null;
+        if (isNowhere && path is [var type, var id] && FhirTypes.IsRecord(type) && !ResourceId.IsId(id))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "an id is 1 to 64 of A-Z, a-z, 0-9, '-' and '.'", $"{type}.id"));
         return route is null ? NotOffered(path) : await route.Handler(new FhirCall(caller, request, route, this), cancellation);
     }
 

@@ -3,6 +3,7 @@ using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
+using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -18,8 +19,10 @@ internal sealed class FhirEndpoint(
         {
             response = await RespondAsync(context);
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (
+            e is OperationCanceledException or StoreUnavailableException && context.RequestAborted.IsCancellationRequested)
         {
+            // Nobody waits for an answer: what was stopped for that is no failure of the store.
             return;
         }
         catch (Exception e)
@@ -42,6 +45,11 @@ internal sealed class FhirEndpoint(
     {
         var request = context.Request;
         var path = (request.RouteValues["path"] as string ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
+        // RFC 6750, 2.3: a URL is written down in too many places for a secret to be in it.
+        if (request.Query.ContainsKey("access_token"))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed,
+                "an access token comes in the header Authorization, not in a URL"));
+        if (ContentCoding.IsSent(request)) return FhirResponse.From(ContentCoding.Refusal);
         if (NotAcceptable(request, path))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json"));
         if (HttpMethods.IsOptions(request.Method)) return api.Options(path);

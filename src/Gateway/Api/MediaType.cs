@@ -17,6 +17,15 @@ internal static class MediaType
         return false;
     }
 
+    /// <summary>Whether an element of Accept is a type, or a range that it is in.</summary>
+    /// <param name="range">E.g. <c>image/*;q=0.8</c>.</param>
+    /// <param name="type">The type, with or without parameters.</param>
+    public static bool Covers(string range, string? type)
+    {
+        var whole = (type ?? "").Split(';')[0].Trim();
+        return Is(range, "*/*", whole, whole.Split('/')[0] + "/*");
+    }
+
     /// <summary>Whether it is FHIR in JSON.</summary>
     public static bool IsFhirJson(string? text) => Is(text, "application/fhir+json", "application/json", "text/json");
 }

@@ -36,7 +36,12 @@ internal sealed class Read(ReadFlow flow)
         };
         if (opened.Binary is not { } binary) return answer;
         // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
-        if (http is null || MediaType.IsFhirJson(http.Headers.Accept.ToString().Split(',')[0]))
+        var accepted = http?.Headers.Accept.ToString().Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        // Whoever asks for a page must not be given what is none as one: the type is the stored one, or FHIR, or nothing.
+        var isStoredTaken = accepted.Length == 0 || accepted.Any(a => MediaType.Covers(a, opened.Version.ContentType));
+        if (!isStoredTaken && !accepted.Any(MediaType.IsFhirJson))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the content is of another type than Accept asks for"));
+        if (http is null || !isStoredTaken || MediaType.IsFhirJson(accepted.FirstOrDefault()))
         {
             answer = answer with { Length = BinaryJson.Length(opened) };
             return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), http, cancellation);

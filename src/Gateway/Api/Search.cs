@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR search of a type, by URL or by form: a page of what matches and may be seen, with the exact total of that.
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
-internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
+internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
         RunAsync(call, call.Type, call.Type, [], call.Request.Query, cancellation);
@@ -41,17 +41,36 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor curs
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(limits.MaxSearchTime);
+        try
+        {
+            return await FindAsync(call, path, type, search, self, position.Value, patience.Token);
+        }
+        catch (Exception e) when (
+            e is OperationCanceledException or StoreUnavailableException
+            && patience.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.Unavailable,
+                $"the search takes longer than {limits.MaxSearchTime.TotalSeconds:0.#} s (Limits:MaxSearchTime): ask for less at a time"));
+        }
+    }
+
+    private async Task<FhirResponse> FindAsync(
+        FhirCall call, string path, string type, ParsedSearch search, string self, long position, CancellationToken cancellation)
+    {
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
             new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search))
             {
                 Searches = true,
-                Query = AuditedQuery.Of(path, parsed.Value.Self),
+                Query = AuditedQuery.Of(path, search.Self),
             },
             async snapshot =>
             {
-                page = await snapshot.SearchAsync(search.Query with { Cursor = position.Value }, cancellation);
+                page = await snapshot.SearchAsync(search.Query with { Cursor = position }, cancellation);
                 return new Found(
                     [.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
             },

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -13,8 +14,9 @@ namespace PmrGateway.Gateway.Api;
 internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Includes, string Self, string? Cursor);
 
 /// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
-internal sealed class SearchParser(SearchIndexer indexer)
+internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
 {
+    private static readonly IFormatProvider Invariant = System.Globalization.CultureInfo.InvariantCulture;
     private const int DefaultCount = 50;
     private const int MaxCount = 500;
     private const int MaxValues = 200;
@@ -42,7 +44,8 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 }
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
                 if (key == "_summary" && value == "count") count = 0;
-                else if (key == "_count" && int.TryParse(value, out count) && count >= 0) count = Math.Min(count, MaxCount);
+                else if (key == "_count" && value.All(char.IsAsciiDigit))
+                    count = int.TryParse(value, Invariant, out var wanted) ? Math.Min(wanted, MaxCount) : MaxCount;
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
                 else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, with a minus to fall");
@@ -51,6 +54,14 @@ internal sealed class SearchParser(SearchIndexer indexer)
                 else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);
                 else return Bad(key, Allowed(type));
             }
+        }
+        // Each is asked of every record that the others leave: a long list of long lists is hours of work in one line.
+        var sum = criteria.Sum(c => c.Values.Count);
+        if (sum > limits.MaxSearchValues)
+        {
+            return Outcome.Of(
+                OutcomeCategory.Malformed,
+                $"the search has {sum} values, and may have {limits.MaxSearchValues} (Limits:MaxSearchValues): ask in several searches");
         }
         return new ParsedSearch(new SearchQuery(type, criteria, count, 0) { Sort = sort }, includes, string.Join('&', self), cursor);
     }

@@ -31,6 +31,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         var caller = call.Caller;
         var plan = new Planned[entries.Count];
         var links = new Dictionary<string, string>(StringComparer.Ordinal);
+        var written = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in entries)
         {
             var planned = await PlanAsync(context, entry, cancellation);
@@ -38,6 +39,9 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             var (type, id, current, exists) = plan[entry.Index] = planned.Value;
             if (entry.FullUrl is { } url && entry.Method != "GET" && !links.TryAdd(url, $"{type}/{id}"))
                 return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries have the same fullUrl"), entry);
+            // R4 http.html#trules: where two entries are about one resource, what comes out would depend on their order.
+            if (entry.Method != "GET" && !exists && !written.Add(IdentityOf(entry, planned.Value)))
+                return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries write the same resource"), entry);
             if (type == "Patient" && current is null && !exists) context.AddPatient(id);
         }
 
@@ -107,6 +111,10 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
                     "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance, or a GET");
         }
     }
+
+    // Of a create by condition the condition: each of two would find nothing, and both would be made.
+    private static string IdentityOf(BundleEntry entry, Planned planned) =>
+        entry.IfNoneExist is { } condition && planned.Current is null ? $"{planned.Type}?{condition}" : $"{planned.Type}/{planned.Id}";
 
     private static Outcome? RefusalOf(Caller caller, string method, string type) => method switch
     {

@@ -16,6 +16,9 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
     private static readonly TimeSpan CustodyDeadline = TimeSpan.FromDays(365);
     private static readonly TimeSpan WalletDeadline = TimeSpan.FromDays(1);
 
+    // Between the offer of a deadline and the signature with it the clocks of two gateways may differ.
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
+
     /// <summary>Registers a new patient on the chain under the hospital's custody.</summary>
     public async Task<Result<CommitPlan>> RegisterAsync(string patient, byte[] key, string custodian, CancellationToken cancellation)
     {
@@ -184,6 +187,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         if (IsInCustody(patient)) return await RevokeAsync(consentId, null, cancellation);
         if (signed is not null)
         {
+            if (DeadlineProblem(signed) is { } late) return late;
             var consent = await directory.LatestConsentAsync(consentId, cancellation);
             if (consent is null || !IsSignedBy(patient, intents.Digest(RevokeOf(patient, consent, signed.Nonce, signed.Deadline)), signed))
                 return Refused("the signature is not the controller's over the revocation of what this Consent granted");
@@ -201,6 +205,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
                 "the patient's own wallet controls this record: ask Consent/$intent and send its signature", IssueCode.Required);
         }
         var given = inCustody ? null : signed;
+        if (given is not null && DeadlineProblem(given) is { } late) return late;
         var salt = given?.Salt ?? RandomNumberGenerator.GetBytes(32);
         var intent = GrantOf(patient, terms, salt, given?.Nonce ?? ConsentIntents.NewNonce(), given?.Deadline ?? Deadline(CustodyDeadline));
         var digest = intents.Digest(intent);
@@ -219,6 +224,16 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         if (terms.Root.To <= time.GetUtcNow()) return plan;
         var signature = given?.Signature ?? custody.AccountOf(patient.Custodian).Sign(digest).ToBytes();
         return plan with { Outbox = [ChainCommands.Grant(patient.Id, intent, signature)] };
+    }
+
+    // One that is over is worth nothing on the chain, and one far off could be sent there long after the patient has forgotten it.
+    private Outcome? DeadlineProblem(SignedIntent signed)
+    {
+        var now = time.GetUtcNow();
+        var (from, to) = (now.ToUnixTimeSeconds(), now.Add(WalletDeadline).Add(ClockSkew).ToUnixTimeSeconds());
+        return signed.Deadline > from && signed.Deadline <= to
+            ? null
+            : Refused($"the deadline of an intent is within the next {WalletDeadline.TotalHours} hours: ask Consent/$intent");
     }
 
     private static Outcome Refused(string text, IssueCode code = IssueCode.Value) =>

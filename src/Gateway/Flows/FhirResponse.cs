@@ -63,7 +63,10 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
         if (ContentRange is not null) response.Headers.ContentRange = ContentRange;
         if (HasRanges) response.Headers.AcceptRanges = "bytes";
-        if (Status == 401) response.Headers.WWWAuthenticate = "Bearer";
+        // RFC 6750, 3: who has sent no token is told of none that is wrong.
+        if (Status == 401)
+            response.Headers.WWWAuthenticate =
+                context.Request.Headers.Authorization.Count > 0 ? "Bearer error=\"invalid_token\"" : "Bearer";
         if (Status == 503) response.Headers.RetryAfter = "5";
         if (Failure?.RetryAfter is { } wait)
             response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
@@ -72,7 +75,10 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         response.ContentLength = Length ?? (Stream is null ? Body.Length : null);
         // What a Binary holds is not ours: a browser must neither run nor guess it.
         if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
+        {
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
+            response.Headers.ContentDisposition = "attachment";
+        }
         if (HttpMethods.IsHead(context.Request.Method)) return;
         if (Stream is { } write) await write(response.Body, context.RequestAborted);
         else await response.Body.WriteAsync(Body, context.RequestAborted);

@@ -22,6 +22,11 @@ internal static class BodyLimits
             await next(context);
             return;
         }
+        if (ContentCoding.IsSent(context.Request))
+        {
+            await RefuseAsync(context, ContentCoding.Refusal);
+            return;
+        }
         var limit = path.StartsWithSegments("/admin") ? Admin : Connect;
         if (context.Request.ContentLength > limit)
         {
@@ -32,7 +37,7 @@ internal static class BodyLimits
         try
         {
             if (await FormProblemAsync(context.Request) is { } problem)
-                await RefuseAsync(context, OutcomeCategory.Malformed, problem);
+                await RefuseAsync(context, Outcome.Of(OutcomeCategory.Malformed, problem));
             else
                 await next(context);
         }
@@ -59,17 +64,17 @@ internal static class BodyLimits
     }
 
     private static Task RefuseTooLargeAsync(HttpContext context, long limit) =>
-        RefuseAsync(context, OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes");
+        RefuseAsync(context, Outcome.Of(OutcomeCategory.TooLarge, $"the body is larger than {limit} bytes"));
 
-    private static async Task RefuseAsync(HttpContext context, OutcomeCategory category, string text)
+    private static async Task RefuseAsync(HttpContext context, Outcome outcome)
     {
-        var outcome = Outcome.Of(category, text);
         if (context.Request.Path.StartsWithSegments("/admin"))
         {
             await FhirResponse.From(outcome).WriteAsync(context, "");
             return;
         }
         context.Response.StatusCode = outcome.Status;
-        await context.Response.WriteAsJsonAsync(new { error = "invalid_request", error_description = text }, context.RequestAborted);
+        var error = new { error = "invalid_request", error_description = outcome.Issues[0].Text };
+        await context.Response.WriteAsJsonAsync(error, context.RequestAborted);
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Admin;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Ledger;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
@@ -73,6 +74,7 @@ public static class GatewayHost
         await FirstStart.PrepareAsync(app.Services, options);
         // Whose address it is must be known before anything is asked of it.
         app.UseTrustedProxies(options.TrustedProxies);
+        app.UseOwnAddress(baseUrl);
         app.UseRouting();
         app.UseBodyLimits();
         app.UseLoginLimits();
@@ -81,11 +83,15 @@ public static class GatewayHost
         app.MapOperatorEndpoints();
         app.MapHealth();
         app.MapFhir();
+        app.MapFallback("{**path}", context => FhirResponse.From(Outcome.Of(OutcomeCategory.NotFound, "there is nothing at this path"))
+            .WriteAsync(context, baseUrl.Fhir));
         return app;
     }
 
     private static WebApplicationBuilder NewBuilder(GatewayOptions options, bool quiet)
     {
+        // A line ends in CR LF: what ends in LF alone is two headers to one reader and one to another (RFC 9112, 2.2).
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
         {
             ContentRootPath = AppContext.BaseDirectory,

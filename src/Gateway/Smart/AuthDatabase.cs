@@ -17,13 +17,36 @@ internal sealed class AuthUser
     public required string FhirUser { get; set; }
 }
 
-/// <summary>Clients, users, grants and tokens of the gateway's own issuer, in the tables that OpenIddict defines.</summary>
+/// <summary>
+/// Clients, users, grants and tokens of the gateway's own issuer, in the tables that OpenIddict defines; and the assertions of clients that
+/// were used.
+/// </summary>
 internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbContext(options)
 {
     private const string Schema = "auth";
 
     /// <summary>The users.</summary>
     public DbSet<AuthUser> Users => Set<AuthUser>();
+
+    private const string UsedAssertions = "used_assertions";
+
+    /// <summary>Uses something up that may be used once: of all who try, in whatever process on this database, one succeeds.</summary>
+    /// <param name="id">What it is.</param>
+    /// <param name="now">The present instant.</param>
+    /// <param name="until">Until when it must be remembered.</param>
+    /// <param name="cancellation">Stops the wait.</param>
+    public async Task<bool> UseOnceAsync(string id, DateTimeOffset now, DateTimeOffset until, CancellationToken cancellation)
+    {
+        await Database.ExecuteSqlRawAsync(
+            InSchema("DELETE FROM used_assertions WHERE expires < {0}"), [now.ToUnixTimeSeconds()], cancellation);
+        return await Database.ExecuteSqlRawAsync(
+            InSchema("INSERT INTO used_assertions (id, expires) VALUES ({0}, {1}) ON CONFLICT (id) DO NOTHING"),
+            [id, until.ToUnixTimeSeconds()], cancellation) == 1;
+    }
+
+    private string InSchema(string sql) => Database.IsNpgsql()
+        ? sql.Replace(UsedAssertions, $"{Schema}.{UsedAssertions}", StringComparison.Ordinal)
+        : sql;
 
     /// <inheritdoc/>
     protected override void OnModelCreating(ModelBuilder modelBuilder)
@@ -35,6 +58,14 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
 
     /// <summary>Makes the tables where they are not there. One process does this at a time.</summary>
     public async Task CreateTablesAsync(CancellationToken cancellation)
+    {
+        await CreateModelAsync(cancellation);
+        // Not of the model: a database that has tables gets no more of those.
+        await Database.ExecuteSqlRawAsync(
+            InSchema("CREATE TABLE IF NOT EXISTS used_assertions (id TEXT PRIMARY KEY, expires BIGINT NOT NULL)"), cancellation);
+    }
+
+    private async Task CreateModelAsync(CancellationToken cancellation)
     {
         if (Database.IsNpgsql())
         {

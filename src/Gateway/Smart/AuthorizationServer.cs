@@ -46,6 +46,7 @@ internal static class AuthorizationServer
         services.AddSingleton<CallerResolver>();
         services.AddMetrics().AddSingleton(new RefusalLimits(options.Auth)).AddSingleton<AuthRefusals>();
         services.AddHostedService(s => s.GetRequiredService<AuthRefusals>());
+        services.AddSingleton<LoginForm>();
     }
 
     private static TokenCache TokenCacheOf(IServiceProvider services)
@@ -91,7 +92,14 @@ internal static class AuthorizationServer
             Tell(context);
             return default;
         }));
-        TakeAssertionsOfSmart(server, publicUrl);
+        server.AddEventHandler<OpenIddictServerEvents.ApplyTokenResponseContext>(handler => handler.UseInlineHandler(async context =>
+        {
+            // A code that comes again was stolen: OpenIddict has revoked what was given for it, and nobody may have it in a cache.
+            var isReplay = context.Response?.ErrorDescription == OpenIddictResources.GetResourceString(OpenIddictResources.ID2010);
+            if (isReplay && context.Transaction.GetHttpRequest()?.HttpContext is { } http)
+                await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
+        }).SetOrder(int.MinValue + 100_000));
+        server.TakeAssertionsOfSmart(publicUrl);
         // TLS ends in front of the gateway, which listens on the loopback.
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()
@@ -109,32 +117,6 @@ internal static class AuthorizationServer
             _ => null,
         };
         if (reason is not null) context.Transaction.GetHttpRequest()?.HttpContext.Features.Set(new RefusedLogin(reason));
-    }
-
-    // SMART (client-confidential-asymmetric) fixes the header typ "JWT" and the token endpoint as audience of a client's assertion;
-    // OpenIddict by itself asks for the newer client-authentication+jwt and the issuer. Both are taken.
-    private static void TakeAssertionsOfSmart(OpenIddictServerBuilder server, string publicUrl)
-    {
-        server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
-            .UseInlineHandler(context =>
-            {
-                if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion)) return default;
-                var parameters = context.TokenValidationParameters;
-                parameters.ValidTypes = [.. parameters.ValidTypes ?? [], JsonWebTokenTypes.GenericJsonWebToken];
-                context.ValidAudiences.Add(publicUrl + SmartPaths.Token);
-                return default;
-            })
-            .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 500));
-        // From there on OpenIddict takes typ "JWT" for an identity token; the signature was checked with the client's own keys.
-        server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
-            .UseInlineHandler(context =>
-            {
-                var isAssertion = context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion);
-                if (isAssertion && context.Principal?.GetTokenType() == TokenTypeIdentifiers.IdentityToken)
-                    context.Principal.SetTokenType(TokenTypeIdentifiers.Private.ClientAssertion);
-                return default;
-            })
-            .SetOrder(OpenIddictServerHandlers.Protection.ValidatePrincipal.Descriptor.Order - 500));
     }
 
     // The same key after a restart and on every replica, from the one secret that they share.

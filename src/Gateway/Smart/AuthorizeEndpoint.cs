@@ -6,6 +6,7 @@ using Microsoft.EntityFrameworkCore;
 using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace PmrGateway.Gateway.Smart;
@@ -25,19 +26,25 @@ internal static class AuthorizeEndpoint
     };
 
     public static async Task<IResult> RunAsync(
-        HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications)
+        HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications,
+        LoginForm forms, BaseUrl baseUrl)
     {
         var request = context.GetOpenIddictServerRequest()!;
+        // SMART App Launch: an app that was led to another server must not send it our token.
+        if (request["aud"]?.ToString() is { } audience && audience.TrimEnd('/') != baseUrl.Fhir)
+            return TokenEndpoint.Refuse(Errors.InvalidRequest, $"aud is not {baseUrl.Fhir}");
         var isForm = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
         var form = isForm ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
-        if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, failed: false);
+        if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, forms.FieldFor(context), failed: false);
+        if (!forms.IsOurs(context, form))
+            return TypedResults.Text("the login form is not one that this browser was given", statusCode: 400);
         var name = form["username"].ToString();
         var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
         var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
         if (user is null || verified == PasswordVerificationResult.Failed)
         {
             context.Features.Set(new RefusedLogin(AuthRefusals.Password));
-            return LoginPage.Show(request, failed: true);
+            return LoginPage.Show(request, forms.FieldFor(context), failed: true);
         }
 
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);

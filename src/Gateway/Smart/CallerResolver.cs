@@ -20,7 +20,16 @@ internal sealed partial class CallerResolver(
     /// <summary>Client id of the operator.</summary>
     public const string OperatorClient = "operator";
 
+    /// <summary>How far another issuer's clock may be from ours.</summary>
+    public static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
+
     private static readonly JsonWebTokenHandler Handler = new();
+
+    private static readonly HashSet<string> AccessTokenTypes =
+        new(["JWT", "at+jwt", "application/at+jwt"], StringComparer.OrdinalIgnoreCase);
+
+    // What says that a token tells an app of a login, which is no leave to ask here (RFC 9068, 5; OpenID Connect Core, 2).
+    private static readonly string[] OfIdTokens = ["nonce", "at_hash", "c_hash"];
 
     /// <summary>The caller, or why there is none. The reason never says which check failed.</summary>
     public async Task<Result<Caller>> ResolveAsync(HttpContext context)
@@ -88,16 +97,26 @@ internal sealed partial class CallerResolver(
         var handlers = context.RequestServices.GetRequiredService<IAuthenticationHandlerProvider>();
         if (await handlers.GetHandlerAsync(context, scheme) is IAuthenticationRequestHandler handler) await handler.HandleRequestAsync();
         var result = await context.AuthenticateAsync(scheme);
-        if (!result.Succeeded || result.Principal is null)
+        var refusal = result.Principal is null ? result.Failure?.Message ?? "no result" : NoAccessToken(unverified);
+        if (!result.Succeeded || result.Principal is null || refusal is not null)
         {
             // For the operator alone: who sent it is told nothing.
-            LogRefused(scheme, result.Failure?.Message ?? "no result");
+            LogRefused(scheme, refusal ?? "no result");
             return null;
         }
         var expires = new DateTimeOffset(DateTime.SpecifyKind(unverified.ValidTo, DateTimeKind.Utc));
         var known = Read(result.Principal);
         if (expires > time.GetUtcNow()) cache.Add(token, known, expires, generation);
         return known;
+    }
+
+    // Why a token with a good signature is none that is shown here; null: it may be one.
+    private string? NoAccessToken(JsonWebToken token)
+    {
+        if (token.Typ is { Length: > 0 } type && !AccessTokenTypes.Contains(type)) return "its type is not that of an access token";
+        if (OfIdTokens.FirstOrDefault(name => token.TryGetPayloadValue<object>(name, out _)) is { } claim)
+            return $"it is an ID token, by its claim {claim}";
+        return token.IssuedAt > (time.GetUtcNow() + Skew).UtcDateTime ? "it will be issued in the future" : null;
     }
 
     private KnownToken Read(ClaimsPrincipal principal)

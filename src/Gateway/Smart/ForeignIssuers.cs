@@ -8,6 +8,12 @@ namespace PmrGateway.Gateway.Smart;
 /// <summary>Issuers of tokens other than the gateway: OpenID Connect by JwtBearer, Entra ID by Microsoft.Identity.Web.</summary>
 internal static class ForeignIssuers
 {
+    // Signatures alone, by the algorithms that OpenID issuers and SMART use; what is not here (HMACs, SHA-1, none) is nobody's token.
+    private static readonly string[] Algorithms =
+    [
+        SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384,
+    ];
+
     /// <summary>Adds a scheme for each issuer of Auth:Issuers.</summary>
     /// <returns>The schemes by issuer.</returns>
     public static Dictionary<string, string> AddIssuers(this AuthenticationBuilder authentication, AuthOptions options)
@@ -23,7 +29,8 @@ internal static class ForeignIssuers
                 bearer.Audience = issuer.Audience;
                 bearer.MapInboundClaims = false;
                 bearer.RequireHttpsMetadata = IsHttps(issuer.Authority);
-                bearer.TokenValidationParameters.ClockSkew = TimeSpan.FromSeconds(30);
+                bearer.TokenValidationParameters.ClockSkew = CallerResolver.Skew;
+                bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
             });
         }
         if (options.Entra is { } entra) schemes[authentication.AddEntra(entra)] = TokenIssuers.Entra;
@@ -38,6 +45,7 @@ internal static class ForeignIssuers
             {
                 bearer.MapInboundClaims = false;
                 bearer.RequireHttpsMetadata = IsHttps(entra.Instance);
+                bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
                 // One tenant, one issuer: the library's own check would also take its aliases, to which no actor is ever bound.
                 bearer.TokenValidationParameters.IssuerValidator = (found, _, _) => found == issuer
                     ? found

@@ -7,14 +7,15 @@ namespace PmrGateway.Gateway.Smart;
 /// <summary>The login form of the gateway's own issuer. It works without scripts, and carries the authorization request along.</summary>
 internal static class LoginPage
 {
-    public static IResult Show(OpenIddictRequest request, bool failed)
+    public static IResult Show(OpenIddictRequest request, string field, bool failed)
     {
         var fields = new StringBuilder();
         foreach (var (name, value) in request.GetParameters())
         {
-            if (name is "username" or "password") continue;
+            if (name is "username" or "password" or LoginForm.Field) continue;
             fields.Append($"<input type=\"hidden\" name=\"{Html(name)}\" value=\"{Html(value.ToString() ?? "")}\">\n");
         }
+        fields.Append($"<input type=\"hidden\" name=\"{LoginForm.Field}\" value=\"{Html(field)}\">\n");
         var html =
             $$"""
             <!doctype html>
@@ -56,6 +57,9 @@ internal static class LoginPage
         public Task ExecuteAsync(HttpContext httpContext)
         {
             httpContext.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+            httpContext.Response.Headers.XFrameOptions = "DENY";
+            httpContext.Response.Headers.XContentTypeOptions = "nosniff";
+            httpContext.Response.Headers["Referrer-Policy"] = "no-referrer";
             httpContext.Response.Headers.CacheControl = "no-store";
             httpContext.Response.ContentType = "text/html; charset=utf-8";
             return httpContext.Response.WriteAsync(html, httpContext.RequestAborted);

@@ -15,7 +15,7 @@ internal static class SmartConfiguration
         grant_types_supported = new[] { "authorization_code", "client_credentials" },
         response_types_supported = new[] { "code" },
         token_endpoint_auth_methods_supported = new[] { "private_key_jwt" },
-        token_endpoint_auth_signing_alg_values_supported = new[] { "RS384", "ES384", "ES256" },
+        token_endpoint_auth_signing_alg_values_supported = ClientAssertions.Algorithms,
         code_challenge_methods_supported = new[] { "S256" },
         scopes_supported = new[] { "patient/*.rs", "patient/Consent.cruds", "user/*.cruds", "system/*.cruds" },
         capabilities = new[]

@@ -2,13 +2,14 @@ using Microsoft.AspNetCore.WebUtilities;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Unit.Gateway;
 
 public class SearchParserTests
 {
-    private static readonly SearchParser Parser = new(new SearchIndexer(FhirSchema.R4));
+    private static readonly SearchParser Parser = new(new SearchIndexer(FhirSchema.R4), new LimitOptions());
 
     private static Result<ParsedSearch> Parse(string query, string type = "DocumentReference") =>
         Parser.Parse(type, QueryHelpers.ParseQuery(query));

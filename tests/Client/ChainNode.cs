@@ -1,29 +1,37 @@
 using System.Diagnostics;
+using System.Net.Http.Json;
 using System.Text.Json;
-using PmrGateway.Tests.Client;
 
-namespace PmrGateway.Tools.Cases;
+namespace PmrGateway.Tests.Client;
 
 /// <summary>
-/// The development chain of a gateway beside the gateway: blocks come when they are asked for, so that a case says how deep something is.
+/// The development chain of a gateway beside the gateway: blocks come when they are asked for, so that who asks says how deep something is.
 /// </summary>
-internal sealed class ChainNode(HttpClient http, int port, string dataFolder)
+/// <param name="http">What it is asked with.</param>
+/// <param name="port">Its port on 127.0.0.1.</param>
+/// <param name="dataFolder">The gateway's data folder, where its process id is.</param>
+public sealed class ChainNode(HttpClient http, int port, string dataFolder)
 {
+    /// <summary>From here on a block comes only when it is asked for.</summary>
     public Task StopClockAsync() => Task.WhenAll(RpcAsync("evm_setAutomine", false), RpcAsync("evm_setIntervalMining", 0));
 
+    /// <summary>Makes blocks.</summary>
     public async Task MineAsync(int blocks = 1)
     {
         for (var i = 0; i < blocks; i++) await RpcAsync("evm_mine");
     }
 
+    /// <summary>A state to go back to.</summary>
     public async Task<string> SnapshotAsync() => (await RpcAsync("evm_snapshot")).GetString()!;
 
     /// <summary>The chain loses every block since a snapshot.</summary>
     public async Task RevertAsync(string snapshot)
     {
-        if (!(await RpcAsync("evm_revert", snapshot)).GetBoolean()) throw new CaseFailed("the chain did not go back to its snapshot");
+        if (!(await RpcAsync("evm_revert", snapshot)).GetBoolean())
+            throw new InvalidOperationException("the chain did not go back to its snapshot");
     }
 
+    /// <summary>The number of the last block.</summary>
     public async Task<long> HeadAsync() => Convert.ToInt64((await RpcAsync("eth_blockNumber")).GetString(), 16);
 
     /// <summary>How far the chain's clock is ahead of ours: each block has a second of its own.</summary>
@@ -55,7 +63,19 @@ internal sealed class ChainNode(HttpClient http, int port, string dataFolder)
         }
     }
 
-    private async Task<JsonElement> RpcAsync(string method, params object[] parameters)
+    /// <summary>Calls a method many times at once, each time with one parameter.</summary>
+    public async Task BatchAsync(string method, IEnumerable<object> parameters)
+    {
+        var calls = parameters.Select((p, i) => new { jsonrpc = "2.0", id = i, method, @params = new[] { p } });
+        using var answer = await http.PostAsJsonAsync($"http://127.0.0.1:{port}", calls);
+        var json = await answer.Content.ReadFromJsonAsync<JsonElement>();
+        foreach (var each in json.EnumerateArray())
+            if (!each.TryGetProperty("result", out _)) throw new InvalidOperationException($"{method}: {each.GetRawText()}");
+    }
+
+    /// <summary>Calls a method of the node.</summary>
+    /// <exception cref="InvalidOperationException">The node refuses; the text is its answer.</exception>
+    public async Task<JsonElement> RpcAsync(string method, params object[] parameters)
     {
         using var answer = await http.PostAsJsonAsync(
             $"http://127.0.0.1:{port}", new { jsonrpc = "2.0", id = 1, method, @params = parameters });
