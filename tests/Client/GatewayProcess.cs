@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace PmrGateway.Tests.Client;
 
@@ -8,13 +9,23 @@ namespace PmrGateway.Tests.Client;
 public sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly StringBuilder _said;
 
-    private GatewayProcess(Process process, string url) => (_process, Url) = (process, url);
+    private GatewayProcess(Process process, string url, StringBuilder said) => (_process, Url, _said) = (process, url, said);
 
     /// <summary>Its root URL.</summary>
     public string Url { get; }
 
     public Process Process => _process;
+
+    /// <summary>What it has said on its standard output and error since it serves.</summary>
+    public string Said
+    {
+        get
+        {
+            lock (_said) return _said.ToString();
+        }
+    }
 
     /// <summary>pmr.dll beside the running program: every program that refers to the gateway has it there.</summary>
     public static string Pmr => Path.Combine(AppContext.BaseDirectory, "pmr.dll");
@@ -24,16 +35,17 @@ public sealed class GatewayProcess : IAsyncDisposable
     public static async Task<GatewayProcess> StartAsync(string dataFolder, params string[] settings)
     {
         var process = Launch(["serve", "--data", dataFolder, .. settings]);
-        var errors = process.StandardError.ReadToEndAsync();
+        var said = new StringBuilder();
+        var errors = KeepAsync(process.StandardError, said);
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
             if (!line.Contains("serves FHIR R4 at ", StringComparison.Ordinal)) continue;
             // What it says from here on is read, or the pipe would fill and the gateway stand still.
-            _ = process.StandardOutput.ReadToEndAsync();
-            return new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0]);
+            _ = KeepAsync(process.StandardOutput, said);
+            return new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0], said);
         }
-        await process.WaitForExitAsync();
-        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {await errors}");
+        await Task.WhenAll(process.WaitForExitAsync(), errors);
+        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {said}");
     }
 
     /// <summary>Runs a command of pmr to its end; one that does not end in a minute is killed, and its exit code says so.</summary>
@@ -80,6 +92,12 @@ public sealed class GatewayProcess : IAsyncDisposable
             }
         }
         _process.Dispose();
+    }
+
+    private static async Task KeepAsync(StreamReader from, StringBuilder said)
+    {
+        while (await from.ReadLineAsync() is { } line)
+            lock (said) said.Append(line).Append('\n');
     }
 
     private static Process Launch(IReadOnlyList<string> arguments)
