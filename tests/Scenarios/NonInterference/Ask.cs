@@ -60,7 +60,7 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
             : Form is not null ? (string.Join('&', Form), "application/x-www-form-urlencoded")
             : (Body, FhirJson);
         var answer = await side.AskAsync(viewer, Method, Url, Headers, body, type);
-        if (Makes is not null && answer.Status == 201) side.Learn(Makes.Name, answer.Id);
+        if (Makes is not null && answer.Status == 201) side.Made(Makes.Name, answer);
         var pages = new List<Answer> { answer };
         while (Next(pages[^1]) is { } next && pages.Count < 20) pages.Add(await side.AskAsync(viewer, "GET", next, [], null, null));
         return IsInOrderOfIds && answer.Status == 200

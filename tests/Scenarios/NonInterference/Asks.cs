@@ -4,10 +4,12 @@ using FsCheck.Fluent;
 namespace PmrGateway.Tests.Scenarios.NonInterference;
 
 /// <summary>Random requests about the records of the worlds, whoever may see them.</summary>
+/// <param name="viewer">Who asks.</param>
 /// <param name="records">The records and what they are; Binaries among them.</param>
 /// <param name="mirrored">The versions that both gateways have, and the instants of which are known.</param>
 /// <param name="worlds">How many worlds there are.</param>
-internal sealed class Asks(IReadOnlyList<(string Name, string Type)> records, IReadOnlyList<string> mirrored, int worlds)
+internal sealed class Asks(
+    string viewer, IReadOnlyList<(string Name, string Type)> records, IReadOnlyList<string> mirrored, int worlds)
 {
     private static readonly string[] Types = ["DocumentReference", "Observation", "Condition", "Consent", "Patient", "Binary"];
     private static readonly string[] Codes = ["34133-9", "11488-4", "8716-3"];
@@ -97,7 +99,7 @@ internal sealed class Asks(IReadOnlyList<(string Name, string Type)> records, IR
 
     private Ask Create(string patient, string condition)
     {
-        var step = new Step($"made{_made++}", "Observation", "", Verb.Create, $$$"""
+        var step = new Step($"made.{viewer}.{_made++}", "Observation", "", Verb.Create, $$$"""
             {"resourceType":"Observation","status":"final","code":{"text":"made"},"subject":{"reference":"Patient/§{{{patient}}}§"}}
             """)
         { Subject = patient };

@@ -126,7 +126,7 @@ public partial class NonInterferenceScenarios
         var mirrored = log.Where(w => w.Step.Verb != Verb.Delete && sight.SeesAny(w.Step.Name))
             .Select(w => $"{w.Step.Name}.v{w.Version}").ToList();
         var shown = 0;
-        Prop.ForAll(new Asks(records, mirrored, Worlds).Any(), ask =>
+        Prop.ForAll(new Asks(viewer, records, mirrored, Worlds).Any(), ask =>
         {
             if (IsCorrection(ask, viewer, sight, log) || IsOfAnother(ask, viewer)) return;
             var answers = Task.WhenAll(ask.AnswerAsync(all, viewer), ask.AnswerAsync(seen, viewer)).GetAwaiter().GetResult();

@@ -62,6 +62,13 @@ internal sealed partial class Side : IAsyncDisposable
     /// <summary>Says which id a name is here.</summary>
     public void Learn(string name, string id) => (_ids[name], _names[id]) = (id, name);
 
+    /// <summary>What a request made.</summary>
+    public void Made(string name, Answer answer)
+    {
+        Learn(name, answer.Id);
+        Stamp($"{name}.v1", LastUpdated().Match(answer.Text).Groups[1].Value);
+    }
+
     /// <summary>The id of a name; null: there is no such record here.</summary>
     public string? Find(string name) => _ids.GetValueOrDefault(name);
 
