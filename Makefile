@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases attacks fuzz
+.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases consent-report attacks fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -62,9 +62,17 @@ attacks: build
 	@test -n "$(DATA)" || { echo "make attacks DATA=file" >&2; exit 2; }
 	dotnet tools/Attacks/bin/Release/net10.0/pmr-attacks.dll $(DATA) $(ARGS)
 
-# 100,000 broken resources; make test has 2,000.
+# What leaks where: each way to ask in each state of consent; ends with LEAKED n bytes in n cells.
+consent-report: contracts/node_modules/.stamp
+	dotnet build tools/ConsentReport -c Release --verbosity quiet --nologo
+	dotnet tools/ConsentReport/bin/Release/net10.0/pmr-consent-report.dll
+
+# 100,000 broken resources, and 50,000 requests to two gateways on each engine; make test has 2,000 of each.
+NONINTERFERENCE = GATEWAY_TEST_CASES=50000 dotnet test tests/Scenarios -c Release --no-build --filter FullyQualifiedName~NonInterference
 fuzz: build
 	PMR_FUZZ=100000 dotnet test tests/Unit -c Release --no-build --filter FullyQualifiedName~FuzzTests
+	$(NONINTERFERENCE)
+	GATEWAY_TEST_STORE=postgres $(NONINTERFERENCE)
 
 # Its links come as a list; they are made by the package's script, which is no install script here.
 tests/postgres/node_modules/.stamp: tests/postgres/package-lock.json

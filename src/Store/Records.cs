@@ -30,6 +30,9 @@ public sealed record StoredVersion(
     byte[] Digest,
     string? ContentType)
 {
+    /// <summary>Of a Binary: the patient that it was sent for, by its own securityContext; null: none.</summary>
+    public string? SentFor { get; init; }
+
     /// <summary>A version without bytes that ends the resource.</summary>
     public static StoredVersion Deletion(RecordFacts facts, long version, DateTimeOffset when) =>
         new(facts, version, when, true, "", null, "", [], [], [], [], null);

@@ -9,16 +9,16 @@ namespace PmrGateway.Tests.Client;
 public sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly Process _process;
-    private readonly StringBuilder _said = new();
+    private readonly StringBuilder _said;
 
-    private GatewayProcess(Process process, string url) => (_process, Url) = (process, url);
+    private GatewayProcess(Process process, string url, StringBuilder said) => (_process, Url, _said) = (process, url, said);
 
     /// <summary>Its root URL.</summary>
     public string Url { get; }
 
     public Process Process => _process;
 
-    /// <summary>Everything that it has said on its two outputs since it serves.</summary>
+    /// <summary>What it has said on its standard output and error since it serves.</summary>
     public string Said
     {
         get
@@ -35,20 +35,17 @@ public sealed class GatewayProcess : IAsyncDisposable
     public static async Task<GatewayProcess> StartAsync(string dataFolder, params string[] settings)
     {
         var process = Launch(["serve", "--data", dataFolder, .. settings]);
-        var errors = new StringBuilder();
-        process.ErrorDataReceived += (_, e) => Append(errors, e.Data);
-        process.BeginErrorReadLine();
+        var said = new StringBuilder();
+        var errors = KeepAsync(process.StandardError, said);
         while (await process.StandardOutput.ReadLineAsync() is { } line)
         {
             if (!line.Contains("serves FHIR R4 at ", StringComparison.Ordinal)) continue;
-            var gateway = new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0]);
-            process.ErrorDataReceived += (_, e) => Append(gateway._said, e.Data);
             // What it says from here on is read, or the pipe would fill and the gateway stand still.
-            _ = gateway.ListenAsync();
-            return gateway;
+            _ = KeepAsync(process.StandardOutput, said);
+            return new GatewayProcess(process, line.Split(" at ")[1].Split("/fhir")[0], said);
         }
-        await process.WaitForExitAsync();
-        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {errors}");
+        await Task.WhenAll(process.WaitForExitAsync(), errors);
+        throw new InvalidOperationException($"pmr serve ended with {process.ExitCode}: {said}");
     }
 
     /// <summary>Runs a command of pmr to its end; one that does not end in a minute is killed, and its exit code says so.</summary>
@@ -97,16 +94,10 @@ public sealed class GatewayProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task ListenAsync()
+    private static async Task KeepAsync(StreamReader from, StringBuilder said)
     {
-        var (output, buffer) = (_process.StandardOutput, new char[4096]);
-        while (await output.ReadAsync(buffer) is > 0 and var n)
-            lock (_said) _said.Append(buffer, 0, n);
-    }
-
-    private static void Append(StringBuilder text, string? line)
-    {
-        lock (text) text.Append(line).Append('\n');
+        while (await from.ReadLineAsync() is { } line)
+            lock (said) said.Append(line).Append('\n');
     }
 
     private static Process Launch(IReadOnlyList<string> arguments)

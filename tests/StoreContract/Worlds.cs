@@ -269,7 +269,7 @@ internal sealed class Model(string prefix)
     {
         foreach (var id in binaries.ToList())
             if (_records[id] is { IsDeleted: false } binary && binary.Own.Custodian == custodian
-                && !_records.Values.Any(r => r.Links.Contains(id)))
+                && !_records.Values.Any(r => r.Own.Custodian == custodian && r.Links.Contains(id)))
                 _records[id] = binary with { Version = binary.Version + 1, IsDeleted = true };
     }
 

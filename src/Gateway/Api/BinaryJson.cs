@@ -38,7 +38,8 @@ internal static class BinaryJson
         var json = new StringBuilder($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
             .Append($"\"lastUpdated\":\"{FhirInstant.Format(version.LastUpdated)}\"}}")
             .Append($",\"contentType\":{JsonSerializer.Serialize(version.ContentType)}");
-        if (facts.Patients.Count > 0) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{facts.Patients[0]}\"}}");
+        // Whose it is besides follows from records that link to it, and of those the requester may not know.
+        if (version.SentFor is { } patient) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{patient}\"}}");
         // A text of FHIR is never empty.
         var hasData = opened.Binary!.Size > 0;
         if (hasData) json.Append(",\"data\":\"");

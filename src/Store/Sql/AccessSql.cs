@@ -50,6 +50,27 @@ internal static class AccessSql
         return requester.Author.Length > 0 ? $"(r.author = {sql.Value(requester.Author)} OR {ofPatients})" : ofPatients;
     }
 
+    /// <summary>
+    /// The condition for records of a patient's compartment; null: all that may be seen. A Binary is in it by the records that link to it,
+    /// and to who may see none of those that make it this patient's it is not: that it is would tell of them.
+    /// </summary>
+    /// <param name="sql">Takes the values.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="viewer">Who asks.</param>
+    /// <param name="patient">Whose compartment.</param>
+    /// <param name="rid">The row's number, by another name than <c>r</c>'s: inside, <c>r</c> is what links.</param>
+    public static string? InCompartment(SqlText sql, IStoreEngine engine, BoundViewer viewer, string patient, string rid)
+    {
+        if (viewer.Who.Requester.Patient == patient || Condition(sql, engine, viewer, null) is not { } access) return null;
+        var whose = sql.Value(patient);
+        return $"""
+            (r.type <> 'Binary' OR ' ' || r.own_patients || ' ' LIKE {sql.Value($"% {patient} %")} OR EXISTS (
+              SELECT 1 FROM resources b {engine.OrderedJoin} links l ON l.binary_id = b.id {engine.OrderedJoin} resources r ON r.rid = l.rid
+              WHERE b.rid = {rid} AND r.custodian = b.custodian AND r.deleted = 0 AND EXISTS (
+                SELECT 1 FROM compartments m WHERE m.rid = r.rid AND m.patient_id = {whose} AND m.mentioned = 0) AND {access}))
+            """;
+    }
+
     // What a verdict asks of the record besides its labels: the twin of Mapping.Residual.Holds, held against it by a property test. A
     // condition fails where what it tests is what it negates.
     private static string Residual { get; } =

@@ -72,6 +72,7 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
             + $"WHERE p.patient_id = {sql.Value(patient)} AND p.mentioned = 0 AND r.deleted = 0");
         if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
         if (AccessSql.Condition(sql, session.Engine, viewer, null) is { } access) sql.Add($" AND {access}");
+        if (AccessSql.InCompartment(sql, session.Engine, viewer, patient, "p.rid") is { } inside) sql.Add($" AND {inside}");
         return await PageAsync(session, sql, cursor, count, cancellation);
     }
 
@@ -138,6 +139,10 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
             else return null;
         }
         if (AccessSql.Condition(sql, session.Engine, viewer, query.Type) is { } access) sql.Add($" AND {access}");
+        if (query.Type != "Binary") return sql;
+        foreach (var criterion in query.Criteria.Where(c => c.Type == "compartment"))
+            if (AccessSql.InCompartment(sql, session.Engine, viewer, criterion.Values[0].Text!, "d.rid") is { } inside)
+                sql.Add($" AND {inside}");
         return sql;
 
         ValueTask<long?> ParameterAsync(SearchCriterion criterion) =>

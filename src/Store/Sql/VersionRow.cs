@@ -50,7 +50,10 @@ internal sealed record VersionRow(
 
     public StoredVersion ToVersion(RecordFacts facts) => new(
         facts, Version, DateTimeOffset.FromUnixTimeMilliseconds(LastUpdated), IsDeleted, Subject, Body, Cid, WrappedKey, KeyCommitment,
-        Salt, Digest, ContentType);
+        Salt, Digest, ContentType)
+    {
+        SentFor = Interner.Split(Seals.OwnPatients).FirstOrDefault(),
+    };
 
     public static ValueTask<VersionRow?> CurrentAsync(Session session, string type, string id, CancellationToken cancellation) =>
         session.FirstAsync($"{Current} WHERE r.type = $1 AND r.id = $2", Read, cancellation, type, id);

@@ -212,19 +212,20 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     }
 
     // A Binary has the patients and labels of the records that link to it now, besides its own patients: a label that closes a document
-    // closes its attachment, and lifting it opens both. Only records of the same hospital count. It ends with the last that linked to it.
+    // closes its attachment, and lifting it opens both. It ends with the last that linked to it. Only records of the same hospital count:
+    // another's must neither change what is asked of it nor keep it from its end, which would tell of them.
     private async ValueTask DeriveAsync(Change change, string binary, StoredVersion? unlinker)
     {
         if (await records.FindAsync(change.Session, "Binary", binary, default) is not { Deleted: 0 } row) return;
         var ties = await records.TiesAsync(change.Session, row, default);
-        var linked = await LinkersAsync(change, binary, ties);
+        var linked = (await LinkersAsync(change, binary, ties)).Where(l => l.Row.Custodian == row.Custodian).ToList();
         if (unlinker is not null && unlinker.Facts.Custodian == row.Custodian && linked.Count == 0)
         {
             var facts = new RecordFacts("Binary", binary, row.Custodian, [], []) { Author = row.Author };
             await WriteAsync(change, new VersionWrite(StoredVersion.Deletion(facts, row.Version + 1, unlinker.LastUpdated), [], []), []);
             return;
         }
-        var linkers = linked.Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0).ToList();
+        var linkers = linked.Where(l => l.Row.Deleted == 0).ToList();
         var links = await OwnTiesAsync(change, row);
         foreach (var linker in linkers)
         {

@@ -1,0 +1,64 @@
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>What a Binary tells of the records that link to it.</summary>
+[Collection(GatewayCollection.Name)]
+public class BinaryScenarios(RunningGateway gateway)
+{
+    [Fact]
+    public async Task Who_wrote_a_Binary_is_told_nothing_of_a_colleagues_record_that_links_to_it()
+    {
+        var lab = await gateway.RegisterSystemAsync("binary-lab", gateway.Hospital, "system/*.cruds", "TREAT");
+        var patient = await gateway.NewPatientAsync();
+        var binary = (await lab.PostAsync("Binary", """{"resourceType":"Binary","contentType":"text/plain","data":"AAAA"}""")).Id;
+        Assert.Equal(201, (await gateway.Ehr.PostAsync("DocumentReference", Linking(patient, binary))).Status);
+        var sent = await lab.GetAsync($"Binary/{binary}");
+        Assert.Equal(200, sent.Status);
+        Assert.DoesNotContain("securityContext", sent.Text);
+        Assert.Equal(0, await TotalAsync(lab, $"Patient/{patient}/Binary"));
+        Assert.Equal(404, (await lab.GetAsync($"Patient/{patient}/$everything")).Status);
+
+        // By a record of its own it knows.
+        Assert.Equal(201, (await lab.PostAsync("DocumentReference", Linking(patient, binary))).Status);
+        Assert.Equal(1, await TotalAsync(lab, $"Patient/{patient}/Binary"));
+        Assert.Equal(2, await TotalAsync(lab, $"Patient/{patient}/$everything"));
+    }
+
+    [Fact]
+    public async Task A_Binary_is_in_the_compartment_that_it_was_sent_for_and_says_so()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var binary = (await gateway.Ehr.PostAsync("Binary", $$$"""
+            {"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"Patient/{{{patient}}}"},"data":"AAAA"}
+            """)).Id;
+        var read = await gateway.Ehr.GetAsync($"Binary/{binary}");
+        Assert.Contains($"\"securityContext\":{{\"reference\":\"Patient/{patient}\"}}", read.Text);
+        Assert.Equal(1, await TotalAsync(gateway.Ehr, $"Patient/{patient}/Binary"));
+    }
+
+    [Fact]
+    public async Task Another_hospitals_record_that_links_to_a_Binary_does_not_keep_it_from_its_end()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        var kept = await gateway.Ehr.GetAsync($"DocumentReference/{document}");
+        var binary = kept.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!.Split('/')[1];
+        var other = await gateway.OtherEhr.PostAsync("Patient", """{"resourceType":"Patient"}""");
+        Assert.Equal(201, (await gateway.OtherEhr.PostAsync("DocumentReference", Linking(other.Id, binary))).Status);
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(410, (await gateway.Ehr.GetAsync($"Binary/{binary}")).Status);
+    }
+
+    private static string Linking(string patient, string binary) => $$$"""
+        {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+        "content":[{"attachment":{"url":"Binary/{{{binary}}}"}}]}
+        """;
+
+    private static async Task<int> TotalAsync(GatewayClient client, string list)
+    {
+        var answer = await client.GetAsync(list);
+        Assert.True(answer.Status == 200, answer.Text);
+        return answer.Json.GetProperty("total").GetInt32();
+    }
+}

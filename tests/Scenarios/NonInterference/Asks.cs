@@ -1,0 +1,205 @@
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace PmrGateway.Tests.Scenarios.NonInterference;
+
+/// <summary>Random requests about the records of the worlds, whoever may see them.</summary>
+/// <param name="viewer">Who asks.</param>
+/// <param name="records">The records and what they are; Binaries among them.</param>
+/// <param name="mirrored">The versions that both gateways have, and the instants of which are known.</param>
+/// <param name="worlds">How many worlds there are.</param>
+internal sealed class Asks(
+    string viewer, IReadOnlyList<(string Name, string Type)> records, IReadOnlyList<string> mirrored, int worlds)
+{
+    private static readonly string[] Types = ["DocumentReference", "Observation", "Condition", "Consent", "Patient", "Binary"];
+    private static readonly string[] Codes = ["34133-9", "11488-4", "8716-3"];
+    private int _made;
+
+    public Arbitrary<Ask> Any() => Arb.From(
+        Gen.Frequency((6, OneRecord), (8, Search), (2, OfPatient), (3, Bundled), (1, Question)), a => a.Smaller());
+
+    private Gen<string> Patient => from world in Gen.Choose(0, worlds - 1)
+                                   from which in Gen.Elements("p", "p", "q")
+                                   select $"w{world}.{which}";
+
+    private Gen<(string Name, string Type)> Record => Gen.Frequency(
+        (9, Gen.Elements<(string, string)>(records)), (1, Gen.Elements(Types).Select(t => ("nobody", t))));
+
+    private Gen<Ask> OneRecord =>
+        from record in Record
+        from version in Gen.Choose(0, 4)
+        from count in Gen.Choose(1, 3)
+        from method in Gen.Frequency((5, Gen.Constant("GET")), (1, Gen.Constant("HEAD")))
+        from accept in Gen.Elements("application/fhir+json", "application/fhir+json", "*/*", "text/plain")
+        from condition in Gen.Frequency((4, Gen.Constant<(string, string)[]>([])), (1, Condition(version)))
+        from range in Gen.Elements<(string, string)[]>([], [("Range", "bytes=0-3")], [("Range", "bytes=-2")], [("Range", "bytes=900-")])
+        from what in Gen.Elements(
+            "", "", "", $"/_history/{version}", "/_history", "/_history", $"/_history?_count={count}", "/$anchor-proof", "/$ledger-status",
+            "/$everything", "/$consent-explain")
+        let path = $"{record.Type}/§{record.Name}§{what}"
+        select new Ask(method, path.Split('?')[0], path.Split('?')[1..])
+        {
+            Headers = [("Accept", record.Type == "Binary" || accept != "text/plain" ? accept : "*/*"), .. condition,
+                .. record.Type == "Binary" ? range : []],
+        };
+
+    private static Gen<(string, string)[]> Condition(int version) => Gen.Elements<(string, string)[]>(
+        [("If-None-Match", $"W/\"{version}\"")], [("If-Modified-Since", "Thu, 01 Jan 2026 00:00:00 GMT")],
+        [("If-Modified-Since", "Tue, 01 Jan 2199 00:00:00 GMT")]);
+
+    private Gen<Ask> Search =>
+        from type in Gen.Elements(Types)
+        from parameters in Parameters(type)
+        from form in Gen.Choose(0, 4)
+        select form switch
+        {
+            0 => new Ask("POST", $"{type}/_search") { Form = parameters },
+            1 when parameters.Length > 1 => new Ask("POST", $"{type}/_search", parameters[..1]) { Form = parameters[1..] },
+            _ => new Ask("GET", type, parameters),
+        };
+
+    private Gen<Ask> OfPatient =>
+        from patient in Patient
+        from type in Gen.Elements(Types)
+        from parameters in Parameters(type)
+        from count in Gen.Choose(1, 4)
+        from viewer in Gen.Elements("Organization/§insurer§", "Practitioner/§doctor§")
+        from record in Record
+        from what in Gen.Choose(0, 5)
+        select what switch
+        {
+            0 => new Ask("GET", $"Patient/§{patient}§/$everything"),
+            1 => new Ask("GET", $"Patient/§{patient}§/$everything", $"_count={count}"),
+            2 => new Ask(
+                "GET", $"Patient/§{patient}§/$consent-explain", $"viewer={viewer}", "purpose=HPAYMT",
+                $"resource={record.Type}/§{record.Name}§"),
+            _ => new Ask("GET", $"Patient/§{patient}§/{type}", parameters),
+        };
+
+    // A proof is one of its batch, and in a Bundle it would be compared whole.
+    private Gen<Ask> Entry => Gen.OneOf(OneRecord, Search, OfPatient)
+        .Where(a => a.Form is null && !a.Path.EndsWith("$anchor-proof", StringComparison.Ordinal));
+
+    private Gen<Ask> Bundled =>
+        from entries in Gen.Choose(1, 4).SelectMany(n => Gen.ArrayOf(Entry, n))
+        from type in Gen.Elements("batch", "transaction")
+        select new Ask("POST", "") { Entries = [.. entries.Select(e => e with { Method = "GET", Headers = [] })], BundleType = type };
+
+    // Writes as questions: whether there is what they name, and at which version.
+    private Gen<Ask> Question =>
+        from record in Record.Where(r => r.Type != "Binary")
+        from patient in Patient
+        from key in Gen.Choose(0, 4)
+        from parameters in Parameters("Observation")
+        from what in Gen.Choose(0, 4)
+        from method in Gen.Elements("PUT", "PATCH", "DELETE")
+        select what < 3
+            ? Create(patient, what == 0 ? $"identifier={Story.Identifiers}|k{key}" : string.Join('&', parameters.DefaultIfEmpty("code=x")))
+            : Change(method, record);
+
+    private Ask Create(string patient, string condition)
+    {
+        var step = new Step($"made.{viewer}.{_made++}", "Observation", "", Verb.Create, $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"made"},"subject":{"reference":"Patient/§{{{patient}}}§"}}
+            """)
+        { Subject = patient };
+        return new Ask("POST", "Observation") { Headers = [("If-None-Exist", condition)], Body = step.Body, Makes = step };
+    }
+
+    // Of no version that there is: nothing is changed.
+    private static Ask Change(string method, (string Name, string Type) record) => new(method, $"{record.Type}/§{record.Name}§")
+    {
+        Headers = [("If-Match", "W/\"99\"")],
+        Body = method switch
+        {
+            "PUT" => $$$"""{"resourceType":"{{{record.Type}}}","id":"§{{{record.Name}}}§"}""",
+            "PATCH" => """{"resourceType":"Parameters"}""",
+            _ => null,
+        },
+    };
+
+    private Gen<string[]> Parameters(string type) =>
+        from count in Gen.Choose(0, 3)
+        from all in Gen.ArrayOf(Parameter(type), count)
+        // References of what is found go along page by page, and pages in the order of ids are compared as one.
+        let isSortedByIds = all.Any(p => p.StartsWith("_sort", StringComparison.Ordinal))
+        select all.Where(p => !isSortedByIds || !p.StartsWith("_include", StringComparison.Ordinal))
+            .DistinctBy(p => p.StartsWith('_') ? p.Split('=')[0] : p).ToArray();
+
+    private Gen<string> Parameter(string type)
+    {
+        var of = type switch
+        {
+            "Patient" => Gen.OneOf(Identifier),
+            "Binary" => Gen.OneOf(Ids),
+            "Consent" => Gen.OneOf(About("patient"), Status, Date("date"), Category),
+            "Condition" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category),
+            "Observation" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category, Status, Date("date")),
+            _ => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("type"), Category, Status, Date("date")),
+        };
+        return Gen.Frequency((6, of), (5, General(type)));
+    }
+
+    private Gen<string> General(string type) => Gen.OneOf(
+        Ids, Gen.Choose(1, 5).Select(n => $"_count={n}"), Gen.Elements("_summary=count", "_count=0", "_total=accurate", "_total=none"),
+        Gen.Elements("_sort=_id", "_sort=-_lastUpdated", "_sort=_lastUpdated", "_sort=identifier,-_lastUpdated", Sort(type)),
+        Gen.Elements(
+            $"_include={type}:patient", $"_include={type}:subject", "_security=R", "_security=PSY",
+            "_security=http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N,V"),
+        Date("_lastUpdated"),
+        mirrored.Count == 0
+            ? Gen.Constant("_lastUpdated=ge2026")
+            : from prefix in Gen.Elements("gt", "ge", "lt", "le", "ne", "eq")
+              from version in Gen.Elements<string>(mirrored)
+              select $"_lastUpdated={prefix}¤{version}¤");
+
+    private static string Sort(string type) => type switch
+    {
+        "Patient" or "Binary" => "_sort=-_id",
+        "Condition" => "_sort=-code",
+        "DocumentReference" => "_sort=type,-date",
+        _ => "_sort=-date",
+    };
+
+    private Gen<string> Ids => Gen.Choose(1, 3).SelectMany(n => Gen.ArrayOf(Gen.Elements<(string Name, string Type)>(records), n))
+        .Select(r => "_id=" + string.Join(',', r.Select(x => $"§{x.Name}§")));
+
+    private Gen<string> About(string parameter) =>
+        from patient in Patient
+        from other in Patient
+        from form in Gen.Choose(0, 4)
+        select form switch
+        {
+            0 => $"{parameter}=§{patient}§",
+            1 => $"{parameter}:Patient=§{patient}§",
+            2 => $"{parameter}=Patient/§{patient}§,Patient/§{other}§",
+            _ => $"{parameter}=Patient/§{patient}§",
+        };
+
+    private Gen<string> Identifier =>
+        from key in Gen.Choose(0, 4)
+        from patient in Patient
+        from form in Gen.Choose(0, 3)
+        select form switch
+        {
+            0 => $"identifier={Story.Identifiers}|k{key}",
+            1 => $"identifier=k{key}",
+            2 => $"identifier={Story.Identifiers}|",
+            _ => $"identifier=urn:mrn|{patient}",
+        };
+
+    private static Gen<string> Code(string parameter) =>
+        from code in Gen.Elements(Codes)
+        from form in Gen.Elements("", "http://loinc.org|")
+        select $"{parameter}={form}{code}";
+
+    private static Gen<string> Category => Code("category");
+
+    private static Gen<string> Status => Gen.Elements("final", "current", "superseded", "preliminary", "active", "inactive")
+        .Select(s => "status=" + s);
+
+    private static Gen<string> Date(string parameter) =>
+        from prefix in Gen.Elements("", "gt", "ge", "lt", "le", "ne")
+        from day in Gen.Elements("2026", "2026-01", "2026-01-03", "2026-01-05", "2026-01-05T03:04:05Z")
+        select $"{parameter}={prefix}{day}";
+}
