@@ -63,6 +63,35 @@ public abstract class AccessContract(Engine engine, int worlds)
     }
 
     [Fact]
+    public async Task A_permit_that_one_record_meets_in_part_and_another_in_part_opens_no_Binary_of_both()
+    {
+        var (patient, binary) = (ResourceId.New(), ResourceId.New());
+        RecordFacts Document(string type, string code) => Make.Facts(
+            "DocumentReference", ResourceId.New(), "Organization/a", patient,
+            new RecordLabel(LabelKind.Class, "s", type), new RecordLabel(LabelKind.Code, "s", code));
+        var permit = Make.Permit(patient);
+        var given = permit with { Root = permit.Root with { Classes = [new TermCode("s", "A")], Codes = [new TermCode("s", "C")] } };
+        var (first, second) = (Document("A", "B"), Document("D", "C"));
+        await CommitAsync(new CommitPlan
+        {
+            Versions =
+            [
+                Make.Version(Make.Facts("Binary", binary)), Make.Version(first, 1, null, binary), Make.Version(second, 1, null, binary),
+            ],
+            Consents = [Make.Give(patient, given)],
+            Directory = [new DirectoryChange.AddPatient(patient, "k" + patient, "Organization/a")],
+        });
+        await GrantAsync(Make.Give(patient, given).Commitment, patient, 1);
+        foreach (var (type, id) in new[] { ("Binary", binary), ("DocumentReference", first.Id), ("DocumentReference", second.Id) })
+            Assert.False(await SeesAsync(type, id), type);
+        // A record that meets it whole opens itself, and the Binary where it alone links to it.
+        await CommitAsync(new CommitPlan { Versions = [Make.Version(Document("A", "C") with { Id = first.Id }, 2, null, binary)] });
+        Assert.True(await SeesAsync("DocumentReference", first.Id));
+        await CommitAsync(new CommitPlan { Versions = [Make.Deletion(second, 2)] });
+        Assert.True(await SeesAsync("Binary", binary));
+    }
+
+    [Fact]
     public async Task Another_hospitals_record_that_links_to_a_Binary_changes_nothing_of_it()
     {
         var (patient, binary) = (ResourceId.New(), ResourceId.New());

@@ -295,7 +295,9 @@ internal sealed class Model(string prefix)
                 ]),
             Patients = patients,
             Labels = [
-                new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"), .. linkers.SelectMany(l => l.Own.Labels).Distinct()
+                new(LabelKind.Class, "http://hl7.org/fhir/resource-types", "Binary"),
+                .. linkers.SelectMany(l => l.Own.Labels).Distinct().Select(
+                    l => l with { IsInner = l.IsInner || (l.Kind != LabelKind.Class && linkers.Exists(o => !o.Own.Labels.Contains(l))) }),
             ],
         };
     }

@@ -41,8 +41,8 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor curs
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(limits.MaxSearchTime);
+        using var clock = new CancellationTokenSource(limits.MaxSearchTime);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation, clock.Token);
         try
         {
             return await FindAsync(call, path, type, search, self, position.Value, patience.Token);

@@ -235,7 +235,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         }
         var derived = row with
         {
-            Labels = new LabelSet([Interner.ClassOf("Binary"), .. linkers.SelectMany(l => l.Row.Labels.Labels)]),
+            Labels = LabelsOf([.. linkers.Select(l => l.Row.Labels.Labels)]),
             Patients = Interner.WithFormer(
                 Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
                 row.Patients),
@@ -260,6 +260,15 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         await change.ExecuteAsync("DELETE FROM compartments WHERE rid = $1", row.Rid);
         await SetPatientsAsync(change, row.Rid, derived.Patients);
     }
+
+    // What any linker has closes it. A permit is for a record that has all that it asks for: of several linkers only what each has opens, or
+    // the class of one and the code of another would. Classes are alternatives of one another, so those of all count.
+    private static LabelSet LabelsOf(IReadOnlyList<IReadOnlyList<RecordLabel>> linkers) => new(
+    [
+        Interner.ClassOf("Binary"),
+        .. linkers.SelectMany(l => l).Distinct().Select(
+            l => l.Kind == LabelKind.Class || linkers.All(o => o.Contains(l)) ? l : l with { IsInner = true }),
+    ]);
 
     // A row of links that was taken out must not take the linker's labels with it: who linked before is asked too, and its own row knows
     // to which Binaries it links.
