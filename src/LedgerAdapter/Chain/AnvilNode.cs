@@ -43,10 +43,21 @@ public sealed partial class AnvilNode : IAsyncDisposable
     public static async Task<AnvilNode> StartAsync(LedgerOptions options, string folder, ILogger log, CancellationToken cancellation)
     {
         Directory.CreateDirectory(folder);
-        var node = new AnvilNode(options, Path.GetFullPath(folder), options.AnvilPort != 0 ? options.AnvilPort : FreePort(), log);
-        node._child = await node.StartChildAsync(cancellation);
-        node._supervision = node.SuperviseAsync();
-        return node;
+        for (var tries = 1; ; tries++)
+        {
+            var node = new AnvilNode(options, Path.GetFullPath(folder), options.AnvilPort != 0 ? options.AnvilPort : FreePort(), log);
+            try
+            {
+                node._child = await node.StartChildAsync(cancellation);
+            }
+            catch (LedgerStartException) when (options.AnvilPort == 0 && tries < 5 && !IsFree(node._port))
+            {
+                // It was free a moment ago: somebody's connection has got it meanwhile.
+                continue;
+            }
+            node._supervision = node.SuperviseAsync();
+            return node;
+        }
     }
 
     /// <summary>Ends the chain so that it writes its state.</summary>

@@ -32,7 +32,7 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
     /// <summary>
     /// Whether the order of what is found is that of ids: they are random, and others in each gateway. Pages are compared as one then.
     /// </summary>
-    private bool IsInOrderOfIds => Query.Concat(Form ?? []).Any(
+    public bool IsInOrderOfIds => Query.Concat(Form ?? []).Any(
         q => q.StartsWith("_sort=", StringComparison.Ordinal)
             && q[6..].Split(',').Any(k => k.TrimStart('-') is "_id" or "patient" or "subject"));
 
