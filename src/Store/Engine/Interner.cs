@@ -113,7 +113,8 @@ internal abstract class Interner
     /// <summary>The label that every record of a type has.</summary>
     public static RecordLabel ClassOf(string type) => new(LabelKind.Class, ResourceTypes, type);
 
-    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus, then with a tilde last.</summary>
+    /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus, then with a tilde last.
+    /// </summary>
     public static string Join(IEnumerable<string> ids) => string.Join(' ', ids
         .GroupBy(Bare, StringComparer.Ordinal).Select(g => g.MinBy(Rank)!)
         .OrderBy(Rank).ThenBy(i => i, StringComparer.Ordinal));

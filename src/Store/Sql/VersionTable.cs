@@ -261,8 +261,8 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         await SetPatientsAsync(change, row.Rid, derived.Patients);
     }
 
-    // What any linker has closes it. A permit is for a record that has all that it asks for: of several linkers only what each has opens, or
-    // the class of one and the code of another would. Classes are alternatives of one another, so those of all count.
+    // What any linker has closes it. A permit is for a record that has all that it asks for: of several linkers only what each has opens,
+    // or the class of one and the code of another would. Classes are alternatives of one another, so those of all count.
     private static LabelSet LabelsOf(IReadOnlyList<IReadOnlyList<RecordLabel>> linkers) => new(
     [
         Interner.ClassOf("Binary"),
