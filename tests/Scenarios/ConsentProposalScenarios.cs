@@ -4,7 +4,7 @@ using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 
-/// <summary>A consent that somebody asks for: proposed, put before the patient as a Task, accepted, narrowed, refused, taken back.</summary>
+/// <summary>A consent that somebody asks for: put before the patient as a Task, accepted, narrowed, refused, taken back.</summary>
 [Collection(GatewayCollection.Name)]
 public class ConsentProposalScenarios(RunningGateway gateway)
 {

@@ -80,7 +80,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         terms.Permits && terms.Root.Actors.Count > 0 && terms.Root.Actors.All(requester.ActorReferences.Contains)
             ? null
             : new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
-                IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor", "a consent is proposed by whom it permits something, alone")]);
+                IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor",
+                "a consent is proposed by whom it permits something, alone")]);
 
     // A hospital signs for a patient in custody on evidence alone: the form that the patient signed before a witness, kept as the source.
     // What the patient has denied by their own login, it does not sign.

@@ -115,7 +115,7 @@ public sealed partial class WriteFlow(
 
         // (4)
         if (await UnknownPatientAsync(context, request, draft.Facts, cancellation) is { } unknown) return unknown;
-        // Its versions are sealed for one patient. Further ones may be corrected: whom an earlier version concerned is asked about that one.
+        // Its versions are sealed for one patient. Further ones may be corrected: whom an earlier version concerned is asked about that.
         if (request.Current is { } before && before.Subject.StartsWith("Patient/", StringComparison.Ordinal)
             && !draft.Facts.Patients.Contains(before.Subject["Patient/".Length..]))
             return Invalid(request.Type, "a record is not moved from one patient to another: delete it and create a new one");

@@ -118,10 +118,10 @@ internal sealed class Asks(
         },
     };
 
+    // References of what is found go along page by page, and pages in the order of ids are compared as one.
     private Gen<string[]> Parameters(string type) =>
         from count in Gen.Choose(0, 3)
         from all in Gen.ArrayOf(Parameter(type), count)
-        // References of what is found go along page by page, and pages in the order of ids are compared as one.
         let isSortedByIds = all.Any(p => p.StartsWith("_sort", StringComparison.Ordinal))
         select all.Where(p => !isSortedByIds || !p.StartsWith("_include", StringComparison.Ordinal))
             .DistinctBy(p => p.StartsWith('_') ? p.Split('=')[0] : p).ToArray();
