@@ -45,7 +45,8 @@ public class ConsentCaseTests(CaseStage stage) : IClassFixture<CaseStage>
     public static TheoryData<string, string> Refused => Cases(c => NotOffered.ContainsKey(c.Id));
 
     [Theory, MemberData(nameof(Decided))]
-    public async Task It_is_decided_as_the_case_says(string id, string title) => Assert.Null(Named(id, title, await stage.DifferenceAsync(id)));
+    public async Task It_is_decided_as_the_case_says(string id, string title) =>
+        Assert.Null(Named(id, title, await stage.DifferenceAsync(id)));
 
     /// <summary>The refusal is all that differs from what the case expects: nothing that is hidden shows in it.</summary>
     [Theory, MemberData(nameof(Refused))]

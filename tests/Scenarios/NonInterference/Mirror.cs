@@ -6,8 +6,9 @@ namespace PmrGateway.Tests.Scenarios.NonInterference;
 /// <summary>
 /// Makes the second gateway: it is written what the viewer may see of the first, in the same order, by the same authors, and nothing else
 /// but what must be there for that to stand: a version that is not shown is written empty, so that the one that is shown has its number; a
-/// patient whose Patient is not shown is there without a name; the hospitals have leave to write about each other's patients; a Consent that
-/// permits inside what it denies permits there too, and is not shown to whom. Of records, what is there and not shown is denied to everybody by its patient: the consents that close it in the first gateway are not here.
+/// patient whose Patient is not shown is there without a name; the hospitals have leave to write about each other's patients; a Consent
+/// that permits inside what it denies permits there too, and is not shown to whom. Of records, what is there and not shown is denied to
+/// everybody by its patient: the consents that close it in the first gateway are not here.
 /// </summary>
 internal static partial class Mirror
 {
