@@ -23,7 +23,11 @@ public sealed class PostgresServer : IAsyncDisposable
         var bin = Binaries();
         var folder = Directory.CreateTempSubdirectory("pmr-postgres-").FullName;
         // PostgreSQL does not run as root, and its folder must be its own.
-        if (Environment.UserName == "root") await RunAsync("chown", $"{Nobody}:{Nobody}", folder);
+        if (Environment.UserName == "root")
+        {
+            await RunAsync("chown", $"{Nobody}:{Nobody}", folder);
+            bin = await ReachableAsync(bin, folder);
+        }
         await RunAsync([
             .. AsNobody(), Path.Combine(bin, "initdb"), "-D", Path.Combine(folder, "data"), "-U", "postgres", "--auth=trust", "--no-sync",
             "-E", "UTF8", "--locale=C"
@@ -89,6 +93,17 @@ public sealed class PostgresServer : IAsyncDisposable
         return debian.Concat(path).FirstOrDefault(d => File.Exists(Path.Combine(d, "initdb")))
             ?? throw new InvalidOperationException(
                 "there is no PostgreSQL: run 'make test', which brings one, or install it (15 or later)");
+    }
+
+    // A repository in a folder of root's own is closed to nobody: the binaries are copied then.
+    private static async Task<string> ReachableAsync(string bin, string folder)
+    {
+        using var test = Start([.. AsNobody(), "test", "-x", Path.Combine(bin, "initdb")]);
+        await test.WaitForExitAsync();
+        if (test.ExitCode == 0) return bin;
+        var copy = Path.Combine(folder, "native");
+        await RunAsync("cp", "-a", Path.GetDirectoryName(bin)!, copy);
+        return Path.Combine(copy, "bin");
     }
 
     private static string[] AsNobody() =>
