@@ -101,7 +101,7 @@ public abstract record DirectoryChange
 
     /// <summary>A practitioner acts by a role, for so long.</summary>
     /// <param name="Reference">The practitioner.</param>
-    /// <param name="Role">Reference of the PractitionerRole.</param>
+    /// <param name="Role">Reference of the PractitionerRole; null: by none any more.</param>
     /// <param name="Ends">From when on it may not act any more; null: it has no end.</param>
     public sealed record SetContract(string Reference, string? Role, DateTimeOffset? Ends) : DirectoryChange;
 

@@ -53,6 +53,11 @@ public class ConsentProposalScenarios(RunningGateway gateway)
         var refused = await ProposeAsync(insurer, patient, actor);
         Assert.Equal(200, (await self.PutAsync($"Consent/{refused}", Text(patient, actor, "rejected", refused))).Status);
         Assert.Equal("rejected", (await self.GetAsync($"Task/{refused}")).Json.GetProperty("status").GetString());
+        // Accepted after all, the consent counts; what the insurer asked stays refused, in the insurer's name.
+        Assert.Equal(200, (await self.PutAsync($"Consent/{refused}", Text(patient, actor, "active", refused))).Status);
+        var closed = (await self.GetAsync($"Task/{refused}")).Json;
+        Assert.Equal(("rejected", actor), (closed.GetProperty("status").GetString(), Reference(closed, "requester")));
+        Assert.Equal(204, (await self.DeleteAsync($"Consent/{refused}")).Status);
         var back = await ProposeAsync(insurer, patient, actor);
         Assert.Equal(204, (await insurer.DeleteAsync($"Consent/{back}")).Status);
         Assert.Equal("cancelled", (await self.GetAsync($"Task/{back}")).Json.GetProperty("status").GetString());

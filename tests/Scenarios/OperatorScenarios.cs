@@ -104,6 +104,10 @@ public class OperatorScenarios(RunningGateway gateway)
 
         Assert.Equal(204, (await gateway.Operator.DeleteAsync($"PractitionerRole/{role}")).Status);
         Assert.Equal(403, (await client.GetAsync($"Patient/{patient}")).Status);
+        // Taken on again, by another role.
+        Assert.Equal(201, (await gateway.Operator.PostAsync("PractitionerRole", Role(null, doctor, ""))).Status);
+        var again = await GatewayClient.UntilAsync(() => client.GetAsync($"Patient/{patient}"), a => a.Status == 200);
+        Assert.True(again.Status == 200, again.Text);
 
         string Role(string? id, string practitioner, string members) => $$$"""
             {"resourceType":"PractitionerRole",{{{(id is null ? "" : $"\"id\":\"{id}\",")}}}"active":true{{{members}}},

@@ -26,10 +26,9 @@ internal sealed class Writes(
         if (page.Versions is not [var match]) return (StoredVersion?)null;
         // The requester learns of the match, also where there are more: that is a release.
         var facts = match.Version.Facts;
-        // One entry a patient: none finds another in it.
-        var entries = facts.Patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
-            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], p, match.Permit.Commitments,
-            match.Permit.Block, AuditedQuery.Of(query)));
+        var entries = caller.Entries(
+            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
+            match.Permit.Commitments, match.Permit.Block, AuditedQuery.Of(query));
         await audit.AppendAsync([.. entries], cancellation);
         return page.Total > 1
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
@@ -51,7 +50,7 @@ internal sealed class Writes(
     public async Task<Result<StoredVersion>> CurrentAsync(
         Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
     {
-        if (await flow.Begin(caller, null).VisibleAsync(type, id, cancellation) is not { } current) return Outcome.NotFound;
+        if (await flow.VisibleAsync(caller, type, id, cancellation) is not { } current) return Outcome.NotFound;
         if (ifMatch is not null && ifMatch != $"W/\"{current.Version}\"")
             return Outcome.Of(OutcomeCategory.PreconditionFailed, "the resource is at another version than If-Match says");
         return current;
@@ -132,8 +131,8 @@ internal sealed class Writes(
     public async Task<FhirResponse> DoneAsync(Caller caller, StoredVersion deleted, CancellationToken cancellation)
     {
         var facts = deleted.Facts;
-        var entries = facts.Patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
-            time.GetUtcNow(), Interaction.Delete, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], p));
+        var entries = caller.Entries(
+            time.GetUtcNow(), Interaction.Delete, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients);
         await audit.AppendAsync([.. entries], cancellation);
         return Existing(deleted);
     }

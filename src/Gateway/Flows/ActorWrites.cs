@@ -29,7 +29,8 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
     public async Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
         await directory.ActorOfRoleAsync(reference, cancellation) is { } practitioner
-            ? Suspension(practitioner, false)
+            // By another role the practitioner may be registered again.
+            ? Suspension(practitioner, false).And(Contract(practitioner.Reference, null, practitioner.Ends))
             : await SuspensionAsync(reference, false, cancellation);
 
     private async Task<CommitPlan> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
@@ -50,11 +51,7 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         var command = kind == ActorKind.Hospital
             ? ChainCommands.RegisterHospital(reference, id, name, SaltedHash(Address(organization)), endpoint)
             : ChainCommands.RegisterInsurer(reference, id, name);
-        return new CommitPlan
-        {
-            Directory = [new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, null)],
-            Outbox = [command],
-        };
+        return Registration(new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, null), command);
     }
 
     private async Task<Result<CommitPlan>> RoleAsync(string own, ElementNode role, CancellationToken cancellation)
@@ -78,9 +75,7 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         if (known is not null && !retries)
         {
             var change = Suspension(known, ActiveOf(role));
-            return known.Role == own && known.Ends == ends
-                ? change
-                : change with { Directory = [.. change.Directory, new DirectoryChange.SetContract(reference, own, ends)] };
+            return known.Role == own && known.Ends == ends ? change : change.And(Contract(reference, own, ends));
         }
         if (await directory.ActorAsync(employer, cancellation) is not { Kind: ActorKind.Hospital } hospital)
             return Refused("PractitionerRole.organization", "not a registered hospital");
@@ -88,19 +83,19 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         var number = SaltedHash(role.ItemsAt("identifier").Select(i => i.StringAt("value")).FirstOrDefault() ?? reference);
         var command = ChainCommands.RegisterPractitioner(
             reference, id, number, hospital.Reference, Convert.FromHexString(hospital.ActorId));
-        return new CommitPlan
+        var doctor = new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), ActorKind.Practitioner, hospital.Reference)
         {
-            Directory =
-            [
-                new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), ActorKind.Practitioner, hospital.Reference)
-                {
-                    Role = own,
-                    Ends = ends,
-                },
-            ],
-            Outbox = [command],
+            Role = own,
+            Ends = ends,
         };
+        return Registration(doctor, command);
     }
+
+    private static CommitPlan Registration(DirectoryChange.AddActor actor, ChainCommand command) =>
+        new() { Directory = [actor], Outbox = [command] };
+
+    private static CommitPlan Contract(string practitioner, string? role, DateTimeOffset? ends) =>
+        new() { Directory = [new DirectoryChange.SetContract(practitioner, role, ends)] };
 
     private static Outcome Refused(string path, string why) =>
         new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, why)]);

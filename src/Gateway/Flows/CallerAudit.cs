@@ -29,6 +29,22 @@ internal static class CallerAudit
             Query = query,
         };
 
+    /// <summary>The same as one entry a patient, so that none finds another in it; of nobody's records one that names none.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="at">When.</param>
+    /// <param name="interaction">FHIR interaction code.</param>
+    /// <param name="outcome">permit or deny.</param>
+    /// <param name="entities">What was asked for or released, <c>Type/id</c>.</param>
+    /// <param name="patients">Ids of the patients concerned.</param>
+    /// <param name="commitments">The consents that permitted; null: none was asked.</param>
+    /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
+    /// <param name="query">What was searched, without values; null: it is no search.</param>
+    public static IEnumerable<AuditEntry> Entries(
+        this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
+        IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1, string? query = null) =>
+        patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([])
+            .Select(p => caller.Entry(at, interaction, outcome, entities, p, commitments, block, query));
+
     /// <summary>
     /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.
     /// </summary>

@@ -33,9 +33,8 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
             // A patient is told who tried a record of theirs, too; who tried is told nothing.
             if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))
                 patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);
-            // One entry a patient: none finds another in it. Written even where the requester has left meanwhile.
-            var entries = patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(
-                p => caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], p, block: block));
+            // Written even where the requester has left meanwhile.
+            var entries = caller.Entries(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], patients, block: block);
             await audit.AppendAsync([.. entries], CancellationToken.None);
         }
         return FhirResponse.From(outcome);

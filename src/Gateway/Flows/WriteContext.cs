@@ -72,15 +72,6 @@ public sealed class WriteContext(
         return [.. known.Where(k => !k.Intersect(draft.Facts.Patients).Any()).SelectMany(k => k).Distinct()];
     }
 
-    /// <summary>The current version of a record as the writer may see it, or keeps it; null: none.</summary>
-    public async ValueTask<StoredVersion?> VisibleAsync(string type, string id, CancellationToken cancellation)
-    {
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version
-            // A custodian's system corrects and ends what the hospital keeps, whether or not it may read it; nothing of it is opened here.
-            ?? (caller.Kind == CallerKind.System ? await snapshot.KeptAsync(type, id, cancellation) : null);
-    }
-
     /// <summary>The key of a subject, made where it has none yet.</summary>
     public async ValueTask<SubjectKey> SubjectKeyAsync(string subject, CancellationToken cancellation)
     {

@@ -79,6 +79,15 @@ public sealed partial class WriteFlow(
     public WriteContext Begin(Caller caller, StreamedBody? body) =>
         new(caller, database, directory, vault, viewers, body ?? new StreamedBody([], content.Begin()));
 
+    /// <summary>The current version of a record as a writer may see it, or keeps it; null: none.</summary>
+    public async ValueTask<StoredVersion?> VisibleAsync(Caller caller, string type, string id, CancellationToken cancellation)
+    {
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version
+            // A custodian's system corrects and ends what the hospital keeps, whether or not it may read it; nothing of it is opened here.
+            ?? (caller.Kind == CallerKind.System ? await snapshot.KeptAsync(type, id, cancellation) : null);
+    }
+
     /// <summary>Steps 1 to 6 for one write; nothing is stored but blocks that nothing names yet.</summary>
     /// <param name="context">The request that it belongs to.</param>
     /// <param name="request">What.</param>
@@ -184,9 +193,9 @@ public sealed partial class WriteFlow(
         var isNew = consent.Current is null;
         WriteRequest? task = null;
         if (isNew && ConsentWrites.IsProposal(context.Caller, consent)) task = ConsentTasks.Open(context.Caller, consent.Id, patient, now);
-        // Once it has granted something the task is done.
+        // Once it has granted something, or was decided on, the task is done.
         else if (!isNew && await directory.LatestConsentAsync(consent.Id, cancellation) is null
-            && await context.VisibleAsync("Task", consent.Id, cancellation) is { IsDeleted: false } open)
+            && await VisibleAsync(context.Caller, "Task", consent.Id, cancellation) is { IsDeleted: false, Version: 1 } open)
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
