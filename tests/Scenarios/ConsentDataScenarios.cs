@@ -82,6 +82,39 @@ public class ConsentDataScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_label_of_one_record_that_links_to_a_document_stays_that_records_own()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = Convert.ToBase64String(Encoding.UTF8.GetBytes(
+            $$$"""{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}"""));
+        const string Restricted =
+            "\"meta\":{\"security\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"R\"}]},";
+        string Reference(string members, string attachment) => $$$"""
+            {"resourceType":"DocumentReference",{{{members}}}"status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{{{{attachment}}}}}]}
+            """;
+        var first = await gateway.Ehr.PostAsync(
+            "DocumentReference", Reference(Restricted, $"\"contentType\":\"application/fhir+json\",\"data\":\"{document}\""));
+        var content = await ContentAsync(first.Id);
+        var link = $"\"contentType\":\"application/fhir+json\",\"url\":\"{content}\"";
+        var second = (await gateway.Ehr.PostAsync("DocumentReference", Reference("", link))).Id;
+        await GrantAsync(patient, Exception(
+            ",\"securityLabel\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"R\"}]"));
+        for (var version = 1; version <= 2; version++)
+        {
+            Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{first.Id}")).Status);
+            Assert.Equal(200, (await gateway.Insurer.GetAsync($"DocumentReference/{second}")).Status);
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+            Assert.Equal(200, (await gateway.Ehr.PutAsync(
+                $"DocumentReference/{second}", Reference($"\"id\":\"{second}\",", link))).Status);
+        }
+        // Lifted from the first, it closes nothing any more.
+        Assert.Equal(200, (await gateway.Ehr.PutAsync(
+            $"DocumentReference/{first.Id}", Reference($"\"id\":\"{first.Id}\",", link))).Status);
+        Assert.Equal(200, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+    }
+
+    [Fact]
     public async Task A_revocation_during_reads_of_everything_answers_as_for_a_patient_who_is_not_known()
     {
         var patient = await gateway.NewPatientAsync();

@@ -54,16 +54,18 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     }
 
     // A document was read when it came: what is known of its parts stands with the Binary that keeps it, and counts for every record of
-    // the same hospital that links to that.
+    // the same hospital that links to that. Each has taken it over, so a label that only some of them have is their own, and stays theirs.
     private async ValueTask<RecordFacts> WithPartsAsync(Change change, RecordFacts facts, string binary)
     {
         var row = await records.FindAsync(change.Session, "Binary", binary, default);
         if (row is null || row.Custodian != facts.Custodian) return facts;
         var ties = await records.TiesAsync(change.Session, row, default);
         if (!ties.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + binary))) return facts;
+        var linkers = (await LinkersAsync(change, binary, ties)).Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0)
+            .Select(l => l.Row.Labels.Labels.Select(o => o with { IsInner = true }).ToHashSet()).ToList();
         return facts with
         {
-            Labels = [.. facts.Labels.Union(row.Labels.Labels.Where(l => l.IsInner))],
+            Labels = [.. facts.Labels.Union(row.Labels.Labels.Where(l => l.IsInner && linkers.TrueForAll(k => k.Contains(l))))],
             Others = [.. facts.Others.Union(Interner.OthersOf(row.Patients)).Except(facts.Patients)],
             Details = new RecordDetails(
                 Earliest(facts.Details.From, row.From), Latest(facts.Details.To, row.To),
