@@ -1,35 +1,24 @@
 // Runs a file of consent cases (schema consent-cases/1) against a gateway of its own: pmr-cases FILE [--case ID]... [--verbose]
 // Prints a line a failing case, and at the end CASES passed/total. Exit 0 when all passed, else 1; 2: nothing was run.
 using System.Text.Json;
+using PmrGateway.Tests.Client;
 using PmrGateway.Tools.Cases;
 
-var verbose = args.Contains("--verbose");
-var rest = args.Where(a => a != "--verbose").ToList();
-var only = new List<string>();
-while (rest.IndexOf("--case") is >= 0 and var at && at + 1 < rest.Count)
-{
-    only.Add(rest[at + 1]);
-    rest.RemoveRange(at, 2);
-}
-if (rest.Count != 1)
-{
-    Console.Error.WriteLine("usage: pmr-cases FILE [--case ID]... [--verbose]");
-    return 2;
-}
+if (SuiteArguments.Read("pmr-cases", "--case", args) is not { } asked) return 2;
 Suite suite;
 try
 {
-    suite = Suite.Read(rest[0]);
+    suite = Suite.Read(asked.File);
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
 {
-    Console.Error.WriteLine($"pmr-cases: {rest[0]}: {e.Message}");
+    Console.Error.WriteLine($"pmr-cases: {asked.File}: {e.Message}");
     return 2;
 }
 // What the gateways log is not what this says.
 var output = Console.Out;
 Console.SetOut(Console.Error);
-var cases = suite.Cases.Where(c => only.Count == 0 || only.Contains(c.Id)).ToList();
+var cases = suite.Cases.Where(c => asked.Takes(c.Id)).ToList();
 var passed = 0;
 await using (var issuer = await Issuer.StartAsync())
 {
@@ -40,7 +29,7 @@ await using (var issuer = await Issuer.StartAsync())
         var difference = await runner.RunAsync(spec);
         if (difference is null) passed++;
         else output.WriteLine($"{spec.Id}: {difference.ReplaceLineEndings(" ")}");
-        if (verbose) Console.Error.WriteLine($"{spec.Id} {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s");
+        if (asked.IsVerbose) Console.Error.WriteLine($"{spec.Id} {TimeProvider.System.GetElapsedTime(start).TotalSeconds:F1} s");
     }
 }
 output.WriteLine($"CASES {passed}/{cases.Count}");

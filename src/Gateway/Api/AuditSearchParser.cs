@@ -77,7 +77,7 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
         var parts = SearchParser.SplitValues(value).ToList();
         if (parts.Count > MaxValues) return null;
         if (name == "agent" && modifier == "identifier")
-            return new AuditCriterion.Client([.. parts.Select(Token).Where(t => t.System is null or "").Select(t => t.Code)]);
+            return new AuditCriterion.Client([.. parts.Select(SearchParser.Token).Where(t => t.System is null or "").Select(t => t.Code)]);
         if (name is "agent" or "entity" && (modifier is null || FhirSchema.R4.IsResourceType(modifier)))
         {
             if (References(value, modifier) is not { } references) return null;
@@ -90,14 +90,14 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
             "type" => Events(parts, OfType),
             "subtype" => Events(parts, OfSubtype),
             "action" => Events(parts, OfAction),
-            "outcome" => new AuditCriterion.Outcome([.. parts.Select(Token).SelectMany(OfOutcome)]),
+            "outcome" => new AuditCriterion.Outcome([.. parts.Select(SearchParser.Token).SelectMany(OfOutcome)]),
             "date" => Dates(parts),
             _ => null,
         };
     }
 
     private static AuditCriterion.Event Events(List<string> values, Func<(string? System, string Code), IEnumerable<AuditEventKind>> of) =>
-        new([.. values.Select(Token).SelectMany(of)]);
+        new([.. values.Select(SearchParser.Token).SelectMany(of)]);
 
     private static IEnumerable<AuditEventKind> OfId((string? System, string Code) token)
     {
@@ -134,13 +134,6 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     private static bool Is((string? System, string Code) token, (string System, string Code) coding) =>
         (token.System is null || token.System == coding.System)
         && (token.Code == coding.Code || (token.Code.Length == 0 && token.System is not null));
-
-    // Without a bar any system; with nothing before it, the code without one; with nothing behind it, any code of the system.
-    private static (string? System, string Code) Token(string text)
-    {
-        var bar = text.IndexOf('|');
-        return bar < 0 ? (null, text) : (text[..bar], text[(bar + 1)..]);
-    }
 
     // Type/id, here or by the gateway's own URL; an id alone where the type is known.
     private List<string>? References(string value, string? type)

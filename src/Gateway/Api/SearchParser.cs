@@ -120,9 +120,8 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
             case "id":
                 return new SearchValue(null, text);
             case "token":
-                var bar = text.IndexOf('|');
-                if (bar < 0) return new SearchValue(null, text);
-                return new SearchValue(text[..bar], bar == text.Length - 1 ? null : text[(bar + 1)..]);
+                var (system, token) = Token(text);
+                return new SearchValue(system, system is not null && token.Length == 0 ? null : token);
             case "reference":
                 if (FhirReference.TryParse(text, out var reference)) return new SearchValue(reference.Type, reference.Id);
                 if (text.Contains('/') || text.Contains(':')) return new SearchValue(null, text);
@@ -135,6 +134,15 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                     ? new SearchValue(null, null, prefix, range.From.ToUnixTimeMilliseconds(), range.To.ToUnixTimeMilliseconds())
                     : null;
         }
+    }
+
+    /// <summary>
+    /// A token: without a bar of any system, with nothing before it of none; with nothing behind it any code. R4 search.html#token
+    /// </summary>
+    internal static (string? System, string Code) Token(string text)
+    {
+        var bar = text.IndexOf('|');
+        return bar < 0 ? (null, text) : (text[..bar], text[(bar + 1)..]);
     }
 
     // A comma separates alternatives unless a backslash stands before it (R4 search.html, "escaping").
