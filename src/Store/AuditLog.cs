@@ -57,18 +57,19 @@ public sealed class AuditLog(RecordDatabase database)
             var search = new AuditSearch(session.Engine, query);
             var total = await session.NumberAsync(search.Count, stop, search.Values) ?? 0;
             var rows = await session.QueryAsync(search.Page, AuditSearch.Read, stop, search.PageValues);
-            List<AuditEvidence> page = [.. rows.Select(r => r with { Entry = Of(r.Entry, query.Patient) })];
-            var consents = await session.QueryAsync(
-                $"SELECT commitment, consent_id FROM consents WHERE commitment {session.Engine.IsOneOf("$1")}",
-                static r => (Commitment: r.GetString(0), Id: r.GetString(1)), stop,
-                session.Engine.List([.. page.SelectMany(e => e.Entry.Commitments).Distinct()]));
-            return new AuditPage(page, total, consents.ToDictionary(c => c.Commitment, c => c.Id, StringComparer.Ordinal));
+            var found = await session.QueryAsync(
+                $"SELECT commitment, consent_id FROM consents WHERE patient_id = $1 AND commitment {session.Engine.IsOneOf("$2")}",
+                static r => (Commitment: r.GetString(0), Id: r.GetString(1)), stop, query.Patient,
+                session.Engine.List([.. rows.SelectMany(e => e.Entry.Commitments).Distinct()]));
+            var consents = found.ToDictionary(c => c.Commitment, c => c.Id, StringComparer.Ordinal);
+            return new AuditPage([.. rows.Select(r => r with { Entry = Of(r.Entry, query.Patient, consents) })], total, consents);
         },
         cancellation);
 
-    private static AuditEntry Of(AuditEntry entry, string patient) => entry with
+    private static AuditEntry Of(AuditEntry entry, string patient, Dictionary<string, string> consents) => entry with
     {
         Patients = [patient],
+        Commitments = [.. entry.Commitments.Where(consents.ContainsKey)],
         Entities = [.. entry.Entities.Where(e => e == "Patient/" + patient
             || (entry.Patients.Count == 1 && !e.StartsWith("Patient/", StringComparison.Ordinal)))],
     };

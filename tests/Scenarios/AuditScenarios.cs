@@ -135,6 +135,37 @@ public class AuditScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_release_by_the_consents_of_two_patients_tells_each_of_the_own_alone()
+    {
+        var (a, b) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        var record = await gateway.Ehr.PostAsync("Observation", $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{a}}}"},
+            "focus":[{"reference":"Patient/{{{b}}}"}]}
+            """);
+        Assert.Equal(201, record.Status);
+        var given = new[]
+        {
+            await RunningGateway.GrantAsync(gateway.Ehr, a, gateway.InsurerOrganization),
+            await RunningGateway.GrantAsync(gateway.Ehr, b, gateway.InsurerOrganization),
+        };
+        Assert.Equal(200, (await gateway.Insurer.GetAsync($"Observation/{record.Id}")).Status);
+        foreach (var (own, others, patient) in new[] { (given[0], given[1], a), (given[1], given[0], b) })
+        {
+            var self = await gateway.LoginPatientAsync(patient);
+            var released = RunningGateway.Entries(await self.GetAsync($"AuditEvent?entity=Observation/{record.Id}&_count=100"))
+                .Select(e => e.GetProperty("resource").GetRawText()).ToList();
+            var all = (await self.GetAsync("AuditEvent?_count=100")).Text;
+            Assert.Contains("Consent/" + own, all);
+            Assert.DoesNotContain("Consent/" + others, all);
+            Assert.DoesNotContain("Consent/" + others, string.Concat(released));
+            Assert.Equal(0, (await self.GetAsync($"AuditEvent?entity=Consent/{others}")).Json.GetProperty("total").GetInt32());
+            Assert.NotEqual(0, (await self.GetAsync($"AuditEvent?entity=Consent/{own}")).Json.GetProperty("total").GetInt32());
+            // One consent permitted as far as this patient is concerned: its commitment alone is named.
+            Assert.Single(System.Text.RegularExpressions.Regex.Matches(all, "urn:pmr:consent:[0-9a-fx]+").Select(m => m.Value).Distinct());
+        }
+    }
+
+    [Fact]
     public async Task An_entry_names_the_block_that_the_release_was_decided_at_also_where_the_chain_has_gone_on_since()
     {
         var patient = await gateway.NewPatientAsync();

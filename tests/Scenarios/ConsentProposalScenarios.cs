@@ -76,13 +76,60 @@ public class ConsentProposalScenarios(RunningGateway gateway)
             Assert.Equal(a.Status, b.Status);
             Assert.Equal(Told(a, known, patient), Told(b, other, unknown));
         }
+        // A colleague of who proposed is told nothing either.
+        var colleague = await gateway.RegisterSystemAsync("colleague-" + Guid.CreateVersion7(), actor, "system/*.cruds", "HPAYMT");
+        foreach (var status in new[] { "proposed", "active", "rejected" })
+        {
+            var (a, b) = (await PutAsync(known, patient, status), await PutAsync(other, unknown, status));
+            Assert.Equal((403, Told(a, known, patient)), (b.Status, Told(b, other, unknown)));
+            Assert.Equal(403, a.Status);
+        }
+        var (c, d) = (await colleague.DeleteAsync($"Consent/{known}"), await colleague.DeleteAsync($"Consent/{other}"));
+        Assert.Equal((c.Status, Told(c, known, patient)), (d.Status, Told(d, other, unknown)));
+        Assert.InRange(c.Status, 403, 404);
         Assert.Equal(204, (await insurer.DeleteAsync($"Consent/{other}")).Status);
+
+        Task<Answer> PutAsync(string id, string of, string status) =>
+            colleague.PutAsync($"Consent/{id}", Text(of, actor, status, id));
 
         static string Told(Answer answer, string consent, string of) => Regex.Replace(
             answer.Text.Replace(consent, "c", StringComparison.Ordinal).Replace(of, "p", StringComparison.Ordinal),
             @"\d{4}-\d\d-\d\dT[\d:.]+|_cursor=[^""]+|[0-9a-f-]{36}", "*");
 
         Task<Answer> ReadAsync(string path, string id) => insurer.GetAsync(string.Format(null, path, id));
+    }
+
+    [Fact]
+    public async Task What_was_proposed_and_its_task_are_changed_by_the_patients_decision_alone()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var proposed = await ProposeAsync(insurer, patient, actor);
+        // What the patient accepts is what the patient has read.
+        var wider = await insurer.PutAsync(
+            $"Consent/{proposed}", Text(patient, actor, "proposed", proposed).Replace("HPAYMT", "HRESCH", StringComparison.Ordinal));
+        Assert.True(wider.Status == 403, wider.Text);
+        var self = await gateway.LoginPatientAsync(patient);
+        foreach (var client in new[] { gateway.Ehr, insurer, self })
+        {
+            var task = (await client.GetAsync($"Task/{proposed}")).Text;
+            if (client == gateway.Ehr) task = (await self.GetAsync($"Task/{proposed}")).Text;
+            var done = task.Replace("\"requested\"", "\"completed\"", StringComparison.Ordinal);
+            Assert.NotEqual(task, done);
+            Assert.InRange((await client.PutAsync($"Task/{proposed}", done)).Status, 403, 404);
+            Assert.InRange((await client.DeleteAsync($"Task/{proposed}")).Status, 403, 404);
+        }
+        // A consent for tasks opens none that tells of a consent.
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.OtherHospital, "TREAT");
+        Assert.Equal(200, (await gateway.OtherEhr.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(404, (await gateway.OtherEhr.GetAsync($"Task/{proposed}")).Status);
+        // What the patient refused stays as the patient wrote it, also under custody.
+        Assert.Equal(200, (await self.PutAsync($"Consent/{proposed}", Text(patient, actor, "rejected", proposed))).Status);
+        foreach (var client in new[] { gateway.Ehr, insurer })
+        {
+            Assert.InRange((await client.DeleteAsync($"Consent/{proposed}")).Status, 403, 404);
+            Assert.InRange((await client.PutAsync($"Consent/{proposed}", Text(patient, actor, "active", proposed))).Status, 403, 404);
+        }
+        Assert.Equal("rejected", (await self.GetAsync($"Consent/{proposed}")).Json.GetProperty("status").GetString());
     }
 
     [Fact]

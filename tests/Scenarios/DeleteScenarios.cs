@@ -25,6 +25,22 @@ public class DeleteScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_deleted_record_comes_back_for_its_patient_and_for_no_other()
+    {
+        var (patient, other) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        static string Text(string of, string id) => $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},{{{id}}}"subject":{"reference":"Patient/{{{of}}}"}}
+            """;
+        var record = (await gateway.Ehr.PostAsync("Observation", Text(patient, ""))).Id;
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Observation/{record}")).Status);
+        var moved = await gateway.Ehr.PutAsync($"Observation/{record}", Text(other, $"\"id\":\"{record}\","));
+        Assert.True(moved.Status == 422, moved.Text);
+        Assert.Contains("not moved", moved.Text);
+        var back = await gateway.Ehr.PutAsync($"Observation/{record}", Text(patient, $"\"id\":\"{record}\","));
+        Assert.True(back.Status is 200 or 201, back.Text);
+    }
+
+    [Fact]
     public async Task A_deleted_entry_of_the_directory_is_deleted_again_by_the_operator_alone()
     {
         async Task<string> NewAsync() =>

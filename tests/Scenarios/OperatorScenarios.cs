@@ -102,7 +102,20 @@ public class OperatorScenarios(RunningGateway gateway)
             "PractitionerRole.organization");
         await RefusedRoleAsync(gateway.Operator.PostAsync("PractitionerRole", Role(null, doctor, "")), "PractitionerRole.practitioner");
 
+        // A role does not go over to another: whom it stood for would keep what it gave.
+        var (second, _) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        await RefusedRoleAsync(
+            gateway.Operator.PutAsync($"PractitionerRole/{role}", Role(role, second, "")), "PractitionerRole.practitioner");
+        await RefusedRoleAsync(
+            gateway.Operator.PutAsync($"PractitionerRole/{role}", $"{{\"resourceType\":\"PractitionerRole\",\"id\":\"{role}\"}}"),
+            "PractitionerRole.practitioner");
+
         Assert.Equal(204, (await gateway.Operator.DeleteAsync($"PractitionerRole/{role}")).Status);
+        Assert.Equal(403, (await client.GetAsync($"Patient/{patient}")).Status);
+        // Whose role is over is not taken on again by a word in the Practitioner.
+        var practitioner = doctor["Practitioner/".Length..];
+        var active = $"{{\"resourceType\":\"Practitioner\",\"id\":\"{practitioner}\",\"active\":true}}";
+        Assert.Equal(200, (await gateway.Operator.PutAsync(doctor, active)).Status);
         Assert.Equal(403, (await client.GetAsync($"Patient/{patient}")).Status);
         // Taken on again, by another role.
         Assert.Equal(201, (await gateway.Operator.PostAsync("PractitionerRole", Role(null, doctor, ""))).Status);

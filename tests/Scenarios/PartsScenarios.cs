@@ -90,6 +90,38 @@ public class PartsScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_label_of_a_part_that_the_document_has_too_closes_it_still_when_that_of_the_document_is_lifted()
+    {
+        var patient = await KnownPatientAsync();
+        const string Restricted = """
+            "meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]}
+            """;
+        var created = await gateway.Ehr.PostAsync("Bundle", $$$"""
+            {"resourceType":"Bundle",{{{Restricted}}},"type":"document","identifier":{"system":"urn:x","value":"1"},
+            "timestamp":"2026-01-01T00:00:00Z","entry":[
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a","resource":{"resourceType":"Composition","status":"final",
+            "type":{"coding":[{"system":"http://loinc.org","code":"60591-5"}]},"author":[{"display":"x"}],"title":"IPS",
+            "subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"},"date":"2026-01-01"} },
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b","resource":{"resourceType":"Patient",
+            "identifier":[{"system":"{{{Mrn}}}","value":"{{{patient.Value}}}"}]} },
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000c","resource":{"resourceType":"Observation",{{{Restricted}}},
+            "status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b"} } }]}
+            """);
+        Assert.True(created.Status == 201, created.Text);
+        var content = created.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!;
+        await RunningGateway.GrantAsync(
+            gateway.Ehr, patient.Id, gateway.InsurerOrganization, "HPAYMT", ",\"securityLabel\":[{\"system\":"
+                + "\"http://terminology.hl7.org/CodeSystem/v3-Confidentiality\",\"code\":\"N\"}]");
+        Assert.Equal(404, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+        var path = created.Json.GetProperty("meta").TryGetProperty("security", out _) ? "/meta/security" : "/securityLabel";
+        var lifted = await gateway.Ehr.PatchAsync(
+            $"DocumentReference/{created.Id}", $"[{{\"op\":\"remove\",\"path\":\"{path}\"}}]", "application/json-patch+json");
+        Assert.True(lifted.Status == 200, lifted.Text);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{created.Id}")).Status);
+        Assert.Equal(404, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+    }
+
+    [Fact]
     public async Task A_label_that_a_Binary_would_lose_is_refused_and_the_servers_own_URL_is_a_link_like_any_other()
     {
         var patient = await gateway.NewPatientAsync();

@@ -28,7 +28,7 @@ internal sealed class Writes(
         var facts = match.Version.Facts;
         var entries = caller.Entries(
             time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
-            match.Permit.Commitments, match.Permit.Block, AuditedQuery.Of(query));
+            match.Permit, query: AuditedQuery.Of(query));
         await audit.AppendAsync([.. entries], cancellation);
         return page.Total > 1
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")

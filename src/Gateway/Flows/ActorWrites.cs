@@ -29,8 +29,8 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
     /// <summary>A directory entry that is deleted suspends the actor that it stands for.</summary>
     public async Task<CommitPlan> DeletionOfAsync(string reference, CancellationToken cancellation) =>
         await directory.ActorOfRoleAsync(reference, cancellation) is { } practitioner
-            // By another role the practitioner may be registered again.
-            ? Suspension(practitioner, false).And(Contract(practitioner.Reference, null, practitioner.Ends))
+            // Over, whatever the Practitioner says of active; by another role the practitioner may be registered again.
+            ? Suspension(practitioner, false).And(Contract(practitioner.Reference, null, time.GetUtcNow()))
             : await SuspensionAsync(reference, false, cancellation);
 
     private async Task<CommitPlan> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
@@ -56,10 +56,13 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
 
     private async Task<Result<CommitPlan>> RoleAsync(string own, ElementNode role, CancellationToken cancellation)
     {
-        var holder = role["practitioner"]?.StringAt("reference");
-        if (!FhirReference.TryParse(holder, out var practitioner) || practitioner.Type != "Practitioner")
-            return new CommitPlan();
-        var reference = practitioner.ToString();
+        var named = role["practitioner"]?.StringAt("reference");
+        var reference = FhirReference.TryParse(named, out var practitioner) && practitioner.Type == "Practitioner"
+            ? practitioner.ToString()
+            : null;
+        if (await directory.ActorOfRoleAsync(own, cancellation) is { } holder && holder.Reference != reference)
+            return Refused("PractitionerRole.practitioner", $"it is the role of {holder.Reference}: delete it and create another");
+        if (reference is null) return new CommitPlan();
         // An end given as a date includes the day.
         var ends = FhirDate.Range(role["period"]?.StringAt("end") ?? "")?.To;
         if (FhirDate.Range(role["period"]?.StringAt("start") ?? "")?.From > time.GetUtcNow())

@@ -36,14 +36,14 @@ internal static class CallerAudit
     /// <param name="outcome">permit or deny.</param>
     /// <param name="entities">What was asked for or released, <c>Type/id</c>.</param>
     /// <param name="patients">Ids of the patients concerned.</param>
-    /// <param name="commitments">The consents that permitted; null: none was asked.</param>
-    /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
+    /// <param name="permit">What it was released by; null: nothing was.</param>
+    /// <param name="block">Block at which it was decided, where there is no permit; -1 where the chain was not asked.</param>
     /// <param name="query">What was searched, without values; null: it is no search.</param>
     public static IEnumerable<AuditEntry> Entries(
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
-        IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1, string? query = null) =>
-        patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([])
-            .Select(p => caller.Entry(at, interaction, outcome, entities, p, commitments, block, query));
+        IReadOnlyList<string> patients, Permit? permit = null, long block = -1, string? query = null) =>
+        patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
+            at, interaction, outcome, entities, p, [.. p.SelectMany(o => permit?.CommitmentsOf(o) ?? [])], permit?.Block ?? block, query));
 
     /// <summary>
     /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.

@@ -36,8 +36,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return new Outcome(OutcomeCategory.Invalid, issues);
         var requester = context.Caller.Requester;
         // What was given once is not a proposal again: that ends it, as any other change.
-        if (IsProposal(context.Caller, request)
-            && (request.Current is null || await directory.LatestConsentAsync(request.Id, cancellation) is null))
+        if (request.Current is null && IsProposal(context.Caller, request))
             return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan();
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
@@ -127,10 +126,16 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         {
             if (caller.Requester.Patient == patient) continue;
             var given = await directory.LatestConsentAsync(request.Id, cancellation);
-            // What was proposed and never accepted its author takes back.
+            // What the patient is to accept must be what the patient has read.
+            if (given is null && IsProposal(caller, request))
+                return Outcome.Of(OutcomeCategory.Forbidden, "a proposal is not changed: delete it and propose anew");
+            // What was never accepted its author takes back.
             if (given is null && request.Current.Facts.Author == caller.Requester.Author) continue;
-            if (await directory.PatientAsync(patient, cancellation) is { } row
-                && (!IsInCustody(row) || given?.Giver == $"Patient/{patient}"))
+            var row = await directory.PatientAsync(patient, cancellation);
+            // Who neither wrote it nor keeps the patient is told nothing of whether the patient is known.
+            if (given is null && row?.Custodian != caller.Requester.Organization)
+                return Outcome.Of(OutcomeCategory.Forbidden, "who proposed a consent takes it back, and nobody else");
+            if (row is not null && (!IsInCustody(row) || IsThePatients(patient, given?.Giver ?? request.Current.Facts.Author)))
             {
                 return Outcome.Of(
                     OutcomeCategory.Forbidden,
@@ -142,6 +147,8 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
         }
         return null;
     }
+
+    private static bool IsThePatients(string patient, string author) => author == $"Patient/{patient}";
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     /// <param name="consentId">The Consent.</param>

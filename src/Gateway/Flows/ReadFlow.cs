@@ -204,7 +204,7 @@ public sealed partial class ReadFlow(
     private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => caller.Entry(
         time.GetUtcNow(), request.Interaction, AuditOutcome.Permit,
         opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
-        CallerAudit.Patients(patient), [.. opened.SelectMany(o => o.Permit.Commitments).Distinct()],
+        CallerAudit.Patients(patient), patient is null ? [] : [.. opened.SelectMany(o => o.Permit.CommitmentsOf(patient)).Distinct()],
         // All permits of one snapshot are of one block; the view may have gone on since.
         opened.Count == 0 ? view.Block : opened[0].Permit.Block,
         request.Query);

@@ -101,6 +101,9 @@ public sealed partial class WriteFlow(
         if (request is { Type: "Consent", Current: not null }
             && await consents.RefusalOfChangeAsync(caller, request, cancellation) is { } notTheirs)
             return notTheirs;
+        if (request is { Type: "Task", Current: not null }
+            && (await database.ConcernedAsync("Consent", request.Id, cancellation)).Count > 0)
+            return Outcome.Of(OutcomeCategory.Forbidden, "a decision on its Consent changes this Task, and nothing else");
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(context, request, cancellation);
 
         // (2)
@@ -125,8 +128,7 @@ public sealed partial class WriteFlow(
         // (4)
         if (await UnknownPatientAsync(context, request, draft.Facts, cancellation) is { } unknown) return unknown;
         // Its versions are sealed for one patient. Further ones may be corrected: whom an earlier version concerned is asked about that.
-        if (request.Current is { } before && before.Subject.StartsWith("Patient/", StringComparison.Ordinal)
-            && !draft.Facts.Patients.Contains(before.Subject["Patient/".Length..]))
+        if (request.Current is { } before && SealedFor(before).Except(draft.Facts.Patients).Any())
             return Invalid(request.Type, "a record is not moved from one patient to another: delete it and create a new one");
 
         // (5)
@@ -138,6 +140,12 @@ public sealed partial class WriteFlow(
         if (request.Type == "Consent") plan = (await TaskAsync(context, request, draft.Facts.Patients[0], cancellation)).And(plan);
         return new PreparedWrite(request, plan, request.Binary is null ? draft.Json : []);
     }
+
+    // Of a deletion, which is sealed for nobody, all whom the version before concerned.
+    private static IEnumerable<string> SealedFor(StoredVersion version) =>
+        version.IsDeleted ? version.Facts.Patients
+        : version.Subject.StartsWith("Patient/", StringComparison.Ordinal) ? [version.Subject["Patient/".Length..]]
+        : [];
 
     /// <summary>Steps 7 and 8 for all writes of a request, all or none.</summary>
     /// <returns>What became of the plan; a failure where nothing can be written now.</returns>
@@ -199,8 +207,10 @@ public sealed partial class WriteFlow(
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
-        var draft = Map(context, task, custodian, now);
-        return new CommitPlan { Versions = await SealAsync(context, task, draft.Value, now, cancellation) };
+        var draft = Map(context, task, custodian, now).Value;
+        // It tells of the Consent: what opens no Consent opens no task of one.
+        draft = draft with { Facts = draft.Facts with { Labels = [.. draft.Facts.Labels, ClassOf("Consent")] } };
+        return new CommitPlan { Versions = await SealAsync(context, task, draft, now, cancellation) };
     }
 
     private Result<ResourceDraft> Map(WriteContext context, WriteRequest request, string custodian, DateTimeOffset now)

@@ -93,19 +93,20 @@ internal static class CodeHierarchy
         return false;
     }
 
-    // The highest counts, wherever in the record it stands.
+    // The highest counts, wherever in the record it stands; that of a part does not lower a record that has none of its own.
     private static int LevelOf(IReadOnlyList<RecordLabel> labels)
     {
-        var level = -1;
+        var (whole, parts) = (-1, -1);
         foreach (var label in labels)
         {
             if (label.Kind != LabelKind.Security || !LevelSystems.Contains(label.System)) continue;
             var own = Array.IndexOf(Levels, label.Code);
             // What is not understood is as secret as can be; without a system a code that is no level says something else.
             if (own < 0 && label.System.Length > 0) own = Levels.Length - 1;
-            level = Math.Max(level, own);
+            if (label.IsInner) parts = Math.Max(parts, own);
+            else whole = Math.Max(whole, own);
         }
-        return level < 0 ? Unlabelled : level;
+        return Math.Max(whole < 0 ? Unlabelled : whole, parts);
     }
 
     private static bool IsBelow(FrozenDictionary<string, FrozenSet<string>> above, string code, string ancestor) =>

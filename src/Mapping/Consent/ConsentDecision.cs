@@ -42,8 +42,13 @@ public enum PermitBasis
 /// </summary>
 public sealed class Permit
 {
-    internal Permit(RecordFacts record, long version, PermitBasis basis, IReadOnlyList<string> commitments, long block) =>
-        (Type, Id, Version, Basis, Commitments, Block) = (record.Type, record.Id, version, basis, commitments, block);
+    private readonly IReadOnlyList<StandingConsent> _consents;
+
+    internal Permit(RecordFacts record, long version, PermitBasis basis, IReadOnlyList<StandingConsent> consents, long block)
+    {
+        (Type, Id, Version, Basis, Block) = (record.Type, record.Id, version, basis, block);
+        (_consents, Commitments) = (consents, [.. consents.Select(c => c.Commitment)]);
+    }
 
     /// <summary>Resource type of the one record that it opens.</summary>
     public string Type { get; }
@@ -59,6 +64,10 @@ public sealed class Permit
 
     /// <summary>The consents that permit, by their on-chain commitments.</summary>
     public IReadOnlyList<string> Commitments { get; }
+
+    /// <summary>Those of them that one patient gave: another's are no matter of that patient's.</summary>
+    /// <param name="patient">Id of the patient.</param>
+    public IEnumerable<string> CommitmentsOf(string patient) => _consents.Where(c => c.Patient == patient).Select(c => c.Commitment);
 
     /// <summary>The block at which the consent view was true.</summary>
     public long Block { get; }
@@ -90,7 +99,7 @@ public static class ConsentDecision
         if (requester.Author.Length > 0 && requester.Author == record.Author)
             return new Permit(record, version, PermitBasis.Author, [], block);
         if (record.Patients.Count == 0) return null;
-        var used = new List<string>();
+        var used = new List<StandingConsent>();
         foreach (var patient in record.Patients.Concat(record.Others))
             if (patient != requester.Patient && !Permits(requester, record, patient, consents, DataAction.Read, used)) return null;
         // Patients and labels are known of the current version only; an earlier one may have had a label that closed it.
@@ -163,7 +172,7 @@ public static class ConsentDecision
 
     private static bool Permits(
         Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, DataAction action,
-        List<string> used)
+        List<StandingConsent> used)
     {
         // A Consent tells of other grantees and of what is kept from whom: while it stands it is for whom it names as grantee, and no
         // other consent opens it.
@@ -175,20 +184,21 @@ public static class ConsentDecision
             if (!permits) return false;
             if (!consent.IsConfirmed) continue;
             permitted = true;
-            used.Add(consent.Commitment);
+            used.Add(consent);
         }
         return permitted;
     }
 
     private static bool IsGrantee(
-        Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents, List<string> used)
+        Requester requester, RecordFacts record, string patient, IReadOnlyList<StandingConsent> consents,
+        List<StandingConsent> used)
     {
         if (!requester.ActorReferences.Any(a => record.Details.Links.Contains(new RecordLink(LinkKind.Grants, a)))) return false;
         foreach (var consent in consents)
         {
             if (consent.Patient != patient || consent.ConsentId != record.Id || !consent.IsConfirmed) continue;
             if (Concerns(consent.Shape, requester, DataAction.Read) is null) continue;
-            used.Add(consent.Commitment);
+            used.Add(consent);
             return true;
         }
         return false;

@@ -15,9 +15,8 @@ public sealed class LabelSet
     /// <summary>A set of labels.</summary>
     public LabelSet(IEnumerable<RecordLabel> labels)
     {
-        var all = labels.ToHashSet();
-        // Said of the whole, it need not be said of a part.
-        Labels = [.. all.Where(l => !l.IsInner || !all.Contains(l with { IsInner = false })).OrderBy(l => l.Kind)
+        // One of a part stays beside the same one of the whole: it is there still when that is lifted.
+        Labels = [.. labels.Distinct().OrderBy(l => l.Kind)
             .ThenBy(l => l.System, StringComparer.Ordinal).ThenBy(l => l.Code, StringComparer.Ordinal).ThenBy(l => l.IsInner)];
         Text = JsonSerializer.Serialize(
             Labels.Select(l => (string[])(l.IsInner

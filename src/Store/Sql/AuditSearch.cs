@@ -80,7 +80,8 @@ internal sealed class AuditSearch
         if (!reference.StartsWith("Consent/", StringComparison.Ordinal)) return asked;
         return $"""
             ({asked}) OR EXISTS (SELECT 1 FROM {_engine.Words("a.commitments", "c")}
-            JOIN consents k ON k.commitment = c.value WHERE k.consent_id = {Value(reference["Consent/".Length..])})
+            JOIN consents k ON k.commitment = c.value WHERE k.consent_id = {Value(reference["Consent/".Length..])}
+              AND k.patient_id = {Value(_query.Patient)})
             """;
     }
 

@@ -41,6 +41,29 @@ public class ConsentRulesTests
         Assert.False(Decide(Permit(Secret("N")), [new(LabelKind.Security, system, code)]));
 
     [Theory]
+    [InlineData("", "U", "N")]
+    [InlineData("", "L", "N")]
+    [InlineData("U", "L", "L")]
+    [InlineData("N", "U", "N")]
+    [InlineData("U", "R", "R")]
+    public void The_level_of_a_part_raises_that_of_the_whole_and_never_lowers_it(string whole, string part, string counts)
+    {
+        RecordLabel[] labels = [.. Security(whole), new(LabelKind.Security, Secrecy, part, IsInner: true)];
+        string[] order = ["U", "L", "M", "N", "R", "V"];
+        foreach (var named in order)
+            Assert.Equal(Array.IndexOf(order, named) >= Array.IndexOf(order, counts), Decide(Permit(Secret(named)), labels));
+    }
+
+    [Fact]
+    public void A_label_of_a_part_stays_beside_the_same_one_of_the_whole()
+    {
+        var own = new RecordLabel(LabelKind.Security, Secrecy, "R");
+        var set = new LabelSet([own, own with { IsInner = true }, own]);
+        Assert.Equal([own, own with { IsInner = true }], set.Labels);
+        Assert.Equal(set.Labels, LabelSet.Parse(set.Text).Labels);
+    }
+
+    [Theory]
     [InlineData("PSY", "PSY", false)]
     [InlineData("MH", "PSY", false)]
     [InlineData("BH", "PSYTHPN", false)]
