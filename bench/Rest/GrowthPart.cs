@@ -10,7 +10,7 @@ internal static class GrowthPart
     private const int Users = 4;
     private const int UsersOfReads = 16;
     private const int UsersOfGroup = 64;
-    private const int ManyConsents = 200;
+    private const int ManyConsents = 1000;
     private static readonly TimeSpan GrantPatience = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan AnchorPatience = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ToIdle = TimeSpan.FromSeconds(10);
@@ -106,10 +106,10 @@ internal static class GrowthPart
         });
     }
 
-    // One patient with 200 consents: half are the insurer's, of codes that the record does not have; half are somebody else's.
+    // One patient with 1,000 consents: half are the insurer's, of codes that the record does not have; half are somebody else's.
     private static async Task ManyConsentsAsync(BenchOptions options, Report report, GrowthData large)
     {
-        const string Name = "consents-200-vs-1";
+        const string Name = "consents-1000-vs-1";
         if (!options.Wants(Name)) return;
         var (one, many) = (large.Patients[^1], large.Patients[^2]);
         await report.TryAsync([Name], async () =>

@@ -99,7 +99,7 @@ public sealed class DirectoryStore(RecordDatabase database)
     public async ValueTask<IReadOnlyList<KeptConsent>> StandingAsync(string patient, string giver, CancellationToken cancellation)
     {
         var standing = await database.ReadAsync((session, stop) => database.Consents.StandingAsync(session, [patient], stop), cancellation);
-        return [.. standing.Where(c => c.Row.Giver == giver).Select(Kept)];
+        return [.. standing.Values.SelectMany(s => s.All).Where(c => c.Row.Giver == giver).Select(Kept)];
     }
 
     /// <summary>A subject's wrapped key, or null while it has none.</summary>

@@ -198,8 +198,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<bool> PermitsWriteAsync(RecordFacts record, string patient, CancellationToken cancellation)
     {
-        var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
-        return ConsentDecision.PermitsWrite(_viewer.Who.Requester, record, patient, consents);
+        var consents = await GuardAsync(() => StandingAsync([patient], cancellation));
+        return ConsentDecision.PermitsWrite(_viewer.Who.Requester, record, patient, consents.Of([patient], null));
     }
 
     /// <summary>The decision on the current version of a record, and what each consent about this viewer says of it.</summary>
@@ -212,7 +212,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { } row) return null;
         var decided = (await DecideAsync([row], cancellation))[0];
-        var consents = await GuardAsync(() => ConsentsOfAsync([patient], cancellation));
+        var consents = (await GuardAsync(() => StandingAsync([patient], cancellation))).Of([patient], null);
         var ties = await GuardAsync(() => TiesAsync(consents, cancellation));
         var facts = await FactsAsync(row, await LabelsAsync(row, cancellation), ties, cancellation);
         return new Explanation(decided?.Permit, [.. consents.Select(c => new ConsentSaid(
@@ -227,16 +227,21 @@ public sealed class ReadSnapshot : IAsyncDisposable
         for (var i = 0; i < rows.Count; i++) labelsOf[i] = await LabelsAsync(rows[i], cancellation);
         var patients = rows.Where(r => (requester.Author != r.Author || r.Author.Length == 0) && !DirectoryTypes.Contains(r.Type))
             .SelectMany(r => Interner.AllOf(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
-        IReadOnlyList<StandingConsent> consents = patients.Count == 0
-            ? []
-            : await GuardAsync(() => ConsentsOfAsync(patients, cancellation));
-        var asked = await GuardAsync(() => TiesAsync(consents, cancellation));
+        var standing = await GuardAsync(() => StandingAsync(patients, cancellation));
+        var consentsOf = new IReadOnlyList<StandingConsent>[rows.Count];
+        for (var i = 0; i < rows.Count; i++)
+        {
+            // Who is shown a Consent depends on what it grants, not on what is said of its labels.
+            var labels = rows[i].Type == "Consent" ? null : labelsOf[i];
+            consentsOf[i] = standing.Of(Interner.AllOf(rows[i].Patients), labels);
+        }
+        var asked = await GuardAsync(() => TiesAsync(consentsOf.SelectMany(c => c), cancellation));
         var decided = new List<PermittedVersion?>(rows.Count);
         for (var i = 0; i < rows.Count; i++)
         {
             var row = rows[i];
             var facts = await FactsAsync(row, labelsOf[i], asked, cancellation);
-            var permit = ConsentDecision.Decide(requester, facts, row.Version, row.IsCurrent, consents, Chain.Block);
+            var permit = ConsentDecision.Decide(requester, facts, row.Version, row.IsCurrent, consentsOf[i], Chain.Block);
             decided.Add(permit is null ? null : new PermittedVersion(row.ToVersion(facts), permit, row.WrappedSubjectKey));
         }
         return decided;
@@ -270,7 +275,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
 
     // What the records refer to that these consents name as related, asked once for all records; null: they name no data at all.
     private async ValueTask<List<(string Named, string RefersTo)>?> TiesAsync(
-        IReadOnlyList<StandingConsent> consents, CancellationToken cancellation)
+        IEnumerable<StandingConsent> consents, CancellationToken cancellation)
     {
         var asked = consents.SelectMany(c => c.Shape.DataNamed).Distinct().ToList();
         if (asked.Count == 0) return null;
@@ -285,23 +290,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return ties;
     }
 
-    // What stands and concerns the viewer now, as the terms say, whatever the tables of spans and verdicts do.
-    private async ValueTask<IReadOnlyList<StandingConsent>> ConsentsOfAsync(List<string> patients, CancellationToken cancellation)
-    {
-        var (who, now) = (_viewer.Who, _viewer.Who.Now.ToUnixTimeMilliseconds());
-        var standing = await _database.Consents.StandingAsync(_session, patients, cancellation);
-        var consents = new List<StandingConsent>(standing.Count);
-        foreach (var (row, said) in standing)
-        {
-            if (said.At(now) is not { } shape || ConsentDecision.Concerns(shape, who.Requester, who.Action) is null) continue;
-            consents.Add(
-                new StandingConsent(row.Commitment, row.PatientId, shape, row.GrantedBlock <= _viewer.ConfirmedBlock)
-                {
-                    ConsentId = row.ConsentId,
-                });
-        }
-        return consents;
-    }
+    private async ValueTask<ViewerConsents> StandingAsync(IReadOnlyList<string> patients, CancellationToken cancellation) =>
+        new(_viewer, patients.Count == 0 ? [] : await _database.Consents.StandingAsync(_session, patients, cancellation));
 
     private async ValueTask<T> GuardAsync<T>(Func<ValueTask<T>> read)
     {

@@ -66,13 +66,13 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
         return latest;
     }
 
-    /// <summary>All consents of patients that are not revoked, by commitment.</summary>
+    /// <summary>All consents of patients that are not revoked; a patient who has none may be left out.</summary>
     /// <remarks>
     /// By patient alone, not by what the tables of verdicts say concerns a viewer: a denial must not vanish with a row there. A patient
     /// without a row in patient_consents has given none: nothing rests on that but denials of what nobody permits.
     /// </remarks>
     /// <exception cref="RowBrokenException">One of them is not what was sealed, is missing, or is one too many.</exception>
-    public async ValueTask<IReadOnlyList<KnownConsent>> StandingAsync(
+    public async ValueTask<Dictionary<string, StandingConsents>> StandingAsync(
         Session session, IReadOnlyList<string> patients, CancellationToken cancellation)
     {
         var found = patients.Count == 1
@@ -81,14 +81,12 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
             : await session.QueryAsync(
                 $"SELECT patient_id, seal FROM patient_consents WHERE patient_id {session.Engine.IsOneOf("$1")}", ReadSeal, cancellation,
                 session.Engine.List([.. patients]));
-        if (found is [var only]) return await StandingAsync(session, only.Patient, only.Seal, cancellation);
-        var consents = new List<KnownConsent>();
-        foreach (var (patient, seal) in found) consents.AddRange(await StandingAsync(session, patient, seal, cancellation));
-        consents.Sort(ByCommitment);
-        return consents;
+        var standing = new Dictionary<string, StandingConsents>(found.Count, StringComparer.Ordinal);
+        foreach (var (patient, seal) in found) standing[patient] = await StandingAsync(session, patient, seal, cancellation);
+        return standing;
     }
 
-    private async ValueTask<IReadOnlyList<KnownConsent>> StandingAsync(
+    private async ValueTask<StandingConsents> StandingAsync(
         Session session, string patient, byte[]? seal, CancellationToken cancellation)
     {
         if (_standing.Find(patient, seal) is { } known) return known;
@@ -100,8 +98,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
         var content = Begin(patient, consents.Count);
         foreach (var consent in consents) Add(content, consent.Row.Commitment, consent.Row.GrantedBlock);
         seals.Must(content, seal, "patient_consents", patient);
-        _standing.Add(patient, seal!, consents);
-        return consents;
+        return _standing.Add(patient, seal!, new StandingConsents(consents));
     }
 
     private static int ByCommitment(KnownConsent a, KnownConsent b) => string.CompareOrdinal(a.Row.Commitment, b.Row.Commitment);

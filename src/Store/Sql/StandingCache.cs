@@ -4,7 +4,7 @@ namespace PmrGateway.Store;
 
 /// <summary>
 /// The standing consents of patients as they were held against their seals, for as long as the seal over all of a patient's is the same:
-/// it changes with each change of any of them, in whichever process. So a patient with 200 consents costs what one with one does.
+/// it changes with each change of any of them, in whichever process.
 /// </summary>
 /// <remarks>
 /// What is kept is right whatever happens to the rows meanwhile; but the operator is to be told of rows that are changed. So they are read
@@ -17,21 +17,22 @@ internal sealed class StandingCache
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
 
     /// <summary>The standing consents of a patient under a seal; null: they are to be read.</summary>
-    public IReadOnlyList<KnownConsent>? Find(string patient, byte[]? seal) =>
+    public StandingConsents? Find(string patient, byte[]? seal) =>
         _entries.TryGetValue(patient, out var entry) && Environment.TickCount64 - entry.Read < Milliseconds
         && entry.Seal.AsSpan().SequenceEqual(seal)
             ? entry.Consents
             : null;
 
     /// <summary>Keeps what was read and is whole.</summary>
-    public void Add(string patient, byte[] seal, IReadOnlyList<KnownConsent> consents)
+    public StandingConsents Add(string patient, byte[] seal, StandingConsents consents)
     {
         if (_entries.Count >= Capacity) _entries.Clear();
         _entries[patient] = new Entry(seal, consents, Environment.TickCount64);
+        return consents;
     }
 
     /// <summary>Forgets all.</summary>
     public void Forget() => _entries.Clear();
 
-    private sealed record Entry(byte[] Seal, IReadOnlyList<KnownConsent> Consents, long Read);
+    private sealed record Entry(byte[] Seal, StandingConsents Consents, long Read);
 }
