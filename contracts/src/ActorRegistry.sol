@@ -11,6 +11,7 @@ contract ActorRegistry is IActorRegistry, AccessControl {
 
     mapping(bytes32 id => Actor actor) private _actors;
     mapping(bytes32 client => bytes32 id) private _clients;
+    mapping(bytes32 hospital => bytes32 policyHash) private _breakGlassPolicies;
 
     constructor(address admin) {
         if (admin == address(0)) revert ZeroValue();
@@ -66,6 +67,18 @@ contract ActorRegistry is IActorRegistry, AccessControl {
         if (id == 0) revert ActorUnknown(client);
         delete _clients[client];
         emit ClientUnbound(client, id);
+    }
+
+    /// @inheritdoc IActorRegistry
+    function setBreakGlassPolicy(bytes32 hospital, bytes32 policyHash) external onlyRole(REGISTRAR_ROLE) {
+        if (_actors[hospital].kind != Kind.Hospital) revert NotAHospital(hospital);
+        _breakGlassPolicies[hospital] = policyHash;
+        emit BreakGlassPolicySet(hospital, policyHash);
+    }
+
+    /// @inheritdoc IActorRegistry
+    function breakGlassPolicyOf(bytes32 hospital) external view returns (bytes32) {
+        return _breakGlassPolicies[hospital];
     }
 
     /// @inheritdoc IActorRegistry

@@ -15,6 +15,9 @@ contract ConsentRegistry is IConsentRegistry, AccessControl {
     /// @notice May register patients
     bytes32 public constant REGISTRAR_ROLE = keccak256("REGISTRAR_ROLE");
 
+    /// @notice Longest time from now that broken glass stays open
+    uint64 public constant GLASS_LIMIT = 4 hours + 10 minutes;
+
     /// @notice Where custodians are looked up
     IActorRegistry public immutable ACTORS;
 
@@ -50,6 +53,20 @@ contract ConsentRegistry is IConsentRegistry, AccessControl {
     function grantBySig(GrantIntent calldata intent, bytes calldata signature) external {
         _useIntent(_controllerOf(intent.patient), intent.hash(), intent.nonce, intent.deadline, signature);
         _grant(intent.patient, intent.commitment, intent.notBefore, intent.notAfter);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function breakGlass(bytes32 patient, bytes32 commitment, uint64 notBefore, uint64 notAfter)
+        external
+        onlyRole(REGISTRAR_ROLE)
+    {
+        _controllerOf(patient);
+        bytes32 custodian = _patients[patient].custodian;
+        if (!ACTORS.isActive(custodian)) revert CustodianNotActive(custodian);
+        if (ACTORS.breakGlassPolicyOf(custodian) == 0) revert NoBreakGlassPolicy(custodian);
+        if (notAfter > block.timestamp + GLASS_LIMIT) revert PeriodInvalid(notBefore, notAfter);
+        _grant(patient, commitment, notBefore, notAfter);
+        emit GlassBroken(patient, commitment);
     }
 
     /// @inheritdoc IConsentRegistry

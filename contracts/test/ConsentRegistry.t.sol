@@ -68,6 +68,46 @@ contract ConsentRegistryTest is Test {
         assertFalse(consents.isPermitted(PATIENT, TERMS));
     }
 
+    function test_breakGlass_needsThePolicyOfAnActiveCustodianAndEndsWithinItsLimit() public {
+        uint64 from = uint64(block.timestamp);
+        uint64 limit = from + consents.GLASS_LIMIT();
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NoBreakGlassPolicy.selector, HOSPITAL));
+        consents.breakGlass(PATIENT, TERMS, from, from + 4 hours);
+        actors.setBreakGlassPolicy(HOSPITAL, "policy");
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.PeriodInvalid.selector, from, limit + 1));
+        consents.breakGlass(PATIENT, TERMS, from, limit + 1);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.PatientUnknown.selector, bytes32("nobody")));
+        consents.breakGlass("nobody", TERMS, from, limit);
+        actors.setStatus(HOSPITAL, IActorRegistry.Status.Suspended);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.CustodianNotActive.selector, HOSPITAL));
+        consents.breakGlass(PATIENT, TERMS, from, limit);
+        actors.setStatus(HOSPITAL, IActorRegistry.Status.Active);
+
+        vm.expectEmit();
+        emit IConsentRegistry.ConsentGranted(PATIENT, TERMS, from, limit, 0);
+        vm.expectEmit();
+        emit IConsentRegistry.GlassBroken(PATIENT, TERMS);
+        consents.breakGlass(PATIENT, TERMS, from, limit);
+        assertTrue(consents.isPermitted(PATIENT, TERMS));
+        vm.prank(controller);
+        consents.revoke(PATIENT, TERMS);
+        assertFalse(consents.isPermitted(PATIENT, TERMS));
+        actors.setBreakGlassPolicy(HOSPITAL, 0);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NoBreakGlassPolicy.selector, HOSPITAL));
+        consents.breakGlass(PATIENT, "again", from, limit);
+    }
+
+    function test_fuzz_breakGlass_isTheRegistrarsAlone(address caller) public {
+        vm.assume(caller != address(this));
+        actors.setBreakGlassPolicy(HOSPITAL, "policy");
+        bytes32 role = consents.REGISTRAR_ROLE();
+        vm.prank(caller);
+        vm.expectRevert(
+            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, caller, role)
+        );
+        consents.breakGlass(PATIENT, TERMS, uint64(block.timestamp), uint64(block.timestamp + 1 hours));
+    }
+
     function test_fuzz_grant_revertsWithNotController(address caller) public {
         vm.assume(caller != controller);
         vm.startPrank(caller);

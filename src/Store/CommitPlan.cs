@@ -105,6 +105,11 @@ public abstract record DirectoryChange
     /// <param name="Ends">From when on it may not act any more; null: it has no end.</param>
     public sealed record SetContract(string Reference, string? Role, DateTimeOffset? Ends) : DirectoryChange;
 
+    /// <summary>A hospital's standing policy on breaking the glass of what it keeps.</summary>
+    /// <param name="Reference">The hospital.</param>
+    /// <param name="Policy">Where it is published, a URL; null: it has none any more.</param>
+    public sealed record SetGlassPolicy(string Reference, string? Policy) : DirectoryChange;
+
     /// <summary>An actor is suspended or reinstated here, which counts at once; the chain follows.</summary>
     /// <param name="Reference">The actor.</param>
     /// <param name="Suspended">Which.</param>

@@ -17,6 +17,10 @@ public sealed record Actor(string Reference, string ActorId, ActorKind Kind, str
     /// <summary>From when on it may not act any more; null: it has no end.</summary>
     public DateTimeOffset? Ends { get; init; }
 
+    /// <summary>Where the policy is published under which the glass is broken at it, or at a practitioner's hospital; null: there is none.
+    /// </summary>
+    public string? GlassPolicy { get; init; }
+
     /// <summary>Whether it may act at an instant.</summary>
     public bool ActsAt(DateTimeOffset now) => IsActive && (Ends is null || now < Ends);
 }
@@ -30,13 +34,14 @@ public sealed record RegisteredPatient(string Id, string PatientKey, string Cust
 
 /// <summary>A consent as the gateway keeps it beside its resource.</summary>
 /// <param name="Commitment">On-chain commitment, hex.</param>
+/// <param name="ConsentId">Its Consent resource.</param>
 /// <param name="PatientId">The patient.</param>
 /// <param name="GrantedBlock">Block of the grant once the chain has it.</param>
 /// <param name="IsRevoked">Whether it is revoked.</param>
 /// <param name="Giver">Who gave it (<see cref="ConsentChange.Give.Giver"/>).</param>
 /// <param name="Terms">What it says.</param>
 public sealed record KeptConsent(
-    string Commitment, string PatientId, long? GrantedBlock, bool IsRevoked, string Giver, ConsentTerms Terms);
+    string Commitment, string ConsentId, string PatientId, long? GrantedBlock, bool IsRevoked, string Giver, ConsentTerms Terms);
 
 /// <summary>Who is who on the chain, and what stands of it: actors, the clients bound to them, patients, consents.</summary>
 public sealed class DirectoryStore(RecordDatabase database)
@@ -108,7 +113,7 @@ public sealed class DirectoryStore(RecordDatabase database)
         cancellation);
 
     private static KeptConsent Kept(KnownConsent c) => new(
-        c.Row.Commitment, c.Row.PatientId, c.Row.GrantedBlock, c.Row.Revoked != 0, c.Row.Giver, c.Said.Terms);
+        c.Row.Commitment, c.Row.ConsentId, c.Row.PatientId, c.Row.GrantedBlock, c.Row.Revoked != 0, c.Row.Giver, c.Said.Terms);
 
     private async ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation)
     {
@@ -141,6 +146,7 @@ public sealed class DirectoryStore(RecordDatabase database)
             IsActive(row) && (row.Hospital is null || (hospital is not null && IsActive(hospital))))
         {
             Role = row.Role,
+            GlassPolicy = (row.Hospital is null ? row : hospital)?.GlassPolicy,
             Ends = row.Ends is { } end ? DateTimeOffset.FromUnixTimeMilliseconds(end) : null,
         };
     }

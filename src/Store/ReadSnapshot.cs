@@ -95,9 +95,9 @@ public sealed class ReadSnapshot : IAsyncDisposable
         // Whose record it is, and always was, sees all versions. Others see what they wrote themselves, and the current one.
         var seesAll = permit?.Basis == PermitBasis.Directory
             || (permit?.Basis == PermitBasis.OwnRecord && Interner.FormerOf(current.Patients).Count == 0);
-        var of = seesAll ? null : _viewer.Who.Requester.Author;
+        List<string>? of = seesAll ? null : [.. _viewer.Who.Requester.Authors];
         var also = permit?.Basis is PermitBasis.Consent or PermitBasis.OwnRecord ? current.Version : 0;
-        if (of is "" && also == 0) return new SnapshotPage([], 0, null);
+        if (of is [] && also == 0) return new SnapshotPage([], 0, null);
         var below = cursor == 0 ? long.MaxValue : cursor;
         var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, current.Rid, of, also, below, count + 1, cancellation));
         if (rows.Count == 0) return new SnapshotPage([], 0, null);
@@ -225,7 +225,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         // Before anything that the rows say is believed, even which patients they are of.
         var labelsOf = new LabelSet[rows.Count];
         for (var i = 0; i < rows.Count; i++) labelsOf[i] = await LabelsAsync(rows[i], cancellation);
-        var patients = rows.Where(r => (requester.Author != r.Author || r.Author.Length == 0) && !DirectoryTypes.Contains(r.Type))
+        var patients = rows.Where(r => !requester.Authors.Contains(r.Author) && !DirectoryTypes.Contains(r.Type))
             .SelectMany(r => Interner.AllOf(r.Patients)).Distinct().Where(p => p != requester.Patient).ToList();
         var standing = await GuardAsync(() => StandingAsync(patients, cancellation));
         var consentsOf = new IReadOnlyList<StandingConsent>[rows.Count];

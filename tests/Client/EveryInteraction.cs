@@ -10,9 +10,17 @@ namespace PmrGateway.Tests.Client;
 /// <param name="patient">The patient's id.</param>
 /// <param name="consent">Id of that Consent.</param>
 /// <param name="organization">Whom it names.</param>
+/// <param name="emergency">A doctor who has logged in to break the glass.</param>
 public sealed class EveryInteraction(
-    GatewayClient ehr, GatewayClient grantee, GatewayClient self, string patient, string consent, string organization)
+    GatewayClient ehr, GatewayClient grantee, GatewayClient self, string patient, string consent, string organization,
+    GatewayClient emergency)
 {
+    /// <summary>The patient's id.</summary>
+    public string Patient => patient;
+
+    /// <summary>Id of the Consent.</summary>
+    public string Consent => consent;
+
     /// <summary>An interaction: its route, and how it is asked.</summary>
     public sealed record Play(string Route, Func<Task<Answer>> AskAsync);
 
@@ -49,6 +57,15 @@ public sealed class EveryInteraction(
         yield return new("POST  batch", () => ehr.PostAsync("", Bundle("batch", "GET", $"Observation/{observation}")));
         yield return new("DELETE {type}/{id} delete", () => ehr.DeleteAsync($"Observation/{observation}"));
         yield return new("DELETE {type}/{id} delete", () => ehr.DeleteAsync($"Observation/{observation}"));
+        yield return new("POST Patient/{id}/$break-glass operation", () => emergency.PostAsync($"Patient/{patient}/$break-glass", ""));
+        yield return new("POST Task/{id}/$dispose operation", async () =>
+        {
+            var review = (await ehr.GetAsync($"Task?patient={patient}")).Json.GetProperty("entry")[0].GetProperty("resource");
+            return await ehr.PostAsync($"Task/{review.GetProperty("id").GetString()}/$dispose", """
+                {"resourceType":"Parameters","parameter":[{"name":"status","valueCode":"completed"},
+                {"name":"disposition","valueCode":"justified"}]}
+                """);
+        });
         yield return new("GET AuditEvent search-type", async () =>
         {
             var log = await self.GetAsync("AuditEvent?_count=1");

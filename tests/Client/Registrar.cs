@@ -12,14 +12,20 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
     /// <summary>Everybody's password.</summary>
     public const string Password = "correct horse battery";
 
-    /// <summary>Registers an organization.</summary>
+    // A hospital takes part in breaking the glass where it says under which policy.
+    private const string Policy = """
+        "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-break-glass-policy",
+        "valueUrl":"https://hospital.example/break-glass"}],
+        """;
+
+    /// <summary>Registers an organization; a hospital with a break-glass policy.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="type">Code of organization-type: prov or ins.</param>
     /// <returns>Its reference.</returns>
     public async Task<string> OrganizationAsync(string name, string type) => "Organization/" + Created(await admin.PostAsync(
         "Organization",
         $$$"""
-        {"resourceType":"Organization","active":true,"name":"{{{name}}}",
+        {"resourceType":"Organization",{{{(type == "prov" ? Policy : "")}}}"active":true,"name":"{{{name}}}",
         "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
         """)).Id;
 
@@ -55,6 +61,14 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
         var client = await anyone.LoginUserAsync(app, Redirect, username, Password, "openid fhirUser user/*.rs");
         return (practitioner, await ReadyAsync(client, practitioner));
     }
+
+    /// <summary>Registers an app for emergencies.</summary>
+    public Task EmergencyAppAsync(string clientId) => ClientAsync(
+        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.rs" }, purposes = new[] { "TREAT", "BTG" } });
+
+    /// <summary>A doctor who logs in to break the glass.</summary>
+    public Task<GatewayClient> EmergencyAsync(string username, string app, string reason) => anyone.LoginUserAsync(
+        app, Redirect, username, Password, "openid fhirUser user/*.rs", ("purpose_of_use", "BTG"), ("purpose_of_use_reason", reason));
 
     /// <summary>A patient who can log in, logged in.</summary>
     public async Task<GatewayClient> PatientAsync(string patient, string username, string app)

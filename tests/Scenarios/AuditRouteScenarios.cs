@@ -1,5 +1,4 @@
 using PmrGateway.Gateway.Api;
-using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -10,7 +9,7 @@ public class AuditRouteScenarios(RunningGateway gateway)
     [Fact]
     public async Task Each_route_of_the_table_leaves_an_entry_of_its_interaction()
     {
-        var (every, _, _) = await PlayAsync();
+        var (every, _) = await gateway.EveryInteractionAsync();
         var played = new HashSet<string>();
         foreach (var play in every.Plays())
         {
@@ -35,7 +34,7 @@ public class AuditRouteScenarios(RunningGateway gateway)
     [Fact]
     public async Task Each_refusal_leaves_an_entry_and_the_patient_sees_who_tried()
     {
-        var (every, patient, self) = await PlayAsync();
+        var (every, self) = await gateway.EveryInteractionAsync();
         var count = 0;
         foreach (var play in every.Refused(gateway.OtherEhr))
         {
@@ -45,7 +44,7 @@ public class AuditRouteScenarios(RunningGateway gateway)
             Assert.True(isBatch ? answer.Status == 200 : answer.Status is 404 or 422, $"{play.Route}: {answer.Status} {answer.Text}");
             var told = await AfterAsync(before);
             Assert.True(told is [{ Outcome: "deny" }], $"{play.Route}: told are {string.Join(", ", told)}");
-            Assert.True(told[0].Patients == $"[\"{patient}\"]", $"{play.Route}: about {told[0].Patients}");
+            Assert.True(told[0].Patients == $"[\"{every.Patient}\"]", $"{play.Route}: about {told[0].Patients}");
             count++;
         }
         var seen = await self.GetAsync($"AuditEvent?outcome=4&agent={gateway.OtherHospital}&_count=100");
@@ -61,15 +60,6 @@ public class AuditRouteScenarios(RunningGateway gateway)
         var before = await LastAsync();
         Assert.Equal(412, (await gateway.Ehr.PostAsync("Patient", body, ("If-None-Exist", $"identifier=urn:x|{value}"))).Status);
         Assert.Equal("search-type", Assert.Single(await AfterAsync(before)).Interaction);
-    }
-
-    private async Task<(EveryInteraction Every, string Patient, GatewayClient Self)> PlayAsync()
-    {
-        var patient = await gateway.NewPatientAsync();
-        var self = await gateway.LoginPatientAsync(patient);
-        var consent = await RunningGateway.GrantAsync(self, patient, gateway.InsurerOrganization);
-        return (
-            new EveryInteraction(gateway.Ehr, gateway.Insurer, self, patient, consent, gateway.InsurerOrganization), patient, self);
     }
 
     private async Task<long> LastAsync() => (await AfterAsync(0)).Count is var count ? count : 0;

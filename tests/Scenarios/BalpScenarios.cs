@@ -4,7 +4,6 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Store;
-using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -37,10 +36,7 @@ public class BalpScenarios(RunningGateway gateway)
     [Fact]
     public async Task AuditEvents_of_every_interaction_are_what_their_profiles_ask_for()
     {
-        var patient = await gateway.NewPatientAsync();
-        var self = await gateway.LoginPatientAsync(patient);
-        var consent = await RunningGateway.GrantAsync(self, patient, gateway.InsurerOrganization);
-        var every = new EveryInteraction(gateway.Ehr, gateway.Insurer, self, patient, consent, gateway.InsurerOrganization);
+        var (every, self) = await gateway.EveryInteractionAsync();
         foreach (var play in every.Plays()) await play.AskAsync();
         foreach (var play in every.Refused(gateway.OtherEhr)) await play.AskAsync();
 
@@ -59,8 +55,8 @@ public class BalpScenarios(RunningGateway gateway)
             Assert.Contains("OAUTHaccessTokenUse.Minimal", profiles);
             AssertToken(e);
             foreach (var profile in profiles.Except(["OAUTHaccessTokenUse.Minimal"]))
-                if (profile == "AuthZconsent") AssertDecision(e, patient, consent);
-                else AssertRest(e, profile, patient);
+                if (profile == "AuthZconsent") AssertDecision(e, every.Patient, every.Consent);
+                else AssertRest(e, profile, every.Patient);
             // What was refused is shown as it was asked; BALP's profiles are for what was done.
             if (e.GetProperty("outcome").GetString() == "4") Assert.Equal(["OAUTHaccessTokenUse.Minimal"], profiles);
         }

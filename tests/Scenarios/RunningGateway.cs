@@ -12,6 +12,7 @@ namespace PmrGateway.Tests.Scenarios;
 public sealed class RunningGateway : IAsyncLifetime
 {
     internal const string App = "demo-app";
+    internal const string EmergencyApp = "emergency-app";
     internal const string Redirect = Registrar.Redirect;
     internal const string Password = Registrar.Password;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(60) };
@@ -73,6 +74,7 @@ public sealed class RunningGateway : IAsyncLifetime
         (OtherHospital, OtherEhr) = await RegisterAsync("other-ehr", "Other Hospital", "prov", "system/*.cruds", "TREAT");
         (InsurerOrganization, Insurer) = await RegisterAsync("insurer", "Insurer", "ins", "system/*.rs", "HPAYMT");
         await _registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "user/*.rs");
+        await _registrar.EmergencyAppAsync(EmergencyApp);
     }
 
     internal async Task StartAsync()
@@ -98,6 +100,24 @@ public sealed class RunningGateway : IAsyncLifetime
     /// <summary>A doctor of a hospital, logged in.</summary>
     internal Task<(string Reference, GatewayClient Client)> RegisterDoctorAsync(string username, string hospital) =>
         _registrar.DoctorAsync(username, hospital, App);
+
+    /// <summary>A doctor of a hospital, logged in to break the glass.</summary>
+    internal async Task<(string Reference, GatewayClient Client)> RegisterEmergencyAsync(string hospital, string reason)
+    {
+        var username = "dr-" + Guid.CreateVersion7();
+        var (reference, _) = await RegisterDoctorAsync(username, hospital);
+        return (reference, await _registrar.EmergencyAsync(username, EmergencyApp, reason));
+    }
+
+    /// <summary>Everything that can be asked about a new patient, who has granted the insurer what there is.</summary>
+    internal async Task<(EveryInteraction Every, GatewayClient Self)> EveryInteractionAsync()
+    {
+        var patient = await NewPatientAsync();
+        var self = await LoginPatientAsync(patient);
+        var consent = await GrantAsync(self, patient, InsurerOrganization);
+        var (_, emergency) = await RegisterEmergencyAsync(Hospital, "unconscious");
+        return (new EveryInteraction(Ehr, Insurer, self, patient, consent, InsurerOrganization, emergency), self);
+    }
 
     /// <summary>A patient of the hospital.</summary>
     internal async Task<string> NewPatientAsync(string family = "Test")

@@ -110,11 +110,7 @@ internal sealed class Cast
     {
         // The chain knows hospitals and insurers; whoever only reads is registered as the latter.
         var type = _suite.IsHospital(reference) ? "prov" : "ins";
-        var created = await _admin.PostAsync("Organization", $$$"""
-            {"resourceType":"Organization","active":true,"name":"{{{reference}}}",
-            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
-            """);
-        References.Add(reference, "Organization/" + Created(created, reference));
+        References.Add(reference, await new Registrar(_stage.Anyone, _admin).OrganizationAsync(reference, type));
     }
 
     private async Task AddPractitionerAsync(string reference)

@@ -16,8 +16,7 @@ internal static class BalpSuite
 
     private const string Prefix = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
     private const string App = "balp-app";
-    private const string Redirect = "http://127.0.0.1/callback";
-    private const string Password = "correct horse battery";
+    private const string Emergency = "balp-emergency-app";
 
     // What a patient can see events of; each must be among those that come.
     private static readonly string[] Expected =
@@ -76,37 +75,26 @@ internal static class BalpSuite
     private static async Task<IReadOnlyList<JsonElement>> EventsAsync(GatewayClient anyone, string folder)
     {
         var admin = await anyone.LoginOperatorAsync(folder);
-        var (_, ehr) = await RegisterAsync(anyone, admin, "ehr", "prov", "system/*.cruds", "TREAT");
-        var (insurer, grantee) = await RegisterAsync(anyone, admin, "insurer", "ins", "system/*.rs", "HPAYMT");
-        var (_, stranger) = await RegisterAsync(anyone, admin, "stranger", "prov", "system/*.cruds", "TREAT");
-        var scopes = new[] { "patient/*.rs", "patient/Consent.cruds" };
-        Ok(await admin.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes }));
+        var registrar = new Registrar(anyone, admin);
+        var (hospital, insurer) = (await registrar.OrganizationAsync("General", "prov"), await registrar.OrganizationAsync("Insurer", "ins"));
+        var ehr = await registrar.SystemAsync("ehr", hospital, "system/*.cruds", "TREAT");
+        var grantee = await registrar.SystemAsync("insurer", insurer, "system/*.rs", "HPAYMT");
+        var stranger = await registrar.SystemAsync(
+            "stranger", await registrar.OrganizationAsync("Other", "prov"), "system/*.cruds", "TREAT");
+        await registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "user/*.rs");
+        await registrar.EmergencyAppAsync(Emergency);
+        await registrar.DoctorAsync("doctor", hospital, App);
+        var emergency = await registrar.EmergencyAsync("doctor", Emergency, "unconscious");
         var patient = Ok(await ehr.PostAsync("Patient", """{"resourceType":"Patient","name":[{"family":"Example"}]}""")).Id;
-        Ok(await admin.AdminAsync("users", new { username = "patient", password = Password, fhirUser = $"Patient/{patient}" }));
-        var self = await anyone.LoginUserAsync(App, Redirect, "patient", Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
+        var self = await registrar.PatientAsync(patient, "patient", App);
         var consent = Ok(await self.PostAsync("Consent", ConsentText.Permit($"Patient/{patient}", insurer))).Id;
         await GatewayClient.UntilAsync(
             () => self.GetAsync($"Consent/{consent}/$ledger-status"), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
-        var every = new EveryInteraction(ehr, grantee, self, patient, consent, insurer);
+        var every = new EveryInteraction(ehr, grantee, self, patient, consent, insurer, emergency);
         foreach (var play in every.Plays()) Ok(await play.AskAsync());
         foreach (var play in every.Refused(stranger)) await play.AskAsync();
         var log = Ok(await self.GetAsync("AuditEvent?_count=500"));
         return [.. log.Json.GetProperty("entry").EnumerateArray().Select(e => e.GetProperty("resource"))];
-    }
-
-    private static async Task<(string Reference, GatewayClient Client)> RegisterAsync(
-        GatewayClient anyone, GatewayClient admin, string clientId, string type, string scope, string purpose)
-    {
-        var organization = "Organization/" + Ok(await admin.PostAsync("Organization", $$$"""
-            {"resourceType":"Organization","active":true,"name":"{{{clientId}}}",
-            "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
-            """)).Id;
-        var key = new ClientKey();
-        Ok(await admin.AdminAsync(
-            "clients", new { clientId, jwks = key.Jwks, actor = organization, scopes = new[] { scope }, purposes = new[] { purpose } }));
-        var client = await anyone.LoginAsync(clientId, key.Credentials, scope);
-        Ok(await GatewayClient.UntilAsync(() => client.GetAsync(organization), a => a.Status == 200));
-        return (organization, client);
     }
 
     private static Answer Ok(Answer answer) =>

@@ -38,7 +38,7 @@ interface IActorRegistry {
     /// @notice Thrown when an id is not registered
     error ActorUnknown(bytes32 id);
 
-    /// @notice Thrown when a practitioner names a hospital that is not a registered hospital
+    /// @notice Thrown when what must be a registered hospital is none
     error NotAHospital(bytes32 id);
 
     /// @notice Thrown when an id or status that must not be zero is zero
@@ -65,6 +65,9 @@ interface IActorRegistry {
     /// @notice An OAuth client or user was unbound
     event ClientUnbound(bytes32 indexed client, bytes32 indexed id);
 
+    /// @notice A hospital's break-glass policy was set; zero: it has none any more
+    event BreakGlassPolicySet(bytes32 indexed hospital, bytes32 policyHash);
+
     /// @notice Registers a hospital as active
     /// @param id the hospital's pseudonymous id
     /// @param nameHash salted hash of its name
@@ -87,6 +90,13 @@ interface IActorRegistry {
 
     /// @notice Removes a binding
     function unbindClient(bytes32 client) external;
+
+    /// @notice Sets a hospital's standing policy on breaking the glass of the records it keeps
+    /// @param policyHash salted hash of the policy; zero: it has none any more
+    function setBreakGlassPolicy(bytes32 hospital, bytes32 policyHash) external;
+
+    /// @notice A hospital's standing break-glass policy; zero when there is none
+    function breakGlassPolicyOf(bytes32 hospital) external view returns (bytes32);
 
     /// @notice The actor under an id; kind None when there is none
     function actorOf(bytes32 id) external view returns (Actor memory);

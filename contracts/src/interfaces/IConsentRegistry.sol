@@ -104,6 +104,9 @@ interface IConsentRegistry {
     /// @notice Thrown when there is no standing grant to revoke
     error GrantNotActive(bytes32 commitment);
 
+    /// @notice Thrown when the hospital that keeps a patient's record has no standing break-glass policy
+    error NoBreakGlassPolicy(bytes32 custodian);
+
     /// @notice Thrown when a period ends before it begins, or has ended
     error PeriodInvalid(uint64 notBefore, uint64 notAfter);
 
@@ -125,6 +128,9 @@ interface IConsentRegistry {
     /// @notice A grant was made
     event ConsentGranted(bytes32 indexed patient, bytes32 indexed commitment, uint64 notBefore, uint64 notAfter, uint64 epoch);
 
+    /// @notice The glass was broken: this grant was made in an emergency, not by the patient
+    event GlassBroken(bytes32 indexed patient, bytes32 indexed commitment);
+
     /// @notice A grant was revoked
     event ConsentRevoked(bytes32 indexed patient, bytes32 indexed commitment);
 
@@ -142,6 +148,11 @@ interface IConsentRegistry {
 
     /// @notice Grants by the controller's signed intent
     function grantBySig(GrantIntent calldata intent, bytes calldata signature) external;
+
+    /// @notice Grants in an emergency, under the standing policy of the hospital that keeps the record; needs REGISTRAR_ROLE.
+    /// The controller revokes it like any other grant.
+    /// @param notAfter at most four hours from now, and ten minutes for clocks that differ
+    function breakGlass(bytes32 patient, bytes32 commitment, uint64 notBefore, uint64 notAfter) external;
 
     /// @notice Revokes one grant; the caller must be the controller
     function revoke(bytes32 patient, bytes32 commitment) external;

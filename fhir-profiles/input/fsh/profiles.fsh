@@ -80,3 +80,10 @@ Context: Consent
 * extension[nonce].value[x] only string
 * extension[deadline].value[x] only string
 * extension[signature].value[x] only base64Binary
+
+Extension: PmrBreakGlassPolicy
+Id: pmr-break-glass-policy
+Title: "Where a hospital's standing policy on breaking the glass is published"
+Context: Organization
+* value[x] only url
+* value[x] 1..1

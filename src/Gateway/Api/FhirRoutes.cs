@@ -12,7 +12,7 @@ internal sealed class FhirRoutes(
     Create create, ReceiveDocument receiveDocument, Update update, Patch patch, Delete delete,
     SearchAuditEvents searchAudit, ReadAuditEvent readAudit,
     Everything everything, AnchorProofOperation anchorProof, ConsentLedgerStatus ledgerStatus, ConsentIntent intent,
-    ConsentExplain explain)
+    ConsentExplain explain, BreakGlass breakGlass, DisposeTask dispose)
 {
     private const string Own = "https://pmrgateway.example/fhir/OperationDefinition/";
     private const string Hl7 = "http://hl7.org/fhir/OperationDefinition/";
@@ -52,6 +52,15 @@ internal sealed class FhirRoutes(
         new("GET", "Patient/{id}/$consent-explain", Interaction.Operation, ScopeAction.Read, explain.RunAsync)
         {
             Definition = Own + "consent-explain",
+        },
+        // It opens a record, and takes the scope to read one.
+        new("POST", "Patient/{id}/$break-glass", Interaction.Operation, ScopeAction.Read, breakGlass.RunAsync)
+        {
+            Definition = Own + "break-glass",
+        },
+        new("POST", "Task/{id}/$dispose", Interaction.Operation, ScopeAction.Update, dispose.RunAsync)
+        {
+            Definition = Own + "dispose",
         },
         new("GET", "Consent/{id}/$ledger-status", Interaction.Operation, ScopeAction.Read, ledgerStatus.RunAsync)
         {

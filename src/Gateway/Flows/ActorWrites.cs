@@ -14,6 +14,12 @@ namespace PmrGateway.Gateway.Flows;
 /// </summary>
 public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal, TimeProvider time)
 {
+    /// <summary>
+    /// The extension of a hospital's Organization that says where its standing policy on breaking the glass is published (valueUrl).
+    /// Without one nobody of the hospital breaks the glass, and nobody breaks that of what the hospital keeps.
+    /// </summary>
+    public const string GlassPolicyUrl = "https://pmrgateway.example/fhir/StructureDefinition/pmr-break-glass-policy";
+
     private const string OrganizationTypes = "http://terminology.hl7.org/CodeSystem/organization-type";
 
     /// <summary>The registration or the suspension that a directory entry means, or why not.</summary>
@@ -33,7 +39,7 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
             ? Suspension(practitioner, false).And(Contract(practitioner.Reference, null, time.GetUtcNow()))
             : await SuspensionAsync(reference, false, cancellation);
 
-    private async Task<CommitPlan> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
+    private async Task<Result<CommitPlan>> OrganizationAsync(string own, ElementNode organization, CancellationToken cancellation)
     {
         var reference = $"Organization/{own}";
         var types = organization.ItemsAt("type").SelectMany(t => t.ItemsAt("coding"))
@@ -41,18 +47,37 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         var kind = types.Contains("prov") ? ActorKind.Hospital
             : types.Contains("ins") || types.Contains("pay") ? ActorKind.Insurer
             : ActorKind.None;
+        var declared = organization.ItemsAt("extension").Where(e => e.StringAt("url") == GlassPolicyUrl).ToList();
+        var policy = declared is [var only] ? only.StringAt("valueUrl") : null;
+        if (declared.Count > 0 && (policy is null || kind != ActorKind.Hospital))
+            return Refused("Organization.extension", $"{GlassPolicyUrl} is one URL, of a hospital");
         if (kind == ActorKind.None) return new CommitPlan();
         var known = await directory.ActorAsync(reference, cancellation);
         var retries = known is not null && await FailedAsync(reference, cancellation);
-        if (known is not null && !retries) return Suspension(known, ActiveOf(organization));
+        if (known is not null && !retries)
+            return Suspension(known, ActiveOf(organization)).And(GlassPolicy(reference, known.ActorId, known.GlassPolicy, policy));
         var id = known is null ? RandomNumberGenerator.GetBytes(32) : Convert.FromHexString(known.ActorId);
         var name = SaltedHash(organization.StringAt("name") ?? "");
         var endpoint = organization.ItemsAt("endpoint").Select(e => e.StringAt("reference")).FirstOrDefault() ?? "";
         var command = kind == ActorKind.Hospital
             ? ChainCommands.RegisterHospital(reference, id, name, SaltedHash(Address(organization)), endpoint)
             : ChainCommands.RegisterInsurer(reference, id, name);
-        return Registration(new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, null), command);
+        var actor = new DirectoryChange.AddActor(reference, Convert.ToHexStringLower(id), kind, null);
+        return Registration(actor, command).And(GlassPolicy(reference, actor.ActorId, known?.GlassPolicy, policy));
     }
+
+    // It stands here at once, and what is granted under it waits for the chain to have it.
+    private static CommitPlan GlassPolicy(string reference, string actorId, string? before, string? policy) => before == policy
+        ? new CommitPlan()
+        : new CommitPlan
+        {
+            Directory = [new DirectoryChange.SetGlassPolicy(reference, policy)],
+            Outbox =
+            [
+                ChainCommands.SetBreakGlassPolicy(
+                    reference, Convert.FromHexString(actorId), policy is null ? new byte[32] : SaltedHash(policy)),
+            ],
+        };
 
     private async Task<Result<CommitPlan>> RoleAsync(string own, ElementNode role, CancellationToken cancellation)
     {

@@ -104,6 +104,8 @@ public sealed partial class WriteFlow(
         if (request is { Type: "Task", Current: not null }
             && (await database.ConcernedAsync("Consent", request.Id, cancellation)).Count > 0)
             return Outcome.Of(OutcomeCategory.Forbidden, "a decision on its Consent changes this Task, and nothing else");
+        if (request.Current is { } made && made.Facts.Author == Requester.OfficeOf(made.Facts.Custodian) && request.Type != "Consent")
+            return Outcome.Of(OutcomeCategory.Forbidden, "the gateway wrote this: a Task is closed by Task/$dispose, the rest stays as it is");
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(context, request, cancellation);
 
         // (2)
@@ -118,7 +120,7 @@ public sealed partial class WriteFlow(
         if (request.Current is null && request.Type == "Patient") context.AddPatient(request.Id);
         var custodian = request.Current?.Facts.Custodian ?? await CustodianForAsync(caller, cancellation);
         if (custodian is null) return Outcome.NotFound;
-        var mapped = Map(context, request, custodian, now);
+        var mapped = Map(context, request, custodian, caller.Requester.Author, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
@@ -152,16 +154,23 @@ public sealed partial class WriteFlow(
     public async Task<Result<CommitResult>> CommitAsync(WriteContext context, IReadOnlyList<PreparedWrite> prepared,
         CancellationToken cancellation)
     {
+        var plan = new CommitPlan();
+        foreach (var write in prepared) plan = plan.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
+        return await CommitAsync(context, plan, cancellation);
+    }
+
+    /// <summary>Steps 7 and 8 for a plan.</summary>
+    /// <returns>What became of it; a failure where nothing can be written now.</returns>
+    internal async Task<Result<CommitResult>> CommitAsync(WriteContext context, CommitPlan plan, CancellationToken cancellation)
+    {
         try
         {
             // (7) Binaries lie in the block store alone; they must be durable before anything points to them.
             await context.Body.Upload.CommitAsync(cancellation);
 
             // (8)
-            var plan = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
-            foreach (var write in prepared)
-                plan = plan.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
-            return await database.CommitAsync(plan, cancellation);
+            var keys = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
+            return await database.CommitAsync(keys.And(plan), cancellation);
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {
@@ -207,13 +216,30 @@ public sealed partial class WriteFlow(
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
-        var draft = Map(context, task, custodian, now).Value;
-        // It tells of the Consent: what opens no Consent opens no task of one.
-        draft = draft with { Facts = draft.Facts with { Labels = [.. draft.Facts.Labels, ClassOf("Consent")] } };
-        return new CommitPlan { Versions = await SealAsync(context, task, draft, now, cancellation) };
+        return await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation);
     }
 
-    private Result<ResourceDraft> Map(WriteContext context, WriteRequest request, string custodian, DateTimeOffset now)
+    /// <summary>
+    /// A version that the gateway itself makes of what a Consent brings about. Its class is also that of a Consent: it tells of one, and
+    /// what opens no Consent does not open it.
+    /// </summary>
+    /// <param name="context">The request that it belongs to.</param>
+    /// <param name="made">What it is.</param>
+    /// <param name="custodian">Who keeps it.</param>
+    /// <param name="author">As whom it is written.</param>
+    /// <param name="cancellation">Stops the wait for the stores.</param>
+    internal async Task<CommitPlan> MakeAsync(
+        WriteContext context, WriteRequest made, string custodian, string author, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        var draft = Map(context, made, custodian, author, now).Value;
+        var labels = draft.Facts.Labels.Append(ClassOf("Consent")).Distinct().ToList();
+        draft = draft with { Facts = draft.Facts with { Labels = labels } };
+        return new CommitPlan { Versions = await SealAsync(context, made, draft, now, cancellation) };
+    }
+
+    private Result<ResourceDraft> Map(
+        WriteContext context, WriteRequest request, string custodian, string author, DateTimeOffset now)
     {
         if (request.Binary is { } binary)
         {
@@ -223,13 +249,13 @@ public sealed partial class WriteFlow(
             FhirReference.TryParse(binary.SecurityContext, out var rules);
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
-            var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = context.Caller.Requester.Author };
+            var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = author };
             return new ResourceDraft([], facts, [], [], [], []);
         }
         var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find) { Enclosed = request.Enclosed };
         var requester = context.Caller.Requester;
         var origin = new RecordOrigin(
-            custodian, requester.Author, requester.Patient is { } self ? [$"Patient/{self}"] : [.. requester.ActorReferences]);
+            custodian, author, requester.Patient is { } self ? [$"Patient/{self}"] : [.. requester.ActorReferences]);
         var draft = mapper.Map(request.Document!, request.Id, request.Version, now, origin, scene, out var issues);
         return draft is null ? new Outcome(OutcomeCategory.Invalid, issues) : draft;
     }

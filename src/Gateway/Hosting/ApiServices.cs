@@ -17,6 +17,7 @@ internal static class ApiServices
         .AddSingleton<Batch>().AddSingleton<Transaction>()
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
         .AddSingleton<ConsentExplain>()
+        .AddSingleton<BreakGlass>().AddSingleton<DisposeTask>()
         .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
 
     // Straight from the router: what stands between it and the other endpoints is OAuth's, which asks dozens of handlers of its own.

@@ -10,6 +10,7 @@ internal static class FlowServices
         .AddSingleton<Denials>()
         .AddSingleton<ReadFlow>()
         .AddSingleton<WriteFlow>()
+        .AddSingleton<GlassFlow>()
         .AddSingleton<ConsentWrites>()
         .AddSingleton<ActorWrites>();
 }

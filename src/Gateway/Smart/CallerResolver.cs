@@ -179,7 +179,8 @@ internal sealed partial class CallerResolver(
         return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra).Distinct();
     }
 
-    // A person who says why may break the glass; to a system, and without a reason, it is no purpose.
+    // A person who says why may break the glass, where that person's hospital has a policy on it; to a system, and without a reason, it
+    // is no purpose.
     private static Caller ForActor(Actor actor, bool isActive, KnownToken token, IReadOnlyList<string> purposes)
     {
         if (actor.Kind != ActorKind.Practitioner)
@@ -188,10 +189,12 @@ internal sealed partial class CallerResolver(
             {
                 // A client that is given to another hospital takes nothing along.
                 Author = $"{token.Author} {actor.Reference}",
+                Office = actor.Kind == ActorKind.Hospital ? Requester.OfficeOf(actor.Reference) : "",
             };
             return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
-        var breaksGlass = !string.IsNullOrWhiteSpace(token.Reason) && token.Purposes.Contains(SmartClaims.BreakGlass);
+        var breaksGlass = !string.IsNullOrWhiteSpace(token.Reason) && token.Purposes.Contains(SmartClaims.BreakGlass)
+            && actor.GlassPolicy is not null;
         // A practitioner acts for a hospital, and falls with it.
         var practitioner = new Requester(
             actor.Reference, actor.Hospital, actor.Reference, null, isActive, breaksGlass ? token.Purposes : purposes)

@@ -30,6 +30,13 @@ internal sealed class BindClientFunction(byte[] id, byte[] client) : FunctionMes
     public byte[] Client { get; } = client;
 }
 
+[Function("breakGlassPolicyOf")]
+internal sealed class BreakGlassPolicyOfFunction(byte[] hospital) : FunctionMessage
+{
+    [Parameter("bytes32", "hospital", 1)]
+    public byte[] Hospital { get; } = hospital;
+}
+
 [Function("isActive")]
 internal sealed class IsActiveFunction(byte[] id) : FunctionMessage
 {
@@ -74,6 +81,16 @@ internal sealed class RegisterPractitionerFunction(byte[] id, byte[] registratio
 
     [Parameter("bytes32", "hospital", 3)]
     public byte[] Hospital { get; } = hospital;
+}
+
+[Function("setBreakGlassPolicy")]
+internal sealed class SetBreakGlassPolicyFunction(byte[] hospital, byte[] policyHash) : FunctionMessage
+{
+    [Parameter("bytes32", "hospital", 1)]
+    public byte[] Hospital { get; } = hospital;
+
+    [Parameter("bytes32", "policyHash", 2)]
+    public byte[] PolicyHash { get; } = policyHash;
 }
 
 [Function("setStatus")]
@@ -123,6 +140,16 @@ internal sealed class ActorStatusChangedEventDTO : IEventDTO
 
     [Parameter("uint8", "status", 2)]
     public byte Status { get; set; }
+}
+
+[Event("BreakGlassPolicySet")]
+internal sealed class BreakGlassPolicySetEventDTO : IEventDTO
+{
+    [Parameter("bytes32", "hospital", 1, true)]
+    public byte[] Hospital { get; set; } = [];
+
+    [Parameter("bytes32", "policyHash", 2)]
+    public byte[] PolicyHash { get; set; } = [];
 }
 
 [Event("ClientBound")]

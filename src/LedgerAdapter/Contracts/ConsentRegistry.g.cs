@@ -7,6 +7,22 @@ using Nethereum.Contracts;
 
 namespace PmrGateway.LedgerAdapter;
 
+[Function("breakGlass")]
+internal sealed class BreakGlassFunction(byte[] patient, byte[] commitment, ulong notBefore, ulong notAfter) : FunctionMessage
+{
+    [Parameter("bytes32", "patient", 1)]
+    public byte[] Patient { get; } = patient;
+
+    [Parameter("bytes32", "commitment", 2)]
+    public byte[] Commitment { get; } = commitment;
+
+    [Parameter("uint64", "notBefore", 3)]
+    public ulong NotBefore { get; } = notBefore;
+
+    [Parameter("uint64", "notAfter", 4)]
+    public ulong NotAfter { get; } = notAfter;
+}
+
 [Function("domainSeparator")]
 internal sealed class DomainSeparatorFunction : FunctionMessage
 {}
@@ -253,6 +269,16 @@ internal sealed class ControllerChangedEventDTO : IEventDTO
     public string To { get; set; } = "";
 }
 
+[Event("GlassBroken")]
+internal sealed class GlassBrokenEventDTO : IEventDTO
+{
+    [Parameter("bytes32", "patient", 1, true)]
+    public byte[] Patient { get; set; } = [];
+
+    [Parameter("bytes32", "commitment", 2, true)]
+    public byte[] Commitment { get; set; } = [];
+}
+
 [Event("PatientRegistered")]
 internal sealed class PatientRegisteredEventDTO : IEventDTO
 {
@@ -292,6 +318,13 @@ internal sealed class IntentExpiredError : IErrorDTO
 {
     [Parameter("uint256", "deadline", 1)]
     public BigInteger Deadline { get; set; }
+}
+
+[Error("NoBreakGlassPolicy")]
+internal sealed class NoBreakGlassPolicyError : IErrorDTO
+{
+    [Parameter("bytes32", "custodian", 1)]
+    public byte[] Custodian { get; set; } = [];
 }
 
 [Error("NonceUsed")]

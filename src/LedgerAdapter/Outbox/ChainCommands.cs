@@ -56,6 +56,19 @@ public static class ChainCommands
         OutboxPriority.Withdrawal,
         ActorKey(reference));
 
+    /// <summary>Sets a hospital's standing break-glass policy, or ends it.</summary>
+    /// <param name="reference">The hospital's resource.</param>
+    /// <param name="id">Its on-chain id.</param>
+    /// <param name="policyHash">Salted hash of the policy; zero: it has none any more.</param>
+    public static ChainCommand SetBreakGlassPolicy(string reference, byte[] id, byte[] policyHash) => new(
+        $"policy {reference} {ResourceId.New()}",
+        ContractSet.Actors,
+        "setBreakGlassPolicy",
+        new SetBreakGlassPolicyFunction(id, policyHash).GetCallData(),
+        // Both ways in one class, so that they keep their order, and before what is granted under it.
+        OutboxPriority.Withdrawal,
+        ActorKey(reference));
+
     /// <summary>Binds a client or user to an actor.</summary>
     /// <param name="reference">The actor's resource.</param>
     /// <param name="actorId">Its on-chain id.</param>
@@ -92,6 +105,21 @@ public static class ChainCommands
         ContractSet.Consents,
         "grantBySig",
         new GrantBySigFunction(intent, signature).GetCallData(),
+        OutboxPriority.Grant,
+        PatientKey(patientId));
+
+    /// <summary>Grants in an emergency, under the standing policy of the hospital that keeps the record.</summary>
+    /// <param name="patientId">Patient id.</param>
+    /// <param name="key">The patient's on-chain key.</param>
+    /// <param name="commitment">Commitment to the terms.</param>
+    /// <param name="notBefore">First second at which it counts, Unix time.</param>
+    /// <param name="notAfter">Last second at which it counts.</param>
+    public static ChainCommand BreakGlass(
+        string patientId, byte[] key, byte[] commitment, ulong notBefore, ulong notAfter) => new(
+        GrantKey(Convert.ToHexStringLower(commitment)),
+        ContractSet.Consents,
+        "breakGlass",
+        new BreakGlassFunction(key, commitment, notBefore, notAfter).GetCallData(),
         OutboxPriority.Grant,
         PatientKey(patientId));
 

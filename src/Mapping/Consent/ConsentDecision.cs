@@ -29,7 +29,7 @@ public enum PermitBasis
     /// <summary>The patient's own record.</summary>
     OwnRecord,
 
-    /// <summary>The requester itself wrote this version.</summary>
+    /// <summary>The requester itself wrote this version, or the gateway wrote it to the office of the requester's hospital.</summary>
     Author,
 
     /// <summary>Consent of every patient concerned.</summary>
@@ -96,7 +96,7 @@ public static class ConsentDecision
         if (!requester.IsActive) return null;
         if (DirectoryTypes.Contains(record.Type)) return new Permit(record, version, PermitBasis.Directory, [], block);
         if (IsOwn(requester, record)) return new Permit(record, version, PermitBasis.OwnRecord, [], block);
-        if (requester.Author.Length > 0 && requester.Author == record.Author)
+        if (requester.Authors.Contains(record.Author))
             return new Permit(record, version, PermitBasis.Author, [], block);
         if (record.Patients.Count == 0) return null;
         var used = new List<StandingConsent>();

@@ -16,6 +16,26 @@ public sealed record Requester(string Subject, string? Organization, string? Pra
     /// </summary>
     public string Author { get; init; } = "";
 
+    /// <summary>
+    /// The office of the hospital whose system it is, to which the gateway itself writes what the hospital must deal with: as whom that is
+    /// written, and so who reads it. "": none.
+    /// </summary>
+    public string Office { get; init; } = "";
+
+    /// <summary>Whose records it reads back: its own, and its office's.</summary>
+    public IEnumerable<string> Authors
+    {
+        get
+        {
+            if (Author.Length > 0) yield return Author;
+            if (Office.Length > 0) yield return Office;
+        }
+    }
+
+    /// <summary>As whom the gateway writes to a hospital.</summary>
+    /// <param name="hospital">Reference of the hospital.</param>
+    public static string OfficeOf(string hospital) => "office " + hospital;
+
     /// <summary>The references under which a consent can name the requester.</summary>
     public IEnumerable<string> ActorReferences
     {

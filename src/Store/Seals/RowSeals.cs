@@ -68,8 +68,9 @@ internal sealed class RowSeals(BrokenRows broken)
     {
         var row = RowBytes.Of("actors").Text(a.Reference).Text(a.ActorId).Number(a.Kind).Text(a.Hospital).Number(a.Suspended)
             .Number(a.ChainActive);
-        // One of before there were contracts keeps its seal.
-        return a is { Role: null, Ends: null } ? row : row.Text(a.Role).Number(a.Ends);
+        // One of before there were contracts, or policies, keeps its seal.
+        if (a is not { Role: null, Ends: null, GlassPolicy: null }) row = row.Text(a.Role).Number(a.Ends);
+        return a.GlassPolicy is null ? row : row.Text(a.GlassPolicy);
     }
 
     public static RowBytes Binding(string client, string actorId) => RowBytes.Of("bindings").Text(client).Text(actorId);

@@ -47,7 +47,8 @@ internal static class AccessSql
         };
         // One of whom it holds a copy is asked, and does not make it a patient's; whom earlier versions alone concern counts for these.
         var ofPatients = $"(r.patients <> '' AND SUBSTR(r.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
-        return requester.Author.Length > 0 ? $"(r.author = {sql.Value(requester.Author)} OR {ofPatients})" : ofPatients;
+        var ofAuthors = requester.Authors.Select(a => $"r.author = {sql.Value(a)}").ToList();
+        return ofAuthors.Count == 0 ? ofPatients : $"({string.Join(" OR ", ofAuthors)} OR {ofPatients})";
     }
 
     /// <summary>

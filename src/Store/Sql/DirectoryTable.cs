@@ -5,20 +5,21 @@ namespace PmrGateway.Store;
 /// <summary>A row of actors.</summary>
 internal sealed record ActorRow(
     string Reference, string ActorId, long Kind, string? Hospital, long Suspended, long ChainActive, string? Role, long? Ends,
-    byte[]? Seal)
+    string? GlassPolicy, byte[]? Seal)
 {
     /// <summary>How many columns it has.</summary>
-    public const int Width = 9;
+    public const int Width = 10;
 
     /// <summary>Its columns under a name.</summary>
     public static string Columns(string a) =>
-        $"{a}.reference, {a}.actor_id, {a}.kind, {a}.hospital, {a}.suspended, {a}.chain_active, {a}.role, {a}.ends, {a}.seal";
+        $"{a}.reference, {a}.actor_id, {a}.kind, {a}.hospital, {a}.suspended, {a}.chain_active, {a}.role, {a}.ends, "
+        + $"{a}.glass_policy, {a}.seal";
 
     /// <summary>Reads a row whose columns begin somewhere.</summary>
     public static ActorRow Read(DbDataReader r, int at) => new(
         // SQLite lets a key of text be NULL, and a client's actor is found by another column.
         r.TextOrNull(at) ?? "", r.GetString(at + 1), r.GetInt64(at + 2), r.TextOrNull(at + 3), r.GetInt64(at + 4), r.GetInt64(at + 5),
-        r.TextOrNull(at + 6), r.NumberOrNull(at + 7), r.BytesOrNull(at + 8));
+        r.TextOrNull(at + 6), r.NumberOrNull(at + 7), r.TextOrNull(at + 8), r.BytesOrNull(at + 9));
 }
 
 /// <summary>A row of patients.</summary>
@@ -39,7 +40,7 @@ internal sealed class DirectoryTable(RowSeals seals)
     public async ValueTask AddActorAsync(Change change, DirectoryChange.AddActor a)
     {
         var row = new ActorRow(
-            a.Reference, a.ActorId, (long)a.Kind, a.Hospital, 0, 0, a.Role, a.Ends?.ToUnixTimeMilliseconds(), null);
+            a.Reference, a.ActorId, (long)a.Kind, a.Hospital, 0, 0, a.Role, a.Ends?.ToUnixTimeMilliseconds(), null, null);
         await change.ExecuteAsync(
             """
             INSERT INTO actors (reference, actor_id, kind, hospital, suspended, chain_active, role, ends, seal)
@@ -66,6 +67,10 @@ internal sealed class DirectoryTable(RowSeals seals)
     public ValueTask<int> SetContractAsync(Change change, DirectoryChange.SetContract contract) => UpdateAsync(
         change, a => a with { Role = contract.Role, Ends = contract.Ends?.ToUnixTimeMilliseconds() }, "a.reference = $1",
         contract.Reference);
+
+    /// <summary>Under which policy the glass of what a hospital keeps is broken.</summary>
+    public ValueTask<int> SetGlassPolicyAsync(Change change, DirectoryChange.SetGlassPolicy policy) =>
+        UpdateAsync(change, a => a with { GlassPolicy = policy.Policy }, "a.reference = $1", policy.Reference);
 
     /// <summary>What the chain says of an actor.</summary>
     public ValueTask<int> SetActiveAsync(Change change, bool isActive, string actorId) =>
@@ -125,8 +130,9 @@ internal sealed class DirectoryTable(RowSeals seals)
             var isWhole = seals.Check(RowSeals.Actor(row), row.Seal, "actors", row.Reference);
             var to = set(row);
             await change.ExecuteAsync(
-                "UPDATE actors SET suspended = $1, chain_active = $2, role = $3, ends = $4, seal = $5 WHERE reference = $6", to.Suspended,
-                to.ChainActive, to.Role, to.Ends, isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
+                "UPDATE actors SET suspended = $1, chain_active = $2, role = $3, ends = $4, glass_policy = $5, seal = $6 "
+                    + "WHERE reference = $7",
+                to.Suspended, to.ChainActive, to.Role, to.Ends, to.GlassPolicy, isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
         }
         return rows.Count;
     }

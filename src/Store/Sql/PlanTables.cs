@@ -40,6 +40,9 @@ internal sealed class PlanTables(
             case DirectoryChange.SetSuspended s:
                 await directory.SetSuspendedAsync(change, s.Suspended, s.Reference);
                 break;
+            case DirectoryChange.SetGlassPolicy p:
+                await directory.SetGlassPolicyAsync(change, p);
+                break;
             case DirectoryChange.SetContract c:
                 await directory.SetContractAsync(change, c);
                 break;

@@ -70,25 +70,27 @@ internal sealed record VersionRow(
     /// <summary>Versions of a record, newest first.</summary>
     /// <param name="session">Where.</param>
     /// <param name="rid">The record.</param>
-    /// <param name="of">Those written as this author, besides the version <paramref name="also"/>; null: all.</param>
+    /// <param name="of">Those written as one of these authors, besides the version <paramref name="also"/>; null: all.</param>
     /// <param name="also">A version that counts whoever wrote it; 0: none.</param>
     /// <param name="below">Versions below this one.</param>
     /// <param name="limit">So many.</param>
     /// <param name="cancellation">Stops the read.</param>
     public static ValueTask<List<VersionRow>> HistoryAsync(
-        Session session, long rid, string? of, long also, long below, int limit, CancellationToken cancellation) => of is null
+        Session session, long rid, List<string>? of, long also, long below, int limit, CancellationToken cancellation) => of is null
         ? session.QueryAsync(
             $"{All} WHERE r.rid = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3", Read, cancellation, rid, below, (long)limit)
         : session.QueryAsync(
-            $"{All} WHERE r.rid = $1 AND v.version < $2 AND (v.author = $3 OR v.version = $4) ORDER BY v.version DESC LIMIT $5", Read,
-            cancellation, rid, below, of, also, (long)limit);
+            $"{All} WHERE r.rid = $1 AND v.version < $2 AND (v.author {session.Engine.IsOneOf("$3")} OR v.version = $4) "
+                + "ORDER BY v.version DESC LIMIT $5",
+            Read, cancellation, rid, below, session.Engine.List(of), also, (long)limit);
 
     /// <summary>How many there are of these.</summary>
-    public static async ValueTask<long> CountAsync(Session session, long rid, string? of, long also, CancellationToken cancellation) =>
+    public static async ValueTask<long> CountAsync(Session session, long rid, List<string>? of, long also, CancellationToken cancellation) =>
         (of is null
             ? await session.NumberAsync("SELECT COUNT(*) FROM versions WHERE rid = $1", cancellation, rid)
             : await session.NumberAsync(
-                "SELECT COUNT(*) FROM versions WHERE rid = $1 AND (author = $2 OR version = $3)", cancellation, rid, of, also)) ?? 0;
+                $"SELECT COUNT(*) FROM versions WHERE rid = $1 AND (author {session.Engine.IsOneOf("$2")} OR version = $3)", cancellation,
+                rid, session.Engine.List(of), also)) ?? 0;
 
     private static DateTimeOffset? Instant(long? milliseconds) =>
         milliseconds is { } known ? DateTimeOffset.FromUnixTimeMilliseconds(known) : null;

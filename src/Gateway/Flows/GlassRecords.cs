@@ -1,0 +1,112 @@
+using Hl7.Fhir.Model;
+using Task = Hl7.Fhir.Model.Task;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>One break of the glass.</summary>
+/// <param name="Patient">Id of the patient.</param>
+/// <param name="Practitioner">Reference of who breaks it.</param>
+/// <param name="Custodian">Reference of the hospital that keeps the record.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="From">When, to the second.</param>
+internal sealed record BrokenGlass(string Patient, string Practitioner, string Custodian, string Reason, DateTimeOffset From)
+{
+    /// <summary>When it is over, where it was no consent of the patient's that opened.</summary>
+    public DateTimeOffset To => From + GlassFlow.Open;
+}
+
+/// <summary>What is written of a break of the glass: the Consent that opens, the notice to the patient, the review for the hospital.</summary>
+internal static class GlassRecords
+{
+    private const string Scope = "http://terminology.hl7.org/CodeSystem/consentscope";
+    private const string Loinc = "http://loinc.org";
+    private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
+    private const string Reasons = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+    private const string CommunicationCategory = "http://terminology.hl7.org/CodeSystem/communication-category";
+
+    /// <summary>Days that the hospital has to review.</summary>
+    public const int ReviewDays = 3;
+
+    /// <summary>The Consent of an emergency: the practitioner alone, for BTG alone, for its time alone.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="glass">The break.</param>
+    /// <param name="policy">Where the hospital's policy is published.</param>
+    public static Consent Consent(string id, BrokenGlass glass, string policy) => new()
+    {
+        Id = id,
+        Status = Hl7.Fhir.Model.Consent.ConsentState.Active,
+        Scope = new CodeableConcept(Scope, "patient-privacy"),
+        Category = [new CodeableConcept(Loinc, "59284-0")],
+        Patient = new ResourceReference($"Patient/{glass.Patient}"),
+        DateTimeElement = new FhirDateTime(glass.From),
+        Performer = [new ResourceReference(glass.Practitioner)],
+        Organization = [new ResourceReference(glass.Custodian)],
+        Policy = [new Consent.PolicyComponent { Uri = policy }],
+        Provision = new Consent.provisionComponent
+        {
+            Type = Hl7.Fhir.Model.Consent.ConsentProvisionType.Permit,
+            Period = new Period(new FhirDateTime(glass.From), new FhirDateTime(glass.To.AddSeconds(-1))),
+            Actor =
+            [
+                new Consent.provisionActorComponent
+                {
+                    Role = new CodeableConcept(Participation, "IRCP"),
+                    Reference = new ResourceReference(glass.Practitioner),
+                },
+            ],
+            Purpose = [new Coding(Reasons, "BTG")],
+        },
+    };
+
+    /// <summary>What the patient is told.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="consent">Id of the Consent of the emergency; null: the patient's own consents opened.</param>
+    /// <param name="glass">The break.</param>
+    public static Communication Notice(string id, string? consent, BrokenGlass glass) => new()
+    {
+        Id = id,
+        Status = EventStatus.Completed,
+        Category = [new CodeableConcept(CommunicationCategory, "notification")],
+        Priority = RequestPriority.Urgent,
+        Subject = new ResourceReference($"Patient/{glass.Patient}"),
+        About = consent is null ? [] : [new ResourceReference($"Consent/{consent}")],
+        SentElement = new FhirDateTime(glass.From),
+        Recipient = [new ResourceReference($"Patient/{glass.Patient}")],
+        Sender = new ResourceReference(glass.Practitioner),
+        ReasonCode = [new CodeableConcept(Reasons, "BTG") { Text = glass.Reason }],
+        Payload =
+        [
+            new Communication.PayloadComponent
+            {
+                Content = new FhirString(consent is null
+                    ? $"In an emergency {glass.Practitioner} read of your record what your consents permit for that; "
+                        + $"{glass.Custodian} reviews it."
+                    : $"In an emergency {glass.Practitioner} opened your record without your consent, until {glass.To:u}. "
+                        + $"You can end that at any time; {glass.Custodian} reviews it."),
+            },
+        ],
+    };
+
+    /// <summary>What the hospital has to review.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="consent">Id of the Consent of the emergency; null: the patient's own consents opened.</param>
+    /// <param name="glass">The break.</param>
+    public static Task Review(string id, string? consent, BrokenGlass glass) => new()
+    {
+        Id = id,
+        Status = Task.TaskStatus.Requested,
+        Intent = Task.TaskIntent.Order,
+        Code = new CodeableConcept(OfficeTasks.Codes, OfficeTasks.Review),
+        Focus = new ResourceReference(consent is null ? $"Patient/{glass.Patient}" : $"Consent/{consent}"),
+        For = new ResourceReference($"Patient/{glass.Patient}"),
+        AuthoredOnElement = new FhirDateTime(glass.From),
+        LastModifiedElement = new FhirDateTime(glass.From),
+        Requester = new ResourceReference(glass.Practitioner),
+        Owner = new ResourceReference(glass.Custodian),
+        ReasonCode = new CodeableConcept(Reasons, "BTG") { Text = glass.Reason },
+        Restriction = new Task.RestrictionComponent
+        {
+            Period = new Period { EndElement = new FhirDateTime(glass.From.AddDays(ReviewDays)) },
+        },
+    };
+}
