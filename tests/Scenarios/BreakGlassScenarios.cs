@@ -63,7 +63,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         Assert.Equal(404, (await emergency.GetAsync($"DocumentReference/{document}")).Status);
         var broken = await emergency.PostAsync($"Patient/{patient}/$break-glass", "");
         Assert.True(broken.Status == 201, broken.Text);
-        var consent = Part(broken, "consent").GetProperty("valueReference").GetProperty("reference").GetString()!;
+        var consent = ConsentOf(broken)!;
         var until = Part(broken, "until").GetProperty("valueInstant").GetDateTimeOffset() - TimeProvider.System.GetUtcNow();
         Assert.InRange(until, TimeSpan.FromMinutes(235), TimeSpan.FromHours(4));
         var read = await GatewayClient.UntilAsync(() => emergency.GetAsync($"DocumentReference/{document}"), a => a.Status == 200);
@@ -73,7 +73,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         Assert.Equal(1, (await emergency.GetAsync($"DocumentReference?patient={patient}")).Json.GetProperty("total").GetInt32());
         // Once is enough; and it is this doctor's alone.
         var again = await emergency.PostAsync($"Patient/{patient}/$break-glass", "");
-        Assert.Equal((200, consent), (again.Status, Part(again, "consent").GetProperty("valueReference").GetProperty("reference").GetString()));
+        Assert.Equal((200, consent), (again.Status, ConsentOf(again)));
         var (_, colleague) = await gateway.RegisterEmergencyAsync(gateway.OtherHospital, "curious");
         Assert.Equal(404, (await colleague.GetAsync($"DocumentReference/{document}")).Status);
         Assert.Equal(404, (await gateway.OtherEhr.GetAsync($"DocumentReference/{document}")).Status);
@@ -123,7 +123,8 @@ public class BreakGlassScenarios(RunningGateway gateway)
     [Fact]
     public async Task Without_a_policy_of_the_hospital_there_is_no_breaking_of_glass_on_either_side()
     {
-        var (hospital, ehr) = await gateway.RegisterAsync("gl-" + Guid.CreateVersion7(), "Strict Hospital", "prov", "system/*.cruds", "TREAT");
+        var (hospital, ehr) = await gateway.RegisterAsync(
+            "gl-" + Guid.CreateVersion7(), "Strict Hospital", "prov", "system/*.cruds", "TREAT");
         var patient = (await ehr.PostAsync("Patient", """{"resourceType":"Patient","name":[{"family":"Strict"}]}""")).Id;
         var own = await gateway.NewPatientAsync();
         var (_, strict) = await gateway.RegisterEmergencyAsync(hospital, "unconscious");
@@ -194,6 +195,9 @@ public class BreakGlassScenarios(RunningGateway gateway)
         Assert.Equal(review.GetProperty("reasonCode").GetRawText(), closed.GetProperty("reasonCode").GetRawText());
         Assert.Equal(3, (await gateway.Ehr.GetAsync($"{task}/_history")).Json.GetProperty("total").GetInt32());
     }
+
+    private static string? ConsentOf(Answer answer) =>
+        Part(answer, "consent").GetProperty("valueReference").GetProperty("reference").GetString();
 
     private static JsonElement Part(Answer answer, string name) => answer.Json.GetProperty("parameter").EnumerateArray()
         .Single(p => p.GetProperty("name").ValueEquals(name));

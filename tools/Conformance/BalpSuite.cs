@@ -76,7 +76,8 @@ internal static class BalpSuite
     {
         var admin = await anyone.LoginOperatorAsync(folder);
         var registrar = new Registrar(anyone, admin);
-        var (hospital, insurer) = (await registrar.OrganizationAsync("General", "prov"), await registrar.OrganizationAsync("Insurer", "ins"));
+        var hospital = await registrar.OrganizationAsync("General", "prov");
+        var insurer = await registrar.OrganizationAsync("Insurer", "ins");
         var ehr = await registrar.SystemAsync("ehr", hospital, "system/*.cruds", "TREAT");
         var grantee = await registrar.SystemAsync("insurer", insurer, "system/*.rs", "HPAYMT");
         var stranger = await registrar.SystemAsync(

@@ -26,7 +26,6 @@ internal sealed class DisposeTask(ReadFlow reads, WriteFlow writes, Denials deni
         OpenedRecord? task = null;
         var answer = await reads.RunAsync(
             caller, call.AsRead() with { Action = ScopeAction.Read },
-            // Of a patient, whose task it is too, it is no office's: that it is there is known to the patient, that it is kept by whom also.
             async snapshot => await snapshot.ReadAsync("Task", call.Id, null, cancellation) is { Version.IsDeleted: false } found
                 ? new Found([found])
                 : new Found([], Outcome.NotFound),
@@ -42,7 +41,7 @@ internal sealed class DisposeTask(ReadFlow reads, WriteFlow writes, Denials deni
         {
             return await denials.AnswerAsync(
                 caller, call.Route.Interaction, call.Target,
-                Outcome.Of(OutcomeCategory.Forbidden, "a Task is disposed of by the office of the hospital before which the gateway put it"));
+                Outcome.Of(OutcomeCategory.Forbidden, "only the hospital before whose office the gateway put a Task disposes of it"));
         }
         return await WriteAsync(call, task, asked.Value, cancellation);
     }
@@ -77,7 +76,7 @@ internal sealed class DisposeTask(ReadFlow reads, WriteFlow writes, Denials deni
         {
             var name = parameter.StringAt("name") ?? "";
             if (!Names.Contains(name) || asked.ContainsKey(name))
-                return Outcome.Of(OutcomeCategory.Malformed, $"taken are {string.Join(", ", Names)}, each once", "Parameters.parameter.name");
+                return Outcome.Of(OutcomeCategory.Malformed, $"taken are {string.Join(", ", Names)}, each once", "Parameters.parameter");
             if ((parameter.StringAt("valueCode") ?? parameter.StringAt("valueString")) is not { Length: > 0 } value)
                 return Outcome.Of(OutcomeCategory.Malformed, $"{name} is a valueCode or valueString", "Parameters.parameter");
             asked[name] = value;

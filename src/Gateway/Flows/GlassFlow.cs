@@ -33,7 +33,7 @@ public sealed class GlassFlow(
         {
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
-                "the glass is broken by a practitioner with a login for purpose_of_use BTG and its reason, whose hospital has a policy on it");
+                "who breaks the glass is a practitioner of a hospital with a policy on it, by a login for purpose_of_use BTG with its reason");
         }
         if (await directory.PatientAsync(patient, cancellation) is not { } known) return Outcome.NotFound;
         var custodian = await directory.ActorAsync(known.Custodian, cancellation);
@@ -42,7 +42,7 @@ public sealed class GlassFlow(
         var office = Requester.OfficeOf(known.Custodian);
         var now = time.GetUtcNow();
         if (await OpenedAsync(patient, practitioner, office, now, cancellation) is { } open) return open;
-        var glass = new BrokenGlass(patient, practitioner, known.Custodian, reason, DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()));
+        var glass = new BrokenGlass(patient, practitioner, known.Custodian, reason, now);
         while (true)
         {
             var context = writes.Begin(caller, null);
@@ -90,8 +90,9 @@ public sealed class GlassFlow(
         if (await directory.PatientAsync(patient, cancellation) is not { } known) return new CommitPlan();
         var office = Requester.OfficeOf(known.Custodian);
         if (await OpenedAsync(patient, practitioner, office, now, cancellation) is not null) return new CommitPlan();
-        var glass = new BrokenGlass(patient, practitioner, known.Custodian, caller.Reason!, DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()));
-        return await MakeAsync(context, glass, office, [GlassRecords.Notice(id, null, glass), GlassRecords.Review(id, null, glass)], cancellation);
+        var glass = new BrokenGlass(patient, practitioner, known.Custodian, caller.Reason!, now);
+        Resource[] made = [GlassRecords.Notice(id, null, glass), GlassRecords.Review(id, null, glass)];
+        return await MakeAsync(context, glass, office, made, cancellation);
     }
 
     // What this practitioner has open of the patient already.

@@ -8,14 +8,17 @@ namespace PmrGateway.Gateway.Flows;
 /// <param name="Practitioner">Reference of who breaks it.</param>
 /// <param name="Custodian">Reference of the hospital that keeps the record.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="From">When, to the second.</param>
-internal sealed record BrokenGlass(string Patient, string Practitioner, string Custodian, string Reason, DateTimeOffset From)
+/// <param name="At">When.</param>
+internal sealed record BrokenGlass(string Patient, string Practitioner, string Custodian, string Reason, DateTimeOffset At)
 {
+    /// <summary>When, to the second: the chain knows no less.</summary>
+    public DateTimeOffset From { get; } = DateTimeOffset.FromUnixTimeSeconds(At.ToUnixTimeSeconds());
+
     /// <summary>When it is over, where it was no consent of the patient's that opened.</summary>
     public DateTimeOffset To => From + GlassFlow.Open;
 }
 
-/// <summary>What is written of a break of the glass: the Consent that opens, the notice to the patient, the review for the hospital.</summary>
+/// <summary>What is written of broken glass: the Consent that opens, the notice to the patient, the review for the hospital.</summary>
 internal static class GlassRecords
 {
     private const string Scope = "http://terminology.hl7.org/CodeSystem/consentscope";

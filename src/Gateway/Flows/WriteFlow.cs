@@ -105,7 +105,7 @@ public sealed partial class WriteFlow(
             && (await database.ConcernedAsync("Consent", request.Id, cancellation)).Count > 0)
             return Outcome.Of(OutcomeCategory.Forbidden, "a decision on its Consent changes this Task, and nothing else");
         if (request.Current is { } made && made.Facts.Author == Requester.OfficeOf(made.Facts.Custodian) && request.Type != "Consent")
-            return Outcome.Of(OutcomeCategory.Forbidden, "the gateway wrote this: a Task is closed by Task/$dispose, the rest stays as it is");
+            return Outcome.Of(OutcomeCategory.Forbidden, "the gateway wrote this: a Task is closed by Task/$dispose, all else stays");
         if (request.Interaction == Interaction.Delete) return await PrepareDeletionAsync(context, request, cancellation);
 
         // (2)

@@ -132,7 +132,8 @@ internal sealed class DirectoryTable(RowSeals seals)
             await change.ExecuteAsync(
                 "UPDATE actors SET suspended = $1, chain_active = $2, role = $3, ends = $4, glass_policy = $5, seal = $6 "
                     + "WHERE reference = $7",
-                to.Suspended, to.ChainActive, to.Role, to.Ends, to.GlassPolicy, isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
+                to.Suspended, to.ChainActive, to.Role, to.Ends, to.GlassPolicy,
+                isWhole ? seals.Of(RowSeals.Actor(to)) : RowSeals.Never, row.Reference);
         }
         return rows.Count;
     }

@@ -85,7 +85,8 @@ internal sealed record VersionRow(
             Read, cancellation, rid, below, session.Engine.List(of), also, (long)limit);
 
     /// <summary>How many there are of these.</summary>
-    public static async ValueTask<long> CountAsync(Session session, long rid, List<string>? of, long also, CancellationToken cancellation) =>
+    public static async ValueTask<long> CountAsync(
+        Session session, long rid, List<string>? of, long also, CancellationToken cancellation) =>
         (of is null
             ? await session.NumberAsync("SELECT COUNT(*) FROM versions WHERE rid = $1", cancellation, rid)
             : await session.NumberAsync(
