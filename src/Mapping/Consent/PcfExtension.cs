@@ -19,7 +19,7 @@ public static class PcfExtension
     /// <param name="consent">A consent about the requester, as it stands now.</param>
     /// <param name="requester">Who reads.</param>
     /// <param name="policies">What the Consent names as its policies; none: they are not known here.</param>
-    /// <exception cref="InvalidOperationException">The consent is not about the requester: it leaves nothing and forbids nothing.</exception>
+    /// <exception cref="InvalidOperationException">The consent is not about the requester.</exception>
     public static string Of(string fhir, StandingConsent consent, Requester requester, IReadOnlyList<string> policies)
     {
         var shape = consent.Shape;

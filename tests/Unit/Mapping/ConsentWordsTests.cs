@@ -39,7 +39,10 @@ public class ConsentWordsTests
         {
             "Permit: Organization/ins may read and write records of type Observation or of class urn:x|A, and with the code LOINC 34133-9 "
                 + "or urn:y|B, for healthcare payment (HPAYMT), without an end.",
-            Permit(Ins with { Classes = [new(Types, "Observation"), new("urn:x", "A")], Codes = [new(Loinc, "34133-9"), new("urn:y", "B")] })
+            Permit(Ins with
+            {
+                Classes = [new(Types, "Observation"), new("urn:x", "A")], Codes = [new(Loinc, "34133-9"), new("urn:y", "B")],
+            })
         },
         {
             "Permit: anyone may read and write records of confidentiality normal (N) or lower, for any purpose, without an end.",
@@ -61,9 +64,9 @@ public class ConsentWordsTests
             Deny(Any with { DataPeriod = Year with { From = default } })
         },
         {
-            "Permit: anyone may read and write records that are Observation/a or that are Encounter/b or refer to it or that are Encounter/c, "
-                + "refer to it or are referred to by it or that name or were sent by the author Practitioner/d, for any purpose, "
-                + "without an end.",
+            "Permit: anyone may read and write records that are Observation/a or that are Encounter/b or refer to it or that are "
+                + "Encounter/c, refer to it or are referred to by it or that name or were sent by the author Practitioner/d, for any "
+                + "purpose, without an end.",
             Permit(Any with
             {
                 Data =
