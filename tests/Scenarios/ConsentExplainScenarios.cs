@@ -7,7 +7,7 @@ namespace PmrGateway.Tests.Scenarios;
 [Collection(GatewayCollection.Name)]
 public class ConsentExplainScenarios(RunningGateway gateway)
 {
-    private const string Scope = "system/Patient.r system/Organization.r";
+    private const string Scope = "system/*.r";
     private const string Level = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     private const string Label = ",\"securityLabel\":[{\"system\":\"" + Level + "\",\"code\":\"N\"}]";
 
