@@ -31,7 +31,7 @@ internal static class DeploymentKeyring
     }
 
     /// <summary>Opens the keyring of a deployment that is there already, for who looks at it beside its gateway.</summary>
-    /// <exception cref="KeyringException">It is missing, it is that of another deployment, or no gateway has run on the database.</exception>
+    /// <exception cref="KeyringException">It is missing, or of another deployment, or no gateway has run on the database.</exception>
     public static async Task<Keyring> OpenExistingAsync(string path, RecordDatabase database, CancellationToken cancellation)
     {
         var kept = await database.DeploymentFactAsync(Check, cancellation)
