@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PmrGateway.Tests.Client;
+using PmrGateway.Vault;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -206,10 +207,13 @@ public class ConsentExplainScenarios(RunningGateway gateway)
         }
         // Another keyring than the database's: no row could be believed.
         var folder = Directory.CreateTempSubdirectory("pmr-keyring-");
-        var (foreign, said) = await FailedAsync(
-            "list", "--patient", patient, "--KeyringFile", Path.Combine(folder.FullName, "keyring.json"));
-        folder.Delete();
-        Assert.True(foreign == 2 && said.Contains("keyring", StringComparison.Ordinal), said);
+        var file = Path.Combine(folder.FullName, "keyring.json");
+        var (missing, _) = await FailedAsync("list", "--patient", patient, "--KeyringFile", file);
+        Assert.Equal((2, false), (missing, File.Exists(file)));
+        Keyring.Create(file);
+        var (foreign, said) = await FailedAsync("list", "--patient", patient, "--KeyringFile", file);
+        folder.Delete(recursive: true);
+        Assert.True(foreign == 2 && said.Contains("of another deployment than the database", StringComparison.Ordinal), said);
     }
 
     private static string Question(string patient, string purpose, string viewer, string resource) =>
