@@ -43,12 +43,12 @@ internal static class ConsentCommands
 
     public static Command Create()
     {
-        var command = new Command("consent", "Tell what consents there are, and who may see a record by them")
-        {
-            Of("list", "List the consents of a patient, in words", ListAsync, [Patient]),
-            Of("explain", "Tell whether and why a viewer may see a record of a patient", ExplainAsync, [Patient, Seer, Resource], Purpose),
-            Of("who-can-see", "List every registered actor that may see a record now, and the denials", WhoAsync, [Resource], Purpose),
-        };
+        var command = new Command("consent", "Tell what consents there are, and who may see a record by them");
+        command.Subcommands.Add(Of("list", "List the consents of a patient, in words", ListAsync, [Patient]));
+        command.Subcommands.Add(Of(
+            "explain", "Tell whether and why a viewer may see a record of a patient", ExplainAsync, [Patient, Seer, Resource], Purpose));
+        command.Subcommands.Add(Of(
+            "who-can-see", "List every registered actor that may see a record now, and the denials", WhoAsync, [Resource], Purpose));
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(parsed => CommandError.Say("pmr consent list, explain or who-can-see", 2));
         return command;
@@ -149,7 +149,10 @@ internal static class ConsentCommands
         {
             return Print(new
             {
-                Decision = decision, said.Reason, Basis = basis, said.Block,
+                Decision = decision,
+                said.Reason,
+                Basis = basis,
+                said.Block,
                 Consents = said.Consents.Select(c => ToJson(c) with
                 {
                     Says = c.Says,
