@@ -23,6 +23,18 @@ public sealed record Actor(string Reference, string ActorId, ActorKind Kind, str
 
     /// <summary>Whether it may act at an instant.</summary>
     public bool ActsAt(DateTimeOffset now) => IsActive && (Ends is null || now < Ends);
+
+    /// <summary>Who it would be to the consent decision if it asked at an instant. A system is no author by its actor alone.</summary>
+    /// <param name="now">When.</param>
+    /// <param name="purposes">What for.</param>
+    public Requester RequesterAt(DateTimeOffset now, IReadOnlyList<string> purposes)
+    {
+        var isPerson = Kind == ActorKind.Practitioner;
+        return new Requester(Reference, isPerson ? Hospital : Reference, isPerson ? Reference : null, null, ActsAt(now), purposes)
+        {
+            Author = isPerson ? Reference : "",
+        };
+    }
 }
 
 /// <summary>A patient's place on the chain.</summary>
@@ -61,6 +73,8 @@ public sealed class DirectoryStore(RecordDatabase database)
 
     private static readonly string OfReference = $"SELECT {Columns} FROM actors a {Hospital} WHERE a.reference = $1";
 
+    private static readonly string OfAll = $"SELECT {Columns} FROM actors a {Hospital} ORDER BY a.reference";
+
     /// <summary>The actor that a client is bound to on the chain, or null.</summary>
     /// <param name="client">keccak256(issuer || 0x00 || client or subject), hex.</param>
     /// <param name="cancellation">Stops the read.</param>
@@ -75,6 +89,11 @@ public sealed class DirectoryStore(RecordDatabase database)
     /// <param name="role">Reference of the PractitionerRole.</param>
     /// <param name="cancellation">Stops the read.</param>
     public ValueTask<Actor?> ActorOfRoleAsync(string role, CancellationToken cancellation) => ReadActorAsync(OfRole, role, cancellation);
+
+    /// <summary>All actors, by reference.</summary>
+    /// <exception cref="RowBrokenException">One of the rows is not what was sealed.</exception>
+    public async ValueTask<IReadOnlyList<Actor>> ActorsAsync(CancellationToken cancellation) =>
+        (await database.ReadAsync((session, stop) => session.QueryAsync(OfAll, ReadFound, stop), cancellation)).ConvertAll(Known);
 
     /// <summary>A patient by id, or null.</summary>
     /// <exception cref="RowBrokenException">The row is not what was sealed.</exception>
@@ -95,6 +114,17 @@ public sealed class DirectoryStore(RecordDatabase database)
         await database.ReadAsync((session, stop) => database.Consents.LatestAsync(session, consentId, stop), cancellation) is { } latest
             ? Kept(latest)
             : null;
+
+    /// <summary>All consents of a patient, revoked ones too, those of one resource in order.</summary>
+    /// <param name="patient">Patient id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <exception cref="RowBrokenException">One of them is not what was sealed, or one that stands is missing.</exception>
+    public async ValueTask<IReadOnlyList<KeptConsent>> ConsentsAsync(string patient, CancellationToken cancellation)
+    {
+        var consents = await database.ReadAsync(
+            (session, stop) => database.Consents.OfPatientAsync(session, patient, stop), cancellation);
+        return [.. consents.Select(Kept)];
+    }
 
     /// <summary>The consents that a patient gave and that are not revoked.</summary>
     /// <param name="patient">Patient id.</param>
@@ -128,17 +158,19 @@ public sealed class DirectoryStore(RecordDatabase database)
 
     private async ValueTask<Actor?> ReadActorAsync(string sql, string key, CancellationToken cancellation)
     {
-        var found = await database.ReadAsync(
-            (session, stop) => session.FirstAsync(
-                sql,
-                static r => new Found(
-                    ActorRow.Read(r, 0), r.GetInt64(ActorRow.Width) == 0 ? null : ActorRow.Read(r, ActorRow.Width + 1),
-                    r.FieldCount > Both ? r.GetString(Both) : null, r.FieldCount > Both ? r.BytesOrNull(Both + 1) : null),
-                stop, key),
-            cancellation);
+        var found = await database.ReadAsync((session, stop) => session.FirstAsync(sql, ReadFound, stop, key), cancellation);
         if (found is null) return null;
-        var (row, hospital) = (found.Row, found.Hospital);
         if (found.BoundTo is { } actor) database.Directory.Must(key, actor, found.Binding);
+        return Known(found);
+    }
+
+    private static Found ReadFound(System.Data.Common.DbDataReader r) => new(
+        ActorRow.Read(r, 0), r.GetInt64(ActorRow.Width) == 0 ? null : ActorRow.Read(r, ActorRow.Width + 1),
+        r.FieldCount > Both ? r.GetString(Both) : null, r.FieldCount > Both ? r.BytesOrNull(Both + 1) : null);
+
+    private Actor Known(Found found)
+    {
+        var (row, hospital) = (found.Row, found.Hospital);
         database.Directory.Must(row);
         if (hospital is not null) database.Directory.Must(hospital);
         return new Actor(

@@ -16,16 +16,48 @@ public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte
 public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
 
 /// <summary>What one consent says of a record.</summary>
-/// <param name="ConsentId">Its Consent resource.</param>
-/// <param name="Commitment">Its on-chain commitment, hex.</param>
-/// <param name="IsConfirmed">Whether the chain has it deep enough to permit.</param>
+/// <param name="Consent">The consent as it stands now.</param>
+/// <param name="Terms">Its terms, with their dates.</param>
 /// <param name="Permits">Permit, deny, or nothing (null).</param>
-public sealed record ConsentSaid(string ConsentId, string Commitment, bool IsConfirmed, bool? Permits);
+public sealed record ConsentSaid(StandingConsent Consent, ConsentTerms Terms, bool? Permits)
+{
+    /// <summary>The same in a word.</summary>
+    public string Says => Permits switch { true => "permit", false => "deny", _ => "nothing" };
+}
 
 /// <summary>Why a viewer may see a record, or not.</summary>
+/// <param name="Viewer">Who would see it.</param>
 /// <param name="Permit">The permit; null: no.</param>
 /// <param name="Consents">The standing consents of its patients that are about the viewer.</param>
-public sealed record Explanation(Permit? Permit, IReadOnlyList<ConsentSaid> Consents);
+/// <param name="Block">The block at which it was decided.</param>
+/// <param name="Record">What was decided about.</param>
+public sealed record Explanation(Requester Viewer, Permit? Permit, IReadOnlyList<ConsentSaid> Consents, long Block, RecordFacts Record)
+{
+    /// <summary>The reason in words.</summary>
+    public string Reason
+    {
+        get
+        {
+            if (!Viewer.IsActive) return "the viewer is not active: it sees nothing";
+            if (Permit is not null)
+            {
+                return Permit.Basis switch
+                {
+                    PermitBasis.Author => "the viewer wrote it",
+                    PermitBasis.Directory => "the directory is open to every registered actor",
+                    _ => "consent permits it, and none denies it",
+                };
+            }
+            if (Consents.Any(c => c.Permits == false)) return "a consent denies it: a denial overrides every permit";
+            if (Consents.Any(c => c is { Permits: true, Consent.IsConfirmed: false }))
+                return "the consent that permits it is not confirmed on the chain";
+            if (Consents.Any(c => c.Permits == true)) return "the record concerns another patient too, who has not permitted it";
+            return Consents.Count == 0
+                ? "no consent is about this viewer and purpose: what no consent permits is denied"
+                : "the consents about this viewer and purpose do not cover this record: what no consent permits is denied";
+        }
+    }
+}
 
 /// <summary>
 /// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents
@@ -205,18 +237,54 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <summary>The decision on the current version of a record, and what each consent about this viewer says of it.</summary>
     /// <param name="type">Resource type.</param>
     /// <param name="id">Logical id.</param>
-    /// <param name="patient">The patient whose consents are told: nobody is told another's.</param>
+    /// <param name="patient">
+    /// The patient whose consents are told: no patient is told another's. Null: those of all whom it concerns, for the operator alone.
+    /// </param>
     /// <param name="cancellation">Stops the read.</param>
     /// <returns>Null where there is no such record. There is nothing in it to open the record with.</returns>
-    public async ValueTask<Explanation?> ExplainAsync(string type, string id, string patient, CancellationToken cancellation)
+    public async ValueTask<Explanation?> ExplainAsync(string type, string id, string? patient, CancellationToken cancellation)
     {
-        if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { } row) return null;
+        if (await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is not { IsDeleted: false } row) return null;
         var decided = (await DecideAsync([row], cancellation))[0];
-        var consents = (await GuardAsync(() => StandingAsync([patient], cancellation))).Of([patient], null);
-        var ties = await GuardAsync(() => TiesAsync(consents, cancellation));
-        var facts = await FactsAsync(row, await LabelsAsync(row, cancellation), ties, cancellation);
-        return new Explanation(decided?.Permit, [.. consents.Select(c => new ConsentSaid(
-            c.ConsentId, c.Commitment, c.IsConfirmed, ConsentDecision.Says(c, _viewer.Who.Requester, facts, DataAction.Read)))]);
+        var (facts, consents) = await SaidAsync(row, patient is null ? [.. Interner.AllOf(row.Patients)] : [patient], cancellation);
+        return Explained(facts, decided?.Permit, consents);
+    }
+
+    /// <summary>
+    /// The same as far as one patient's consents decide, as if the record were that patient's alone: whom else it concerns, who keeps it
+    /// must not learn by asking about it, and be it that it wrote an identifier into it.
+    /// </summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="patient">The patient.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    /// <returns>Null where there is no such record of the patient.</returns>
+    public async ValueTask<Explanation?> ExplainAloneAsync(string type, string id, string patient, CancellationToken cancellation)
+    {
+        var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
+        if (row is not { IsDeleted: false } || !Interner.PatientsOf(row.Patients).Contains(patient)) return null;
+        var (facts, consents) = await SaidAsync(row, [patient], cancellation);
+        var permit = ConsentDecision.Decide(
+            _viewer.Who.Requester, facts with { Patients = [patient], Others = [] }, row.Version, row.IsCurrent,
+            [.. consents.Select(c => c.Consent)], Chain.Block);
+        return Explained(facts, permit, consents);
+    }
+
+    private Explanation Explained(RecordFacts facts, Permit? permit, IReadOnlyList<(StandingConsent Consent, ConsentTerms Terms)> consents) => new(
+        _viewer.Who.Requester, permit,
+        [
+            .. consents.Select(c => new ConsentSaid(
+                c.Consent, c.Terms, ConsentDecision.Says(c.Consent, _viewer.Who.Requester, facts, DataAction.Read))),
+        ],
+        Chain.Block, facts);
+
+    private async ValueTask<(RecordFacts Facts, IReadOnlyList<(StandingConsent Consent, ConsentTerms Terms)> Consents)> SaidAsync(
+        VersionRow row, List<string> patients, CancellationToken cancellation)
+    {
+        var labels = await LabelsAsync(row, cancellation);
+        var consents = (await GuardAsync(() => StandingAsync(patients, cancellation))).WithTerms(patients);
+        var ties = await GuardAsync(() => TiesAsync(consents.Select(c => c.Consent), cancellation));
+        return (await FactsAsync(row, labels, ties, cancellation), consents);
     }
 
     private async ValueTask<List<PermittedVersion?>> DecideAsync(IReadOnlyList<VersionRow> rows, CancellationToken cancellation)

@@ -162,7 +162,7 @@ public class GuardianScenarios(RunningGateway gateway)
             + "\"system\":\"http://loinc.org\",\"code\":\"34133-9\"}]}]").Replace("\"type\":\"permit\"", "\"type\":\"deny\"");
         Assert.Equal(201, (await self.PostAsync("Consent", deny)).Status);
         Assert.Contains("a denial overrides every permit", await ExplainAsync("HPAYMT"));
-        foreach (var other in new[] { gateway.Insurer, gateway.Ehr })
+        foreach (var other in new[] { gateway.Insurer, gateway.OtherEhr })
             Assert.Equal(404, (await other.GetAsync(Question("HPAYMT", gateway.InsurerOrganization))).Status);
         Assert.Equal(422, (await self.GetAsync(Question("HPAYMT", "Organization/nobody"))).Status);
         Assert.Equal(400, (await self.GetAsync(Question("HPAYMT", "Patient/" + patient))).Status);

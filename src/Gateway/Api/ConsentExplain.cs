@@ -1,20 +1,20 @@
 using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
-using PmrGateway.LedgerAdapter;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>
-/// Operation Patient/$consent-explain: whether a viewer with a purpose may see a record of the patient who asks, by the very decision that
-/// a read takes, and what each of the patient's consents that are about that viewer says of it. Nothing is opened.
-/// https://hl7.org/fhir/R4/operations.html
+/// Operation Patient/$consent-explain: whether a viewer with a purpose may see a record of a patient, by the very decision that a read
+/// takes, and what each of the patient's consents that are about that viewer says of it, in words and as IHE PCF's residual. The patient
+/// is told, and the hospital that keeps patient and record (its privacy officer's system), which is told of that patient's consents
+/// alone. https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class ConsentExplain(
-    RecordDatabase database, DirectoryStore directory, Viewers viewers, ConsentView view, ReadFlow flow, Denials denials,
-    TimeProvider time)
+    RecordDatabase database, DirectoryStore directory, Viewers viewers, ReadFlow flow, Denials denials, TimeProvider time, BaseUrl baseUrl)
 {
     private static readonly HashSet<string> Taken = ["viewer", "purpose", "resource", "_format", "_pretty"];
 
@@ -22,8 +22,9 @@ internal sealed class ConsentExplain(
     {
         var caller = call.Caller;
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, refusal);
+        var isPatient = caller.Requester.Patient == call.Id;
         // To anybody else the patient is as unknown as what was asked about.
-        if (caller.Requester.Patient != call.Id)
+        if (!isPatient && !await IsKeeperAsync(caller, call.Id, cancellation))
             return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
         if (call.Request.Query.FirstOrDefault(q => !Taken.Contains(q.Key)).Key is { } unknown)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"taken are viewer, purpose and resource, not '{unknown}'"));
@@ -33,60 +34,72 @@ internal sealed class ConsentExplain(
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "viewer is an Organization/id or Practitioner/id"));
         if (!FhirReference.TryParse(asked["resource"].FirstOrDefault(), out var resource))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "resource is Type/id"));
-
-        // The patient must be able to see the record: what is explained of it tells of it.
-        var answer = await flow.RunAsync(
-            caller, call.AsRead() with { Asked = resource.ToString() },
-            async snapshot => await snapshot.ReadAsync(resource.Type, resource.Id, null, cancellation) is { Version.IsDeleted: false } found
-                ? new Found([found])
-                : new Found([], Outcome.NotFound),
-            _ => FhirResponse.NoContent, cancellation);
-        if (answer.Failure is not null) return answer;
         if (await directory.ActorAsync(viewer.ToString(), cancellation) is not { } actor)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, $"{viewer} is not a registered actor"));
-        var isActive = actor.ActsAt(time.GetUtcNow());
-        var isPerson = actor.Kind == ActorKind.Practitioner;
-        var requester = new Requester(
-            actor.Reference, isPerson ? actor.Hospital : actor.Reference, isPerson ? actor.Reference : null, null, isActive,
-            [.. asked["purpose"].Where(p => p.Length > 0)])
-        { Author = isPerson ? actor.Reference : "" };
-        await using var eyes = await database.SnapshotAsync(viewers.Of(requester), searches: false, cancellation);
-        return await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation) is { } said
-            ? new FhirResponse(200, FhirTyped.ToJson(ToParameters(said, isActive, view.Block))) { Decision = answer.Decision }
-            : await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
+
+        var requester = actor.RequesterAt(time.GetUtcNow(), [.. asked["purpose"].Where(p => p.Length > 0)]);
+        Explanation? said;
+        await using (var eyes = await database.SnapshotAsync(viewers.Of(requester), searches: false, cancellation))
+        {
+            said = isPatient
+                ? await eyes.ExplainAsync(resource.Type, resource.Id, call.Id, cancellation)
+                : await eyes.ExplainAloneAsync(resource.Type, resource.Id, call.Id, cancellation);
+        }
+        return await flow.RunAsync(
+            // The patient reads in the log who asked why, and about whom; it is no release of the record to who keeps it.
+            caller, call.AsRead() with { Asked = resource.ToString(), Query = $"$consent-explain?viewer={viewer}" },
+            async snapshot => said is null ? new Found([], Outcome.NotFound)
+                : isPatient ? await OfPatientAsync(snapshot, resource, said, cancellation)
+                // There is no permit to what is only kept: nothing of it can be opened.
+                : await snapshot.KeptAsync(resource.Type, resource.Id, cancellation) is { IsDeleted: false } ? new Found([])
+                : new Found([], Outcome.NotFound),
+            opened => new FhirResponse(200, FhirTyped.ToJson(ToParameters(said!, isPatient, opened))), cancellation);
     }
 
-    private static Parameters ToParameters(Explanation said, bool isActive, long block)
+    // A hospital's system, of a patient whom the hospital registered.
+    private async Task<bool> IsKeeperAsync(Caller caller, string patient, CancellationToken cancellation) =>
+        caller is { Kind: CallerKind.System, ActorKind: ActorKind.Hospital, Requester.Organization: { } hospital }
+        && (await directory.PatientAsync(patient, cancellation))?.Custodian == hospital;
+
+    // The patient must be able to see the record: what is explained of it tells of it. The Consents tell by which policies they are.
+    private static async Task<Found> OfPatientAsync(
+        ReadSnapshot snapshot, FhirReference resource, Explanation said, CancellationToken cancellation)
+    {
+        if (await snapshot.ReadAsync(resource.Type, resource.Id, null, cancellation) is not { Version.IsDeleted: false } found)
+            return new Found([], Outcome.NotFound);
+        var versions = new List<PermittedVersion> { found };
+        foreach (var id in said.Consents.Select(c => c.Consent.ConsentId).Distinct())
+            if (await snapshot.ReadAsync("Consent", id, null, cancellation) is { Version.IsDeleted: false } consent) versions.Add(consent);
+        return new Found(versions);
+    }
+
+    private Parameters ToParameters(Explanation said, bool isPatient, IReadOnlyList<OpenedRecord> opened)
     {
         var parameters = new Parameters();
         parameters.Add("decision", new Code(said.Permit is null ? "deny" : "permit"));
-        parameters.Add("reason", new FhirString(Reason(said, isActive)));
+        parameters.Add("reason", new FhirString((isPatient ? "" : "as far as the consents of this patient decide: ") + said.Reason));
         if (said.Permit is { } permit) parameters.Add("basis", new Code(permit.Basis.ToString().ToLowerInvariant()));
-        parameters.Add("block", new Integer((int)block));
+        parameters.Add("block", new Integer((int)said.Block));
+        var policies = opened.Where(o => o.Version.Facts.Type == "Consent").ToLookup(o => o.Version.Facts.Id, PoliciesOf);
         foreach (var consent in said.Consents)
         {
             var part = new Parameters.ParameterComponent { Name = "consent" };
-            part.Part.Add(new() { Name = "reference", Value = new ResourceReference($"Consent/{consent.ConsentId}") });
-            part.Part.Add(new() { Name = "commitment", Value = new FhirString(consent.Commitment) });
-            var says = consent.Permits switch { true => "permit", false => "deny", _ => "nothing" };
-            part.Part.Add(new() { Name = "says", Value = new Code(says) });
-            part.Part.Add(new() { Name = "confirmed", Value = new FhirBoolean(consent.IsConfirmed) });
+            var standing = consent.Consent;
+            var residual = PcfExtension.Of(
+                baseUrl.Fhir, standing, said.Viewer, policies[standing.ConsentId].FirstOrDefault() ?? []);
+            part.Part.Add(new() { Name = "reference", Value = new ResourceReference($"Consent/{standing.ConsentId}") });
+            part.Part.Add(new() { Name = "commitment", Value = new FhirString(standing.Commitment) });
+            part.Part.Add(new() { Name = "says", Value = new Code(consent.Says) });
+            part.Part.Add(new() { Name = "confirmed", Value = new FhirBoolean(standing.IsConfirmed) });
+            part.Part.Add(new() { Name = "words", Value = new FhirString(ConsentWords.Of(consent.Terms)) });
+            part.Part.Add(new() { Name = "residual", Value = new FhirString(residual) });
             parameters.Parameter.Add(part);
         }
         return parameters;
     }
 
-    private static string Reason(Explanation said, bool isActive)
-    {
-        if (!isActive) return "the viewer is not active: it sees nothing";
-        if (said.Permit is { } permit)
-            return permit.Basis == PermitBasis.Author ? "the viewer wrote it" : "consent permits it, and none denies it";
-        if (said.Consents.Any(c => c.Permits == false)) return "a consent denies it: a denial overrides every permit";
-        if (said.Consents.Any(c => c is { Permits: true, IsConfirmed: false }))
-            return "the consent that permits it is not confirmed on the chain";
-        if (said.Consents.Any(c => c.Permits == true)) return "the record concerns another patient too, who has not permitted it";
-        return said.Consents.Count == 0
-            ? "no consent is about this viewer and purpose: what no consent permits is denied"
-            : "the consents about this viewer and purpose do not cover this record: what no consent permits is denied";
-    }
+    private static List<string> PoliciesOf(OpenedRecord consent) =>
+        ResourceDocument.TryParse(consent.Content, out var document, out _)
+            ? [.. document!.Root.ItemsAt("policy").Select(p => p.StringAt("uri")).OfType<string>()]
+            : [];
 }

@@ -30,6 +30,16 @@ internal static class DeploymentKeyring
         return kept == check ? keyring : throw Foreign(path);
     }
 
+    /// <summary>Opens the keyring of a deployment that is there already, for who looks at it beside its gateway.</summary>
+    /// <exception cref="KeyringException">It is missing, or of another deployment, or no gateway has run on the database.</exception>
+    public static async Task<Keyring> OpenExistingAsync(string path, RecordDatabase database, CancellationToken cancellation)
+    {
+        var kept = await database.DeploymentFactAsync(Check, cancellation)
+            ?? throw new KeyringException("no gateway of this version has run on the database yet");
+        var keyring = Keyring.Open(path);
+        return kept == Convert.ToHexStringLower(keyring.CheckValue) ? keyring : throw Foreign(path);
+    }
+
     // Before there was a check value, it is the subject keys that tell: they are wrapped by the master key.
     private static async Task MustOpenAsync(Keyring keyring, RecordDatabase database, string path, CancellationToken cancellation)
     {

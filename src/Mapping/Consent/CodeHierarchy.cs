@@ -15,7 +15,8 @@ internal static class CodeHierarchy
     /// <summary>The system of how secret a record is.</summary>
     public const string Confidentiality = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
-    private const string Sensitivity = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    /// <summary>The system of what a record is sensitive for.</summary>
+    public const string Sensitivity = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
     /// <summary>What a record without a label counts as: normal.</summary>
     private const int Unlabelled = 3;
@@ -91,6 +92,17 @@ internal static class CodeHierarchy
             if (label.Code == named.Code || (label.System == Sensitivity && IsBelow(AboveSensitivity, label.Code, named.Code))) return true;
         }
         return false;
+    }
+
+    /// <summary>A security label of a provision with all that it holds, for who compares codes one by one.</summary>
+    /// <param name="named">Of the provision.</param>
+    /// <param name="denies">Whether the provision denies.</param>
+    public static IEnumerable<TermCode> Spelled(TermCode named, bool denies)
+    {
+        if (named.System == Confidentiality && Array.IndexOf(Levels, named.Code) is var level and >= 0)
+            return (denies ? Levels[level..] : Levels[..(level + 1)]).Select(l => named with { Code = l });
+        var below = named.System == Sensitivity ? AboveSensitivity.Where(a => a.Value.Contains(named.Code)).Select(a => a.Key) : [];
+        return below.Order(StringComparer.Ordinal).Prepend(named.Code).Select(c => named with { Code = c });
     }
 
     // The highest counts, wherever in the record it stands; that of a part does not lower a record that has none of its own.

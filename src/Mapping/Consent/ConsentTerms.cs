@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json.Serialization;
 
 namespace PmrGateway.Mapping;
 
@@ -27,7 +28,18 @@ public enum DataMeaning
 /// <summary>Data that a provision names.</summary>
 /// <param name="Meaning">How.</param>
 /// <param name="Reference">The resource, <c>Type/id</c>.</param>
-public readonly record struct DataReference(DataMeaning Meaning, string Reference);
+public readonly record struct DataReference(DataMeaning Meaning, string Reference)
+{
+    /// <summary>The code of the meaning.</summary>
+    [JsonIgnore]
+    public string Code => Meaning switch
+    {
+        DataMeaning.Instance => "instance",
+        DataMeaning.Related => "related",
+        DataMeaning.Dependents => "dependents",
+        _ => "authoredby",
+    };
+}
 
 /// <summary>The time that data is about.</summary>
 /// <param name="From">First instant.</param>
@@ -114,20 +126,12 @@ public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, 
             Texts(to, [.. codes.Select(c => c.System + "|" + c.Code)]);
         if (!isSecond) return;
         Texts(to, [.. provision.Actions.Select(a => a == DataAction.Read ? "read" : "write").Distinct()]);
-        Texts(to, [.. provision.Data.Select(d => NameOf(d.Meaning) + "|" + d.Reference).Distinct()]);
+        Texts(to, [.. provision.Data.Select(d => d.Code + "|" + d.Reference).Distinct()]);
         to.WriteByte(provision.DataPeriod is null ? (byte)0 : (byte)1);
         if (provision.DataPeriod is not { } period) return;
         Number(to, period.From.ToUnixTimeSeconds());
         Number(to, period.To.ToUnixTimeSeconds());
     }
-
-    private static string NameOf(DataMeaning meaning) => meaning switch
-    {
-        DataMeaning.Instance => "instance",
-        DataMeaning.Related => "related",
-        DataMeaning.Dependents => "dependents",
-        _ => "authoredby",
-    };
 
     private static void Texts(MemoryStream to, IReadOnlyList<string> texts)
     {

@@ -66,6 +66,17 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
         return latest;
     }
 
+    /// <summary>All consents of a patient, revoked ones too, those of one resource in order.</summary>
+    /// <exception cref="RowBrokenException">One of them is not what was sealed, or one that stands is missing.</exception>
+    public async ValueTask<IReadOnlyList<KnownConsent>> OfPatientAsync(Session session, string patient, CancellationToken cancellation)
+    {
+        var rows = await session.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.patient_id = $1 ORDER BY k.consent_id, k.place",
+            ConsentRow.Read, cancellation, patient);
+        await StandingAsync(session, [patient], cancellation);
+        return rows.ConvertAll(_reading.Read);
+    }
+
     /// <summary>All consents of patients that are not revoked; a patient who has none may be left out.</summary>
     /// <remarks>
     /// By patient alone, not by what the tables of verdicts say concerns a viewer: a denial must not vanish with a row there. A patient

@@ -43,16 +43,16 @@ internal sealed class StandingConsents(IReadOnlyList<KnownConsent> all)
         {
             var (from, to) = (long.MinValue, long.MaxValue);
             var consents = new List<SpeakingConsent>();
-            foreach (var (row, said) in all)
+            foreach (var known in all)
             {
-                foreach (var span in said.Spans)
+                foreach (var span in known.Said.Spans)
                 {
                     foreach (var cut in (ReadOnlySpan<long>)[span.From, span.To])
                         if (cut <= now) from = Math.Max(from, cut);
                         else to = Math.Min(to, cut);
                 }
-                if (said.At(now) is { } shape && ConsentDecision.Concerns(shape, who.Requester, who.Action) is { } exceptions)
-                    consents.Add(new SpeakingConsent(row, shape, exceptions));
+                if (known.Said.At(now) is { } shape && ConsentDecision.Concerns(shape, who.Requester, who.Action) is { } exceptions)
+                    consents.Add(new SpeakingConsent(known, shape, exceptions));
             }
             return new Concerning(from, to, consents);
         }
@@ -75,28 +75,26 @@ internal sealed class ViewerConsents(BoundViewer viewer, Dictionary<string, Stan
     /// <summary>The consents of some of these patients.</summary>
     /// <param name="patients">Whose.</param>
     /// <param name="labels">Of which labels they must say something; null: whatever the labels.</param>
-    public IReadOnlyList<StandingConsent> Of(IEnumerable<string> patients, LabelSet? labels)
-    {
-        var consents = new List<StandingConsent>();
-        foreach (var patient in patients)
-        {
-            if (!standing.TryGetValue(patient, out var own)) continue;
-            foreach (var consent in own.Of(viewer.Who, _key, labels)) consents.Add(consent.At(viewer.ConfirmedBlock));
-        }
-        return consents;
-    }
+    public IReadOnlyList<StandingConsent> Of(IEnumerable<string> patients, LabelSet? labels) =>
+        [.. Speaking(patients, labels).Select(c => c.At(viewer.ConfirmedBlock))];
+
+    /// <summary>The consents of some of these patients, whatever the labels, with their terms.</summary>
+    /// <param name="patients">Whose.</param>
+    public IReadOnlyList<(StandingConsent Consent, ConsentTerms Terms)> WithTerms(IEnumerable<string> patients) =>
+        [.. Speaking(patients, null).Select(c => (c.At(viewer.ConfirmedBlock), c.Known.Said.Terms))];
+
+    private IEnumerable<SpeakingConsent> Speaking(IEnumerable<string> patients, LabelSet? labels) =>
+        patients.SelectMany(p => standing.TryGetValue(p, out var own) ? own.Of(viewer.Who, _key, labels) : []);
 }
 
 /// <summary>A consent that concerns a viewer.</summary>
-/// <param name="Row">Its row.</param>
+/// <param name="Known">Its row and its terms.</param>
 /// <param name="Shape">What its terms say now.</param>
 /// <param name="Exceptions">Which of its exceptions concern the viewer.</param>
-internal sealed record SpeakingConsent(ConsentRow Row, TermsShape Shape, IReadOnlyList<int> Exceptions)
+internal sealed record SpeakingConsent(KnownConsent Known, TermsShape Shape, IReadOnlyList<int> Exceptions)
 {
     /// <summary>As the decision takes it.</summary>
     /// <param name="confirmedBlock">Grants up to this block permit.</param>
-    public StandingConsent At(long confirmedBlock) => new(Row.Commitment, Row.PatientId, Shape, Row.GrantedBlock <= confirmedBlock)
-    {
-        ConsentId = Row.ConsentId,
-    };
+    public StandingConsent At(long confirmedBlock) =>
+        new(Known.Row.Commitment, Known.Row.PatientId, Shape, Known.Row.GrantedBlock <= confirmedBlock) { ConsentId = Known.Row.ConsentId };
 }
