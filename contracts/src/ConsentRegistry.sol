@@ -64,7 +64,7 @@ contract ConsentRegistry is IConsentRegistry, AccessControl {
         bytes32 custodian = _patients[patient].custodian;
         if (!ACTORS.isActive(custodian)) revert CustodianNotActive(custodian);
         if (ACTORS.breakGlassPolicyOf(custodian) == 0) revert NoBreakGlassPolicy(custodian);
-        if (notAfter > block.timestamp + GLASS_LIMIT) revert PeriodInvalid(notBefore, notAfter);
+        if (notAfter > block.timestamp + GLASS_LIMIT) revert GlassTooLong(notAfter);
         _grant(patient, commitment, notBefore, notAfter);
         emit GlassBroken(patient, commitment);
     }

@@ -74,7 +74,7 @@ contract ConsentRegistryTest is Test {
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NoBreakGlassPolicy.selector, HOSPITAL));
         consents.breakGlass(PATIENT, TERMS, from, from + 4 hours);
         actors.setBreakGlassPolicy(HOSPITAL, "policy");
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.PeriodInvalid.selector, from, limit + 1));
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.GlassTooLong.selector, limit + 1));
         consents.breakGlass(PATIENT, TERMS, from, limit + 1);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.PatientUnknown.selector, bytes32("nobody")));
         consents.breakGlass("nobody", TERMS, from, limit);

@@ -224,6 +224,20 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return found;
     }
 
+    /// <summary>Whether there is a patient who does not deny the viewer everything; how it is found takes as long for one who is not there.
+    /// </summary>
+    /// <param name="patient">Patient id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<bool> MayOpenAsync(string patient, CancellationToken cancellation)
+    {
+        var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, "Patient", patient, cancellation));
+        var consents = await GuardAsync(() => StandingAsync([patient], cancellation));
+        var (who, action) = (_viewer.Who.Requester, _viewer.Who.Action);
+        if (row is not { IsDeleted: false }) return false;
+        await LabelsAsync(row, cancellation);
+        return !consents.Of([patient], null).Any(c => ConsentDecision.DeniesAll(c, who, action));
+    }
+
     /// <summary>Whether the consents of a patient let the viewer write a record about that patient.</summary>
     /// <param name="record">What it would be.</param>
     /// <param name="patient">One of its patients.</param>
@@ -270,7 +284,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return Explained(facts, permit, consents);
     }
 
-    private Explanation Explained(RecordFacts facts, Permit? permit, IReadOnlyList<(StandingConsent Consent, ConsentTerms Terms)> consents) => new(
+    private Explanation Explained(
+        RecordFacts facts, Permit? permit, IReadOnlyList<(StandingConsent Consent, ConsentTerms Terms)> consents) => new(
         _viewer.Who.Requester, permit,
         [
             .. consents.Select(c => new ConsentSaid(

@@ -74,7 +74,8 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
     public async Task<GatewayClient> PatientAsync(string patient, string username, string app)
     {
         await UserAsync(username, "Patient/" + patient);
-        return await anyone.LoginUserAsync(app, Redirect, username, Password, "openid fhirUser patient/*.rs patient/Consent.cruds");
+        const string Scopes = "openid fhirUser patient/*.rs patient/Consent.cruds patient/Task.cu";
+        return await anyone.LoginUserAsync(app, Redirect, username, Password, Scopes);
     }
 
     // A directory entry is shown to whom the chain knows.

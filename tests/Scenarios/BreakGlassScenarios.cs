@@ -96,9 +96,69 @@ public class BreakGlassScenarios(RunningGateway gateway)
         }
         await DisposedAsync(task, review, self);
 
-        // The patient ends it, and it is over at once.
+        // Nothing was opened to be written about.
+        Assert.InRange((await emergency.PostAsync("Observation", $$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}
+            """)).Status, 403, 422);
+        // Nobody changes what was opened.
+        var text = (await self.GetAsync(consent)).Text;
+        foreach (var client in new[] { gateway.Ehr, gateway.OtherEhr, self, emergency })
+        {
+            Assert.InRange((await client.PutAsync(consent, text)).Status, 403, 404);
+            var inactive = text.Replace("\"active\"", "\"inactive\"", StringComparison.Ordinal);
+            Assert.InRange((await client.PutAsync(consent, inactive)).Status, 403, 404);
+        }
+        // The patient ends it, and it is over at once, whatever is asked again.
         Assert.Equal(204, (await self.DeleteAsync(consent)).Status);
         Assert.Equal(404, (await emergency.GetAsync($"DocumentReference/{document}")).Status);
+        Assert.Equal(404, (await emergency.PostAsync($"Patient/{patient}/$break-glass", "")).Status);
+        var form = text.Replace("\"policy\":", "\"sourceAttachment\":{\"url\":\"urn:x\"},\"policy\":", StringComparison.Ordinal);
+        Assert.InRange((await gateway.Ehr.PutAsync(consent, form)).Status, 403, 404);
+        Assert.Equal(404, (await emergency.GetAsync($"DocumentReference/{document}")).Status);
+    }
+
+    [Fact]
+    public async Task Asked_many_times_at_once_the_glass_is_broken_once()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var (_, emergency) = await gateway.RegisterEmergencyAsync(gateway.Hospital, "unconscious");
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => emergency.PostAsync($"Patient/{patient}/$break-glass", "")));
+        Assert.All(answers, a => Assert.InRange(a.Status, 200, 201));
+        Assert.Single(answers, a => a.Status == 201);
+        Assert.Single(answers.Select(ConsentOf).Distinct());
+        Assert.Equal(1, (await gateway.Ehr.GetAsync($"Task?patient={patient}")).Json.GetProperty("total").GetInt32());
+        var confirmed = await GatewayClient.UntilAsync(
+            () => emergency.PostAsync($"Patient/{patient}/$break-glass", ""), a => a.Text.Contains("confirmed", StringComparison.Ordinal));
+        Assert.Equal("confirmed", Part(confirmed, "status").GetProperty("valueCode").GetString());
+        // Of whom a mere number tells nobody could be told.
+        foreach (var search in new[] { "_summary=count", "_count=0" })
+            Assert.Equal(403, (await emergency.GetAsync($"Observation?patient={patient}&{search}")).Status);
+    }
+
+    [Fact]
+    public async Task A_denial_of_some_records_does_not_keep_the_others_from_an_emergency()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1]);
+        var self = await gateway.LoginPatientAsync(patient);
+        const string ForPayment =
+            "\"purpose\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"HPAYMT\"}]";
+        var denial = RunningGateway.Consent(patient, gateway.Hospital)
+            .Replace("\"provision\":{\"type\":\"permit\",", "\"provision\":{\"type\":\"deny\",", StringComparison.Ordinal)
+            .Replace(ForPayment, "\"dataPeriod\":{\"start\":\"2010\",\"end\":\"2012\"}", StringComparison.Ordinal);
+        var posted = await self.PostAsync("Consent", denial);
+        Assert.True(posted.Status == 201, posted.Text);
+        var (_, emergency) = await gateway.RegisterEmergencyAsync(gateway.Hospital, "unconscious");
+        Assert.Equal(201, (await emergency.PostAsync($"Patient/{patient}/$break-glass", "")).Status);
+        var read = await GatewayClient.UntilAsync(() => emergency.GetAsync($"DocumentReference/{document}"), a => a.Status == 200);
+        Assert.Equal(200, read.Status);
+        // What is denied stays closed: of no time, the Patient may be of that time.
+        Assert.Equal(404, (await emergency.GetAsync($"Patient/{patient}")).Status);
+        // Of who is no patient any more, nothing is opened.
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Patient/{patient}")).Status);
+        var (_, late) = await gateway.RegisterEmergencyAsync(gateway.Hospital, "unconscious");
+        Assert.Equal(404, (await late.PostAsync($"Patient/{patient}/$break-glass", "")).Status);
     }
 
     [Fact]
@@ -181,7 +241,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
             Assert.True(refused.Status == status, $"{body}: {refused.Status} {refused.Text}");
         }
         var done = Parameters(("status", "completed"), ("disposition", "justified"), ("note", "seen in the emergency room"));
-        Assert.InRange((await self.PostAsync($"{task}/$dispose", done)).Status, 403, 404);
+        Assert.Equal(422, (await self.PostAsync($"{task}/$dispose", done)).Status);
         Assert.InRange((await gateway.OtherEhr.PostAsync($"{task}/$dispose", done)).Status, 403, 404);
         Assert.Equal(403, (await gateway.Ehr.PutAsync(task, review.GetRawText())).Status);
         Assert.Equal(403, (await gateway.Ehr.DeleteAsync(task)).Status);

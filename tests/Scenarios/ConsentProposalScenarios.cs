@@ -133,6 +133,23 @@ public class ConsentProposalScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_hospital_that_keeps_the_patient_neither_changes_its_own_proposal_nor_refuses_it_for_the_patient()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var proposed = await ProposeAsync(gateway.Ehr, patient, gateway.Hospital);
+        foreach (var status in new[] { "draft", "proposed", "rejected", "active", "inactive", "entered-in-error" })
+        {
+            var changed = await gateway.Ehr.PutAsync($"Consent/{proposed}", Text(patient, gateway.Hospital, status, proposed));
+            Assert.True(changed.Status == 403, $"{status}: {changed.Status} {changed.Text}");
+        }
+        Assert.Equal("requested", (await self.GetAsync($"Task/{proposed}")).Json.GetProperty("status").GetString());
+        Assert.Equal("1", (await self.GetAsync($"Consent/{proposed}")).Json.GetProperty("meta").GetProperty("versionId").GetString());
+        Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Consent/{proposed}")).Status);
+        Assert.Equal("cancelled", (await self.GetAsync($"Task/{proposed}")).Json.GetProperty("status").GetString());
+    }
+
+    [Fact]
     public async Task Only_what_permits_the_proposer_itself_is_proposed()
     {
         var (patient, insurer, actor) = await CastAsync();

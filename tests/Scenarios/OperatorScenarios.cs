@@ -135,6 +135,21 @@ public class OperatorScenarios(RunningGateway gateway)
         }
     }
 
+    [Fact]
+    public async Task An_organization_stays_what_it_is_registered_as()
+    {
+        foreach (var type in new[] { "", "\"type\":[{\"coding\":[{\"system\":"
+            + "\"http://terminology.hl7.org/CodeSystem/organization-type\",\"code\":\"ins\"}]}]," })
+        {
+            var refused = await gateway.Operator.PutAsync(gateway.OtherHospital, $$$"""
+                {"resourceType":"Organization","id":"{{{gateway.OtherHospital["Organization/".Length..]}}}",{{{type}}}"active":false,
+                "name":"x"}
+                """);
+            Assert.True(refused.Status == 422, refused.Text);
+            Assert.Contains("Organization.type", refused.Text);
+        }
+    }
+
     private async Task RefusedAsync(string path, string json, string name)
     {
         var refused = await SendAsync(path, json, "application/json");

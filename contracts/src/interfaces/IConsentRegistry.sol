@@ -107,6 +107,9 @@ interface IConsentRegistry {
     /// @notice Thrown when the hospital that keeps a patient's record has no standing break-glass policy
     error NoBreakGlassPolicy(bytes32 custodian);
 
+    /// @notice Thrown when broken glass would stay open for longer than it may
+    error GlassTooLong(uint64 notAfter);
+
     /// @notice Thrown when a period ends before it begins, or has ended
     error PeriodInvalid(uint64 notBefore, uint64 notAfter);
 

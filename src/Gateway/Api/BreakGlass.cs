@@ -6,9 +6,9 @@ using PmrGateway.LedgerAdapter;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>
-/// Operation Patient/$break-glass: opens a patient's record in an emergency (<see cref="GlassFlow"/>). It tells the Consent, whose
-/// $ledger-status says when it counts, and until when it is open. 201 where it was not open before. It takes no parameters: who asks, what
-/// for and why come from the token. https://hl7.org/fhir/R4/operations.html
+/// Operation Patient/$break-glass: opens a patient's record in an emergency (<see cref="GlassFlow"/>). It tells the Consent,
+/// until when it is open, and whether it counts already (status): asked again, it says so. 201 where it was not open before. It takes no
+/// parameters: who asks, what for and why come from the token. https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class BreakGlass(GlassFlow flow, Denials denials, ConsentView view)
 {
@@ -27,6 +27,7 @@ internal sealed class BreakGlass(GlassFlow flow, Denials denials, ConsentView vi
         var parameters = new Parameters();
         parameters.Add("consent", new ResourceReference($"Consent/{opened.Value.Consent}"));
         parameters.Add("until", new Instant(opened.Value.Until));
+        parameters.Add("status", new Code(opened.Value.IsConfirmed ? LedgerStatus.Confirmed : LedgerStatus.Submitted));
         return new FhirResponse(opened.Value.IsNew ? 201 : 200, FhirTyped.ToJson(parameters))
         {
             Location = opened.Value.IsNew ? $"Consent/{opened.Value.Consent}/_history/1" : null,

@@ -38,7 +38,7 @@ internal sealed class ConsentLedgerStatus(
         }
         var status = granting?.Status switch
         {
-            OutboxStatus.Failed => LedgerStatus.Failed,
+            OutboxStatus.Failed or OutboxStatus.Void => LedgerStatus.Failed,
             // By the view, not by the outbox: "confirmed" says that the next read finds it, and the two loops are not in step.
             _ when consent.GrantedBlock is { } granted =>
                 granted <= view.Block - ledger.Confirmations ? LedgerStatus.Confirmed : LedgerStatus.Granted,

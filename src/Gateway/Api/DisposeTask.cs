@@ -1,17 +1,20 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>
-/// Operation Task/$dispose: what the office of a hospital does with a Task that the gateway put before it (<see cref="OfficeTasks"/>).
-/// Parameters: status (code), disposition (code, with completed), note (string). It answers with the Task as it is then.
+/// Operation Task/$dispose: what the office of a hospital does with a Task that is put before it (<see cref="OfficeTasks"/>), or the
+/// patient who takes back what was asked. Parameters: status (code), disposition (code, with completed), evidence (Reference, with what was
+/// corrected or supplied), note (string). It answers with the Task as it is then.
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
-internal sealed class DisposeTask(ReadFlow reads, WriteFlow writes, Denials denials, TimeProvider time)
+internal sealed class DisposeTask(
+    ReadFlow reads, WriteFlow writes, RecordDatabase database, Viewers viewers, Denials denials, TimeProvider time)
 {
-    private static readonly string[] Names = ["status", "disposition", "note"];
+    private static readonly string[] Names = ["status", "disposition", "note", "evidence"];
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
@@ -36,51 +39,74 @@ internal sealed class DisposeTask(ReadFlow reads, WriteFlow writes, Denials deni
             },
             cancellation);
         if (task is null) return answer;
-        var facts = task.Version.Facts;
-        if (caller.Requester.Office.Length == 0 || facts.Author != caller.Requester.Office)
-        {
-            return await denials.AnswerAsync(
-                caller, call.Route.Interaction, call.Target,
-                Outcome.Of(OutcomeCategory.Forbidden, "only the hospital before whose office the gateway put a Task disposes of it"));
-        }
-        return await WriteAsync(call, task, asked.Value, cancellation);
+        var (facts, requester) = (task.Version.Facts, caller.Requester);
+        // Of the patient whom it is about it is the own record; of a proposal's Task, which its decision closes, neither is.
+        var isOffices = facts.Author == Requester.OfficeOf(facts.Custodian);
+        if (isOffices && facts.Author == requester.Office)
+            return await WriteAsync(call, task, asked.Value, requester.Organization!, cancellation);
+        if (isOffices && requester.Patient is { } patient)
+            return await WriteAsync(call, task, asked.Value, $"Patient/{patient}", cancellation);
+        return await denials.AnswerAsync(
+            caller, call.Route.Interaction, call.Target,
+            Outcome.Of(OutcomeCategory.Forbidden, "only the hospital before whose office the gateway put a Task disposes of it"));
     }
 
     private async Task<FhirResponse> WriteAsync(
-        FhirCall call, OpenedRecord opened, Dictionary<string, string> asked, CancellationToken cancellation)
+        FhirCall call, OpenedRecord opened, Disposal said, string by, CancellationToken cancellation)
     {
         var (caller, now, version) = (call.Caller, time.GetUtcNow(), opened.Version);
-        var before = OfficeTasks.Of(opened.Content);
-        var (task, problem) = OfficeTasks.Dispose(
-            before, asked.GetValueOrDefault("status"), asked.GetValueOrDefault("disposition"), asked.GetValueOrDefault("note"),
-            caller.Requester.Organization!, now);
-        if (task is null) return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, problem));
+        var task = OfficeTasks.Of(opened.Content);
+        if (OfficeTasks.Dispose(task, said, by, now) is { } problem)
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, problem));
+        if (said.Evidence is { } evidence && !await IsKeptAsync(caller, evidence, version.Facts.Patients, cancellation))
+        {
+            return FhirResponse.From(
+                Outcome.Of(OutcomeCategory.Invalid, "evidence: a record of this patient that the hospital keeps, as Type/id"));
+        }
         var context = writes.Begin(caller, null);
         var request = new WriteRequest(OfficeTasks.Document(task), "Task", call.Id, version);
-        var plan = await writes.MakeAsync(context, request, version.Facts.Custodian, caller.Requester.Office, cancellation);
+        var made = await writes.MakeAsync(context, request, version.Facts.Custodian, version.Facts.Author, cancellation);
         var entries = caller.Entries(
             now, call.Route.Interaction, AuditOutcome.Permit, [call.Target], version.Facts.Patients);
-        var committed = await writes.CommitAsync(context, plan with { Audit = [.. entries] }, cancellation);
+        var committed = await writes.CommitAsync(context, made.Plan with { Audit = [.. entries] }, cancellation);
         if (committed.Failure is { } broken) return FhirResponse.From(broken);
         return committed.Value is CommitResult.Committed
-            ? new FhirResponse(200, FhirTyped.ToJson(task)) { Version = request.Version }
+            ? Writes.Written(made)
             : FhirResponse.From(Writes.Conflict(committed.Value));
     }
 
-    private static Result<Dictionary<string, string>> Read(ResourceDocument document)
+    private async Task<bool> IsKeptAsync(
+        Caller caller, string reference, IReadOnlyList<string> patients, CancellationToken cancellation)
     {
-        var asked = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (!FhirReference.TryParse(reference, out var named)) return false;
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        return await snapshot.KeptAsync(named.Type, named.Id, cancellation) is { IsDeleted: false } kept
+            && patients.All(kept.Facts.Patients.Contains);
+    }
+
+    private static Result<Disposal> Read(ResourceDocument document)
+    {
         if (document.ResourceType != "Parameters")
             return Outcome.Of(OutcomeCategory.Malformed, "the body is a Parameters", "resourceType");
+        var said = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var parameter in document.Root.ItemsAt("parameter"))
         {
             var name = parameter.StringAt("name") ?? "";
-            if (!Names.Contains(name) || asked.ContainsKey(name))
+            if (!Names.Contains(name) || said.ContainsKey(name))
                 return Outcome.Of(OutcomeCategory.Malformed, $"taken are {string.Join(", ", Names)}, each once", "Parameters.parameter");
-            if ((parameter.StringAt("valueCode") ?? parameter.StringAt("valueString")) is not { Length: > 0 } value)
-                return Outcome.Of(OutcomeCategory.Malformed, $"{name} is a valueCode or valueString", "Parameters.parameter");
-            asked[name] = value;
+            var value = name == "evidence"
+                ? parameter["valueReference"]?.StringAt("reference")
+                : parameter.StringAt("valueCode") ?? parameter.StringAt("valueString");
+            if (string.IsNullOrWhiteSpace(value))
+            {
+                return Outcome.Of(
+                    OutcomeCategory.Malformed, $"{name} is a {(name == "evidence" ? "valueReference" : "valueCode or valueString")}",
+                    "Parameters.parameter");
+            }
+            said[name] = value;
         }
-        return asked;
+        return new Disposal(
+            said.GetValueOrDefault("status"), said.GetValueOrDefault("disposition"), said.GetValueOrDefault("note"),
+            said.GetValueOrDefault("evidence"));
     }
 }

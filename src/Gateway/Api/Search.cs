@@ -9,7 +9,8 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR search of a type, by URL or by form: a page of what matches and may be seen, with the exact total of that.
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
-internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
+internal sealed class Search(
+    SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
 {
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
         RunAsync(call, call.Type, call.Type, [], call.Request.Query, cancellation);
@@ -41,6 +42,13 @@ internal sealed class Search(SearchParser parser, ReadFlow flow, PageCursor curs
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
+        // Whom a mere number was about nobody could be told.
+        if (call.Caller.Reason is not null && search.Query.Count == 0)
+        {
+            return await denials.AnswerAsync(
+                call.Caller, call.Route.Interaction, path,
+                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), PatientOf(search));
+        }
         using var clock = new CancellationTokenSource(limits.MaxSearchTime);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation, clock.Token);
         try

@@ -9,7 +9,8 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>What the interactions that write have in common: what there is already, the write itself, the answer.</summary>
 internal sealed class Writes(
-    WriteFlow flow, Denials denials, RecordDatabase database, Viewers viewers, AuditLog audit, SearchParser parser, TimeProvider time)
+    WriteFlow flow, Denials denials, RecordDatabase database, Viewers viewers, GlassFlow glass, AuditLog audit, SearchParser parser,
+    TimeProvider time)
 {
     private const int MaxTries = 5;
 
@@ -29,7 +30,7 @@ internal sealed class Writes(
         var entries = caller.Entries(
             time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
             match.Permit, query: AuditedQuery.Of(query));
-        await audit.AppendAsync([.. entries], cancellation);
+        if (await glass.ReleaseAsync(caller, [(facts, match.Permit)], [.. entries], cancellation) is { } notTold) return notTold;
         return page.Total > 1
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
             : match.Version;

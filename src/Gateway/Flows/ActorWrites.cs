@@ -51,8 +51,10 @@ public sealed class ActorWrites(DirectoryStore directory, ILedgerJournal journal
         var policy = declared is [var only] ? only.StringAt("valueUrl") : null;
         if (declared.Count > 0 && (policy is null || kind != ActorKind.Hospital))
             return Refused("Organization.extension", $"{GlassPolicyUrl} is one URL, of a hospital");
-        if (kind == ActorKind.None) return new CommitPlan();
         var known = await directory.ActorAsync(reference, cancellation);
+        if (known is not null && known.Kind != kind)
+            return Refused("Organization.type", $"{reference} is registered as {known.Kind.ToString().ToLowerInvariant()}, and stays that");
+        if (kind == ActorKind.None) return new CommitPlan();
         var retries = known is not null && await FailedAsync(reference, cancellation);
         if (known is not null && !retries)
             return Suspension(known, ActiveOf(organization)).And(GlassPolicy(reference, known.ActorId, known.GlassPolicy, policy));

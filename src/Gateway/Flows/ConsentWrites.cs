@@ -9,8 +9,8 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>What writing a Consent or a Patient means to the ledger, as part of the plan of the same commit.</summary>
-public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journal, Custody custody,
-    ConsentIntents intents, TimeProvider time)
+public sealed class ConsentWrites(
+    RecordDatabase database, DirectoryStore directory, ILedgerJournal journal, Custody custody, ConsentIntents intents, TimeProvider time)
 {
     // A custody signature waits in our own store only; a year is longer than any chain is away. A wallet's is asked for and sent at once.
     private static readonly TimeSpan CustodyDeadline = TimeSpan.FromDays(365);
@@ -113,27 +113,35 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
     private static bool HasSource(ElementNode consent, KeptConsent? before, ConsentTerms terms) =>
         consent["sourceAttachment"] is { } form
         && (form.StringAt("data") is { Length: > 0 }
-            || (form["url"] is not null && before is not null && before.Terms.Encode().AsSpan().SequenceEqual(terms.Encode())));
+            // What has ended is not given again on the form that it was given on.
+            || (form["url"] is not null && before is { IsRevoked: false } && before.Terms.Encode().AsSpan().SequenceEqual(terms.Encode())));
 
     /// <summary>
     /// Why a requester may not change or end a Consent that there is; null: it may. What the patient gave, and everything where a wallet
     /// controls the record, is the patient's alone; what the hospital filed, the hospital's too. A denial it ends by an update, which names
-    /// its evidence.
+    /// its evidence. A proposal is its author's to take back and the patient's to decide on. What an emergency opened is ended, and not
+    /// changed.
     /// </summary>
     public async ValueTask<Outcome?> RefusalOfChangeAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
     {
+        var isDeletion = request.Interaction == Interaction.Delete;
         foreach (var patient in request.Current!.Facts.Patients)
         {
-            if (caller.Requester.Patient == patient) continue;
             var given = await directory.LatestConsentAsync(request.Id, cancellation);
-            // What the patient is to accept must be what the patient has read.
-            if (given is null && IsProposal(caller, request))
+            if (given is not null && Requester.IsOffice(given.Giver))
+            {
+                if (isDeletion && (caller.Requester.Patient == patient || caller.Requester.Office == given.Giver)) continue;
+                return Outcome.Of(OutcomeCategory.Forbidden, "what an emergency opened its patient or its hospital ends, by a deletion");
+            }
+            if (caller.Requester.Patient == patient) continue;
+            var isProposal = given is null && (await database.ConcernedAsync("Task", request.Id, cancellation)).Count > 0;
+            // What the patient is to accept must be what the patient has read; and whether it is refused the patient says.
+            if (isProposal && !isDeletion)
                 return Outcome.Of(OutcomeCategory.Forbidden, "a proposal is not changed: delete it and propose anew");
-            // What was never accepted its author takes back.
             if (given is null && request.Current.Facts.Author == caller.Requester.Author) continue;
             var row = await directory.PatientAsync(patient, cancellation);
             // Who neither wrote it nor keeps the patient is told nothing of whether the patient is known.
-            if (given is null && row?.Custodian != caller.Requester.Organization)
+            if (isProposal || (given is null && row?.Custodian != caller.Requester.Organization))
                 return Outcome.Of(OutcomeCategory.Forbidden, "who proposed a consent takes it back, and nobody else");
             if (row is not null && (!IsInCustody(row) || IsThePatients(patient, given?.Giver ?? request.Current.Facts.Author)))
             {
@@ -141,8 +149,7 @@ public sealed class ConsentWrites(DirectoryStore directory, ILedgerJournal journ
                     OutcomeCategory.Forbidden,
                     "the patient gave this consent, or controls the record by a wallet: only the patient changes it");
             }
-            if (request.Interaction == Interaction.Delete
-                && given is not (null or { IsRevoked: true } or { Terms: { Permits: true, Exceptions.Count: 0 } }))
+            if (isDeletion && given is not (null or { IsRevoked: true } or { Terms: { Permits: true, Exceptions.Count: 0 } }))
                 return Outcome.Of(OutcomeCategory.Forbidden, "a hospital ends a denial by an update with its evidence, not by a deletion");
         }
         return null;

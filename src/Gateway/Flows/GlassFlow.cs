@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Hl7.Fhir.Model;
@@ -14,7 +15,8 @@ namespace PmrGateway.Gateway.Flows;
 /// the hospital. So do they where the patient's own consents permit what is read for BTG.
 /// </summary>
 public sealed class GlassFlow(
-    WriteFlow writes, RecordDatabase database, DirectoryStore directory, Viewers viewers, TimeProvider time)
+    WriteFlow writes, RecordDatabase database, DirectoryStore directory, ILedgerJournal journal, AuditLog audit, Viewers viewers,
+    ConsentView view, LedgerOptions ledger, TimeProvider time)
 {
     /// <summary>How long broken glass stays open.</summary>
     public static readonly TimeSpan Open = TimeSpan.FromHours(4);
@@ -24,8 +26,9 @@ public sealed class GlassFlow(
     /// <param name="patient">Id of the patient.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
     /// <returns>
-    /// The Consent and its end. Not found where there is no such patient, where the hospital that keeps the record has no policy, and where
-    /// the patient denies just this: who asks is not told which.
+    /// The Consent and its end. Not found where there is no such patient, where the hospital that keeps the record has no policy, where the
+    /// patient denies the practitioner everything, and where the patient or the hospital has ended what was opened, for as long as that
+    /// would have been open: who asks is not told which.
     /// </returns>
     public async Task<Result<GlassOpened>> BreakAsync(Caller caller, string patient, CancellationToken cancellation)
     {
@@ -33,95 +36,115 @@ public sealed class GlassFlow(
         {
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
-                "who breaks the glass is a practitioner of a hospital with a policy on it, by a login for purpose_of_use BTG with its reason");
+                "a practitioner of a hospital with a policy on it breaks the glass, by a login for purpose_of_use BTG with a reason");
         }
-        if (await directory.PatientAsync(patient, cancellation) is not { } known) return Outcome.NotFound;
-        var custodian = await directory.ActorAsync(known.Custodian, cancellation);
-        if (custodian is not { IsActive: true, GlassPolicy: { } policy }) return Outcome.NotFound;
-        if (await IsDeniedAsync(caller, patient, cancellation)) return Outcome.NotFound;
-        var office = Requester.OfficeOf(known.Custodian);
-        var now = time.GetUtcNow();
-        if (await OpenedAsync(patient, practitioner, office, now, cancellation) is { } open) return open;
-        var glass = new BrokenGlass(patient, practitioner, known.Custodian, reason, now);
+        bool mayOpen;
+        await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation))
+            mayOpen = await eyes.MayOpenAsync(patient, cancellation);
+        var known = await directory.PatientAsync(patient, cancellation);
+        var custodian = await directory.ActorAsync(known?.Custodian ?? patient, cancellation);
+        if (!mayOpen || known is null || custodian is not { IsActive: true, GlassPolicy: { } policy }) return Outcome.NotFound;
         while (true)
         {
+            var now = time.GetUtcNow();
+            List<KeptConsent> before =
+            [
+                .. (await directory.ConsentsAsync(patient, cancellation))
+                    .Where(c => Requester.IsOffice(c.Giver) && c.Terms.Root.Actors is [var actor] && actor == practitioner),
+            ];
+            var running = before.Where(c => c.Terms.Root.From <= now && now < c.Terms.Root.To).ToList();
+            // What was ended is not opened again by the asking.
+            if (running.Exists(c => c.IsRevoked)) return Outcome.NotFound;
+            foreach (var open in running)
+            {
+                if (!await IsComingAsync(open, cancellation)) continue;
+                await audit.AppendAsync([Entry(caller, now, patient, [$"Consent/{open.ConsentId}"])], cancellation);
+                return new GlassOpened(open.ConsentId, open.Terms.Root.To, IsNew: false, IsConfirmed(open));
+            }
+            var glass = new BrokenGlass(patient, practitioner, known.Custodian, reason, now);
             var context = writes.Begin(caller, null);
-            var (consent, plan) = await PlanAsync(context, known, glass, policy, office, cancellation);
-            var entry = caller.Entry(
-                now, Interaction.Operation, AuditOutcome.Permit, [.. plan.Versions.Select(Named)], CallerAudit.Patients(patient));
-            var committed = await writes.CommitAsync(context, plan with { Audit = [entry] }, cancellation);
+            // The next of this practitioner's with this patient: of two at once one is made.
+            var id = IdOf("glass", practitioner, patient, before.Count.ToString(CultureInfo.InvariantCulture));
+            var plan = await PlanAsync(context, id, known, glass, policy, cancellation);
+            plan = plan with { Audit = [Entry(caller, now, patient, plan.Versions.Select(Named))] };
+            var committed = await writes.CommitAsync(context, plan, cancellation);
             if (committed.Failure is { } broken) return broken;
-            // The key of the patient may have been made meanwhile: again, with that one.
-            if (committed.Value is CommitResult.Committed) return new GlassOpened(consent, glass.To, IsNew: true);
+            // Somebody else was first, with this or with the key of the patient: again, with what there is now.
+            if (committed.Value is CommitResult.Committed) return new GlassOpened(id, glass.To, IsNew: true, IsConfirmed: false);
         }
     }
 
     /// <summary>
-    /// Commits the entries of a read that broke the glass, and with them, once a login and patient, notice and review: where the patient's
-    /// own consents permitted it nobody has been told yet.
+    /// Writes down what is released, before it leaves. Where that breaks the glass by consents that the patient gave, nobody has been told
+    /// yet: notice and review go with it, once a login and patient.
     /// </summary>
-    /// <param name="caller">Who read.</param>
-    /// <param name="patients">Ids of the patients of whom something was read.</param>
+    /// <param name="caller">To whom.</param>
+    /// <param name="released">What, and by which permit.</param>
     /// <param name="entries">What the log is told.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
     /// <returns>Why it could not be written; null: it is.</returns>
-    internal async Task<Outcome?> TellAsync(
-        Caller caller, IEnumerable<string> patients, IReadOnlyList<AuditEntry> entries, CancellationToken cancellation)
+    internal async Task<Outcome?> ReleaseAsync(
+        Caller caller, IEnumerable<(RecordFacts Facts, Permit Permit)> released, IReadOnlyList<AuditEntry> entries,
+        CancellationToken cancellation)
     {
-        var of = patients.ToList();
+        if (caller.Reason is null)
+        {
+            await audit.AppendAsync(entries, cancellation);
+            return null;
+        }
+        var used = released
+            .SelectMany(r => r.Facts.Patients.SelectMany(p => r.Permit.CommitmentsOf(p).Select(c => (Patient: p, Consent: c))))
+            .ToLookup(u => u.Patient, u => u.Consent);
         while (true)
         {
             var context = writes.Begin(caller, null);
             var plan = new CommitPlan { Audit = entries };
-            foreach (var patient in of) plan = (await NoticeAsync(context, patient, cancellation)).And(plan);
+            foreach (var patient in used) plan = (await NoticeAsync(context, patient.Key, [.. patient], cancellation)).And(plan);
             var committed = await writes.CommitAsync(context, plan, cancellation);
             // Another request of the same login was first: it has told.
             if (committed.Failure is not null || committed.Value is CommitResult.Committed) return committed.Failure;
         }
     }
 
-    private async Task<CommitPlan> NoticeAsync(WriteContext context, string patient, CancellationToken cancellation)
+    private async Task<CommitPlan> NoticeAsync(
+        WriteContext context, string patient, HashSet<string> used, CancellationToken cancellation)
     {
         var (caller, now) = (context.Caller, time.GetUtcNow());
         var practitioner = caller.Requester.Practitioner!;
         // One login is one break: its token, or its reason where that has no id, tells it from others.
-        var id = IdOf(practitioner, patient, caller.Trace.Token ?? $"{caller.Reason} {now:yyyy-MM-dd}");
+        var id = IdOf("read", practitioner, patient, caller.Trace.Token ?? $"{caller.Reason} {now:yyyy-MM-dd}");
         if ((await database.ConcernedAsync("Communication", id, cancellation)).Count > 0) return new CommitPlan();
         if (await directory.PatientAsync(patient, cancellation) is not { } known) return new CommitPlan();
-        var office = Requester.OfficeOf(known.Custodian);
-        if (await OpenedAsync(patient, practitioner, office, now, cancellation) is not null) return new CommitPlan();
+        // Of what an emergency opened both know.
+        var told = await directory.StandingAsync(patient, Requester.OfficeOf(known.Custodian), cancellation);
+        if (used.IsSubsetOf(told.Select(c => c.Commitment))) return new CommitPlan();
         var glass = new BrokenGlass(patient, practitioner, known.Custodian, caller.Reason!, now);
         Resource[] made = [GlassRecords.Notice(id, null, glass), GlassRecords.Review(id, null, glass)];
-        return await MakeAsync(context, glass, office, made, cancellation);
+        return await MakeAsync(context, glass, made, cancellation);
     }
 
-    // What this practitioner has open of the patient already.
-    private async Task<GlassOpened?> OpenedAsync(
-        string patient, string practitioner, string office, DateTimeOffset now, CancellationToken cancellation)
+    // Whether it counts, or will: what the chain refused, or what a new controller of the record has ended, does not.
+    private async Task<bool> IsComingAsync(KeptConsent open, CancellationToken cancellation)
     {
-        foreach (var given in await directory.StandingAsync(patient, office, cancellation))
-            if (given.Terms.Root is { Actors: [var actor] } open && actor == practitioner && open.From <= now && now < open.To)
-                return new GlassOpened(given.ConsentId, open.To, IsNew: false);
-        return null;
+        if (open.GrantedBlock is not null) return true;
+        return await journal.FindAsync(ChainCommands.GrantKey(open.Commitment), cancellation) is { } entry
+            && entry.Status is not (OutboxStatus.Failed or OutboxStatus.Void)
+            && !(entry.Block <= view.Block);
     }
+
+    private bool IsConfirmed(KeptConsent open) => open.GrantedBlock <= view.Block - ledger.Confirmations;
+
+    private static AuditEntry Entry(Caller caller, DateTimeOffset now, string patient, IEnumerable<string> entities) => caller.Entry(
+        now, Interaction.Operation, AuditOutcome.Permit, [.. entities], CallerAudit.Patients(patient));
 
     private static string IdOf(params IEnumerable<string> words) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words))))[..32];
 
     private static string Named(VersionWrite write) => $"{write.Version.Facts.Type}/{write.Version.Facts.Id}";
 
-    // What the patient denies to this practitioner, in an emergency too, is not opened by one.
-    private async Task<bool> IsDeniedAsync(Caller caller, string patient, CancellationToken cancellation)
+    private async Task<CommitPlan> PlanAsync(
+        WriteContext context, string id, RegisteredPatient patient, BrokenGlass glass, string policy, CancellationToken cancellation)
     {
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        return await eyes.ExplainAsync("Patient", patient, patient, cancellation) is not { } said
-            || said.Consents.Any(c => c.Permits == false);
-    }
-
-    private async Task<(string Consent, CommitPlan Plan)> PlanAsync(
-        WriteContext context, RegisteredPatient patient, BrokenGlass glass, string policy, string office, CancellationToken cancellation)
-    {
-        var id = ResourceId.New();
         var consent = GlassRecords.Consent(id, glass, policy);
         var terms = ConsentReader.Read(OfficeTasks.Document(consent), out var issues)
             ?? throw new InvalidOperationException($"the Consent of an emergency cannot be kept: {issues[0].Text}");
@@ -129,7 +152,13 @@ public sealed class GlassFlow(
         var commitment = terms.Commit(salt);
         var plan = new CommitPlan
         {
-            Consents = [new ConsentChange.Give(Convert.ToHexStringLower(commitment), id, salt, terms) { Giver = office }],
+            Consents =
+            [
+                new ConsentChange.Give(Convert.ToHexStringLower(commitment), id, salt, terms)
+                {
+                    Giver = Requester.OfficeOf(glass.Custodian),
+                },
+            ],
             Outbox =
             [
                 ChainCommands.BreakGlass(
@@ -138,17 +167,18 @@ public sealed class GlassFlow(
             ],
         };
         Resource[] made = [consent, GlassRecords.Notice(ResourceId.New(), id, glass), GlassRecords.Review(ResourceId.New(), id, glass)];
-        return (id, plan.And(await MakeAsync(context, glass, office, made, cancellation)));
+        return plan.And(await MakeAsync(context, glass, made, cancellation));
     }
 
     private async Task<CommitPlan> MakeAsync(
-        WriteContext context, BrokenGlass glass, string office, IEnumerable<Resource> made, CancellationToken cancellation)
+        WriteContext context, BrokenGlass glass, IEnumerable<Resource> made, CancellationToken cancellation)
     {
         var plan = new CommitPlan();
         foreach (var resource in made)
         {
             var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, null);
-            plan = plan.And(await writes.MakeAsync(context, request, glass.Custodian, office, cancellation));
+            var write = await writes.MakeAsync(context, request, glass.Custodian, Requester.OfficeOf(glass.Custodian), cancellation);
+            plan = plan.And(write.Plan);
         }
         return plan;
     }
@@ -158,4 +188,5 @@ public sealed class GlassFlow(
 /// <param name="Consent">Id of its Consent.</param>
 /// <param name="Until">When it is over.</param>
 /// <param name="IsNew">Whether it was not open before.</param>
-public sealed record GlassOpened(string Consent, DateTimeOffset Until, bool IsNew);
+/// <param name="IsConfirmed">Whether the chain has it deep enough to count.</param>
+public sealed record GlassOpened(string Consent, DateTimeOffset Until, bool IsNew, bool IsConfirmed);

@@ -25,10 +25,6 @@ internal static class GlassRecords
     private const string Loinc = "http://loinc.org";
     private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
     private const string Reasons = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
-    private const string CommunicationCategory = "http://terminology.hl7.org/CodeSystem/communication-category";
-
-    /// <summary>Days that the hospital has to review.</summary>
-    public const int ReviewDays = 3;
 
     /// <summary>The Consent of an emergency: the practitioner alone, for BTG alone, for its time alone.</summary>
     /// <param name="id">Its id.</param>
@@ -57,6 +53,8 @@ internal static class GlassRecords
                     Reference = new ResourceReference(glass.Practitioner),
                 },
             ],
+            // To be read: what is written about the patient takes a consent of its own.
+            Action = [new CodeableConcept("http://terminology.hl7.org/CodeSystem/consentaction", "access")],
             Purpose = [new Coding(Reasons, "BTG")],
         },
     };
@@ -69,7 +67,7 @@ internal static class GlassRecords
     {
         Id = id,
         Status = EventStatus.Completed,
-        Category = [new CodeableConcept(CommunicationCategory, "notification")],
+        Category = [new CodeableConcept(OfficeTasks.CommunicationCategory, "notification")],
         Priority = RequestPriority.Urgent,
         Subject = new ResourceReference($"Patient/{glass.Patient}"),
         About = consent is null ? [] : [new ResourceReference($"Consent/{consent}")],
@@ -94,22 +92,11 @@ internal static class GlassRecords
     /// <param name="id">Its id.</param>
     /// <param name="consent">Id of the Consent of the emergency; null: the patient's own consents opened.</param>
     /// <param name="glass">The break.</param>
-    public static Task Review(string id, string? consent, BrokenGlass glass) => new()
+    public static Task Review(string id, string? consent, BrokenGlass glass)
     {
-        Id = id,
-        Status = Task.TaskStatus.Requested,
-        Intent = Task.TaskIntent.Order,
-        Code = new CodeableConcept(OfficeTasks.Codes, OfficeTasks.Review),
-        Focus = new ResourceReference(consent is null ? $"Patient/{glass.Patient}" : $"Consent/{consent}"),
-        For = new ResourceReference($"Patient/{glass.Patient}"),
-        AuthoredOnElement = new FhirDateTime(glass.From),
-        LastModifiedElement = new FhirDateTime(glass.From),
-        Requester = new ResourceReference(glass.Practitioner),
-        Owner = new ResourceReference(glass.Custodian),
-        ReasonCode = new CodeableConcept(Reasons, "BTG") { Text = glass.Reason },
-        Restriction = new Task.RestrictionComponent
-        {
-            Period = new Period { EndElement = new FhirDateTime(glass.From.AddDays(ReviewDays)) },
-        },
-    };
+        var review = OfficeTasks.New(OfficeTasks.Review, id, glass.Patient, glass.Custodian, glass.Practitioner, glass.From);
+        review.Focus = new ResourceReference(consent is null ? $"Patient/{glass.Patient}" : $"Consent/{consent}");
+        review.ReasonCode = new CodeableConcept(Reasons, "BTG") { Text = glass.Reason };
+        return review;
+    }
 }

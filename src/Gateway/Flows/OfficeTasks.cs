@@ -4,22 +4,54 @@ using Task = Hl7.Fhir.Model.Task;
 
 namespace PmrGateway.Gateway.Flows;
 
+/// <summary>What an office says of a task that is put before it.</summary>
+/// <param name="Status">Its status from here on.</param>
+/// <param name="Disposition">How it ends; null: not said.</param>
+/// <param name="Note">What the office notes; null: nothing.</param>
+/// <param name="Evidence">Reference of the record that shows it, <c>Type/id</c>; null: none.</param>
+internal sealed record Disposal(string? Status, string? Disposition, string? Note, string? Evidence);
+
 /// <summary>
-/// Tasks that the gateway puts before the office of a hospital: what they are, and how they end. Their patient reads them too.
-/// https://hl7.org/fhir/R4/task.html
+/// Tasks that are put before the office of a hospital: the review of broken glass, what a patient asks for. What they are, when they are
+/// due, how they end. Their patient reads them too. https://hl7.org/fhir/R4/task.html
 /// </summary>
 internal static class OfficeTasks
 {
-    /// <summary>What these tasks are, and how a review ends.</summary>
+    /// <summary>What these tasks are, and how they end.</summary>
     public const string Codes = "https://pmrgateway.example/fhir/CodeSystem/pmr-task";
 
     /// <summary>To review that the glass was broken.</summary>
     public const string Review = "break-glass-review";
 
-    private static readonly HashSet<string> Dispositions = ["justified", "not-justified"];
+    /// <summary>A patient asks that something in the record be corrected.</summary>
+    public const string Correction = "correction-request";
 
-    private static readonly HashSet<Task.TaskStatus?> Open =
-        [Task.TaskStatus.Requested, Task.TaskStatus.Received, Task.TaskStatus.Accepted, Task.TaskStatus.InProgress, Task.TaskStatus.OnHold];
+    /// <summary>A patient asks for a copy of the record.</summary>
+    public const string Supply = "supply-request";
+
+    /// <summary>What is open still.</summary>
+    public static readonly IReadOnlyList<string> Open = ["requested", "received", "accepted", "in-progress", "on-hold"];
+
+    /// <summary>What a Communication is: notification or alert.</summary>
+    public const string CommunicationCategory = "http://terminology.hl7.org/CodeSystem/communication-category";
+
+    private const string EvidenceCode = "evidence";
+    private const int MaxNote = 2000;
+    private static readonly string[] Steps = ["requested", "accepted", "in-progress", "completed", "cancelled"];
+
+    // The first of the two ends it well, and where a patient asked for something, by a record that shows it.
+    private static readonly Dictionary<string, (TimeSpan Due, string[] Dispositions)> Kinds = new(StringComparer.Ordinal)
+    {
+        [Review] = (TimeSpan.FromDays(3), ["justified", "not-justified"]),
+        [Correction] = (TimeSpan.FromDays(30), ["corrected", "refused"]),
+        [Supply] = (TimeSpan.FromHours(72), ["supplied", "refused"]),
+    };
+
+    private static readonly HashSet<string> OfRequest =
+        ["resourceType", "id", "meta", "text", "status", "intent", "code", "for", "requester", "owner", "focus", "description"];
+
+    /// <summary>The kinds of task, and within what time each is due.</summary>
+    public static IEnumerable<(string Code, TimeSpan Due)> Dues => Kinds.Select(k => (k.Key, k.Value.Due));
 
     /// <summary>A resource of the typed model as a document.</summary>
     public static ResourceDocument Document(Resource resource)
@@ -36,34 +68,146 @@ internal static class OfficeTasks
         return FhirTyped.Parse<Task>(document ?? throw new InvalidOperationException("a stored Task is no document"));
     }
 
-    /// <summary>The task with what an office says of it.</summary>
-    /// <param name="before">The task.</param>
-    /// <param name="status">Its status from here on.</param>
-    /// <param name="disposition">How a review ends; null: not said.</param>
-    /// <param name="note">What the office notes; null: nothing.</param>
-    /// <param name="office">Reference of the hospital.</param>
+    /// <summary>A task that is new, with what all have in common.</summary>
+    /// <param name="code">Which.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="patient">Id of the patient.</param>
+    /// <param name="hospital">Reference of the hospital.</param>
+    /// <param name="requester">Reference of who is the cause of it.</param>
     /// <param name="now">When.</param>
-    /// <returns>The task; the text says why not.</returns>
-    public static (Task? Task, string Problem) Dispose(
-        Task before, string? status, string? disposition, string? note, string office, DateTimeOffset now)
+    public static Task New(string code, string id, string patient, string hospital, string requester, DateTimeOffset now) => new()
     {
-        if (!Open.Contains(before.Status)) return (null, "status: the task is closed");
-        Task.TaskStatus? to = status switch
+        Id = id,
+        Status = Task.TaskStatus.Requested,
+        Intent = Task.TaskIntent.Order,
+        Priority = RequestPriority.Routine,
+        Code = new CodeableConcept(Codes, code),
+        For = new ResourceReference($"Patient/{patient}"),
+        AuthoredOnElement = new FhirDateTime(now),
+        LastModifiedElement = new FhirDateTime(now),
+        Requester = new ResourceReference(requester),
+        Owner = new ResourceReference(hospital),
+        Restriction = new Task.RestrictionComponent { Period = new Period { EndElement = new FhirDateTime(now + Kinds[code].Due) } },
+    };
+
+    /// <summary>What a patient asks of the hospital that keeps the record: code, description, and what it is about (focus).</summary>
+    /// <param name="sent">A valid Task.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="patient">Id of the patient.</param>
+    /// <param name="hospital">Reference of the hospital.</param>
+    /// <param name="now">When.</param>
+    /// <param name="issue">What stands against it.</param>
+    public static Task? Asked(
+        ResourceDocument sent, string id, string patient, string hospital, DateTimeOffset now, out ValidationIssue? issue)
+    {
+        var self = $"Patient/{patient}";
+        issue = null;
+        foreach (var element in sent.Root)
+            if (!OfRequest.Contains(element.Name ?? ""))
+                return Refused($"Task.{element.Name}", "what is asked is code, focus and description", out issue);
+        var task = FhirTyped.Parse<Task>(sent);
+        var code = task.Code?.Coding.Find(c => c.System == Codes)?.Code;
+        if (code is not (Correction or Supply)) return Refused("Task.code", $"{Correction} or {Supply} of {Codes}", out issue);
+        if (task.Status != Task.TaskStatus.Requested) return Refused("Task.status", "what is asked is requested", out issue);
+        if (task.For?.Reference != self) return Refused("Task.for", $"it is {self}", out issue);
+        if (task.Requester is not null && task.Requester.Reference != self) return Refused("Task.requester", $"it is {self}", out issue);
+        if (task.Owner is not null && task.Owner.Reference != hospital)
+            return Refused("Task.owner", $"the record is kept by {hospital}", out issue);
+        if (string.IsNullOrWhiteSpace(task.Description)) return Refused("Task.description", "say what is asked for", out issue);
+        var made = New(code, id, patient, hospital, self, now);
+        (made.Focus, made.Description) = (task.Focus, task.Description);
+        return made;
+    }
+
+    /// <summary>The task with what an office says of it, or the patient who takes back what was asked.</summary>
+    /// <param name="task">The task; it is changed.</param>
+    /// <param name="said">What is said.</param>
+    /// <param name="by">Reference of who says it: the hospital, or the patient.</param>
+    /// <param name="now">When.</param>
+    /// <returns>Why not; null: it is done.</returns>
+    public static string? Dispose(Task task, Disposal said, string by, DateTimeOffset now)
+    {
+        var code = task.Code!.Coding[0].Code!;
+        var (isRequest, dispositions) = (code != Review, Kinds[code].Dispositions);
+        if (!Open.Contains(StatusText(task))) return "status: the task is closed";
+        var isPatients = by == task.For!.Reference;
+        Task.TaskStatus? to = (said.Status, isPatients) switch
         {
-            "accepted" => Task.TaskStatus.Accepted,
-            "in-progress" => Task.TaskStatus.InProgress,
-            "completed" => Task.TaskStatus.Completed,
+            ("accepted", false) => Task.TaskStatus.Accepted,
+            ("in-progress", false) => Task.TaskStatus.InProgress,
+            ("completed", false) => Task.TaskStatus.Completed,
+            ("cancelled", true) when isRequest => Task.TaskStatus.Cancelled,
             _ => null,
         };
-        if (to is null) return (null, "status: accepted, in-progress or completed");
-        if (disposition is not null && !Dispositions.Contains(disposition)) return (null, "disposition: justified or not-justified");
-        if ((disposition is not null) != (to == Task.TaskStatus.Completed))
-            return (null, "disposition: a review is completed with its disposition, and not before");
-        before.Status = to;
-        before.LastModifiedElement = new FhirDateTime(now);
-        if (disposition is not null) before.BusinessStatus = new CodeableConcept(Codes, disposition);
-        if (note is not null)
-            before.Note.Add(new Annotation { Author = new ResourceReference(office), TimeElement = new FhirDateTime(now), Text = note });
-        return (before, "");
+        if (to is null)
+            return isPatients ? "status: a patient takes back what was asked (cancelled)" : "status: accepted, in-progress or completed";
+        // Forward alone: each step is made once.
+        if (Array.IndexOf(Steps, said.Status) <= Array.IndexOf(Steps, StatusText(task)))
+            return $"status: the task is {StatusText(task)} already";
+        if (said.Note?.Length > MaxNote) return $"note: at most {MaxNote} characters";
+        if ((said.Disposition is not null) != (to == Task.TaskStatus.Completed))
+            return "disposition: a task is completed with its disposition, and not before";
+        if (said.Disposition is { } end && !dispositions.Contains(end)) return $"disposition: {string.Join(" or ", dispositions)}";
+        var isDone = isRequest && said.Disposition == dispositions[0];
+        if ((said.Evidence is not null) != isDone) return $"evidence: the record that shows it, where it is {dispositions[0]}";
+        if (isRequest && said.Disposition == dispositions[1] && said.Note is null) return "note: why it is refused";
+
+        (task.Status, task.LastModifiedElement) = (to, new FhirDateTime(now));
+        if (said.Disposition is not null) task.BusinessStatus = new CodeableConcept(Codes, said.Disposition);
+        if (said.Note is not null)
+            task.Note.Add(new Annotation { Author = new ResourceReference(by), TimeElement = new FhirDateTime(now), Text = said.Note });
+        if (said.Evidence is not null)
+        {
+            task.Output.Add(new Task.OutputComponent
+            {
+                Type = new CodeableConcept(Codes, EvidenceCode),
+                Value = new ResourceReference(said.Evidence),
+            });
+        }
+        return null;
+    }
+
+    /// <summary>What the patient is told of a task that the hospital has left open for too long.</summary>
+    /// <param name="id">Its id.</param>
+    /// <param name="task">The task.</param>
+    /// <param name="now">When.</param>
+    public static Communication Overdue(string id, Task task, DateTimeOffset now) => new()
+    {
+        Id = id,
+        Status = EventStatus.Completed,
+        Category = [new CodeableConcept(CommunicationCategory, "alert")],
+        Priority = RequestPriority.Urgent,
+        Subject = new ResourceReference(task.For!.Reference),
+        About = [new ResourceReference($"Task/{task.Id}")],
+        SentElement = new FhirDateTime(now),
+        Recipient = [new ResourceReference(task.For.Reference), new ResourceReference(task.Owner!.Reference)],
+        Payload =
+        [
+            new Communication.PayloadComponent
+            {
+                Content = new FhirString(
+                    $"{task.Owner.Reference} has not answered in the time that it has for this: {task.Code!.Coding[0].Code}."),
+            },
+        ],
+    };
+
+    /// <summary>Whether a task has been open for longer than it may.</summary>
+    public static bool IsOverdue(Task task, DateTimeOffset now) =>
+        Open.Contains(StatusText(task)) && task.Restriction!.Period!.EndElement!.ToDateTimeOffset(TimeSpan.Zero) <= now;
+
+    private static string StatusText(Task task) => task.Status switch
+    {
+        Task.TaskStatus.Requested => "requested",
+        Task.TaskStatus.Received => "received",
+        Task.TaskStatus.Accepted => "accepted",
+        Task.TaskStatus.InProgress => "in-progress",
+        Task.TaskStatus.OnHold => "on-hold",
+        _ => "closed",
+    };
+
+    private static Task? Refused(string path, string text, out ValidationIssue? issue)
+    {
+        issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text);
+        return null;
     }
 }

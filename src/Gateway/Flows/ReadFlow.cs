@@ -57,7 +57,7 @@ public sealed record ReadRequest(string Interaction, string Type, ScopeAction Ac
 /// is sent.
 /// </remarks>
 public sealed partial class ReadFlow(
-    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, AuditLog audit, Denials denials, ConsentView view,
+    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, Denials denials, ConsentView view,
     Viewers viewers, GlassFlow glass, TimeProvider time, ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
@@ -111,9 +111,8 @@ public sealed partial class ReadFlow(
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
 
         // (5) No byte leaves before the entry that tells of it is durable.
-        var entries = Entries(caller, request, opened.Value);
-        if (caller.Reason is null) await audit.AppendAsync(entries, cancellation);
-        else if (await glass.TellAsync(caller, PatientsOf(opened.Value), entries, cancellation) is { } notTold)
+        var released = opened.Value.Select(o => (o.Version.Facts, o.Permit));
+        if (await glass.ReleaseAsync(caller, released, Entries(caller, request, opened.Value), cancellation) is { } notTold)
             return FhirResponse.From(notTold);
 
         // (6)
@@ -192,13 +191,10 @@ public sealed partial class ReadFlow(
         return await files.ReadAllAsync(root!, cancellation);
     }
 
-    private static IEnumerable<string> PatientsOf(IReadOnlyList<OpenedRecord> opened) =>
-        opened.SelectMany(o => o.Version.Facts.Patients).Distinct();
-
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.
     private List<AuditEntry> Entries(Caller caller, ReadRequest request, IReadOnlyList<OpenedRecord> opened)
     {
-        var patients = PatientsOf(opened).ToList();
+        var patients = opened.SelectMany(o => o.Version.Facts.Patients).Distinct().ToList();
         var entries = patients
             .Select(p => Entry(caller, request, p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
         var ofNobody = opened.Where(o => o.Version.Facts.Patients.Count == 0).ToList();

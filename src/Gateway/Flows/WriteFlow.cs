@@ -115,6 +115,8 @@ public sealed partial class WriteFlow(
             if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         }
 
+        if (caller.Kind == CallerKind.Patient && request.Type == "Task") return await AskAsync(context, request, cancellation);
+
         // (3)
         var now = time.GetUtcNow();
         if (request.Current is null && request.Type == "Patient") context.AddPatient(request.Id);
@@ -216,7 +218,18 @@ public sealed partial class WriteFlow(
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
-        return await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation);
+        return (await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation)).Plan;
+    }
+
+    // What a patient asks of the hospital that keeps the record is put before its office.
+    private async Task<Result<PreparedWrite>> AskAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
+    {
+        var patient = context.Caller.Requester.Patient!;
+        if (await CustodianForAsync(context.Caller, cancellation) is not { } hospital) return Outcome.NotFound;
+        var asked = OfficeTasks.Asked(request.Document!, request.Id, patient, hospital, time.GetUtcNow(), out var issue);
+        if (asked is null) return new Outcome(OutcomeCategory.Invalid, [issue!]);
+        var made = request with { Document = OfficeTasks.Document(asked) };
+        return await MakeAsync(context, made, hospital, Requester.OfficeOf(hospital), cancellation);
     }
 
     /// <summary>
@@ -228,14 +241,15 @@ public sealed partial class WriteFlow(
     /// <param name="custodian">Who keeps it.</param>
     /// <param name="author">As whom it is written.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
-    internal async Task<CommitPlan> MakeAsync(
+    internal async Task<PreparedWrite> MakeAsync(
         WriteContext context, WriteRequest made, string custodian, string author, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
         var draft = Map(context, made, custodian, author, now).Value;
         var labels = draft.Facts.Labels.Append(ClassOf("Consent")).Distinct().ToList();
         draft = draft with { Facts = draft.Facts with { Labels = labels } };
-        return new CommitPlan { Versions = await SealAsync(context, made, draft, now, cancellation) };
+        var plan = new CommitPlan { Versions = await SealAsync(context, made, draft, now, cancellation) };
+        return new PreparedWrite(made, plan, draft.Json);
     }
 
     private Result<ResourceDraft> Map(

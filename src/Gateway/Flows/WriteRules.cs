@@ -22,7 +22,8 @@ internal static class WriteRules
         var mayWriteType = caller.Kind switch
         {
             CallerKind.Operator => DirectoryTypes.Contains(request.Type),
-            CallerKind.Patient => request.Type == "Consent",
+            // What a patient asks of the hospital is put before its office.
+            CallerKind.Patient => request.Type == "Consent" || request is { Type: "Task", Interaction: Interaction.Create },
             // Whom a consent would name may propose it, and take that back.
             _ => caller.IsHospital || ConsentWrites.IsProposal(caller, request)
                 || request is { Type: "Consent", Interaction: Interaction.Delete },

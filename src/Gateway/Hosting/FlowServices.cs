@@ -11,6 +11,7 @@ internal static class FlowServices
         .AddSingleton<ReadFlow>()
         .AddSingleton<WriteFlow>()
         .AddSingleton<GlassFlow>()
+        .AddSingleton<OverdueTasks>().AddHostedService<OverdueWatch>()
         .AddSingleton<ConsentWrites>()
         .AddSingleton<ActorWrites>();
 }

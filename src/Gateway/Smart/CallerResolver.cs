@@ -180,7 +180,7 @@ internal sealed partial class CallerResolver(
     }
 
     // A person who says why may break the glass, where that person's hospital has a policy on it; to a system, and without a reason, it
-    // is no purpose.
+    // is no purpose. Who breaks it does so for nothing else besides: what the patient is told of is all that was read.
     private static Caller ForActor(Actor actor, bool isActive, KnownToken token, IReadOnlyList<string> purposes)
     {
         if (actor.Kind != ActorKind.Practitioner)
@@ -197,7 +197,7 @@ internal sealed partial class CallerResolver(
             && actor.GlassPolicy is not null;
         // A practitioner acts for a hospital, and falls with it.
         var practitioner = new Requester(
-            actor.Reference, actor.Hospital, actor.Reference, null, isActive, breaksGlass ? token.Purposes : purposes)
+            actor.Reference, actor.Hospital, actor.Reference, null, isActive, breaksGlass ? [SmartClaims.BreakGlass] : purposes)
         {
             Author = actor.Reference,
         };

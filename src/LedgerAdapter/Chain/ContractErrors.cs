@@ -12,10 +12,14 @@ internal static class ContractErrors
         typeof(ActorExistsError), typeof(PatientExistsError), typeof(GrantExistsError), typeof(GrantNotActiveError), typeof(NonceUsedError),
     ];
 
-    private static readonly Dictionary<string, (string Name, bool IsDone)> Known = typeof(ContractErrors).Assembly.GetTypes()
+    // A period or a deadline that is over stays over.
+    private static readonly Type[] Over = [typeof(PeriodInvalidError), typeof(IntentExpiredError)];
+
+    private static readonly Dictionary<string, Revert> Known = typeof(ContractErrors).Assembly.GetTypes()
         .Where(t => t.Namespace == typeof(ContractErrors).Namespace && typeof(IErrorDTO).IsAssignableFrom(t))
-        .Select(t => (Abi: ABITypedRegistry.GetError(t), IsDone: Done.Contains(t)))
-        .ToDictionary(e => "0x" + e.Abi.Sha3Signature, e => (e.Abi.Name, e.IsDone));
+        .Select(t => (Abi: ABITypedRegistry.GetError(t), Type: t))
+        .ToDictionary(
+            e => "0x" + e.Abi.Sha3Signature, e => new Revert(e.Abi.Name, Done.Contains(e.Type)) { IsOver = Over.Contains(e.Type) });
 
     /// <summary>Why a call was reverted.</summary>
     public static Revert Read(RpcException refusal)
@@ -25,7 +29,7 @@ internal static class ContractErrors
         var at = refusal.Text.IndexOf("0x", StringComparison.Ordinal);
         if (data.Length == 0 && at >= 0) data = refusal.Text[at..];
         return data.Length >= 10 && Known.TryGetValue(data[..10].ToLowerInvariant(), out var error)
-            ? new Revert(error.Name, error.IsDone)
+            ? error
             : new Revert(refusal.Text, IsDone: false);
     }
 }

@@ -71,7 +71,11 @@ public sealed record ChainReceipt(long Block, bool IsReverted);
 /// <summary>Why a contract reverts.</summary>
 /// <param name="Error">Name of its error, or the node's words.</param>
 /// <param name="IsDone">Whether it says that what is wanted is on the chain already.</param>
-public sealed record Revert(string Error, bool IsDone);
+public sealed record Revert(string Error, bool IsDone)
+{
+    /// <summary>Whether it says that the time of what is wanted is over: it will never be on the chain.</summary>
+    public bool IsOver { get; init; }
+}
 
 /// <summary>A grant as the contract has it.</summary>
 /// <param name="Status">0 none, 1 active, 2 revoked.</param>

@@ -299,6 +299,13 @@ internal sealed class CustodianNotActiveError : IErrorDTO
     public byte[] Custodian { get; set; } = [];
 }
 
+[Error("GlassTooLong")]
+internal sealed class GlassTooLongError : IErrorDTO
+{
+    [Parameter("uint64", "notAfter", 1)]
+    public ulong NotAfter { get; set; }
+}
+
 [Error("GrantExists")]
 internal sealed class GrantExistsError : IErrorDTO
 {

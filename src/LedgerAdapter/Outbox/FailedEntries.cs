@@ -37,6 +37,7 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
         {
             var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
             if (revert is null) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Queued));
+            else if (revert.IsOver) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Void, Block: entry.Block, Error: revert.Error));
             else if (revert.IsDone) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Confirmed, Block: entry.Block));
         }
         if (changes.Count == 0) return;

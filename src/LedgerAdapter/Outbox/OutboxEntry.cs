@@ -19,6 +19,9 @@ public enum OutboxStatus
 
     /// <summary>In a block, deep enough, but reverted: it had no effect. It is tried again when the cause is gone.</summary>
     Failed = 4,
+
+    /// <summary>It had no effect, and never will: its period or its deadline is over.</summary>
+    Void = 5,
 }
 
 /// <summary>What is sent first. The numbers are stored.</summary>

@@ -167,6 +167,20 @@ public static class ConsentDecision
         return verdicts;
     }
 
+    /// <summary>Whether a consent denies a requester every record, whatever its labels, time and ties.</summary>
+    public static bool DeniesAll(StandingConsent consent, Requester requester, DataAction action)
+    {
+        if (Concerns(consent.Shape, requester, action) is not { } exceptions || !IsOfAll(consent.Shape.Root)) return false;
+        return consent.Shape.Permits
+            ? exceptions.Any(e => IsOfAll(consent.Shape.Exceptions[e]))
+            : exceptions.Count == 0;
+
+        static bool IsOfAll(ProvisionShape provision) => provision is
+        {
+            Classes.Count: 0, Codes.Count: 0, SecurityLabels.Count: 0, DataPeriod: null, Data: null,
+        };
+    }
+
     private static bool IsOwn(Requester requester, RecordFacts record) =>
         requester.Patient is { } patient && record.Patients.Count > 0 && record.Patients.Concat(record.Others).All(p => p == patient);
 

@@ -10,6 +10,8 @@ namespace PmrGateway.Mapping;
 public sealed record Requester(string Subject, string? Organization, string? Practitioner, string? Patient, bool IsActive,
     IReadOnlyList<string> Purposes)
 {
+    private const string OfOffices = "office ";
+
     /// <summary>
     /// As whom it writes: what it wrote it may read back, and nobody else by that alone. A practitioner's or patient's reference; of a
     /// system the client itself, since two systems of one hospital are no more one author than its doctors are. "": nobody.
@@ -34,7 +36,10 @@ public sealed record Requester(string Subject, string? Organization, string? Pra
 
     /// <summary>As whom the gateway writes to a hospital.</summary>
     /// <param name="hospital">Reference of the hospital.</param>
-    public static string OfficeOf(string hospital) => "office " + hospital;
+    public static string OfficeOf(string hospital) => OfOffices + hospital;
+
+    /// <summary>Whether an author is an office.</summary>
+    public static bool IsOffice(string author) => author.StartsWith(OfOffices, StringComparison.Ordinal);
 
     /// <summary>The references under which a consent can name the requester.</summary>
     public IEnumerable<string> ActorReferences

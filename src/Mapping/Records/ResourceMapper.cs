@@ -31,7 +31,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     private const int AddedNodes = 8;
     private const int AddedNodesOfAttachment = 3;
     private static readonly HashSet<string> Offered =
-        ["identifier", "patient", "subject", "type", "category", "date", "status", "code", "_security"];
+        ["identifier", "patient", "subject", "type", "category", "date", "status", "code", "authored-on", "priority", "_security"];
 
     // Dates of a person's life, and until when something may be used, are not the time that a record is about.
     private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date", "_lastUpdated"];

@@ -1,0 +1,99 @@
+using Hl7.Fhir.Model;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>
+/// Tasks that the office of a hospital has left open for longer than it may: each becomes urgent, its patient is told, and the operator's
+/// log names the hospital. Once a task.
+/// </summary>
+internal sealed partial class OverdueTasks(
+    RecordDatabase database, DirectoryStore directory, ReadFlow reads, WriteFlow writes, Viewers viewers, ILogger<OverdueTasks> log)
+{
+    private const int AtOnce = 100;
+    private const string Client = "gateway";
+
+    /// <summary>Escalates what is overdue at an instant; what cannot be read or written now is found again by the next call.</summary>
+    /// <param name="now">The instant.</param>
+    /// <param name="cancellation">Stops between tasks.</param>
+    /// <returns>How many were escalated.</returns>
+    public async Task<int> EscalateAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        var count = 0;
+        foreach (var hospital in await directory.ActorsAsync(cancellation))
+        {
+            if (hospital.Kind != ActorKind.Hospital) continue;
+            var office = new Requester(hospital.Reference, hospital.Reference, null, null, true, [])
+            {
+                Office = Requester.OfficeOf(hospital.Reference),
+            };
+            var caller = new Caller(CallerKind.System, ActorKind.Hospital, office, Client, new SmartScopes(["system/Task.rs"]));
+            var own = 0;
+            foreach (var (code, due) in OfficeTasks.Dues) own += await EscalateAsync(caller, code, now - due, now, cancellation);
+            if (own > 0) LogOverdue(own, hospital.Reference);
+            count += own;
+        }
+        return count;
+    }
+
+    private async Task<int> EscalateAsync(
+        Caller caller, string code, DateTimeOffset before, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var query = new SearchQuery(
+            "Task",
+            [
+                new SearchCriterion("code", "token", [new SearchValue(OfficeTasks.Codes, code)]),
+                new SearchCriterion("status", "token", [.. OfficeTasks.Open.Select(s => new SearchValue(null, s))]),
+                // What was escalated is urgent.
+                new SearchCriterion("priority", "token", [new SearchValue(null, "routine")]),
+                new SearchCriterion("authored-on", "date", [
+                    new SearchValue(null, null, "lt", before.ToUnixTimeMilliseconds(), before.ToUnixTimeMilliseconds() + 1),
+                ]),
+            ],
+            AtOnce, 0);
+        // Nothing is opened, and nothing is in the log, where there is nothing to do.
+        await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
+            if ((await eyes.SearchAsync(query with { Count = 0 }, cancellation)).Total == 0) return 0;
+        IReadOnlyList<OpenedRecord> overdue = [];
+        await reads.RunAsync(
+            caller,
+            new ReadRequest(Interaction.SearchType, "Task", ScopeAction.Search, "Task") { Searches = true },
+            async snapshot => new Found((await snapshot.SearchAsync(query, cancellation)).Versions),
+            opened =>
+            {
+                overdue = opened;
+                return FhirResponse.NoContent;
+            },
+            cancellation);
+        var count = 0;
+        foreach (var task in overdue)
+            if (await EscalateAsync(caller, task, now, cancellation)) count++;
+        return count;
+    }
+
+    private async Task<bool> EscalateAsync(Caller caller, OpenedRecord opened, DateTimeOffset now, CancellationToken cancellation)
+    {
+        var facts = opened.Version.Facts;
+        var task = OfficeTasks.Of(opened.Content);
+        // The search has found it by the day of its making, which a stored date may have rounded.
+        if (!OfficeTasks.IsOverdue(task, now)) return false;
+        (task.Priority, task.LastModifiedElement) = (RequestPriority.Urgent, new FhirDateTime(now));
+        var notice = OfficeTasks.Overdue(ResourceId.New(), task, now);
+        var context = writes.Begin(caller, null);
+        var plan = new CommitPlan();
+        foreach (var (resource, before) in new (Resource, StoredVersion?)[] { (notice, null), (task, opened.Version) })
+        {
+            var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, before);
+            plan = plan.And((await writes.MakeAsync(context, request, facts.Custodian, facts.Author, cancellation)).Plan);
+        }
+        var entries = caller.Entries(
+            now, Interaction.Update, AuditOutcome.Permit, [.. plan.Versions.Select(v => $"{v.Version.Facts.Type}/{v.Version.Facts.Id}")],
+            facts.Patients);
+        var committed = await writes.CommitAsync(context, plan with { Audit = [.. entries] }, cancellation);
+        return committed.Failure is null && committed.Value is CommitResult.Committed;
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} tasks of {Hospital} are overdue: its patients are told")]
+    private partial void LogOverdue(int count, string hospital);
+}

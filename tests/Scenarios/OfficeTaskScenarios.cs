@@ -1,0 +1,141 @@
+using System.Text.Json;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>What a patient asks of the hospital that keeps the record: put before its office, and answered in time.</summary>
+[Collection(GatewayCollection.Name)]
+public class OfficeTaskScenarios(RunningGateway gateway)
+{
+    private const string Codes = "https://pmrgateway.example/fhir/CodeSystem/pmr-task";
+
+    [Fact]
+    public async Task A_patient_asks_for_a_correction_and_the_hospital_answers_with_the_record_that_it_corrected()
+    {
+        var (patient, self) = await PatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1]);
+        var asked = await AskAsync(
+            self, patient, "correction-request", $",\"focus\":{{\"reference\":\"DocumentReference/{document}\"}}");
+        var task = $"Task/{asked}";
+        var seen = Single(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
+        Assert.Equal(gateway.Hospital, Reference(seen, "owner"));
+        Assert.Equal($"Patient/{patient}", Reference(seen, "requester"));
+        Assert.Equal($"DocumentReference/{document}", Reference(seen, "focus"));
+        var due = seen.GetProperty("restriction").GetProperty("period").GetProperty("end").GetDateTimeOffset();
+        Assert.InRange(due - TimeProvider.System.GetUtcNow(), TimeSpan.FromDays(29), TimeSpan.FromDays(30));
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization);
+        foreach (var client in new[] { gateway.OtherEhr, gateway.Insurer })
+            Assert.Equal(404, (await client.GetAsync(task)).Status);
+        // It is done by a record of this patient that the hospital keeps, and by nothing else.
+        var others = await gateway.NewDocumentAsync(await gateway.NewPatientAsync(), [1]);
+        foreach (var (evidence, status) in new[]
+        {
+            ("", 422),
+            (Evidence($"DocumentReference/{others}"), 422),
+            (Evidence("DocumentReference/never-existed"), 422),
+            (Evidence("x"), 422),
+            (Evidence($"DocumentReference/{document}"), 200),
+        })
+        {
+            var answer = await gateway.Ehr.PostAsync($"{task}/$dispose", Said("completed", "corrected", evidence));
+            Assert.True(answer.Status == status, $"{evidence}: {answer.Status} {answer.Text}");
+        }
+        var done = (await self.GetAsync(task)).Json;
+        Assert.Equal("completed", done.GetProperty("status").GetString());
+        Assert.Equal($"DocumentReference/{document}", Reference(done.GetProperty("output")[0], "valueReference"));
+        Assert.Equal(403, (await gateway.Ehr.PutAsync(task, done.GetRawText())).Status);
+        Assert.Equal(403, (await self.DeleteAsync(task)).Status);
+    }
+
+    [Fact]
+    public async Task What_a_patient_asked_the_patient_takes_back_and_the_hospital_refuses_only_with_a_reason()
+    {
+        var (patient, self) = await PatientAsync();
+        var (first, second) = (await AskAsync(self, patient, "supply-request"), await AskAsync(self, patient, "supply-request"));
+        Assert.Equal(422, (await self.PostAsync($"Task/{first}/$dispose", Said("completed", "supplied", ""))).Status);
+        Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{first}/$dispose", Said("cancelled", null, ""))).Status);
+        var back = await self.PostAsync($"Task/{first}/$dispose", Said("cancelled", null, ""));
+        Assert.True(back.Status == 200, back.Text);
+        Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{first}/$dispose", Said("accepted", null, ""))).Status);
+        Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{second}/$dispose", Said("completed", "refused", ""))).Status);
+        Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{second}/$dispose", Said("completed", "justified", ""))).Status);
+        var long2 = Said("accepted", null, $",{{\"name\":\"note\",\"valueString\":\"{new string('x', 2001)}\"}}");
+        Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{second}/$dispose", long2)).Status);
+        Assert.Equal(200, (await gateway.Ehr.PostAsync($"Task/{second}/$dispose", Said("in-progress", null, ""))).Status);
+        // Forward alone, and each step once.
+        foreach (var step in new[] { "in-progress", "accepted" })
+            Assert.Equal(422, (await gateway.Ehr.PostAsync($"Task/{second}/$dispose", Said(step, null, ""))).Status);
+        var refused = await gateway.Ehr.PostAsync(
+            $"Task/{second}/$dispose", Said("completed", "refused", ",{\"name\":\"note\",\"valueString\":\"asked twice\"}"));
+        Assert.True(refused.Status == 200, refused.Text);
+        Assert.Contains("asked twice", (await self.GetAsync($"Task/{second}")).Text);
+    }
+
+    [Theory]
+    [InlineData("\"status\":\"requested\"", "\"status\":\"completed\"", "Task.status")]
+    [InlineData("supply-request", "break-glass-review", "Task.code")]
+    [InlineData("\"description\":\"please\"", "\"description\":\" \"", "Task.description")]
+    [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"priority\":\"stat\"", "Task.priority")]
+    [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"owner\":{\"reference\":\"Organization/x\"}", "Task.owner")]
+    [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"requester\":{\"reference\":\"Patient/x\"}", "Task.requester")]
+    [InlineData("\"for\":{\"reference\":\"Patient/", "\"for\":{\"reference\":\"Patient/x", "Task.for")]
+    public async Task What_cannot_be_asked_is_refused_by_its_name(string text, string with, string path)
+    {
+        var (patient, self) = await PatientAsync();
+        var refused = await self.PostAsync("Task", Asked(patient, "supply-request", "").Replace(text, with, StringComparison.Ordinal));
+        Assert.True(refused.Status == 422, refused.Text);
+        Assert.Contains(path, refused.Text);
+    }
+
+    [Fact]
+    public async Task A_copy_that_is_not_supplied_within_72_hours_becomes_urgent_once_and_the_patient_is_told()
+    {
+        var (patient, self) = await PatientAsync();
+        var (open, done) = (await AskAsync(self, patient, "supply-request"), await AskAsync(self, patient, "supply-request"));
+        Assert.Equal(200, (await self.PostAsync($"Task/{done}/$dispose", Said("cancelled", null, ""))).Status);
+        var overdue = gateway.Service<OverdueTasks>();
+        var now = TimeProvider.System.GetUtcNow();
+        await overdue.EscalateAsync(now.AddHours(71), default);
+        Assert.Equal("routine", (await self.GetAsync($"Task/{open}")).Json.GetProperty("priority").GetString());
+        Assert.NotEqual(0, await overdue.EscalateAsync(now.AddHours(73), default));
+        await overdue.EscalateAsync(now.AddHours(74), default);
+        var urgent = (await self.GetAsync($"Task/{open}")).Json;
+        Assert.Equal(("urgent", "2"), (
+            urgent.GetProperty("priority").GetString(), urgent.GetProperty("meta").GetProperty("versionId").GetString()));
+        Assert.Equal("routine", (await self.GetAsync($"Task/{done}")).Json.GetProperty("priority").GetString());
+        var told = Single(await self.GetAsync($"Communication?patient={patient}"));
+        Assert.Equal($"Task/{open}", told.GetProperty("about")[0].GetProperty("reference").GetString());
+        Assert.Equal(1, (await gateway.Ehr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
+        Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
+    }
+
+    private async Task<(string Patient, GatewayClient Self)> PatientAsync()
+    {
+        var patient = await gateway.NewPatientAsync();
+        return (patient, await gateway.LoginPatientAsync(patient));
+    }
+
+    private static async Task<string> AskAsync(GatewayClient self, string patient, string code, string more = "")
+    {
+        var asked = await self.PostAsync("Task", Asked(patient, code, more));
+        Assert.True(asked.Status == 201, asked.Text);
+        return asked.Id;
+    }
+
+    private static string Asked(string patient, string code, string more) => $$$"""
+        {"resourceType":"Task","status":"requested","intent":"order","code":{"coding":[{"system":"{{{Codes}}}","code":"{{{code}}}"}]},
+        "for":{"reference":"Patient/{{{patient}}}"},"description":"please"{{{more}}}}
+        """;
+
+    private static string Said(string status, string? disposition, string more) =>
+        $"{{\"resourceType\":\"Parameters\",\"parameter\":[{{\"name\":\"status\",\"valueCode\":\"{status}\"}}"
+            + (disposition is null ? "" : $",{{\"name\":\"disposition\",\"valueCode\":\"{disposition}\"}}") + more + "]}";
+
+    private static string Evidence(string reference) =>
+        $",{{\"name\":\"evidence\",\"valueReference\":{{\"reference\":\"{reference}\"}}}}";
+
+    private static JsonElement Single(Answer answer) => RunningGateway.Entries(answer).Single().GetProperty("resource");
+
+    private static string? Reference(JsonElement resource, string name) => resource.GetProperty(name).GetProperty("reference").GetString();
+}
