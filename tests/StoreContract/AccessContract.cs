@@ -214,7 +214,9 @@ public abstract class AccessContract(Engine engine, int worlds)
         }
         await GiveAsync(world, visible);
         var pages = 0;
-        foreach (var type in all.Records.Select(r => r.Facts.Type).Distinct())
+        // A Binary has the labels and patients of what links to it; here each would be alone. Over HTTP the second world has its links.
+        string[] types = ["Observation", "DocumentReference", "Consent", "Organization"];
+        foreach (var type in types)
         {
             Task<List<string>> SearchAsync(Model model) =>
                 PagesAsync(model, s => (c, stop) => s.SearchAsync(new SearchQuery(type, [model.Own], 2, c), stop));
@@ -222,12 +224,10 @@ public abstract class AccessContract(Engine engine, int worlds)
             Assert.Equal(await SearchAsync(visible), seen);
             pages += seen.Count(p => p.Length > 2);
         }
-        // A Binary is in the compartments of what links to it and is visible; here each is alone. Over HTTP the second world has its links.
-        string[] types = ["Observation", "DocumentReference", "Consent"];
         foreach (var patient in new[] { "p", "q" })
             Assert.Equal(
-                await PagesAsync(visible, s => (c, stop) => s.CompartmentAsync(visible.Id(patient), types, c, 2, stop)),
-                await PagesAsync(all, s => (c, stop) => s.CompartmentAsync(all.Id(patient), types, c, 2, stop)));
+                await PagesAsync(visible, s => (c, stop) => s.CompartmentAsync(visible.Id(patient), types[..3], c, 2, stop)),
+                await PagesAsync(all, s => (c, stop) => s.CompartmentAsync(all.Id(patient), types[..3], c, 2, stop)));
         return pages;
 
         async Task<List<string>> PagesAsync(

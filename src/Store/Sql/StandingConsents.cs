@@ -67,7 +67,7 @@ internal sealed class StandingConsents(IReadOnlyList<KnownConsent> all)
     }
 }
 
-/// <summary>What the standing consents of patients say to the viewer of a snapshot now, whatever the tables of spans and verdicts do.</summary>
+/// <summary>What the standing consents of patients say to a snapshot's viewer now, whatever the tables of spans and verdicts do.</summary>
 internal sealed class ViewerConsents(BoundViewer viewer, Dictionary<string, StandingConsents> standing)
 {
     private readonly string _key = standing.Count == 0 ? "" : viewer.Who.ConsentKey;
