@@ -200,23 +200,18 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
     {
         // A performer or attester may be a part with an actor or party.
         var reference = node.StringAt("reference") ?? node["actor"]?.StringAt("reference") ?? node["party"]?.StringAt("reference");
-        if (reference is null || !FhirReference.TryParse(Local(reference), out var author)) return;
+        if (reference is null || !FhirReference.TryParse(FhirReference.Local(reference, ownBase), out var author)) return;
         _links.Add(new RecordLink(isInner ? LinkKind.PartWrittenBy : LinkKind.WrittenBy, $"{author.Type}/{author.Id}"));
     }
 
     private void Refer(string text, bool isInner)
     {
-        if (!FhirReference.TryParse(Local(text), out var target)) return;
+        if (!FhirReference.TryParse(FhirReference.Local(text, ownBase), out var target)) return;
         // A document's references are to its own entries first, or to the server that it came from.
         if (target.Type == "Patient" && _isEnclosed) _mentions.Add(new PatientMention(target.Id, "", ""));
         else if (target.Type == "Patient") _patients.Add(target.Id);
         _links.Add(new RecordLink(isInner ? LinkKind.PartRefersTo : LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
     }
-
-    private string Local(string text) => text.StartsWith(ownBase, StringComparison.Ordinal) && text.Length > ownBase.Length
-        && text[ownBase.Length] == '/'
-            ? text[(ownBase.Length + 1)..]
-            : text;
 
     private void AddSecurity(ElementNode coding, bool isInner)
     {

@@ -12,5 +12,5 @@ public sealed record MappingScene(string OwnBase, Func<string> NewId, Func<strin
     public ResourceDocument? Enclosed { get; init; }
 
     /// <summary>An own URL without its base; another text as it is.</summary>
-    public string Local(string text) => text.StartsWith(OwnBase + "/", StringComparison.Ordinal) ? text[(OwnBase.Length + 1)..] : text;
+    public string Local(string text) => FhirReference.Local(text, OwnBase);
 }

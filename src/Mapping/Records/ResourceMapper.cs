@@ -65,7 +65,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
             splitter.Split(document.Root, document.ResourceType, document.ResourceType);
         issues = splitter.Issues;
         if (issues.Count > 0) return null;
-        if (document.ResourceType != "Bundle") MakeLocal(document.Root, edits, scene.OwnBase + "/", splitter.Removed);
+        if (document.ResourceType != "Bundle") MakeLocal(document.Root, edits, scene.OwnBase, splitter.Removed);
 
         var json = edits.ApplyUnder(id, version.ToString(System.Globalization.CultureInfo.InvariantCulture), lastUpdated);
         var final = Reparse(json, splitter.Attachments.Count);
@@ -110,8 +110,8 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
             if (child.Kind is JsonTokenType.StartObject or JsonTokenType.StartArray) MakeLocal(child, edits, ownBase, removed);
             else if (child is { Name: "reference", Kind: JsonTokenType.String })
             {
-                var text = child.Text;
-                if (text.StartsWith(ownBase, StringComparison.Ordinal)) edits.ReplaceString(child, text[ownBase.Length..]);
+                var (text, local) = (child.Text, FhirReference.Local(child.Text, ownBase));
+                if (local != text) edits.ReplaceString(child, local);
             }
         }
     }

@@ -55,6 +55,46 @@ public class ResourceMapperTests
         }
     }
 
+    [Theory]
+    [InlineData("https://here/fhir/Patient/p")]
+    [InlineData("https://here/fhir/../fhir/Patient/p")]
+    [InlineData("https://HERE:443/fhir/Patient/p/")]
+    [InlineData("https://here/fhir//Patient/p")]
+    [InlineData("https://here/fhir/%50atient/p")]
+    [InlineData("https://here/fhir/Patient/p?x=y#z")]
+    [InlineData("//here/fhir/Patient/p")]
+    [InlineData("/fhir/Patient/p")]
+    [InlineData("./Patient/p")]
+    [InlineData("../fhir/Patient/p")]
+    [InlineData("Patient/./p")]
+    [InlineData("Observation/../Patient/p")]
+    public void A_reference_that_comes_to_a_patient_of_this_server_is_one_however_it_is_written(string reference)
+    {
+        var draft = Map($$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{{{reference}}}"},
+            "focus":[{"reference":"{{{reference.Replace("/p", "/q", StringComparison.Ordinal)}}}"}]}
+            """);
+        Assert.Equal(["p", "q"], draft.Facts.Patients.Order());
+        Assert.Contains("\"Patient/p\"", Encoding.UTF8.GetString(draft.Json));
+    }
+
+    [Theory]
+    [InlineData("https://there/fhir/Patient/p")]
+    [InlineData("http://here/fhir/Patient/p")]
+    [InlineData("https://here/other/Patient/p")]
+    [InlineData("https://here/fhir/../other/Patient/p")]
+    [InlineData("urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a")]
+    [InlineData("Patient?identifier=urn:x|1")]
+    [InlineData("#p")]
+    public void A_reference_that_comes_to_anything_else_stays_as_it_is(string reference)
+    {
+        var draft = Map($$$"""
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"{{{reference}}}"} }
+            """);
+        Assert.Empty(draft.Facts.Patients);
+        Assert.Contains(reference, Encoding.UTF8.GetString(draft.Json));
+    }
+
     [Fact]
     public void Own_references_attachments_and_meta_are_edited_in_one_pass_wherever_they_lie()
     {
