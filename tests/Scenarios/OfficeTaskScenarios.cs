@@ -35,12 +35,20 @@ public class OfficeTaskScenarios(RunningGateway gateway)
             (Evidence($"DocumentReference/{others}"), 422),
             (Evidence("DocumentReference/never-existed"), 422),
             (Evidence("x"), 422),
-            (Evidence($"DocumentReference/{document}"), 200),
+            (Evidence(task), 422),
+            (Evidence($"Patient/{patient}"), 422),
+            // It was so before it was asked.
+            (Evidence($"DocumentReference/{document}"), 422),
         })
         {
             var answer = await gateway.Ehr.PostAsync($"{task}/$dispose", Said("completed", "corrected", evidence));
             Assert.True(answer.Status == status, $"{evidence}: {answer.Status} {answer.Text}");
         }
+        var text = (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Text;
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"DocumentReference/{document}", text)).Status);
+        var corrected = await gateway.Ehr.PostAsync(
+            $"{task}/$dispose", Said("completed", "corrected", Evidence($"DocumentReference/{document}")));
+        Assert.True(corrected.Status == 200, corrected.Text);
         var done = (await self.GetAsync(task)).Json;
         Assert.Equal("completed", done.GetProperty("status").GetString());
         Assert.Equal($"DocumentReference/{document}", Reference(done.GetProperty("output")[0], "valueReference"));
@@ -79,6 +87,8 @@ public class OfficeTaskScenarios(RunningGateway gateway)
     [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"priority\":\"stat\"", "Task.priority")]
     [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"owner\":{\"reference\":\"Organization/x\"}", "Task.owner")]
     [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"requester\":{\"reference\":\"Patient/x\"}", "Task.requester")]
+    [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"focus\":{\"reference\":\"Patient/other\"}", "Task.focus")]
+    [InlineData("\"description\":\"please\"", "\"description\":\"please\",\"focus\":{\"display\":\"x\"}", "Task.focus")]
     [InlineData("\"for\":{\"reference\":\"Patient/", "\"for\":{\"reference\":\"Patient/x", "Task.for")]
     public async Task What_cannot_be_asked_is_refused_by_its_name(string text, string with, string path)
     {
@@ -108,6 +118,29 @@ public class OfficeTaskScenarios(RunningGateway gateway)
         Assert.Equal($"Task/{open}", told.GetProperty("about")[0].GetProperty("reference").GetString());
         Assert.Equal(1, (await gateway.Ehr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
         Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
+    }
+
+    [Fact]
+    public async Task What_a_patient_asks_is_bounded_and_names_nobody_else()
+    {
+        var (patient, self) = await PatientAsync();
+        var other = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1]);
+        // Of what it is about the reference alone is taken: nothing in it makes the task another's, or the holder of a Binary.
+        var asked = await self.PostAsync("Task", Asked(patient, "correction-request", $$$"""
+            ,"focus":{"reference":"DocumentReference/{{{document}}}","extension":[{"url":"urn:x",
+            "valueReference":{"reference":"Patient/{{{other}}}"}},{"url":"urn:y","valueAttachment":{"url":"Binary/x"}}]}
+            """));
+        Assert.True(asked.Status == 201, asked.Text);
+        Assert.DoesNotContain(other, asked.Text);
+        Assert.DoesNotContain("Binary/x", asked.Text);
+        Assert.Equal(200, (await self.GetAsync($"Task/{asked.Id}")).Status);
+        Assert.Equal(422, (await self.PostAsync(
+            "Task", Asked(patient, "supply-request", "").Replace("please", new string('x', 2001), StringComparison.Ordinal))).Status);
+        for (var i = 1; i < 20; i++) await AskAsync(self, patient, "supply-request");
+        Assert.Equal(429, (await self.PostAsync("Task", Asked(patient, "supply-request", ""))).Status);
+        Assert.Equal(200, (await self.PostAsync($"Task/{asked.Id}/$dispose", Said("cancelled", null, ""))).Status);
+        await AskAsync(self, patient, "supply-request");
     }
 
     private async Task<(string Patient, GatewayClient Self)> PatientAsync()

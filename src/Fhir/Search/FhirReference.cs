@@ -29,7 +29,8 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
     /// <param name="ownBase">This server's FHIR base URL, without a slash at its end; "": it has none.</param>
     public static string Local(string text, string ownBase)
     {
-        if (TryParse(text, out _) || text.StartsWith('#') || text.StartsWith("urn:", StringComparison.OrdinalIgnoreCase)) return text;
+        if (ownBase.Length == 0 || TryParse(text, out _) || text.StartsWith('#')) return text;
+        if (text.StartsWith("urn:", StringComparison.OrdinalIgnoreCase)) return text;
         if (!Uri.TryCreate(ownBase + "/", UriKind.Absolute, out var own) || !Uri.TryCreate(own, text, out var target)) return text;
         if (Uri.Compare(own, target, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) != 0
             || !target.AbsolutePath.StartsWith(own.AbsolutePath, StringComparison.Ordinal)) return text;

@@ -58,14 +58,17 @@ internal sealed class DisposeTask(
         var task = OfficeTasks.Of(opened.Content);
         if (OfficeTasks.Dispose(task, said, by, now) is { } problem)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, problem));
-        if (said.Evidence is { } evidence && !await IsKeptAsync(caller, evidence, version.Facts.Patients, cancellation))
+        var asked = task.AuthoredOnElement!.ToDateTimeOffset(TimeSpan.Zero);
+        if (said.Evidence is { } evidence && !await ShowsAsync(caller, evidence, version.Facts.Patients, asked, cancellation))
         {
-            return FhirResponse.From(
-                Outcome.Of(OutcomeCategory.Invalid, "evidence: a record of this patient that the hospital keeps, as Type/id"));
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.Invalid, "evidence: a record of this patient that the hospital has written since, as Type/id"));
         }
         var context = writes.Begin(caller, null);
         var request = new WriteRequest(OfficeTasks.Document(task), "Task", call.Id, version);
-        var made = await writes.MakeAsync(context, request, version.Facts.Custodian, version.Facts.Author, cancellation);
+        var prepared = await writes.MakeAsync(context, request, version.Facts.Custodian, version.Facts.Author, cancellation);
+        if (prepared.Failure is { } notMade) return FhirResponse.From(notMade);
+        var made = prepared.Value;
         var entries = caller.Entries(
             now, call.Route.Interaction, AuditOutcome.Permit, [call.Target], version.Facts.Patients);
         var committed = await writes.CommitAsync(context, made.Plan with { Audit = [.. entries] }, cancellation);
@@ -75,13 +78,15 @@ internal sealed class DisposeTask(
             : FhirResponse.From(Writes.Conflict(committed.Value));
     }
 
-    private async Task<bool> IsKeptAsync(
-        Caller caller, string reference, IReadOnlyList<string> patients, CancellationToken cancellation)
+    // What tells of people and consents, or of the asking itself, shows nothing.
+    private async Task<bool> ShowsAsync(
+        Caller caller, string reference, IReadOnlyList<string> patients, DateTimeOffset asked, CancellationToken cancellation)
     {
-        if (!FhirReference.TryParse(reference, out var named)) return false;
+        if (!FhirReference.TryParse(reference, out var named) || named.Version is not null) return false;
+        if (named.Type is "Task" or "Patient" or "Consent" or "Communication") return false;
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
         return await snapshot.KeptAsync(named.Type, named.Id, cancellation) is { IsDeleted: false } kept
-            && patients.All(kept.Facts.Patients.Contains);
+            && kept.LastUpdated >= asked && patients.All(kept.Facts.Patients.Contains);
     }
 
     private static Result<Disposal> Read(ResourceDocument document)

@@ -112,7 +112,9 @@ internal sealed class Search(
 
     private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
-        var bundle = new BundleWriter("searchset", page.Total);
+        // Of those on other pages nobody has been told.
+        var isWhole = page.Total == page.Versions.Count;
+        var bundle = new BundleWriter("searchset", caller.Reason is null || isWhole ? page.Total : null);
         bundle.Link("self", $"{baseUrl.Fhir}/{self}");
         if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, self, next)}");
         for (var i = 0; i < opened.Count; i++)

@@ -30,7 +30,7 @@ internal sealed class Writes(
         var entries = caller.Entries(
             time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
             match.Permit, query: AuditedQuery.Of(query));
-        if (await glass.ReleaseAsync(caller, [(facts, match.Permit)], [.. entries], cancellation) is { } notTold) return notTold;
+        if (await glass.ReleaseAsync(caller, [match.Permit], [.. entries], cancellation) is { } notTold) return notTold;
         return page.Total > 1
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
             : match.Version;

@@ -79,22 +79,19 @@ public sealed class GlassFlow(
     /// yet: notice and review go with it, once a login and patient.
     /// </summary>
     /// <param name="caller">To whom.</param>
-    /// <param name="released">What, and by which permit.</param>
+    /// <param name="released">The permits of what is released.</param>
     /// <param name="entries">What the log is told.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
     /// <returns>Why it could not be written; null: it is.</returns>
     internal async Task<Outcome?> ReleaseAsync(
-        Caller caller, IEnumerable<(RecordFacts Facts, Permit Permit)> released, IReadOnlyList<AuditEntry> entries,
-        CancellationToken cancellation)
+        Caller caller, IEnumerable<Permit> released, IReadOnlyList<AuditEntry> entries, CancellationToken cancellation)
     {
         if (caller.Reason is null)
         {
             await audit.AppendAsync(entries, cancellation);
             return null;
         }
-        var used = released
-            .SelectMany(r => r.Facts.Patients.SelectMany(p => r.Permit.CommitmentsOf(p).Select(c => (Patient: p, Consent: c))))
-            .ToLookup(u => u.Patient, u => u.Consent);
+        var used = released.SelectMany(p => p.Given).ToLookup(g => g.Patient, g => g.Commitment);
         while (true)
         {
             var context = writes.Begin(caller, null);
@@ -123,13 +120,13 @@ public sealed class GlassFlow(
         return await MakeAsync(context, glass, made, cancellation);
     }
 
-    // Whether it counts, or will: what the chain refused, or what a new controller of the record has ended, does not.
+    // Whether it counts, or will: what the chain refused is tried again; what a new controller of the record has ended does not.
     private async Task<bool> IsComingAsync(KeptConsent open, CancellationToken cancellation)
     {
         if (open.GrantedBlock is not null) return true;
         return await journal.FindAsync(ChainCommands.GrantKey(open.Commitment), cancellation) is { } entry
-            && entry.Status is not (OutboxStatus.Failed or OutboxStatus.Void)
-            && !(entry.Block <= view.Block);
+            && entry.Status != OutboxStatus.Void
+            && (entry.Status == OutboxStatus.Failed || !(entry.Block <= view.Block));
     }
 
     private bool IsConfirmed(KeptConsent open) => open.GrantedBlock <= view.Block - ledger.Confirmations;
@@ -178,7 +175,7 @@ public sealed class GlassFlow(
         {
             var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, null);
             var write = await writes.MakeAsync(context, request, glass.Custodian, Requester.OfficeOf(glass.Custodian), cancellation);
-            plan = plan.And(write.Plan);
+            plan = plan.And(write.Value.Plan);
         }
         return plan;
     }

@@ -1,5 +1,6 @@
 using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
+using PmrGateway.Store;
 using Task = Hl7.Fhir.Model.Task;
 
 namespace PmrGateway.Gateway.Flows;
@@ -32,11 +33,25 @@ internal static class OfficeTasks
     /// <summary>What is open still.</summary>
     public static readonly IReadOnlyList<string> Open = ["requested", "received", "accepted", "in-progress", "on-hold"];
 
+    /// <summary>What finds the open ones that a patient asked for.</summary>
+    public static IEnumerable<SearchCriterion> IsOpen =>
+    [
+        new SearchCriterion("code", "token", [new SearchValue(Codes, Correction), new SearchValue(Codes, Supply)]),
+        WhileOpen,
+    ];
+
+    /// <summary>What finds those that are open.</summary>
+    public static SearchCriterion WhileOpen => new("status", "token", [.. Open.Select(s => new SearchValue(null, s))]);
+
     /// <summary>What a Communication is: notification or alert.</summary>
     public const string CommunicationCategory = "http://terminology.hl7.org/CodeSystem/communication-category";
 
     private const string EvidenceCode = "evidence";
-    private const int MaxNote = 2000;
+    private const int MaxText = 2000;
+
+    /// <summary>How many a patient may have open at a time.</summary>
+    public const int MaxOpen = 20;
+
     private static readonly string[] Steps = ["requested", "accepted", "in-progress", "completed", "cancelled"];
 
     // The first of the two ends it well, and where a patient asked for something, by a record that shows it.
@@ -48,7 +63,7 @@ internal static class OfficeTasks
     };
 
     private static readonly HashSet<string> OfRequest =
-        ["resourceType", "id", "meta", "text", "status", "intent", "code", "for", "requester", "owner", "focus", "description"];
+        ["resourceType", "id", "status", "intent", "code", "for", "requester", "owner", "focus", "description"];
 
     /// <summary>The kinds of task, and within what time each is due.</summary>
     public static IEnumerable<(string Code, TimeSpan Due)> Dues => Kinds.Select(k => (k.Key, k.Value.Due));
@@ -113,9 +128,14 @@ internal static class OfficeTasks
         if (task.Requester is not null && task.Requester.Reference != self) return Refused("Task.requester", $"it is {self}", out issue);
         if (task.Owner is not null && task.Owner.Reference != hospital)
             return Refused("Task.owner", $"the record is kept by {hospital}", out issue);
-        if (string.IsNullOrWhiteSpace(task.Description)) return Refused("Task.description", "say what is asked for", out issue);
+        if (string.IsNullOrWhiteSpace(task.Description) || task.Description.Length > MaxText)
+            return Refused("Task.description", $"say what is asked for, in at most {MaxText} characters", out issue);
+        if (task.Focus is not null && !FhirReference.TryParse(task.Focus.Reference, out _))
+            return Refused("Task.focus", "a record of the patient's own, as Type/id", out issue);
         var made = New(code, id, patient, hospital, self, now);
-        (made.Focus, made.Description) = (task.Focus, task.Description);
+        made.Description = task.Description;
+        // The reference alone: what else could stand there would make the task another's too, or too large to be answered.
+        if (task.Focus is not null) made.Focus = new ResourceReference(task.Focus.Reference);
         return made;
     }
 
@@ -144,7 +164,7 @@ internal static class OfficeTasks
         // Forward alone: each step is made once.
         if (Array.IndexOf(Steps, said.Status) <= Array.IndexOf(Steps, StatusText(task)))
             return $"status: the task is {StatusText(task)} already";
-        if (said.Note?.Length > MaxNote) return $"note: at most {MaxNote} characters";
+        if (said.Note?.Length > MaxText) return $"note: at most {MaxText} characters";
         if ((said.Disposition is not null) != (to == Task.TaskStatus.Completed))
             return "disposition: a task is completed with its disposition, and not before";
         if (said.Disposition is { } end && !dispositions.Contains(end)) return $"disposition: {string.Join(" or ", dispositions)}";

@@ -11,7 +11,7 @@ namespace PmrGateway.Gateway.Flows;
 internal sealed partial class OverdueTasks(
     RecordDatabase database, DirectoryStore directory, ReadFlow reads, WriteFlow writes, Viewers viewers, ILogger<OverdueTasks> log)
 {
-    private const int AtOnce = 100;
+    private const int AtOnce = 50;
     private const string Client = "gateway";
 
     /// <summary>Escalates what is overdue at an instant; what cannot be read or written now is found again by the next call.</summary>
@@ -40,36 +40,54 @@ internal sealed partial class OverdueTasks(
     private async Task<int> EscalateAsync(
         Caller caller, string code, DateTimeOffset before, DateTimeOffset now, CancellationToken cancellation)
     {
-        var query = new SearchQuery(
-            "Task",
-            [
-                new SearchCriterion("code", "token", [new SearchValue(OfficeTasks.Codes, code)]),
-                new SearchCriterion("status", "token", [.. OfficeTasks.Open.Select(s => new SearchValue(null, s))]),
-                // What was escalated is urgent.
-                new SearchCriterion("priority", "token", [new SearchValue(null, "routine")]),
-                new SearchCriterion("authored-on", "date", [
-                    new SearchValue(null, null, "lt", before.ToUnixTimeMilliseconds(), before.ToUnixTimeMilliseconds() + 1),
-                ]),
-            ],
-            AtOnce, 0);
-        // Nothing is opened, and nothing is in the log, where there is nothing to do.
-        await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
-            if ((await eyes.SearchAsync(query with { Count = 0 }, cancellation)).Total == 0) return 0;
-        IReadOnlyList<OpenedRecord> overdue = [];
-        await reads.RunAsync(
-            caller,
-            new ReadRequest(Interaction.SearchType, "Task", ScopeAction.Search, "Task") { Searches = true },
-            async snapshot => new Found((await snapshot.SearchAsync(query, cancellation)).Versions),
-            opened =>
-            {
-                overdue = opened;
-                return FhirResponse.NoContent;
-            },
-            cancellation);
         var count = 0;
-        foreach (var task in overdue)
-            if (await EscalateAsync(caller, task, now, cancellation)) count++;
+        for (long? cursor = 0; cursor is { } at;)
+        {
+            var query = new SearchQuery(
+                "Task",
+                [
+                    new SearchCriterion("code", "token", [new SearchValue(OfficeTasks.Codes, code)]),
+                    OfficeTasks.WhileOpen,
+                    // What was escalated is urgent.
+                    new SearchCriterion("priority", "token", [new SearchValue(null, "routine")]),
+                    new SearchCriterion("authored-on", "date", [
+                        new SearchValue(null, null, "lt", before.ToUnixTimeMilliseconds(), before.ToUnixTimeMilliseconds() + 1),
+                    ]),
+                ],
+                AtOnce, at);
+            SnapshotPage page;
+            await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
+                page = await eyes.SearchAsync(query, cancellation);
+            // One that cannot be read or written keeps no other from its turn.
+            foreach (var id in page.Versions.Select(v => v.Version.Facts.Id))
+                if (await TryEscalateAsync(caller, id, now, cancellation)) count++;
+            cursor = page.Next;
+        }
         return count;
+    }
+
+    private async Task<bool> TryEscalateAsync(Caller caller, string id, DateTimeOffset now, CancellationToken cancellation)
+    {
+        OpenedRecord? task = null;
+        try
+        {
+            var answer = await reads.RunAsync(
+                caller, new ReadRequest(Interaction.Read, "Task", ScopeAction.Read, $"Task/{id}"),
+                async snapshot => Found.Of(await snapshot.ReadAsync("Task", id, null, cancellation)),
+                opened =>
+                {
+                    task = opened[0];
+                    return FhirResponse.NoContent;
+                },
+                cancellation);
+            if (task is not null) return await EscalateAsync(caller, task, now, cancellation);
+            LogNotNow(id, answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture), null);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogNotNow(id, e.GetType().Name, e);
+        }
+        return false;
     }
 
     private async Task<bool> EscalateAsync(Caller caller, OpenedRecord opened, DateTimeOffset now, CancellationToken cancellation)
@@ -85,7 +103,9 @@ internal sealed partial class OverdueTasks(
         foreach (var (resource, before) in new (Resource, StoredVersion?)[] { (notice, null), (task, opened.Version) })
         {
             var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, before);
-            plan = plan.And((await writes.MakeAsync(context, request, facts.Custodian, facts.Author, cancellation)).Plan);
+            var made = await writes.MakeAsync(context, request, facts.Custodian, facts.Author, cancellation);
+            if (made.Failure is not null) return false;
+            plan = plan.And(made.Value.Plan);
         }
         var entries = caller.Entries(
             now, Interaction.Update, AuditOutcome.Permit, [.. plan.Versions.Select(v => $"{v.Version.Facts.Type}/{v.Version.Facts.Id}")],
@@ -93,6 +113,9 @@ internal sealed partial class OverdueTasks(
         var committed = await writes.CommitAsync(context, plan with { Audit = [.. entries] }, cancellation);
         return committed.Failure is null && committed.Value is CommitResult.Committed;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The overdue Task/{Id} cannot be escalated now: {Why}")]
+    private partial void LogNotNow(string id, string why, Exception? e);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} tasks of {Hospital} are overdue: its patients are told")]
     private partial void LogOverdue(int count, string hospital);

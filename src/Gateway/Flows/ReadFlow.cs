@@ -111,7 +111,7 @@ public sealed partial class ReadFlow(
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
 
         // (5) No byte leaves before the entry that tells of it is durable.
-        var released = opened.Value.Select(o => (o.Version.Facts, o.Permit));
+        var released = opened.Value.Select(o => o.Permit);
         if (await glass.ReleaseAsync(caller, released, Entries(caller, request, opened.Value), cancellation) is { } notTold)
             return FhirResponse.From(notTold);
 

@@ -218,7 +218,7 @@ public sealed partial class WriteFlow(
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
-        return (await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation)).Plan;
+        return (await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation)).Value.Plan;
     }
 
     // What a patient asks of the hospital that keeps the record is put before its office.
@@ -228,8 +228,29 @@ public sealed partial class WriteFlow(
         if (await CustodianForAsync(context.Caller, cancellation) is not { } hospital) return Outcome.NotFound;
         var asked = OfficeTasks.Asked(request.Document!, request.Id, patient, hospital, time.GetUtcNow(), out var issue);
         if (asked is null) return new Outcome(OutcomeCategory.Invalid, [issue!]);
+        if (asked.Focus is { Reference: { } focus } && !await IsOwnAsync(context.Caller, focus, cancellation))
+            return Invalid("Task.focus", "a record of the patient's own");
+        if (await OpenTasksAsync(context.Caller, cancellation) >= OfficeTasks.MaxOpen)
+            return Outcome.Of(OutcomeCategory.TooMany, $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer");
         var made = request with { Document = OfficeTasks.Document(asked) };
         return await MakeAsync(context, made, hospital, Requester.OfficeOf(hospital), cancellation);
+    }
+
+    private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
+    {
+        if (!FhirReference.TryParse(reference, out var named)) return false;
+        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        return await eyes.ReadAsync(named.Type, named.Id, null, cancellation) is
+        {
+            Version.IsDeleted: false, Permit.Basis: PermitBasis.OwnRecord
+        };
+    }
+
+    private async Task<long> OpenTasksAsync(Caller caller, CancellationToken cancellation)
+    {
+        var query = new SearchQuery("Task", [.. OfficeTasks.IsOpen], 0, 0);
+        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
+        return (await eyes.SearchAsync(query, cancellation)).Total;
     }
 
     /// <summary>
@@ -241,11 +262,13 @@ public sealed partial class WriteFlow(
     /// <param name="custodian">Who keeps it.</param>
     /// <param name="author">As whom it is written.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
-    internal async Task<PreparedWrite> MakeAsync(
+    internal async Task<Result<PreparedWrite>> MakeAsync(
         WriteContext context, WriteRequest made, string custodian, string author, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
-        var draft = Map(context, made, custodian, author, now).Value;
+        var mapped = Map(context, made, custodian, author, now);
+        if (mapped.Failure is { } failure) return failure;
+        var draft = mapped.Value;
         var labels = draft.Facts.Labels.Append(ClassOf("Consent")).Distinct().ToList();
         draft = draft with { Facts = draft.Facts with { Labels = labels } };
         var plan = new CommitPlan { Versions = await SealAsync(context, made, draft, now, cancellation) };

@@ -1,5 +1,4 @@
 using PmrGateway.Gateway.Flows;
-using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Hosting;
 
@@ -18,7 +17,7 @@ internal sealed partial class OverdueWatch(OverdueTasks tasks, TimeProvider time
             {
                 await tasks.EscalateAsync(time.GetUtcNow(), stoppingToken);
             }
-            catch (Exception e) when (e is StoreUnavailableException or RowBrokenException or DecisionDiffersException)
+            catch (Exception e) when (e is not OperationCanceledException)
             {
                 // The next minute finds them again.
                 LogNotNow(e);

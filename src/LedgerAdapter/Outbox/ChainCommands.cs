@@ -24,6 +24,9 @@ public static class ChainCommands
     /// <param name="commitment">Commitment, hex.</param>
     public static string RevokeKey(string commitment) => "revoke " + commitment;
 
+    /// <summary>Whether a command is a grant: one whose time is over is worth nothing.</summary>
+    internal static bool Grants(ChainCommand command) => command.Key.StartsWith(GrantKey(""), StringComparison.Ordinal);
+
     /// <summary>Key of a contract's creation.</summary>
     internal static string DeployKey(string contract) => "deploy " + contract;
 

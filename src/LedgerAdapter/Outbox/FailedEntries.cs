@@ -37,12 +37,14 @@ internal sealed partial class FailedEntries(IChain chain, EthereumAccount accoun
         {
             var revert = await chain.SimulateAsync(account.Address, entry.Command, cancellation);
             if (revert is null) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Queued));
-            else if (revert.IsOver) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Void, Block: entry.Block, Error: revert.Error));
+            // A revocation that came too late is wanted still, and is told of until it is signed anew.
+            else if (revert.IsOver && ChainCommands.Grants(entry.Command))
+                changes.Add(new OutboxChange(entry.Id, OutboxStatus.Void, Block: entry.Block, Error: revert.Error));
             else if (revert.IsDone) changes.Add(new OutboxChange(entry.Id, OutboxStatus.Confirmed, Block: entry.Block));
         }
         if (changes.Count == 0) return;
         await journal.ChangeAsync(changes, cancellation);
-        LogHealed(changes.Count);
+        if (changes.Count(c => c.Status != OutboxStatus.Void) is var healed and > 0) LogHealed(healed);
     }
 
     [LoggerMessage(

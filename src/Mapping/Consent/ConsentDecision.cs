@@ -65,6 +65,9 @@ public sealed class Permit
     /// <summary>The consents that permit, by their on-chain commitments.</summary>
     public IReadOnlyList<string> Commitments { get; }
 
+    /// <summary>The same, each with the patient who gave it.</summary>
+    public IEnumerable<(string Patient, string Commitment)> Given => _consents.Select(c => (c.Patient, c.Commitment));
+
     /// <summary>Those of them that one patient gave: another's are no matter of that patient's.</summary>
     /// <param name="patient">Id of the patient.</param>
     public IEnumerable<string> CommitmentsOf(string patient) => _consents.Where(c => c.Patient == patient).Select(c => c.Commitment);

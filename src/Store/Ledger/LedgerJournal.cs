@@ -123,7 +123,7 @@ public sealed partial class LedgerJournal(RecordDatabase database) : ILedgerJour
     /// <inheritdoc/>
     public async Task<int> SetLostAsync(long fromNonce, CancellationToken cancellation)
     {
-        const string Lost = "status IN (2, 3, 4) AND nonce >= $1";
+        const string Lost = "status IN (2, 3, 4, 5) AND nonce >= $1";
         // Asked first by a reader: nearly always nothing is lost, and nothing needs to be written.
         var count = await ReadAsync(
             (session, stop) => session.NumberAsync($"SELECT COUNT(*) FROM outbox WHERE {Lost}", stop, fromNonce), cancellation);

@@ -316,6 +316,23 @@ public sealed class TransactionSenderTests : IAsyncLifetime
         Assert.Equal(OutboxStatus.Confirmed, (await StandingAsync("a")).Status);
     }
 
+    [Fact]
+    public async Task A_grant_whose_time_is_over_is_void_and_what_takes_access_away_is_told_of_until_it_is_done()
+    {
+        _ledger.Chain.Reverts = _ => true;
+        _ledger.Chain.Simulates = _ => new Revert("IntentExpired", false) { IsOver = true };
+        await FailAsync(ChainCommands.GrantKey("a"));
+        await FailAsync(ChainCommands.RevokeKey("b"));
+        await WaitAsync();
+        Assert.Equal(OutboxStatus.Void, (await StandingAsync(ChainCommands.GrantKey("a"))).Status);
+        Assert.Equal(OutboxStatus.Failed, (await StandingAsync(ChainCommands.RevokeKey("b"))).Status);
+        Assert.Equal(
+            new OutboxCounts(0, 0, 1, ChainCommands.RevokeKey("b"), "IntentExpired"), await _ledger.Journal.CountsAsync(default));
+        // Where the chain loses its end, its nonce is used again: nothing above it waits for ever.
+        await _ledger.Journal.SetLostAsync(0, default);
+        Assert.Equal((OutboxStatus.Sent, 0L), await StandingAsync(ChainCommands.GrantKey("a")));
+    }
+
     private TransactionSender NewSender() => _ledger.NewSender();
 
     private async Task FailAsync(string key)
