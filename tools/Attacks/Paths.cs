@@ -169,9 +169,10 @@ internal static class Paths
             answer = await a.Stage.Ehr.PostAsync("Observation", Documents.Observation(patient, $",\"focus\":[{{\"reference\":{text}}}]"));
             a.Status(answer, $"focus {reference}", 201, 400, 422);
             if (answer.Status != 201) continue;
-            // Kept as it is, and nobody's record by that.
+            // Kept as it is, and nobody's record by that; what comes to a record here is one, however it is written.
             var read = await a.Stage.Ehr.GetAsync($"Observation/{answer.Id}");
-            var kept = reference.Replace(a.Stage.Url + "/fhir/", "", StringComparison.Ordinal);
+            var isOwn = reference.StartsWith(a.Stage.Url + "/fhir/", StringComparison.Ordinal);
+            var kept = isOwn ? $"Patient/{patient}" : reference;
             a.Check(read.Json.GetProperty("focus")[0].GetProperty("reference").GetString() == kept, reference, "kept as it is", read);
             a.Status(
                 await a.Stage.Ehr.GetAsync($"Observation?_id={answer.Id}&_include=Observation:subject"), $"an include of {reference}", 200);
