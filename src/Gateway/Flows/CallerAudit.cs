@@ -20,7 +20,7 @@ internal static class CallerAudit
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
         IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1, string? query = null) => new(
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
-        caller.Requester.Organization, caller.Requester.Purposes, entities, patients, commitments ?? [], block)
+        caller.Requester.Organization, caller.Requester.Purposes, [.. entities.Select(Shown)], patients, commitments ?? [], block)
         {
             Reason = caller.Reason,
             Address = caller.Trace.Address,
@@ -28,6 +28,9 @@ internal static class CallerAudit
             Request = caller.Trace.Request,
             Query = query,
         };
+
+    // What was asked for may be anything, and PostgreSQL reads no JSON with this character: one such row would keep all from being searched.
+    private static string Shown(string entity) => entity.Replace('\0', '\uFFFD');
 
     /// <summary>The same as one entry a patient, so that none finds another in it; of nobody's records one that names none.</summary>
     /// <param name="caller">Who.</param>
