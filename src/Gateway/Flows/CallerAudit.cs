@@ -29,7 +29,7 @@ internal static class CallerAudit
             Query = query,
         };
 
-    // What was asked for may be anything, and PostgreSQL reads no JSON with this character: one such row would keep all from being searched.
+    // What was asked for may be anything. PostgreSQL reads no JSON with this character: one such row would keep all from being searched.
     private static string Shown(string entity) => entity.Replace('\0', '\uFFFD');
 
     /// <summary>The same as one entry a patient, so that none finds another in it; of nobody's records one that names none.</summary>
