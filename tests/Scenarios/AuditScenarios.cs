@@ -120,6 +120,7 @@ public class AuditScenarios(RunningGateway gateway)
         for (var i = 0; i < 40; i++)
             await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => gateway.Insurer.GetAsync($"Patient/{patient}")));
         Assert.Equal(200, (await self.GetAsync("AuditEvent?_count=1")).Status);
+        Assert.Equal(200, (await self.GetAsync("AuditEvent?entity=Consent/x")).Status);
         Assert.Equal(200, (await gateway.Ehr.GetAsync($"Patient/{patient}")).Status);
     }
 

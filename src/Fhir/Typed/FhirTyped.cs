@@ -16,6 +16,13 @@ public static class FhirTyped
     /// <summary>A resource of the typed model as JSON, UTF-8.</summary>
     public static byte[] ToJson(Resource resource) => JsonSerializer.SerializeToUtf8Bytes(resource, Options);
 
+    /// <summary>A resource of the typed model as a document.</summary>
+    public static ResourceDocument ToDocument(Resource resource)
+    {
+        ResourceDocument.TryParse(ToJson(resource), out var document, out _);
+        return document ?? throw new InvalidOperationException($"a {resource.TypeName} of the typed model is no document");
+    }
+
     /// <summary>A validated document as a typed resource.</summary>
     /// <exception cref="InvalidOperationException">The document is not a <typeparamref name="T"/>: it was not validated first.</exception>
     public static T Parse<T>(ResourceDocument document)

@@ -65,7 +65,7 @@ internal sealed class DisposeTask(
                 OutcomeCategory.Invalid, "evidence: a record of this patient that the hospital has written since, as Type/id"));
         }
         var context = writes.Begin(caller, null);
-        var request = new WriteRequest(OfficeTasks.Document(task), "Task", call.Id, version);
+        var request = new WriteRequest(FhirTyped.ToDocument(task), "Task", call.Id, version);
         var prepared = await writes.MakeAsync(context, request, version.Facts.Custodian, version.Facts.Author, cancellation);
         if (prepared.Failure is { } notMade) return FhirResponse.From(notMade);
         var made = prepared.Value;

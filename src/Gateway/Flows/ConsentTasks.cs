@@ -57,7 +57,6 @@ internal static class ConsentTasks
             Requester = new ResourceReference(requester),
             Owner = new ResourceReference($"Patient/{patient}"),
         };
-        ResourceDocument.TryParse(FhirTyped.ToJson(task), out var document, out _);
-        return document ?? throw new InvalidOperationException("a Task of the typed model is no document");
+        return FhirTyped.ToDocument(task);
     }
 }

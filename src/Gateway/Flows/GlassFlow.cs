@@ -1,3 +1,4 @@
+using PmrGateway.Fhir;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -143,7 +144,7 @@ public sealed class GlassFlow(
         WriteContext context, string id, RegisteredPatient patient, BrokenGlass glass, string policy, CancellationToken cancellation)
     {
         var consent = GlassRecords.Consent(id, glass, policy);
-        var terms = ConsentReader.Read(OfficeTasks.Document(consent), out var issues)
+        var terms = ConsentReader.Read(FhirTyped.ToDocument(consent), out var issues)
             ?? throw new InvalidOperationException($"the Consent of an emergency cannot be kept: {issues[0].Text}");
         var salt = RandomNumberGenerator.GetBytes(32);
         var commitment = terms.Commit(salt);
@@ -173,7 +174,7 @@ public sealed class GlassFlow(
         var plan = new CommitPlan();
         foreach (var resource in made)
         {
-            var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, null);
+            var request = new WriteRequest(FhirTyped.ToDocument(resource), resource.TypeName, resource.Id!, null);
             var write = await writes.MakeAsync(context, request, glass.Custodian, Requester.OfficeOf(glass.Custodian), cancellation);
             plan = plan.And(write.Value.Plan);
         }

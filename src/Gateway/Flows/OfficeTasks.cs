@@ -68,13 +68,6 @@ internal static class OfficeTasks
     /// <summary>The kinds of task, and within what time each is due.</summary>
     public static IEnumerable<(string Code, TimeSpan Due)> Dues => Kinds.Select(k => (k.Key, k.Value.Due));
 
-    /// <summary>A resource of the typed model as a document.</summary>
-    public static ResourceDocument Document(Resource resource)
-    {
-        ResourceDocument.TryParse(FhirTyped.ToJson(resource), out var document, out _);
-        return document ?? throw new InvalidOperationException($"a {resource.TypeName} of the typed model is no document");
-    }
-
     /// <summary>A stored task of these.</summary>
     /// <param name="content">Its JSON.</param>
     public static Task Of(byte[] content)

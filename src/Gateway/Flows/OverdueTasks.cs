@@ -1,4 +1,5 @@
 using Hl7.Fhir.Model;
+using PmrGateway.Fhir;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
@@ -102,7 +103,7 @@ internal sealed partial class OverdueTasks(
         var plan = new CommitPlan();
         foreach (var (resource, before) in new (Resource, StoredVersion?)[] { (notice, null), (task, opened.Version) })
         {
-            var request = new WriteRequest(OfficeTasks.Document(resource), resource.TypeName, resource.Id!, before);
+            var request = new WriteRequest(FhirTyped.ToDocument(resource), resource.TypeName, resource.Id!, before);
             var made = await writes.MakeAsync(context, request, facts.Custodian, facts.Author, cancellation);
             if (made.Failure is not null) return false;
             plan = plan.And(made.Value.Plan);

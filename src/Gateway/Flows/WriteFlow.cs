@@ -232,7 +232,7 @@ public sealed partial class WriteFlow(
             return Invalid("Task.focus", "a record of the patient's own");
         if (await OpenTasksAsync(context.Caller, cancellation) >= OfficeTasks.MaxOpen)
             return Outcome.Of(OutcomeCategory.TooMany, $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer");
-        var made = request with { Document = OfficeTasks.Document(asked) };
+        var made = request with { Document = FhirTyped.ToDocument(asked) };
         return await MakeAsync(context, made, hospital, Requester.OfficeOf(hospital), cancellation);
     }
 
