@@ -1,8 +1,8 @@
-using PmrGateway.Fhir;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Hl7.Fhir.Model;
+using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
