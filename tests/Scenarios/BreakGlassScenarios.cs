@@ -16,12 +16,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         await gateway.RegisterDoctorAsync(username, gateway.Hospital);
         var patient = await gateway.NewPatientAsync();
         var self = await gateway.LoginPatientAsync(patient);
-        const string Except = ",\"provision\":[{\"type\":\"permit\",\"purpose\":[{\"code\":\"BTG\"}]}]";
-        const string ForPayment =
-            "\"purpose\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"HPAYMT\"}],";
-        var denial = RunningGateway.Consent(patient, gateway.Hospital, more: Except)
-            .Replace("\"provision\":{\"type\":\"permit\",", "\"provision\":{\"type\":\"deny\",", StringComparison.Ordinal)
-            .Replace(ForPayment, "", StringComparison.Ordinal);
+        var denial = Denial(patient, "\"provision\":[{\"type\":\"permit\",\"purpose\":[{\"code\":\"BTG\"}]}]");
         var posted = await self.PostAsync("Consent", denial);
         Assert.True(posted.Status == 201, posted.Text);
         await GatewayClient.UntilAsync(
@@ -38,8 +33,10 @@ public class BreakGlassScenarios(RunningGateway gateway)
         // However much a login reads, the patient is told once, and the hospital has it to review once.
         var reads = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => emergency.GetAsync($"Patient/{patient}")));
         Assert.All(reads, r => Assert.Equal(200, r.Status));
-        Assert.Contains("unconscious, no history", Single(await self.GetAsync($"Communication?patient={patient}")).GetRawText());
-        Assert.Equal("requested", Single(await gateway.Ehr.GetAsync($"Task?patient={patient}")).GetProperty("status").GetString());
+        var notice = RunningGateway.Only(await self.GetAsync($"Communication?patient={patient}"));
+        Assert.Contains("unconscious, no history", notice.GetRawText());
+        var review = RunningGateway.Only(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
+        Assert.Equal("requested", review.GetProperty("status").GetString());
         var second = await LoginAsync(App, ("purpose_of_use", "BTG"), ("purpose_of_use_reason", "still unconscious"));
         Assert.Equal(200, (await second.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(2, (await self.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
@@ -79,12 +76,12 @@ public class BreakGlassScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.OtherEhr.GetAsync($"DocumentReference/{document}")).Status);
 
         // The patient is told, and reads in the log which consent it was.
-        var notice = Single(await self.GetAsync($"Communication?patient={patient}"));
+        var notice = RunningGateway.Only(await self.GetAsync($"Communication?patient={patient}"));
         Assert.Contains("unconscious, no history", notice.GetRawText());
         Assert.Equal(doctor, notice.GetProperty("sender").GetProperty("reference").GetString());
         Assert.NotEqual(0, (await self.GetAsync($"AuditEvent?entity={consent}")).Json.GetProperty("total").GetInt32());
         // The hospital that keeps the record has it to review; nobody else sees that there is anything.
-        var review = Single(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
+        var review = RunningGateway.Only(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
         Assert.Equal("break-glass-review", review.GetProperty("code").GetProperty("coding")[0].GetProperty("code").GetString());
         Assert.Equal(gateway.Hospital, review.GetProperty("owner").GetProperty("reference").GetString());
         var task = $"Task/{review.GetProperty("id").GetString()}";
@@ -142,11 +139,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         var document = await gateway.NewDocumentAsync(patient, [1]);
         var self = await gateway.LoginPatientAsync(patient);
-        const string ForPayment =
-            "\"purpose\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"HPAYMT\"}]";
-        var denial = RunningGateway.Consent(patient, gateway.Hospital)
-            .Replace("\"provision\":{\"type\":\"permit\",", "\"provision\":{\"type\":\"deny\",", StringComparison.Ordinal)
-            .Replace(ForPayment, "\"dataPeriod\":{\"start\":\"2010\",\"end\":\"2012\"}", StringComparison.Ordinal);
+        var denial = Denial(patient, "\"dataPeriod\":{\"start\":\"2010\",\"end\":\"2012\"}");
         var posted = await self.PostAsync("Consent", denial);
         Assert.True(posted.Status == 201, posted.Text);
         var (_, emergency) = await gateway.RegisterEmergencyAsync(gateway.Hospital, "unconscious");
@@ -166,8 +159,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
     {
         var patient = await gateway.NewPatientAsync();
         var self = await gateway.LoginPatientAsync(patient);
-        var denial = RunningGateway.Consent(patient, gateway.Hospital, "TREAT")
-            .Replace("\"provision\":{\"type\":\"permit\",", "\"provision\":{\"type\":\"deny\",", StringComparison.Ordinal);
+        var denial = Denial(patient, Purpose("TREAT"));
         Assert.Equal(201, (await self.PostAsync("Consent", denial)).Status);
         var (_, emergency) = await gateway.RegisterEmergencyAsync(gateway.Hospital, "unconscious");
         var (known, unknown) = (
@@ -256,13 +248,19 @@ public class BreakGlassScenarios(RunningGateway gateway)
         Assert.Equal(3, (await gateway.Ehr.GetAsync($"{task}/_history")).Json.GetProperty("total").GetInt32());
     }
 
+    // Denies the hospital what a provision with this member names.
+    private string Denial(string patient, string member) => RunningGateway.Consent(patient, gateway.Hospital, "HPAYMT")
+        .Replace("\"provision\":{\"type\":\"permit\",", "\"provision\":{\"type\":\"deny\",", StringComparison.Ordinal)
+        .Replace(Purpose("HPAYMT"), member, StringComparison.Ordinal);
+
+    private static string Purpose(string code) =>
+        $"\"purpose\":[{{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"{code}\"}}]";
+
     private static string? ConsentOf(Answer answer) =>
         Part(answer, "consent").GetProperty("valueReference").GetProperty("reference").GetString();
 
     private static JsonElement Part(Answer answer, string name) => answer.Json.GetProperty("parameter").EnumerateArray()
         .Single(p => p.GetProperty("name").ValueEquals(name));
-
-    private static JsonElement Single(Answer answer) => RunningGateway.Entries(answer).Single().GetProperty("resource");
 
     [Fact]
     public async Task A_system_does_not_break_the_glass()

@@ -15,7 +15,7 @@ public class ConsentProposalScenarios(RunningGateway gateway)
         var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
         var proposed = await ProposeAsync(insurer, patient, actor);
         var self = await gateway.LoginPatientAsync(patient);
-        var task = RunningGateway.Entries(await self.GetAsync($"Task?patient={patient}")).Single().GetProperty("resource");
+        var task = RunningGateway.Only(await self.GetAsync($"Task?patient={patient}"));
         Assert.Equal("requested", task.GetProperty("status").GetString());
         Assert.Equal($"Consent/{proposed}", Reference(task, "focus"));
         Assert.Equal(actor, Reference(task, "requester"));

@@ -18,7 +18,7 @@ public class OfficeTaskScenarios(RunningGateway gateway)
         var asked = await AskAsync(
             self, patient, "correction-request", $",\"focus\":{{\"reference\":\"DocumentReference/{document}\"}}");
         var task = $"Task/{asked}";
-        var seen = Single(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
+        var seen = RunningGateway.Only(await gateway.Ehr.GetAsync($"Task?patient={patient}"));
         Assert.Equal(gateway.Hospital, Reference(seen, "owner"));
         Assert.Equal($"Patient/{patient}", Reference(seen, "requester"));
         Assert.Equal($"DocumentReference/{document}", Reference(seen, "focus"));
@@ -114,7 +114,7 @@ public class OfficeTaskScenarios(RunningGateway gateway)
         Assert.Equal(("urgent", "2"), (
             urgent.GetProperty("priority").GetString(), urgent.GetProperty("meta").GetProperty("versionId").GetString()));
         Assert.Equal("routine", (await self.GetAsync($"Task/{done}")).Json.GetProperty("priority").GetString());
-        var told = Single(await self.GetAsync($"Communication?patient={patient}"));
+        var told = RunningGateway.Only(await self.GetAsync($"Communication?patient={patient}"));
         Assert.Equal($"Task/{open}", told.GetProperty("about")[0].GetProperty("reference").GetString());
         Assert.Equal(1, (await gateway.Ehr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
         Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Communication?patient={patient}")).Json.GetProperty("total").GetInt32());
@@ -167,8 +167,6 @@ public class OfficeTaskScenarios(RunningGateway gateway)
 
     private static string Evidence(string reference) =>
         $",{{\"name\":\"evidence\",\"valueReference\":{{\"reference\":\"{reference}\"}}}}";
-
-    private static JsonElement Single(Answer answer) => RunningGateway.Entries(answer).Single().GetProperty("resource");
 
     private static string? Reference(JsonElement resource, string name) => resource.GetProperty(name).GetProperty("reference").GetString();
 }

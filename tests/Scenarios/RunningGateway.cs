@@ -164,6 +164,9 @@ public sealed class RunningGateway : IAsyncLifetime
     internal T Service<T>()
         where T : notnull => Services.GetRequiredService<T>();
 
+    /// <summary>The one resource of a Bundle that has no other.</summary>
+    internal static JsonElement Only(Answer bundle) => Entries(bundle).Single().GetProperty("resource");
+
     internal static IEnumerable<JsonElement> Entries(Answer bundle) =>
         bundle.Json.TryGetProperty("entry", out var entries) ? entries.EnumerateArray() : [];
 

@@ -1,4 +1,5 @@
 using Hl7.Fhir.Model;
+using Hl7.Fhir.Utility;
 using PmrGateway.Fhir;
 using PmrGateway.Store;
 using Task = Hl7.Fhir.Model.Task;
@@ -208,15 +209,7 @@ internal static class OfficeTasks
     public static bool IsOverdue(Task task, DateTimeOffset now) =>
         Open.Contains(StatusText(task)) && task.Restriction!.Period!.EndElement!.ToDateTimeOffset(TimeSpan.Zero) <= now;
 
-    private static string StatusText(Task task) => task.Status switch
-    {
-        Task.TaskStatus.Requested => "requested",
-        Task.TaskStatus.Received => "received",
-        Task.TaskStatus.Accepted => "accepted",
-        Task.TaskStatus.InProgress => "in-progress",
-        Task.TaskStatus.OnHold => "on-hold",
-        _ => "closed",
-    };
+    private static string StatusText(Task task) => task.Status?.GetLiteral() ?? "";
 
     private static Task? Refused(string path, string text, out ValidationIssue? issue)
     {

@@ -100,18 +100,15 @@ internal sealed partial class OverdueTasks(
         (task.Priority, task.LastModifiedElement) = (RequestPriority.Urgent, new FhirDateTime(now));
         var notice = OfficeTasks.Overdue(ResourceId.New(), task, now);
         var context = writes.Begin(caller, null);
-        var plan = new CommitPlan();
+        var prepared = new List<PreparedWrite>();
         foreach (var (resource, before) in new (Resource, StoredVersion?)[] { (notice, null), (task, opened.Version) })
         {
             var request = new WriteRequest(FhirTyped.ToDocument(resource), resource.TypeName, resource.Id!, before);
             var made = await writes.MakeAsync(context, request, facts.Custodian, facts.Author, cancellation);
             if (made.Failure is not null) return false;
-            plan = plan.And(made.Value.Plan);
+            prepared.Add(made.Value);
         }
-        var entries = caller.Entries(
-            now, Interaction.Update, AuditOutcome.Permit, [.. plan.Versions.Select(v => $"{v.Version.Facts.Type}/{v.Version.Facts.Id}")],
-            facts.Patients);
-        var committed = await writes.CommitAsync(context, plan with { Audit = [.. entries] }, cancellation);
+        var committed = await writes.CommitAsync(context, prepared, cancellation);
         return committed.Failure is null && committed.Value is CommitResult.Committed;
     }
 
