@@ -90,6 +90,85 @@ public class PartsScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_resource_that_a_Binary_is_counts_however_it_was_sent()
+    {
+        var patient = await gateway.NewPatientAsync();
+        string Inside(string filling) => $$$"""
+            {"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://snomed.info/sct","code":"165816005"}],
+            "text":"{{{filling}}}"},"subject":{"reference":"Patient/{{{patient}}}"}}
+            """;
+        var xml = $"""
+            <Observation xmlns="http://hl7.org/fhir"><status value="final"/><code><coding><system value="http://snomed.info/sct"/>
+            <code value="165816005"/></coding></code><subject><reference value="Patient/{patient}"/></subject></Observation>
+            """;
+        string Link(string url) => $$$"""
+            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{"contentType":"application/fhir+json","url":"{{{url}}}"} }]}
+            """;
+        string Binary(string type, string content) => $$$"""
+            {"resourceType":"Binary","contentType":"{{{type}}}","securityContext":{"reference":"Patient/{{{patient}}}"},
+            "data":"{{{Convert.ToBase64String(Encoding.UTF8.GetBytes(content))}}}"}
+            """;
+        await RunningGateway.GrantAsync(
+            gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT",
+            ",\"provision\":[{\"type\":\"deny\",\"code\":[{\"coding\":[{\"system\":\"http://snomed.info/sct\","
+                + "\"code\":\"165816005\"}]}]}]");
+
+        // Alone, and from the moment that something links to it.
+        foreach (var (type, content) in new[] { ("application/fhir+json", Inside("x")), ("application/fhir+xml", xml) })
+        {
+            var binary = $"Binary/{(await gateway.Ehr.PostAsync("Binary", Binary(type, content))).Id}";
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(binary, "*/*")).Status);
+            await ClosedAsync((await gateway.Ehr.PostAsync("DocumentReference", Link(binary))).Id, binary);
+        }
+        // One that holds nothing of the kind is open, so it is not the Binary as such that is closed.
+        var plain = $"Binary/{(await gateway.Ehr.PostAsync("Binary", Binary("text/plain", "nothing"))).Id}";
+        Assert.Equal(200, (await gateway.Insurer.GetAsync(plain, "*/*")).Status);
+
+        // In one transaction, as MHD sends it, in either order; the content larger than what stays in a resource.
+        const string Uuid = "urn:uuid:7fbd8b2e-0000-4000-8000-0000000000";
+        var large = Binary("application/fhir+json", Inside(new string('x', 100_000)));
+        foreach (var binaryFirst in new[] { true, false })
+        {
+            string[] entries =
+            [
+                Entry("Binary", Uuid + "b1", large),
+                Entry("DocumentReference", Uuid + "b2", Link(Uuid + "b1")),
+            ];
+            var sent = string.Join(',', binaryFirst ? entries : entries.Reverse());
+            var answer = await gateway.Ehr.PostAsync("", $$"""{"resourceType":"Bundle","type":"transaction","entry":[{{sent}}]}""");
+            Assert.True(answer.Status == 200, answer.Text);
+            var made = answer.Json.GetProperty("entry").EnumerateArray()
+                .Select(e => e.GetProperty("response").GetProperty("location").GetString()!.Split("/_history")[0]).ToList();
+            string Made(string type) => type + made.Single(m => m.Contains(type, StringComparison.Ordinal)).Split(type)[1];
+            await ClosedAsync(Made("DocumentReference/").Split('/')[1], Made("Binary/"));
+        }
+        var attached = Link("x").Replace(
+            "\"url\":\"x\"", $"\"data\":\"{Convert.ToBase64String(Encoding.UTF8.GetBytes(Inside(new string('x', 100_000))))}\"",
+            StringComparison.Ordinal);
+        var whole = await gateway.Ehr.PostAsync("DocumentReference", attached);
+        Assert.True(whole.Status == 201, whole.Text);
+        await ClosedAsync(whole.Id, whole.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString()!);
+
+        // A new version could say what the records that link to it do not know.
+        var changed = await gateway.Ehr.PutAsync(plain, Binary("application/fhir+json", Inside("x")).Replace(
+            "\"Binary\",", $"\"Binary\",\"id\":\"{plain.Split('/')[1]}\",", StringComparison.Ordinal));
+        Assert.Equal(422, changed.Status);
+        Assert.Contains("Binary.data", changed.Text, StringComparison.Ordinal);
+
+        static string Entry(string type, string url, string resource) =>
+            $$$"""{"fullUrl":"{{{url}}}","resource":{{{resource}}},"request":{"method":"POST","url":"{{{type}}}"} }""";
+
+        async Task ClosedAsync(string document, string content)
+        {
+            Assert.Equal(200, (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Status);
+            Assert.Equal(200, (await gateway.Ehr.GetAsync(content, "*/*")).Status);
+            Assert.Equal(404, (await gateway.Insurer.GetAsync($"DocumentReference/{document}")).Status);
+            Assert.Equal(404, (await gateway.Insurer.GetAsync(content, "*/*")).Status);
+        }
+    }
+
+    [Fact]
     public async Task A_label_of_a_part_that_the_document_has_too_closes_it_still_when_that_of_the_document_is_lifted()
     {
         var patient = await KnownPatientAsync();

@@ -32,8 +32,10 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
         if (http.ContentLength > limits.MaxBinaryBytes) return TooLarge();
         var upload = content.Begin();
         var context = new SealContext("Binary", request.Id, request.Version, http.ContentLength ?? 0);
-        if (await upload.SealAsync(http.BodyReader, context, limits.MaxBinaryBytes, cancellation) is not { } streamed) return TooLarge();
-        var write = request with { Binary = binary with { Streamed = streamed } };
+        var copy = new ResourceCopy(limits.MaxBodyBytes);
+        if (await upload.SealAsync(http.BodyReader, context, limits.MaxBinaryBytes, copy, cancellation) is not { } streamed)
+            return TooLarge();
+        var write = request with { Binary = binary with { Streamed = streamed, Text = copy.Bytes } };
         return await writes.RunAsync(call.Caller, write, new StreamedBody([], upload), null, cancellation);
     }
 

@@ -28,7 +28,7 @@ internal sealed class ReceiveDocument(
         if (Writes.Mismatch(body.Value.Document, call.Type) is { } mismatch) return FhirResponse.From(mismatch);
         var received = await ReceiveAsync(caller, body.Value, cancellation);
         if (received.Failure is { } refused) return await denials.AnswerAsync(caller, call.Route.Interaction, call.Type, refused);
-        var write = Writes.RequestFor(received.Value, Kept, ResourceId.New(), null) with { Enclosed = body.Value.Document };
+        var write = Writes.RequestFor(received.Value, Kept, ResourceId.New(), null);
         return await writes.RunAsync(caller, write, received.Value.Body, request.IfNoneExist, cancellation);
     }
 
@@ -103,7 +103,7 @@ internal sealed class ReceiveDocument(
     {
         var id = ResourceId.New();
         var content = await body.Upload.SealAsync(document, new SealContext("Binary", id, 1), cancellation);
-        return body.Add(new CutData(id, document.Length, SHA1.HashData(document.Span), null), content);
+        return body.Add(new CutData(id, document.Length, SHA1.HashData(document.Span), null) { Text = document }, content);
     }
 
     private static byte[] DocumentReference(ResourceDocument bundle, ElementNode composition, string patient, string token)

@@ -114,9 +114,12 @@ internal sealed class Writes(
         var contentType = document.Root.StringAt("contentType") ?? "application/octet-stream";
         var binary = new BinaryContent(contentType, document.Root["securityContext"]?.StringAt("reference"));
         if (CutOf(document.Root, received.Body) is not { } cut)
-            binary = binary with { Bytes = document.Root.StringAt("data") is { } data ? TryBase64(data) : null };
+        {
+            var bytes = document.Root.StringAt("data") is { } data ? TryBase64(data) : null;
+            binary = binary with { Bytes = bytes, Text = bytes };
+        }
         else if (cut.Problem is not null) binary = binary with { Problem = cut.Problem };
-        else if (cut.BinaryId == id) binary = binary with { Streamed = received.Body!.ContentOf(id) };
+        else if (cut.BinaryId == id) binary = binary with { Streamed = received.Body!.ContentOf(id), Text = cut.Text };
         else binary = binary with { Problem = "large content of a Binary that there is already is sent to its own URL, not in a Bundle" };
         return new WriteRequest(document, type, id, current, binary);
     }

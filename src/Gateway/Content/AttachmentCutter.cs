@@ -188,6 +188,8 @@ internal sealed class AttachmentCutter : IDisposable
         private readonly string _binaryId = ResourceId.New();
         private readonly Base64Window _base64 = new(window);
         private readonly IncrementalHash _sha1 = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
+        // The body that it is cut out of has a limit of its own.
+        private readonly ResourceCopy _copy = new(int.MaxValue);
         private ContentWriter? _writer;
 
         public bool IsFresh { get; set; } = true;
@@ -200,6 +202,7 @@ internal sealed class AttachmentCutter : IDisposable
             var bytes = _base64.Take();
             if (_base64.Problem is not null || bytes.Length == 0) return n;
             _sha1.AppendData(bytes.Span);
+            _copy.Add(bytes.Span);
             _writer ??= upload.Write(new SealContext("Binary", _binaryId, 1));
             await _writer.WriteAsync(bytes, cancellation);
             return n;
@@ -210,7 +213,7 @@ internal sealed class AttachmentCutter : IDisposable
             if (_base64.Problem is not null || _writer is null)
                 return (new CutData(_binaryId, 0, [], _base64.Problem ?? "not base64 (RFC 4648, section 4)"), null);
             var content = await _writer.CompleteAsync(cancellation);
-            return (new CutData(_binaryId, content.Size, _sha1.GetHashAndReset(), null), content);
+            return (new CutData(_binaryId, content.Size, _sha1.GetHashAndReset(), null) { Text = _copy.Bytes }, content);
         }
 
         public void Dispose()

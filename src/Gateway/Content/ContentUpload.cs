@@ -13,14 +13,24 @@ public sealed class ContentUpload(IBlockBatch batch, RecordVault vault)
     private readonly List<Cid> _roots = [];
 
     /// <summary>Seals a body from the socket to the blocks; null where it is longer than the limit.</summary>
+    /// <param name="plaintext">The body.</param>
+    /// <param name="context">As what it is sealed.</param>
+    /// <param name="limit">Bytes, at most.</param>
+    /// <param name="copy">Keeps it besides where it may be a resource.</param>
+    /// <param name="cancellation">Stops the upload.</param>
     /// <exception cref="BlockStoreUnavailableException">The blocks cannot be written.</exception>
-    public async Task<StreamedContent?> SealAsync(PipeReader plaintext, SealContext context, long limit, CancellationToken cancellation)
+    internal async Task<StreamedContent?> SealAsync(
+        PipeReader plaintext, SealContext context, long limit, ResourceCopy copy, CancellationToken cancellation)
     {
         using var writer = Write(context);
         while (true)
         {
             var read = await plaintext.ReadAsync(cancellation);
-            foreach (var part in read.Buffer) await writer.WriteAsync(part, cancellation);
+            foreach (var part in read.Buffer)
+            {
+                copy.Add(part.Span);
+                await writer.WriteAsync(part, cancellation);
+            }
             plaintext.AdvanceTo(read.Buffer.End);
             if (writer.Size > limit) return null;
             if (read.IsCompleted) return await writer.CompleteAsync(cancellation);

@@ -52,8 +52,8 @@ internal static class ConsentTasks
             Code = new CodeableConcept("http://hl7.org/fhir/CodeSystem/task-code", "approve"),
             Focus = new ResourceReference($"Consent/{consent}"),
             For = new ResourceReference($"Patient/{patient}"),
-            AuthoredOnElement = new FhirDateTime(authored),
-            LastModifiedElement = new FhirDateTime(modified),
+            AuthoredOnElement = new FhirDateTime(FhirInstant.Format(authored)),
+            LastModifiedElement = new FhirDateTime(FhirInstant.Format(modified)),
             Requester = new ResourceReference(requester),
             Owner = new ResourceReference($"Patient/{patient}"),
         };

@@ -92,11 +92,14 @@ internal static class OfficeTasks
         Priority = RequestPriority.Routine,
         Code = new CodeableConcept(Codes, code),
         For = new ResourceReference($"Patient/{patient}"),
-        AuthoredOnElement = new FhirDateTime(now),
-        LastModifiedElement = new FhirDateTime(now),
+        AuthoredOnElement = new FhirDateTime(FhirInstant.Format(now)),
+        LastModifiedElement = new FhirDateTime(FhirInstant.Format(now)),
         Requester = new ResourceReference(requester),
         Owner = new ResourceReference(hospital),
-        Restriction = new Task.RestrictionComponent { Period = new Period { EndElement = new FhirDateTime(now + Kinds[code].Due) } },
+        Restriction = new Task.RestrictionComponent
+        {
+            Period = new Period { EndElement = new FhirDateTime(FhirInstant.Format(now + Kinds[code].Due)) },
+        },
     };
 
     /// <summary>What a patient asks of the hospital that keeps the record: code, description, and what it is about (focus).</summary>
@@ -166,10 +169,13 @@ internal static class OfficeTasks
         if ((said.Evidence is not null) != isDone) return $"evidence: the record that shows it, where it is {dispositions[0]}";
         if (isRequest && said.Disposition == dispositions[1] && said.Note is null) return "note: why it is refused";
 
-        (task.Status, task.LastModifiedElement) = (to, new FhirDateTime(now));
+        (task.Status, task.LastModifiedElement) = (to, new FhirDateTime(FhirInstant.Format(now)));
         if (said.Disposition is not null) task.BusinessStatus = new CodeableConcept(Codes, said.Disposition);
         if (said.Note is not null)
-            task.Note.Add(new Annotation { Author = new ResourceReference(by), TimeElement = new FhirDateTime(now), Text = said.Note });
+        {
+            var at = new FhirDateTime(FhirInstant.Format(now));
+            task.Note.Add(new Annotation { Author = new ResourceReference(by), TimeElement = at, Text = said.Note });
+        }
         if (said.Evidence is not null)
         {
             task.Output.Add(new Task.OutputComponent
@@ -193,7 +199,7 @@ internal static class OfficeTasks
         Priority = RequestPriority.Urgent,
         Subject = new ResourceReference(task.For!.Reference),
         About = [new ResourceReference($"Task/{task.Id}")],
-        SentElement = new FhirDateTime(now),
+        SentElement = new FhirDateTime(FhirInstant.Format(now)),
         Recipient = [new ResourceReference(task.For.Reference), new ResourceReference(task.Owner!.Reference)],
         Payload =
         [

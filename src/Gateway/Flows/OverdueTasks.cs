@@ -97,7 +97,7 @@ internal sealed partial class OverdueTasks(
         var task = OfficeTasks.Of(opened.Content);
         // The search has found it by the day of its making, which a stored date may have rounded.
         if (!OfficeTasks.IsOverdue(task, now)) return false;
-        (task.Priority, task.LastModifiedElement) = (RequestPriority.Urgent, new FhirDateTime(now));
+        (task.Priority, task.LastModifiedElement) = (RequestPriority.Urgent, new FhirDateTime(FhirInstant.Format(now)));
         var notice = OfficeTasks.Overdue(ResourceId.New(), task, now);
         var context = writes.Begin(caller, null);
         var prepared = new List<PreparedWrite>();

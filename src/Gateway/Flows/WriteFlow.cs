@@ -27,9 +27,6 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
     /// <summary>Whether the document is what a patch makes of the version that there is.</summary>
     public bool IsPatch { get; init; }
 
-    /// <summary>A document whose bytes are the record's content: what decides access to it is read from these; null: none.</summary>
-    public ResourceDocument? Enclosed { get; init; }
-
     /// <summary>The version that the write makes.</summary>
     public long Version => (Current?.Version ?? 0) + 1;
 }
@@ -44,6 +41,9 @@ public sealed record BinaryContent(string ContentType, string? SecurityContext)
 
     /// <summary>The bytes, where they went into the blocks while they came in; null: they are <see cref="Bytes"/>.</summary>
     public StreamedContent? Streamed { get; init; }
+
+    /// <summary>The bytes, where they may be a resource, else null (<see cref="ResourceCopy"/>).</summary>
+    public ReadOnlyMemory<byte>? Text { get; init; }
 
     /// <summary>Why the bytes cannot be kept; null: they can.</summary>
     public string? Problem { get; init; }
@@ -278,6 +278,7 @@ public sealed partial class WriteFlow(
     private Result<ResourceDraft> Map(
         WriteContext context, WriteRequest request, string custodian, string author, DateTimeOffset now)
     {
+        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find);
         if (request.Binary is { } binary)
         {
             if (binary.Problem is { } problem) return Invalid("Binary.data", problem);
@@ -287,9 +288,13 @@ public sealed partial class WriteFlow(
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = author };
-            return new ResourceDraft([], facts, [], [], [], []);
+            var made = mapper.MapBinary(facts, binary.ContentType, binary.Text, scene, out var wrong);
+            if (made is null) return new Outcome(OutcomeCategory.Invalid, wrong);
+            // What links to a Binary has taken over what was in it then: of a new version it would not know.
+            return request.Current is null || made.Facts.Details.Links.Count == 0
+                ? made
+                : Invalid("Binary.data", "a FHIR resource is no new version of a Binary that there is: create another, and link to that");
         }
-        var scene = new MappingScene(baseUrl.Fhir, ResourceId.New, context.Body.Find) { Enclosed = request.Enclosed };
         var requester = context.Caller.Requester;
         var origin = new RecordOrigin(
             custodian, author, requester.Patient is { } self ? [$"Patient/{self}"] : [.. requester.ActorReferences]);

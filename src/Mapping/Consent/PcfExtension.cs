@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using PmrGateway.Fhir;
 
 namespace PmrGateway.Mapping;
 
@@ -97,13 +97,10 @@ public static class PcfExtension
     private static void Period(Utf8JsonWriter json, DataPeriod period)
     {
         json.WriteStartObject("dataPeriod");
-        if (period.From != default) json.WriteString("start", Instant(period.From));
-        if (period.To != DateTimeOffset.MaxValue) json.WriteString("end", Instant(period.To.AddMilliseconds(-1)));
+        if (period.From != default) json.WriteString("start", FhirInstant.Format(period.From));
+        if (period.To != DateTimeOffset.MaxValue) json.WriteString("end", FhirInstant.Format(period.To.AddMilliseconds(-1)));
         json.WriteEndObject();
     }
-
-    private static string Instant(DateTimeOffset at) =>
-        at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
     private static void Data(Utf8JsonWriter json, string fhir, IReadOnlyList<DataReference> data)
     {

@@ -8,10 +8,13 @@ namespace PmrGateway.Mapping;
 /// <summary>
 /// Finds the attachments of a resource, contained ones too, and puts a Binary's URL, size and hash in the place of their data.
 /// </summary>
-internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, MappingScene scene)
+internal sealed class AttachmentSplitter(FhirSchema schema, ResourceLimits? limits, JsonEdits edits, MappingScene scene)
 {
     /// <summary>The Binaries split off.</summary>
     public List<AttachmentDraft> Attachments { get; } = [];
+
+    /// <summary>The resources that they are, by their Binary's id.</summary>
+    public List<(string BinaryId, ResourceDocument Resource)> Enclosed { get; } = [];
 
     /// <summary>Ids of Binaries already on the server.</summary>
     public List<string> Linked { get; } = [];
@@ -73,9 +76,13 @@ internal sealed class AttachmentSplitter(FhirSchema schema, JsonEdits edits, Map
             Refuse(path + ".size", IssueCode.Value, $"the data has {cut.Size} bytes, not what size says");
         if (node["hash"] is { } hash && !HashIs(hash.Text, cut.Sha1))
             Refuse(path + ".hash", IssueCode.Value, "the data's SHA-1 is not what hash says");
+        var contentType = node.StringAt("contentType") ?? "application/octet-stream";
+        var inside = EnclosedResource.Read(contentType, content is null ? cut.Text : content, limits, out var unread);
+        if (unread is not null) Refuse(path + ".data", IssueCode.NotSupported, unread);
         if (Issues.Count > known) return;
 
-        Attachments.Add(new AttachmentDraft(cut.BinaryId, node.StringAt("contentType") ?? "application/octet-stream", content));
+        Attachments.Add(new AttachmentDraft(cut.BinaryId, contentType, content));
+        if (inside is not null) Enclosed.Add((cut.BinaryId, inside));
         var filled = $"\"url\":\"Binary/{cut.BinaryId}\"";
         if (node["size"] is null) filled += string.Create(CultureInfo.InvariantCulture, $",\"size\":{cut.Size}");
         if (node["hash"] is null) filled += $",\"hash\":\"{Convert.ToBase64String(cut.Sha1)}\"";

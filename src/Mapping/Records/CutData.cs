@@ -7,6 +7,9 @@ namespace PmrGateway.Mapping;
 /// <param name="Problem">What is wrong with it: then it was not kept, and the resource cannot be.</param>
 public sealed record CutData(string BinaryId, long Size, byte[] Sha1, string? Problem)
 {
+    /// <summary>The bytes, where they may be a resource (<see cref="EnclosedResource.MayBeginWith"/>), else null.</summary>
+    public ReadOnlyMemory<byte>? Text { get; init; }
+
     /// <summary>Characters of the token that stands in its place.</summary>
     public const int TokenSize = 32;
 }

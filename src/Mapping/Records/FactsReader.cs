@@ -20,8 +20,9 @@ public readonly record struct PatientMention(string? Id, string System, string V
 /// labels of single elements. What is said of a part closes the whole, since a record is shown whole or not at all.
 /// </summary>
 /// <param name="dates">Finds search values, dates among them, of what is enclosed.</param>
+/// <param name="limits">Sizes that a resource may have.</param>
 /// <param name="ownBase">This server's own FHIR base URL: references under it are references to records here.</param>
-internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>> dates, string ownBase)
+internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>> dates, ResourceLimits? limits, string ownBase)
 {
     // A record with more has labels by the thousand, each of which every consent would have to be asked about.
     private const int MaxLabels = 4096;
@@ -66,6 +67,9 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
     /// <summary>Whether it says more than can be decided about.</summary>
     public bool IsTooMuch => _labels.Count > MaxLabels || _mentions.Count > MaxMentions || _links.Count > MaxLabels;
 
+    /// <summary>Why what is enclosed cannot be read to its end; null: it can.</summary>
+    public string? Problem { get; private set; }
+
     /// <summary>Its time and links.</summary>
     public RecordDetails Details => new(_from, _to, [.. _links]);
 
@@ -91,6 +95,12 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
     {
         _isEnclosed = true;
         _links.Add(new RecordLink(LinkKind.Encloses, "Binary/" + binary));
+        ReadEnclosed(document);
+        _isEnclosed = false;
+    }
+
+    private void ReadEnclosed(ResourceDocument document)
+    {
         Walk(document.Root, isInner: true);
         if (document.ResourceType != "Bundle") Span(dates(document));
         foreach (var entry in document.Root.ItemsAt("entry"))
@@ -99,7 +109,17 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             Span(dates(document.Part(resource)));
             if (entry.StringAt("fullUrl") is { } url) Refer(url, isInner: true);
         }
-        _isEnclosed = false;
+    }
+
+    // Content of what is enclosed is enclosed too; each level is shorter than the one around it by a third.
+    private void ReadContent(ElementNode holder)
+    {
+        if (!_isEnclosed || holder.StringAt("data") is not { } data || holder.StringAt("contentType") is not { } contentType) return;
+        var bytes = new byte[data.Length / 4 * 3 + 3];
+        ReadOnlyMemory<byte>? content = Convert.TryFromBase64String(data, bytes, out var length) ? bytes.AsMemory(0, length) : null;
+        var inside = EnclosedResource.Read(contentType, content, limits, out var problem);
+        Problem ??= problem;
+        if (inside is not null) ReadEnclosed(inside);
     }
 
     /// <summary>Who sent it, besides whom it names.</summary>
@@ -129,6 +149,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             foreach (var coding in concept.ItemsAt("coding")) AddSecurity(coding, isInner);
         if (resource.StringAt("confidentiality") is { } secrecy) Add(LabelKind.Security, CodeHierarchy.Confidentiality, secrecy, isInner);
         if (isInner && type == "Patient") Mention(resource);
+        if (type == "Binary") ReadContent(resource);
         WalkElements(resource, isInner, isTop: true);
     }
 
@@ -165,6 +186,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             return;
         }
         if (name == "extension") AddInline(node);
+        ReadContent(node);
         // A code anywhere is one that a denial may name. A quantity's is its unit.
         if (node.StringAt("system") is { } system && node.StringAt("code") is { } anyCode && node["value"] is null)
             Add(LabelKind.Code, system, anyCode, isInner: true);

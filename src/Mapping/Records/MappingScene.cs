@@ -8,9 +8,6 @@ namespace PmrGateway.Mapping;
 /// <param name="FindCut">What was cut out under a token while the resource streamed in, or null.</param>
 public sealed record MappingScene(string OwnBase, Func<string> NewId, Func<string, CutData?> FindCut)
 {
-    /// <summary>A document that the resource carries as its content, streamed in before; null: none.</summary>
-    public ResourceDocument? Enclosed { get; init; }
-
     /// <summary>An own URL without its base; another text as it is.</summary>
     public string Local(string text) => FhirReference.Local(text, OwnBase);
 }

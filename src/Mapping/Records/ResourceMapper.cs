@@ -59,7 +59,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         out List<ValidationIssue> issues)
     {
         var edits = new JsonEdits(document);
-        var splitter = new AttachmentSplitter(schema, edits, scene);
+        var splitter = new AttachmentSplitter(schema, limits, edits, scene);
         // A document Bundle is signed as a whole: it stays as it is. A Binary is its own content.
         if (document.ResourceType is not ("Binary" or "Bundle"))
             splitter.Split(document.Root, document.ResourceType, document.ResourceType);
@@ -70,17 +70,13 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         var json = edits.ApplyUnder(id, version.ToString(System.Globalization.CultureInfo.InvariantCulture), lastUpdated);
         var final = Reparse(json, splitter.Attachments.Count);
         var index = _indexer.Index(final);
-        var reader = new FactsReader(d => _indexer.Index(d).Concat(_otherDates.Index(d)), scene.OwnBase);
+        var reader = Reader(scene);
         reader.Read(final, index.Concat(_otherDates.Index(final)));
         reader.AddWriters(origin.Writers);
-        if (scene.Enclosed is { } enclosed && splitter.Attachments is [var carrier, ..]) reader.ReadEnclosed(enclosed, carrier.Id);
-        foreach (var attachment in splitter.Attachments)
-            if (EnclosedIn(attachment) is { } inside) reader.ReadEnclosed(inside, attachment.Id);
-        if (reader.IsTooMuch)
+        foreach (var (binary, inside) in splitter.Enclosed) reader.ReadEnclosed(inside, binary);
+        if (Unread(reader, document.ResourceType) is { } unread)
         {
-            issues.Add(new ValidationIssue(
-                IssueSeverity.Error, IssueCode.NotSupported, document.ResourceType,
-                "it names more codes, references or patients than can be kept"));
+            issues.Add(unread);
             return null;
         }
         // Those of the compartments first: the first is whose key seals it. A Consent is its patient's, whoever else is named in it.
@@ -94,12 +90,35 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
             json, facts, index, splitter.Attachments, splitter.Linked, reader.Mentions);
     }
 
-    // A FHIR resource as an attachment is a part of the record (IHE MHD). One that streamed into the blocks is not read again.
-    private ResourceDocument? EnclosedIn(AttachmentDraft attachment) =>
-        attachment.Content is { } content && attachment.ContentType.Contains("fhir+json", StringComparison.OrdinalIgnoreCase)
-        && ResourceDocument.TryParse(content, out var document, out _, limits)
-            ? document
-            : null;
+    /// <summary>Maps a Binary that is sent on its own. What links to it decides about it; a resource that it is counts besides.</summary>
+    /// <param name="own">What is known of it without its content.</param>
+    /// <param name="contentType">Its media type.</param>
+    /// <param name="content">Its bytes; null: longer than can be read, or nothing that begins like a resource.</param>
+    /// <param name="scene">What the mapping needs from outside.</param>
+    /// <param name="issues">What is wrong with its content, when the result is null.</param>
+    public ResourceDraft? MapBinary(
+        RecordFacts own, string contentType, ReadOnlyMemory<byte>? content, MappingScene scene, out List<ValidationIssue> issues)
+    {
+        issues = [];
+        var inside = EnclosedResource.Read(contentType, content, limits, out var problem);
+        if (problem is not null) issues.Add(new ValidationIssue(IssueSeverity.Error, IssueCode.NotSupported, "Binary.data", problem));
+        if (inside is null) return problem is null ? new ResourceDraft([], own, [], [], [], []) : null;
+        var reader = Reader(scene);
+        reader.ReadEnclosed(inside, own.Id);
+        if (Unread(reader, "Binary.data") is { } unread) issues.Add(unread);
+        if (issues.Count > 0) return null;
+        var facts = own with { Labels = [.. own.Labels.Union(reader.Labels)], Details = reader.Details };
+        return new ResourceDraft([], facts, [], [], [], reader.Mentions);
+    }
+
+    private FactsReader Reader(MappingScene scene) => 
+        new(d => _indexer.Index(d).Concat(_otherDates.Index(d)), limits, scene.OwnBase);
+
+    private static ValidationIssue? Unread(FactsReader reader, string path)
+    {
+        var problem = reader.IsTooMuch ? "it names more codes, references or patients than can be kept" : reader.Problem;
+        return problem is null ? null : new ValidationIssue(IssueSeverity.Error, IssueCode.NotSupported, path, problem);
+    }
 
     // A reference by this server's own URL is one to this server: as such it counts for compartments and consent.
     private static void MakeLocal(ElementNode node, JsonEdits edits, string ownBase, HashSet<int> removed)

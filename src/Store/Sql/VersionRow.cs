@@ -52,7 +52,7 @@ internal sealed record VersionRow(
         facts, Version, DateTimeOffset.FromUnixTimeMilliseconds(LastUpdated), IsDeleted, Subject, Body, Cid, WrappedKey, KeyCommitment,
         Salt, Digest, ContentType)
     {
-        SentFor = Interner.Split(Seals.OwnPatients).FirstOrDefault(),
+        SentFor = Interner.PatientsOf(Seals.OwnPatients).FirstOrDefault(),
     };
 
     public static ValueTask<VersionRow?> CurrentAsync(Session session, string type, string id, CancellationToken cancellation) =>

@@ -15,9 +15,11 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     public async ValueTask WriteAsync(Change change, IReadOnlyList<VersionWrite> writes)
     {
         var binaries = new Dictionary<string, StoredVersion?>(StringComparer.Ordinal);
-        var made = writes.Select(w => w.Version).Where(v => v is { Facts.Type: "Binary", Version: 1 }).Select(v => v.Facts.Id)
-            .ToHashSet(StringComparer.Ordinal);
-        foreach (var write in writes)
+        // Those of the same commit of which nothing is known but what links to them.
+        var made = writes.Select(w => w.Version).Where(v => v is { Facts: { Type: "Binary", Details.Links.Count: 0 }, Version: 1 })
+            .Select(v => v.Facts.Id).ToHashSet(StringComparer.Ordinal);
+        // Binaries first: what links to them takes over what is known of their content.
+        foreach (var write in writes.OrderByDescending(w => w.Version.Facts.Type == "Binary"))
         {
             var (rid, before) = await WriteAsync(change, write, write.LinkedBinaries.Where(b => !made.Contains(b)));
             if (write.Version.Facts.Type != "Binary") await LinkAsync(change, rid, before.Binaries, write, binaries);
@@ -60,7 +62,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         var row = await records.FindAsync(change.Session, "Binary", binary, default);
         if (row is null || row.Custodian != facts.Custodian) return facts;
         var ties = await records.TiesAsync(change.Session, row, default);
-        if (!ties.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + binary))) return facts;
+        if (!Encloses(ties, binary)) return facts;
         var linkers = (await LinkersAsync(change, binary, ties)).Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0)
             .Select(l => l.Row.Labels.Labels.Select(o => o with { IsInner = true }).ToHashSet()).ToList();
         return facts with
@@ -69,10 +71,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
             Others = [.. facts.Others.Union(Interner.OthersOf(row.Patients)).Except(facts.Patients)],
             Details = new RecordDetails(
                 Earliest(facts.Details.From, row.From), Latest(facts.Details.To, row.To),
-                [
-                    .. facts.Details.Links.Union(ties.Links.Where(
-                        l => l.Kind is LinkKind.PartWrittenBy or LinkKind.PartRefersTo or LinkKind.Encloses)),
-                ]),
+                [.. facts.Details.Links.Union(ties.Links.Where(IsOfContent))]),
         };
     }
 
@@ -81,6 +80,12 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
 
     private static DateTimeOffset? Latest(DateTimeOffset? a, long? b) =>
         b is { } other && (a is null || other > a.Value.ToUnixTimeMilliseconds()) ? DateTimeOffset.FromUnixTimeMilliseconds(other) : a;
+
+    private static bool Encloses(RecordTies ties, string binary) =>
+        ties.Links.Contains(new RecordLink(LinkKind.Encloses, "Binary/" + binary));
+
+    private static bool IsOfContent(RecordLink link) =>
+        link.Kind is LinkKind.PartWrittenBy or LinkKind.PartRefersTo or LinkKind.Encloses;
 
     private static PlanRefusedException Conflict(RecordFacts facts) => new(new CommitResult.Conflict(facts.Type, facts.Id));
 
@@ -162,7 +167,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         IReadOnlyList<string> authors = binary.Version == 1
             ? [binary.Author]
             : await change.QueryAsync("SELECT DISTINCT author FROM versions WHERE rid = $1", static r => r.GetString(0), binary.Rid);
-        var links = Interner.Split(binary.OwnPatients).Select(p => new RecordLink(LinkKind.RefersTo, $"Patient/{p}")).ToHashSet();
+        var links = Interner.PatientsOf(binary.OwnPatients).Select(p => new RecordLink(LinkKind.RefersTo, $"Patient/{p}")).ToHashSet();
         // A client is no reference: its hospital stands for it.
         foreach (var writer in authors.Append(binary.Custodian))
             if (Fhir.FhirReference.TryParse(writer, out var reference))
@@ -229,6 +234,10 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         }
         var linkers = linked.Where(l => l.Row.Deleted == 0).ToList();
         var links = await OwnTiesAsync(change, row);
+        // What its content says stays, and decides alone while nothing links to it; from then on the linkers have it.
+        var encloses = Encloses(ties, binary);
+        var isAlone = encloses && linkers.Count == 0;
+        if (encloses) links.UnionWith(ties.Links.Where(IsOfContent));
         foreach (var linker in linkers)
         {
             // It is what links to it, and is tied to what that is tied to.
@@ -237,13 +246,13 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         }
         var derived = row with
         {
-            Labels = LabelsOf([.. linkers.Select(l => l.Row.Labels.Labels)]),
+            Labels = LabelsOf([.. linkers.Select(l => l.Row.Labels.Labels)], isAlone ? row.Labels.Labels.Where(l => l.IsInner) : []),
             Patients = Interner.WithFormer(
                 Interner.Join([.. Interner.Split(row.OwnPatients), .. linkers.SelectMany(l => Interner.Split(l.Row.Patients))]),
                 row.Patients),
             // Of no time that is known where one of them is of none.
-            From = linkers.Exists(l => l.Row.From is null) ? null : linkers.Min(l => l.Row.From),
-            To = linkers.Exists(l => l.Row.To is null) ? null : linkers.Max(l => l.Row.To),
+            From = isAlone ? row.From : linkers.Exists(l => l.Row.From is null) ? null : linkers.Min(l => l.Row.From),
+            To = isAlone ? row.To : linkers.Exists(l => l.Row.To is null) ? null : linkers.Max(l => l.Row.To),
             LinksDigest = RowSeals.Ties(links, ties.Binaries),
         };
         var seal = seals.Of(derived.Content);
@@ -265,9 +274,10 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
 
     // What any linker has closes it. A permit is for a record that has all that it asks for: of several linkers only what each has opens,
     // or the class of one and the code of another would. Classes are alternatives of one another, so those of all count.
-    private static LabelSet LabelsOf(IReadOnlyList<IReadOnlyList<RecordLabel>> linkers) => new(
+    private static LabelSet LabelsOf(IReadOnlyList<IReadOnlyList<RecordLabel>> linkers, IEnumerable<RecordLabel> content) => new(
     [
         Interner.ClassOf("Binary"),
+        .. content,
         .. linkers.SelectMany(l => l).Distinct().Select(
             l => l.Kind == LabelKind.Class || linkers.All(o => o.Contains(l)) ? l : l with { IsInner = true }),
     ]);

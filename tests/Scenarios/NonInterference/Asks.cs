@@ -11,7 +11,7 @@ namespace PmrGateway.Tests.Scenarios.NonInterference;
 internal sealed class Asks(
     string viewer, IReadOnlyList<(string Name, string Type)> records, IReadOnlyList<string> mirrored, int worlds)
 {
-    private static readonly string[] Types = ["DocumentReference", "Observation", "Condition", "Consent", "Patient", "Binary"];
+    private static readonly string[] Types = ["DocumentReference", "Observation", "Condition", "Consent", "Patient", "Binary", "Task"];
     private static readonly string[] Codes = ["34133-9", "11488-4", "8716-3"];
     private int _made;
 
@@ -73,6 +73,7 @@ internal sealed class Asks(
             2 => new Ask(
                 "GET", $"Patient/§{patient}§/$consent-explain", $"viewer={viewer}", "purpose=HPAYMT",
                 $"resource={record.Type}/§{record.Name}§"),
+            3 => new Ask("POST", $"Patient/§{patient}§/$break-glass"),
             _ => new Ask("GET", $"Patient/§{patient}§/{type}", parameters),
         };
 
@@ -134,6 +135,9 @@ internal sealed class Asks(
             "Binary" => Gen.OneOf(Ids),
             "Consent" => Gen.OneOf(About("patient"), Status, Date("date"), Category),
             "Condition" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category),
+            "Task" => Gen.OneOf(
+                About("patient"), About("subject"), Gen.Elements("status=requested", "priority=routine", "code=supply-request"),
+                Date("authored-on")),
             "Observation" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category, Status, Date("date")),
             _ => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("type"), Category, Status, Date("date")),
         };
@@ -157,6 +161,7 @@ internal sealed class Asks(
     {
         "Patient" or "Binary" => "_sort=-_id",
         "Condition" => "_sort=-code",
+        "Task" => "_sort=-authored-on",
         "DocumentReference" => "_sort=type,-date",
         _ => "_sort=-date",
     };

@@ -215,6 +215,8 @@ internal sealed partial class Side : IAsyncDisposable
     {
         text = text.Replace(Url, "BASE", StringComparison.Ordinal);
         text = Cursor().Replace(text, "_cursor=C");
+        // One of the same millisecond as another is so by chance.
+        text = OfTask().Replace(text, "${1}T\"");
         text = Moment().Replace(text, m => _moments.GetValueOrDefault(Uri.UnescapeDataString(m.Value), "T"));
         text = Uuid().Replace(text, m => _names.GetValueOrDefault(m.Value, "ID"));
         text = Hash().Replace(text, "H");
@@ -232,6 +234,9 @@ internal sealed partial class Side : IAsyncDisposable
 
     [GeneratedRegex("\"lastUpdated\":\"([^\"]*)\"")]
     private static partial Regex LastUpdated();
+
+    [GeneratedRegex("(\"(?:authoredOn|lastModified|end)\":\")[^\"]*\"")]
+    private static partial Regex OfTask();
 
     // In a body, or in a URL.
     [GeneratedRegex("2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}(?::|%3A)[0-9]{2}(?::|%3A)[0-9]{2}\\.[0-9]{3}Z")]

@@ -19,6 +19,7 @@ internal sealed class Story(Dice dice, int number)
     private readonly Dictionary<string, (string Type, string Author, string Subject, int Versions)> _records = [];
     private readonly int[] _places = [0, 1, 2, 3, 4, 5, 6];
     private readonly List<string> _consents = [];
+    private int _requests;
     private readonly Dictionary<string, string> _attachments = [];
     private readonly HashSet<string> _shared = [];
 
@@ -50,6 +51,7 @@ internal sealed class Story(Dice dice, int number)
             if (what < 7) yield return Record();
             else if (what == 7 && _consents.Count > 0) yield return EndConsent();
             else if (what == 8 && Chance(1, 3)) yield return Relabelled();
+            else if (what == 8 && Chance(1, 2)) yield return Request();
             else yield return Consent(Pick(P, P, Q), [Pick("insurer", "other", "doctor", "hospital")], Chance(2, 3), isWide: false);
         }
     }
@@ -81,6 +83,18 @@ internal sealed class Story(Dice dice, int number)
     {
         var (patient, author) = Chance(1, 2) ? (P, "ehr") : (Q, "other");
         return new Step(patient, "Patient", author, Verb.Update, PatientBody(patient, Meta())) { Subject = patient };
+    }
+
+    // What a patient puts before the office of a hospital, which its systems see and its doctors do not.
+    private Step Request()
+    {
+        var patient = Pick(P, P, Q);
+        return new Step($"{patient}.t{_requests++}", "Task", patient, Verb.Create, $$$"""
+            {"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"Patient/§{{{patient}}}§"},
+            "code":{"coding":[{"system":"https://pmrgateway.example/fhir/CodeSystem/pmr-task",
+            "code":"{{{Pick("supply-request", "correction-request")}}}"}]},"description":"{{{Text()}}}"}
+            """)
+        { Subject = patient };
     }
 
     private Step Record()

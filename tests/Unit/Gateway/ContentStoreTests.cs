@@ -72,7 +72,7 @@ public sealed class ContentStoreTests : IDisposable
     public async Task A_body_longer_than_the_limit_is_not_taken()
     {
         var pipe = PipeReader.Create(new MemoryStream(new byte[100_001]));
-        Assert.Null(await _content.Begin().SealAsync(pipe, new SealContext("Binary", "b", 1), 100_000, default));
+        Assert.Null(await _content.Begin().SealAsync(pipe, new SealContext("Binary", "b", 1), 100_000, new ResourceCopy(0), default));
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class ContentStoreTests : IDisposable
     {
         var upload = _content.Begin();
         var pipe = PipeReader.Create(new MemoryStream(plaintext));
-        var streamed = await upload.SealAsync(pipe, new SealContext("Binary", "b", 1), long.MaxValue, default);
+        var streamed = await upload.SealAsync(pipe, new SealContext("Binary", "b", 1), long.MaxValue, new ResourceCopy(0), default);
         await upload.CommitAsync(default);
         return streamed!.For(_key);
     }

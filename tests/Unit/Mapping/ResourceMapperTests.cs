@@ -163,16 +163,20 @@ public class ResourceMapperTests
     [Fact]
     public void A_document_that_it_encloses_counts_with_all_its_entries()
     {
-        var bundle = Parse("""
+        var bundle = Encoding.UTF8.GetBytes("""
             {"resourceType":"Bundle","type":"document","meta":{"security":[{"system":"s","code":"whole"}]},"entry":[
             {"resource":{"resourceType":"Composition","confidentiality":"V","date":"2021-01-01",
             "author":[{"reference":"Organization/h3"}]}},
             {"resource":{"resourceType":"Condition","code":{"coding":[{"system":"s","code":"HIV"}]},"onsetDateTime":"1999",
             "subject":{"reference":"Patient/other"}}}]}
             """);
-        var scene = new MappingScene(Own, () => "n", _ => null) { Enclosed = bundle };
-        var draft = Map("""
-            {"resourceType":"DocumentReference","status":"current","date":"2022-01-01T00:00:00Z","content":[{"attachment":{"data":"AA=="}}]}
+        // Cut out while it streamed in, with a media type that does not say what it is.
+        var token = Convert.ToBase64String(new byte[24]);
+        var scene = new MappingScene(
+            Own, () => "", t => t == token ? new CutData("n", bundle.Length, SHA1.HashData(bundle), null) { Text = bundle } : null);
+        var draft = Map($$"""
+            {"resourceType":"DocumentReference","status":"current","date":"2022-01-01T00:00:00Z",
+            "content":[{"attachment":{"contentType":"application/json","data":"{{token}}"} }]}
             """, scene);
         var labels = draft.Facts.Labels;
         Assert.Contains(new RecordLabel(LabelKind.Security, "s", "whole", true), labels);
@@ -200,6 +204,51 @@ public class ResourceMapperTests
         Assert.Contains(new PatientMention("x", "", ""), draft.Mentions);
     }
 
+    [Theory]
+    [InlineData("application/fhir+xml", "<Observation xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"s\"/>"
+        + "<code value=\"R\"/></security></meta></Observation>")]
+    [InlineData("text/xml", "\n<Observation xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"s\"/><code value=\"R\"/>"
+        + "</security></meta></Observation>")]
+    [InlineData("application/octet-stream", "\uFEFF{\"resourceType\":\"Observation\","
+        + "\"meta\":{\"security\":[{\"system\":\"s\",\"code\":\"R\"}]}}")]
+    public void A_resource_is_read_in_whatever_format_and_by_whatever_name_it_comes(string type, string content)
+    {
+        var draft = Map(Attached(type, content));
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), draft.Facts.Labels);
+    }
+
+    [Fact]
+    public void What_an_enclosed_resource_encloses_is_read_too()
+    {
+        var innermost = """{"resourceType":"Observation","meta":{"security":[{"system":"s","code":"R"}]}}""";
+        var binary = $$"""{"resourceType":"Binary","contentType":"application/json","data":"{{Base64(innermost)}}"}""";
+        var bundle = $$$"""
+            {"resourceType":"Bundle","entry":[{"resource":{"resourceType":"DocumentReference",
+            "content":[{"attachment":{"contentType":"application/fhir+json","data":"{{{Base64(binary)}}}"}}]}}]}
+            """;
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), Map(Attached("application/fhir+json", bundle)).Facts.Labels);
+        var unread = Parse(Attached("application/fhir+json", bundle.Replace(Base64(binary), "AAAA", StringComparison.Ordinal)));
+        var scene = new MappingScene(Own, () => "n", _ => null);
+        Assert.Null(Mapper.Map(unread, "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out var issues));
+        Assert.Contains("application/fhir+json", Assert.Single(issues).Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("application/fhir+json", "{\"resourceType\":\"Nothing\"}", true)]
+    [InlineData("application/fhir+json; charset=utf-8", "%PDF", true)]
+    [InlineData("application/fhir+xml", "<Patient/>", true)]
+    [InlineData("application/fhir+ndjson", "{\"resourceType\":\"Patient\"}\n{\"resourceType\":\"Patient\"}", true)]
+    [InlineData("application/json", "{\"a\":1}", false)]
+    [InlineData("application/cda+xml", "<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>", false)]
+    public void What_its_media_type_calls_FHIR_and_cannot_be_read_is_refused(string type, string content, bool isRefused)
+    {
+        var document = Parse(Attached(type, content));
+        var scene = new MappingScene(Own, () => "n", _ => null);
+        var draft = Mapper.Map(document, "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out var issues);
+        Assert.Equal(isRefused, draft is null);
+        Assert.Equal(isRefused ? ["DocumentReference.content[0].attachment.data"] : [], issues.Select(i => i.Expression));
+    }
+
     [Fact]
     public void A_resource_at_its_very_limit_still_maps()
     {
@@ -210,6 +259,13 @@ public class ResourceMapperTests
         var scene = new MappingScene(Own, () => "n", _ => null);
         Assert.NotNull(mapper.Map(document!, "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out _));
     }
+
+    private static string Attached(string type, string content) => $$$"""
+        {"resourceType":"DocumentReference","content":[{"attachment":{"contentType":"{{{type}}}",
+        "data":"{{{Base64(content)}}}"} }]}
+        """;
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
     private static ResourceDocument Parse(string json)
     {
