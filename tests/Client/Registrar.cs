@@ -58,17 +58,17 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
             "practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}
             """));
         await UserAsync(username, practitioner);
-        var client = await anyone.LoginUserAsync(app, Redirect, username, Password, "openid fhirUser user/*.rs");
+        var client = await anyone.LoginUserAsync(app, Redirect, username, Password, "openid fhirUser user/*.cruds");
         return (practitioner, await ReadyAsync(client, practitioner));
     }
 
     /// <summary>Registers an app for emergencies.</summary>
     public Task EmergencyAppAsync(string clientId) => ClientAsync(
-        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.rs" }, purposes = new[] { "TREAT", "BTG" } });
+        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.rs", "user/*.cruds" }, purposes = new[] { "TREAT", "BTG" } });
 
     /// <summary>A doctor who logs in to break the glass.</summary>
     public Task<GatewayClient> EmergencyAsync(string username, string app, string reason) => anyone.LoginUserAsync(
-        app, Redirect, username, Password, "openid fhirUser user/*.rs", ("purpose_of_use", "BTG"), ("purpose_of_use_reason", reason));
+        app, Redirect, username, Password, "openid fhirUser user/*.cruds", ("purpose_of_use", "BTG"), ("purpose_of_use_reason", reason));
 
     /// <summary>A patient who can log in, logged in.</summary>
     public async Task<GatewayClient> PatientAsync(string patient, string username, string app)

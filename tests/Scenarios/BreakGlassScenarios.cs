@@ -7,7 +7,7 @@ namespace PmrGateway.Tests.Scenarios;
 public class BreakGlassScenarios(RunningGateway gateway)
 {
     private const string App = RunningGateway.EmergencyApp;
-    private const string Scope = "openid fhirUser user/*.rs";
+    private const string Scope = "openid fhirUser user/*.cruds";
 
     [Fact]
     public async Task Breaking_the_glass_takes_a_person_a_reason_and_a_permit_that_says_so_and_the_patient_reads_why()
@@ -33,6 +33,10 @@ public class BreakGlassScenarios(RunningGateway gateway)
         // However much a login reads, the patient is told once, and the hospital has it to review once.
         var reads = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => emergency.GetAsync($"Patient/{patient}")));
         Assert.All(reads, r => Assert.Equal(200, r.Status));
+        // It is for reading, also where the record is one that a doctor of this hospital changes.
+        var changed = await emergency.PatchAsync(
+            $"Patient/{patient}", "[{\"op\":\"add\",\"path\":\"/active\",\"value\":true}]", "application/json-patch+json");
+        Assert.True(changed.Status == 403 && changed.Text.Contains("breaks the glass", StringComparison.Ordinal), changed.Text);
         var notice = RunningGateway.Only(await self.GetAsync($"Communication?patient={patient}"));
         Assert.Contains("unconscious, no history", notice.GetRawText());
         var review = RunningGateway.Only(await gateway.Ehr.GetAsync($"Task?patient={patient}"));

@@ -201,6 +201,38 @@ public class PartsScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_label_comes_off_by_who_put_it_there_or_by_a_system_of_the_hospital()
+    {
+        const string Secrecy = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+        const string Sensitivity = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        var patient = await gateway.NewPatientAsync();
+        var (_, doctor) = await gateway.RegisterDoctorAsync("labels-" + Guid.CreateVersion7(), gateway.Hospital);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
+        string Observation(string id, params (string System, string Code)[] labels) => $$$"""
+            {"resourceType":"Observation",{{{(id.Length > 0 ? $"\"id\":\"{id}\"," : "")}}}"meta":{"security":[{{{string.Join(
+                ',', labels.Select(l => $"{{\"system\":\"{l.System}\",\"code\":\"{l.Code}\"}}"))}}}]},
+            "status":"final","code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}
+            """;
+        var created = await gateway.Ehr.PostAsync("Observation", Observation("", (Secrecy, "R"), (Sensitivity, "PSY")));
+        var path = $"Observation/{created.Id}";
+        Assert.True((await doctor.GetAsync(path)).Status == 200, "the doctor reads by the hospital's consent");
+        (string, string)[][] lessers = [[(Secrecy, "N"), (Sensitivity, "PSY")], [(Secrecy, "R")], [(Sensitivity, "PSY")]];
+        foreach (var labels in lessers)
+        {
+            var refused = await doctor.PutAsync(path, Observation(created.Id, labels));
+            Assert.True(refused.Status == 403, refused.Text);
+            Assert.Contains("Observation.meta.security", refused.Text, StringComparison.Ordinal);
+        }
+        const string Remove = "[{\"op\":\"remove\",\"path\":\"/meta/security\"}]";
+        Assert.Equal(403, (await doctor.PatchAsync(path, Remove, "application/json-patch+json")).Status);
+        // More, or more secret, may anybody make it who changes it; and who did so takes that back.
+        var raised = Observation(created.Id, (Secrecy, "V"), (Sensitivity, "PSY"), (Sensitivity, "HIV"));
+        Assert.Equal(200, (await doctor.PutAsync(path, raised)).Status);
+        Assert.Equal(200, (await doctor.PutAsync(path, Observation(created.Id, (Secrecy, "R"), (Sensitivity, "PSY")))).Status);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync(path, Observation(created.Id, (Secrecy, "N")))).Status);
+    }
+
+    [Fact]
     public async Task A_label_that_a_Binary_would_lose_is_refused_and_the_servers_own_URL_is_a_link_like_any_other()
     {
         var patient = await gateway.NewPatientAsync();

@@ -125,6 +125,12 @@ public sealed partial class WriteFlow(
         var mapped = Map(context, request, custodian, caller.Requester.Author, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
+        // A label is whose who put it there, or the hospital's; of who may change a record no more is said.
+        if (caller.Kind == CallerKind.Practitioner && request.Current is { } labelled && labelled.Facts.Author != caller.Requester.Author
+            && LabelSet.Loses(labelled.Facts.Labels, draft.Facts.Labels))
+            return Outcome.Of(
+                OutcomeCategory.Forbidden,
+                $"{request.Type}.meta.security: a label comes off by who wrote this version, or by a system of the hospital that keeps it");
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };

@@ -30,6 +30,8 @@ internal static class WriteRules
         };
         if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
         if (request.Current is not { } current) return null;
+        if (caller is { Kind: CallerKind.Practitioner, Reason: not null })
+            return Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads: a record is changed with a login of another purpose");
         var isOwn = caller.Kind switch
         {
             CallerKind.Operator => current.Facts.Custodian == WriteFlow.OperatorCustodian,

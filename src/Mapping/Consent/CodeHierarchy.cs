@@ -94,6 +94,14 @@ internal static class CodeHierarchy
         return false;
     }
 
+    /// <summary><see cref="LabelSet.Loses"/>.</summary>
+    public static bool Loses(IReadOnlyList<RecordLabel> before, IReadOnlyList<RecordLabel> after)
+    {
+        var own = before.Where(l => l is { Kind: LabelKind.Security, IsInner: false }).ToList();
+        return LevelOf(after) < LevelOf(own) || own.Exists(o => !LevelSystems.Contains(o.System)
+            && !after.Any(l => l.Kind == LabelKind.Security && l.System == o.System && l.Code == o.Code));
+    }
+
     /// <summary>A security label of a provision with all that it holds, for who compares codes one by one.</summary>
     /// <param name="named">Of the provision.</param>
     /// <param name="denies">Whether the provision denies.</param>
