@@ -249,6 +249,8 @@ public abstract class AccessContract(Engine engine, int worlds)
     private async Task<List<StandingConsent>> GiveAsync(World world, Model model)
     {
         var standing = new List<StandingConsent>();
+        // The chain's clock is ours, or far ahead.
+        var chain = world.Consents.Count % 2 == 0 ? world.Now : world.Now.AddDays(200);
         for (var i = 0; i < world.Consents.Count; i++)
         {
             var (terms, block, revoked) = world.Consents[i];
@@ -263,11 +265,20 @@ public abstract class AccessContract(Engine engine, int worlds)
             });
             if (block is { } at) await GrantAsync(commitment, own.Patient, at);
             if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] });
-            else if (StandingConsent.At(world.Now, commitment, own, block <= Confirmed) is { } consent)
-                standing.Add(consent with { ConsentId = id });
+            else standing.AddRange(ByBothClocks(own, commitment, block <= Confirmed).Select(c => c with { ConsentId = id }));
         }
-        await Journal.ApplyAsync(new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero), default);
+        await Journal.ApplyAsync(
+            new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero) { BlockTime = chain.ToUnixTimeSeconds() }, default);
         return standing;
+
+        // What a consent says by one clock alone denies, and permits nothing.
+        IEnumerable<StandingConsent> ByBothClocks(ConsentTerms terms, string commitment, bool isConfirmed)
+        {
+            var spans = new[] { world.Now, chain }.Select(at => ConsentSpan.Of(terms).FirstOrDefault(
+                s => s.From <= at.ToUnixTimeMilliseconds() && at.ToUnixTimeMilliseconds() < s.To)).Distinct().ToList();
+            return spans.OfType<ConsentSpan>().Select(
+                s => new StandingConsent(commitment, terms.Patient, s.Shape, isConfirmed && spans.Count == 1));
+        }
     }
 
     private async Task CommitAsync(CommitPlan plan) => Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(plan, default));

@@ -61,7 +61,8 @@ public interface IChain
 /// <param name="Hash">Hash, hex without 0x.</param>
 /// <param name="ParentHash">Hash of the block before it, hex without 0x.</param>
 /// <param name="BaseFee">Base fee a gas, wei; zero on a chain without fees.</param>
-public sealed record BlockHeader(long Number, string Hash, string ParentHash, BigInteger BaseFee);
+/// <param name="Time">When it was made, as its proposer says, seconds since 1970.</param>
+public sealed record BlockHeader(long Number, string Hash, string ParentHash, BigInteger BaseFee, long Time);
 
 /// <summary>A transaction in a block.</summary>
 /// <param name="Block">The block's number.</param>

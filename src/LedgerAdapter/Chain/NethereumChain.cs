@@ -1,3 +1,4 @@
+using System.Numerics;
 using Nethereum.ABI.FunctionEncoding;
 using Nethereum.ABI.Model;
 using Nethereum.Contracts;
@@ -154,7 +155,9 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
 
     private static BlockHeader? Header(BlockWithTransactionHashes? block) => block is null
         ? null
-        : new BlockHeader((long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0);
+        : new BlockHeader(
+            (long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0,
+            (long)BigInteger.Min(block.Timestamp?.Value ?? 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
 
     private static ChainReceipt? Receipt(TransactionReceipt? receipt) =>
         receipt is { BlockNumber: { } block } ? new ChainReceipt((long)block.Value, receipt.Status?.Value.IsZero == true) : null;

@@ -107,12 +107,16 @@ public sealed partial class ConsentView
             var isLevel = to >= head.Number;
             if (isLevel || events.Count >= EventsAtOnce)
             {
-                if (await BlocksAsync(common, isLevel ? head : await BlockAsync(to, cancellation), cancellation) is not { } blocks) return;
+                var last = isLevel ? head : await BlockAsync(to, cancellation);
+                if (await BlocksAsync(common, last, cancellation) is not { } blocks) return;
                 // Where it is not level yet, reads are refused: what it has of grants may miss suspensions that follow.
                 if (!isLevel) Level(to, long.MinValue);
                 var proven = await ProvenAsync(events, to, cancellation);
                 await _journal.ApplyAsync(
-                    new ViewUpdate(rollBackTo, proven, blocks, isLevel ? _time.GetElapsedTime(observedAt) : TimeSpan.MaxValue),
+                    new ViewUpdate(rollBackTo, proven, blocks, isLevel ? _time.GetElapsedTime(observedAt) : TimeSpan.MaxValue)
+                    {
+                        BlockTime = last.Time,
+                    },
                     cancellation);
                 if (isLevel)
                 {

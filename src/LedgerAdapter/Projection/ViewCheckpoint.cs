@@ -30,6 +30,9 @@ public readonly record struct BlockReference(long Number, string Hash);
 /// </param>
 public sealed record ViewUpdate(long? RollBackTo, IReadOnlyList<ChainEvent> Events, IReadOnlyList<BlockReference> Blocks, TimeSpan Observed)
 {
+    /// <summary>The time of the new checkpoint, seconds since 1970, as the chain has it.</summary>
+    public long BlockTime { get; init; }
+
     /// <summary>How many blocks the journal remembers: it can undo what happened above the oldest of them.</summary>
     public const int BlocksKept = 256;
 }

@@ -50,10 +50,10 @@ public sealed partial class LedgerJournal
         var head = update.Blocks[^1];
         await change.ExecuteAsync(
             $"""
-            INSERT INTO chain_view (one, block, hash, observed) VALUES (1, $1, $2, {Instant(update.Observed)})
-            ON CONFLICT (one) DO UPDATE SET block = $1, hash = $2, observed = {Instant(update.Observed)}
+            INSERT INTO chain_view (one, block, hash, block_time, observed) VALUES (1, $1, $2, $3, {Instant(update.Observed)})
+            ON CONFLICT (one) DO UPDATE SET block = $1, hash = $2, block_time = $3, observed = {Instant(update.Observed)}
             """,
-            head.Number, head.Hash);
+            head.Number, head.Hash, update.BlockTime);
         return true;
     });
 

@@ -23,7 +23,7 @@ internal static class AccessSql
         var own = sql.Value(requester.Patient ?? "");
         var verdict =
             $"""
-            SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} THEN 1 END)
+            SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN {Permits(sql, viewer)} THEN 1 END)
             {Consents(sql, engine, viewer)}
               {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set AND {Residual}
             """;
@@ -37,7 +37,7 @@ internal static class AccessSql
               EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
                 AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))})
               AND EXISTS (SELECT 1 {Consents(sql, engine, viewer)}
-                AND k.consent_id = r.id AND k.granted_block <= {sql.Value(viewer.ConfirmedBlock)})))
+                AND k.consent_id = r.id AND {Permits(sql, viewer)})))
             """;
         var byRule = type switch
         {
@@ -96,19 +96,25 @@ internal static class AccessSql
     private static string Number(Enum value) => Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture)
         .ToString(System.Globalization.CultureInfo.InvariantCulture);
 
+    // Whether what a consent of these says is confirmed, and holds by both clocks: the chain's may be ahead of ours, and then what is over
+    // or has not begun by one of them permits nothing. A denial that one of them still knows stands.
+    private static string Permits(SqlText sql, BoundViewer viewer) =>
+        $"k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} AND s.valid_from <= {sql.Value(viewer.Now)} "
+            + $"AND {sql.Value(viewer.Latest)} < s.valid_to";
+
     // The standing consents of the patient of a row c of compartments that concern the viewer now: w the reading, s the span, k the
     // consent.
     private static string Consents(SqlText sql, IStoreEngine engine, BoundViewer viewer)
     {
-        var now = sql.Value(viewer.Who.Now.ToUnixTimeMilliseconds());
+        var (now, latest) = (sql.Value(viewer.Now), sql.Value(viewer.Latest));
         var who = sql.Value(viewer.Id);
         const string OfPatient = "s.patient_id = c.patient_id";
         const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
-            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape AND s.valid_from <= {now} "
+            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape AND s.valid_from <= {latest} "
                 + $"AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
             : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {OfPatient} "
-                + $"AND s.valid_from <= {now} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
+                + $"AND s.valid_from <= {latest} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
     }
 }
 
@@ -117,4 +123,6 @@ internal static class AccessSql
 /// <param name="Id">Its number among viewers.</param>
 /// <param name="Readings">How many readings it has.</param>
 /// <param name="ConfirmedBlock">Grants up to this block permit.</param>
-internal sealed record BoundViewer(Viewer Who, long Id, int Readings, long ConfirmedBlock);
+/// <param name="Now">The instant at which it looks, by our clock, ms since 1970.</param>
+/// <param name="Latest">The same, or by the chain's clock where that is ahead.</param>
+internal sealed record BoundViewer(Viewer Who, long Id, int Readings, long ConfirmedBlock, long Now, long Latest);

@@ -5,19 +5,21 @@ namespace PmrGateway.Store;
 
 /// <summary>What a snapshot begins with: how far the chain was followed, and up to where verdicts must be complete.</summary>
 /// <param name="Chain">Block and hash of the checkpoint; its age is not known here.</param>
+/// <param name="BlockTime">When that block was made, as the chain has it, ms since 1970.</param>
 /// <param name="Shapes">The highest number of a shape.</param>
 /// <param name="LabelSets">The highest number of a label set.</param>
-internal readonly record struct SnapshotState(ViewCheckpoint Chain, long Shapes, long LabelSets)
+internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTime, long Shapes, long LabelSets)
 {
     private const string Text =
         """
         SELECT COALESCE((SELECT block FROM chain_view WHERE one = 1), -1), COALESCE((SELECT hash FROM chain_view WHERE one = 1), ''),
-          COALESCE((SELECT MAX(id) FROM shapes), 0), COALESCE((SELECT MAX(id) FROM label_sets), 0)
+          COALESCE((SELECT block_time FROM chain_view WHERE one = 1), 0) * 1000, COALESCE((SELECT MAX(id) FROM shapes), 0), COALESCE((SELECT MAX(id) FROM label_sets), 0)
         """;
 
     public static async ValueTask<SnapshotState> ReadAsync(Session session, CancellationToken cancellation) => await session.FirstAsync(
         Text,
-        static r => new SnapshotState(new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3)),
+        static r => new SnapshotState(
+            new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4)),
         cancellation);
 
     /// <summary>A viewer in this snapshot.</summary>
@@ -30,7 +32,9 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long Shapes,
         if (searches && (known is not { } found || found.Shapes < Shapes || found.LabelSets < LabelSets))
             throw new VerdictsMissingException(who);
         var complete = known.GetValueOrDefault();
-        return new BoundViewer(who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations);
+        var now = who.Now.ToUnixTimeMilliseconds();
+        return new BoundViewer(
+            who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations, now, Math.Max(now, BlockTime));
     }
 }
 

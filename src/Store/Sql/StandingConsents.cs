@@ -19,13 +19,13 @@ internal sealed class StandingConsents(IReadOnlyList<KnownConsent> all)
     /// <summary>All of them, by commitment.</summary>
     public IReadOnlyList<KnownConsent> All => all;
 
-    /// <summary>Those that concern a viewer now.</summary>
+    /// <summary>Those that concern a viewer at an instant.</summary>
     /// <param name="who">Who looks.</param>
+    /// <param name="now">The instant, ms since 1970.</param>
     /// <param name="key">The viewer's key for consents.</param>
     /// <param name="labels">Of which labels they must say something; null: whatever the labels.</param>
-    public IReadOnlyList<SpeakingConsent> Of(Viewer who, string key, LabelSet? labels)
+    public IReadOnlyList<SpeakingConsent> Of(Viewer who, long now, string key, LabelSet? labels)
     {
-        var now = who.Now.ToUnixTimeMilliseconds();
         if (!_concerning.TryGetValue(key, out var concerning) || now < concerning.From || now >= concerning.To)
         {
             if (_concerning.Count >= Viewers) _concerning.Clear();
@@ -84,7 +84,17 @@ internal sealed class ViewerConsents(BoundViewer viewer, Dictionary<string, Stan
         [.. Speaking(patients, null).Select(c => (c.At(viewer.ConfirmedBlock), c.Known.Said.Terms))];
 
     private IEnumerable<SpeakingConsent> Speaking(IEnumerable<string> patients, LabelSet? labels) =>
-        patients.SelectMany(p => standing.TryGetValue(p, out var own) ? own.Of(viewer.Who, _key, labels) : []);
+        patients.SelectMany(p => standing.TryGetValue(p, out var own) ? ByBothClocks(own, labels) : []);
+
+    // The twin of AccessSql.Permits: what does not say the same by both clocks denies what it denies by either, and permits nothing.
+    private IEnumerable<SpeakingConsent> ByBothClocks(StandingConsents own, LabelSet? labels)
+    {
+        var now = own.Of(viewer.Who, viewer.Now, _key, labels);
+        if (viewer.Latest == viewer.Now) return now;
+        var latest = own.Of(viewer.Who, viewer.Latest, _key, labels);
+        return now.Select(c => c with { IsPassing = !latest.Any(c.IsSameAs) })
+            .Concat(latest.Where(c => !now.Any(c.IsSameAs)).Select(c => c with { IsPassing = true }));
+    }
 }
 
 /// <summary>A consent that concerns a viewer.</summary>
@@ -93,8 +103,17 @@ internal sealed class ViewerConsents(BoundViewer viewer, Dictionary<string, Stan
 /// <param name="Exceptions">Which of its exceptions concern the viewer.</param>
 internal sealed record SpeakingConsent(KnownConsent Known, TermsShape Shape, IReadOnlyList<int> Exceptions)
 {
+    /// <summary>Whether it says this by one clock alone.</summary>
+    public bool IsPassing { get; init; }
+
+    /// <summary>Whether another is the same consent and says the same.</summary>
+    public bool IsSameAs(SpeakingConsent other) => ReferenceEquals(Known, other.Known) && ReferenceEquals(Shape, other.Shape);
+
     /// <summary>As the decision takes it.</summary>
     /// <param name="confirmedBlock">Grants up to this block permit.</param>
     public StandingConsent At(long confirmedBlock) =>
-        new(Known.Row.Commitment, Known.Row.PatientId, Shape, Known.Row.GrantedBlock <= confirmedBlock) { ConsentId = Known.Row.ConsentId };
+        new(Known.Row.Commitment, Known.Row.PatientId, Shape, Known.Row.GrantedBlock <= confirmedBlock && !IsPassing)
+        {
+            ConsentId = Known.Row.ConsentId,
+        };
 }

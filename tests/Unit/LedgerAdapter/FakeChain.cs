@@ -12,7 +12,7 @@ namespace PmrGateway.Tests.Unit.LedgerAdapter;
 /// </summary>
 internal sealed class FakeChain : IChain
 {
-    private readonly List<Mined> _blocks = [new(new BlockHeader(0, HashOf("genesis"), HashOf("before"), 0), [], [])];
+    private readonly List<Mined> _blocks = [new(new BlockHeader(0, HashOf("genesis"), HashOf("before"), 0, 0), [], [])];
     private readonly SortedDictionary<long, byte[]> _pool = [];
     private readonly List<ChainEvent> _said = [];
     private int _salt;
@@ -134,7 +134,7 @@ internal sealed class FakeChain : IChain
     private Task<T> Answer<T>(T value) => IsDown ? throw new RpcUnavailableException("down") : Task.FromResult(value);
 
     private void Add(List<(string, long, bool)> transactions, List<ChainEvent> events) => _blocks.Add(new Mined(
-        new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee), transactions, events));
+        new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee, Head.Time + 1), transactions, events));
 
     private SubmitResult Take(byte[] raw)
     {
