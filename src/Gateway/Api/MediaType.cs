@@ -6,6 +6,9 @@ internal static class MediaType
     /// <summary>JSON Patch (RFC 6902).</summary>
     public const string JsonPatch = "application/json-patch+json";
 
+    /// <summary>What a patch comes in.</summary>
+    public static IReadOnlyList<string> Patches { get; } = [JsonPatch, "application/fhir+json"];
+
     /// <summary>Whether a text, with or without parameters, is one of some media types.</summary>
     public static bool Is(string? text, params ReadOnlySpan<string> types)
     {

@@ -40,6 +40,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>The methods that the path has, for Allow; null: not told.</summary>
     public string? Allow { get; init; }
 
+    /// <summary>The media types of patches that are taken, for Accept-Patch; null: not told.</summary>
+    public string? AcceptPatch { get; init; }
+
     /// <summary>Why the request was not done; null: it was.</summary>
     public Outcome? Failure { get; init; }
 
@@ -60,6 +63,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", CultureInfo.InvariantCulture);
         if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
         if (Allow is not null) response.Headers.Allow = Allow;
+        if (AcceptPatch is not null) response.Headers["Accept-Patch"] = AcceptPatch;
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
         if (ContentRange is not null) response.Headers.ContentRange = ContentRange;
         if (HasRanges) response.Headers.AcceptRanges = "bytes";
