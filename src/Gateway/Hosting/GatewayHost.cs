@@ -72,6 +72,7 @@ public static class GatewayHost
         app.Services.GetRequiredService<DataFolderLock>();
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
         await FirstStart.PrepareAsync(app.Services, options);
+        app.UseFraming();
         // Whose address it is must be known before anything is asked of it.
         app.UseTrustedProxies(options.TrustedProxies);
         app.UseOwnAddress(baseUrl);
