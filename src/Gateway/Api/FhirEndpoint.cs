@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
@@ -58,7 +59,7 @@ internal sealed class FhirEndpoint(
             RequestBody.ReadResourceAsync(request, limits.MaxBodyBytes, resourceLimits, content.Begin(), cuts, stop);
         var fhir = new FhirRequest(method, path, [.. request.Query], body)
         {
-            IfMatch = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString() : null,
+            Preconditions = new Preconditions(Text(request.Headers.IfMatch), Text(request.Headers.IfNoneMatch)),
             IfNoneExist = request.Headers.TryGetValue("If-None-Exist", out var condition) ? condition.ToString() : null,
             Http = request,
         };
@@ -67,6 +68,8 @@ internal sealed class FhirEndpoint(
         if (caller.Failure is { } refusal) return FhirResponse.From(refusal);
         return Preferred(request, await api.RunAsync(caller.Value, fhir, context.RequestAborted));
     }
+
+    private static string? Text(StringValues header) => header.Count > 0 ? header.ToString() : null;
 
     private static bool NotAcceptable(HttpRequest request, string[] path)
     {

@@ -20,8 +20,8 @@ internal sealed record FhirRequest(
     IReadOnlyList<KeyValuePair<string, StringValues>> Query,
     ReadBody ReadBody)
 {
-    /// <summary>Version of If-Match, or null.</summary>
-    public string? IfMatch { get; init; }
+    /// <summary>Which version a change is made of.</summary>
+    public Preconditions Preconditions { get; init; }
 
     /// <summary>Query of If-None-Exist, or null.</summary>
     public string? IfNoneExist { get; init; }

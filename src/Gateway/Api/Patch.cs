@@ -19,7 +19,7 @@ internal sealed class Patch(
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
         var patch = await ReadAsync(call.Request, cancellation);
         if (patch.Failure is { } unreadable) return Unreadable(unreadable);
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
+        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
         if (patched.Failure is { } refused) return FhirResponse.From(refused);
