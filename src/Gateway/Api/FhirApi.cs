@@ -36,6 +36,7 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
     public async Task<FhirResponse> RunEntryAsync(Caller caller, FhirRequest entry, CancellationToken cancellation)
     {
         if (entry.Segments.Count == 0) return NotOffered(entry.Segments);
+        if (MediaType.NotAcceptable(entry.Format, null) is { } notMade) return FhirResponse.From(notMade);
         try
         {
             return await RunAsync(caller, entry, cancellation);

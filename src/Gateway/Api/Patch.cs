@@ -95,6 +95,7 @@ internal sealed class Patch(
     {
         if (request.Http is { } http && MediaType.Is(http.ContentType, MediaType.JsonPatch))
         {
+            if (MediaType.Refusal(http.ContentType) is { } refusal) return refusal;
             var bytes = await RequestBody.ReadAsync(http, limits.MaxBodyBytes, cancellation);
             return bytes.Failure is { } tooLarge ? tooLarge : new PatchBody(PatchFormat.JsonPatch, bytes.Value);
         }
