@@ -47,7 +47,7 @@ internal sealed class Read(ReadFlow flow)
             answer = answer with { Length = BinaryJson.Length(opened) };
             return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), request, cancellation);
         }
-        answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), HasRanges = true };
+        answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), IsContent = true, HasRanges = true };
         if (!RangeHeader.TryRead(http.Headers.Range, http.Headers.IfRange.Count > 0, binary.Size, out var range))
         {
             var outcome = Outcome.Of(OutcomeCategory.RangeNotSatisfiable, "no byte of the content is in the range");

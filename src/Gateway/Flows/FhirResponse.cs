@@ -22,6 +22,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>Whether parts of it can be asked for.</summary>
     public bool HasRanges { get; init; }
 
+    /// <summary>Whether the body is what a Binary holds: a sender's, under whatever type the sender wrote.</summary>
+    public bool IsContent { get; init; }
+
     /// <summary>MIME type of the body.</summary>
     public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
 
@@ -78,7 +81,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         response.ContentType = ContentType;
         response.ContentLength = Length ?? (Stream is null ? Body.Length : null);
         // What a Binary holds is not ours: a browser must neither run nor guess it.
-        if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
+        if (IsContent)
         {
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
             response.Headers.ContentDisposition = "attachment";
