@@ -20,6 +20,9 @@ internal sealed record BundleEntry(
     /// <summary>Its path in the Bundle, for issues.</summary>
     public string Path => $"Bundle.entry[{Index}]";
 
+    /// <summary>Whether it reads: HEAD, which R4's http-verb has too, is a GET without its body.</summary>
+    public bool IsRead => Method is "GET" or "HEAD";
+
     /// <summary>What it asks for, without a query.</summary>
     public string Target => Url.Split('?')[0];
 
@@ -28,6 +31,8 @@ internal sealed record BundleEntry(
     /// <param name="most">How many it may have (Limits:MaxBundleEntries).</param>
     public static Result<List<BundleEntry>> Of(ReceivedBody bundle, int most)
     {
+        if (bundle.Document.Root["entry"] is { Kind: not JsonTokenType.StartArray })
+            return Outcome.Of(OutcomeCategory.Malformed, "the entries of a Bundle are an array", "Bundle.entry");
         var entries = new List<BundleEntry>();
         foreach (var node in bundle.Document.Root.ItemsAt("entry"))
         {
@@ -57,8 +62,9 @@ internal sealed record BundleEntry(
     public ReceivedBody? Document() => Resource is { } resource ? Bundle with { Document = Bundle.Document.Part(resource) } : null;
 
     /// <summary>The entry as a request of its own.</summary>
-    public FhirRequest AsRequest() => FhirRequest.OfEntry(Method, Url, Document()) with
+    public FhirRequest AsRequest() => FhirRequest.OfEntry(IsRead ? HttpMethods.Get : Method, Url, Document()) with
     {
+        IsHead = Method == "HEAD",
         IfNoneExist = IfNoneExist,
         Preconditions = Preconditions,
     };
