@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using Microsoft.Extensions.Primitives;
 using PmrGateway.Gateway.Flows;
 
@@ -65,6 +66,10 @@ internal static class MediaType
     // In a URL a + that is not escaped is a space.
     private static bool IsFormat(string format) =>
         (IsFhirJson(format) || Is(format, "json", "application/fhir json")) && IsOfR4(format);
+
+    /// <summary>Whether it is written as a media type is, and a header can hold it.</summary>
+    public static bool IsWellFormed(string? text) =>
+        MediaTypeHeaderValue.TryParse(text, out _) && text!.All(c => c is >= ' ' and <= '~');
 
     /// <summary>Whether it is FHIR in JSON.</summary>
     public static bool IsFhirJson(string? text) => Is(text, "application/fhir+json", "application/json", "text/json");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 
@@ -23,9 +22,7 @@ internal sealed class Read(ReadFlow flow)
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
     private static string HeaderSafe(string contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out _) && contentType.All(c => c is >= ' ' and <= '~')
-            ? contentType
-            : "application/octet-stream";
+        MediaType.IsWellFormed(contentType) ? contentType : "application/octet-stream";
 
     private static async Task<FhirResponse> RespondAsync(OpenedRecord opened, FhirRequest request, CancellationToken cancellation)
     {
