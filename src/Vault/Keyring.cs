@@ -28,8 +28,7 @@ public sealed class Keyring
     {
         if (!File.Exists(path))
             throw new KeyringException($"the keyring {path} is missing: restore it from its backup; without it no record can be read");
-        if ((File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != 0)
-            throw new KeyringException($"the keyring {path} may be read or written by others: its mode must be 0600 (chmod 600)");
+        PrivateFile.Require(path, "the keyring");
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(path));

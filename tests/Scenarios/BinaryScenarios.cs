@@ -37,6 +37,47 @@ public class BinaryScenarios(RunningGateway gateway)
         Assert.Equal(1, await TotalAsync(gateway.Ehr, $"Patient/{patient}/Binary"));
     }
 
+    [Theory]
+    [InlineData("http://evil.example/x")]
+    [InlineData("http://evil.example/Patient/x")]
+    [InlineData("Organization/x")]
+    [InlineData("garbage")]
+    public async Task A_security_context_that_would_close_nothing_is_refused_in_the_header_as_in_JSON(string context)
+    {
+        var raw = await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1], "image/png", ("X-Security-Context", context));
+        var json = await gateway.Ehr.PostAsync("Binary", $$$"""
+            {"resourceType":"Binary","contentType":"image/png","securityContext":{"reference":"{{{context}}}"},"data":"AAAA"}
+            """);
+        foreach (var refused in (Answer[])[raw, json])
+        {
+            Assert.Equal(422, refused.Status);
+            Assert.Contains("Binary.securityContext", refused.Text);
+        }
+    }
+
+    [Fact]
+    public async Task A_Binary_keeps_the_security_context_that_it_was_created_with()
+    {
+        var (patient, other) = (await gateway.NewPatientAsync(), await gateway.NewPatientAsync());
+        (string, string) Context(string id) => ("X-Security-Context", $"{gateway.Ehr.BaseUrl}/fhir/Patient/{id}");
+        var binary = (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1], "image/png", Context(patient))).Id;
+        Assert.Equal(1, await TotalAsync(gateway.Ehr, $"Patient/{patient}/Binary"));
+        var read = await gateway.Ehr.GetAsync($"Binary/{binary}");
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Binary/{binary}", read.Text)).Status);
+        Task<Answer> PutAsync(string id) =>
+            gateway.Ehr.WriteAsync(HttpMethod.Put, $"Binary/{binary}", [2], "image/png", Context(id));
+        Assert.Equal(200, (await PutAsync(patient)).Status);
+        Assert.Equal(422, (await PutAsync(other)).Status);
+    }
+
+    [Theory]
+    [InlineData("garbage")]
+    [InlineData("")]
+    [InlineData("a/b/c")]
+    [InlineData("text/")]
+    public async Task A_Binary_of_no_media_type_is_a_415(string type) =>
+        Assert.Equal(415, (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1], type)).Status);
+
     [Fact]
     public async Task Another_hospitals_record_that_links_to_a_Binary_does_not_keep_it_from_its_end()
     {

@@ -35,6 +35,26 @@ public class DataFolderScenarios
         }
     }
 
+    [Fact]
+    public async Task An_operators_key_that_others_may_read_is_not_started_with()
+    {
+        var folder = Directory.CreateTempSubdirectory("pmr-rights-").FullName;
+        try
+        {
+            var key = Path.Combine(folder, "operator.jwk");
+            await File.WriteAllTextAsync(key, "{}");
+            File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+            var store = TestStore.Settings(await TestStore.NewAsync());
+            var (exit, _, error) = await GatewayProcess.RunAsync(["serve", "--data", folder, "--url", NewUrl(), .. store]);
+            Assert.Equal(1, exit);
+            Assert.Contains($"the operator's key {key} may be read or written by others: its mode must be 0600", error);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static string NewUrl() => $"http://127.0.0.1:{GatewayProcess.FreePort()}";
 
     private static async Task<int> ChainAsync(string folder) =>

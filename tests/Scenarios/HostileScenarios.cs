@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -91,6 +92,22 @@ public class HostileScenarios(RunningGateway gateway)
         Assert.Equal(406, (await gateway.Ehr.GetAsync($"Binary/{id}", "image/png")).Status);
         Assert.Equal("Binary", (await gateway.Ehr.GetAsync($"Binary/{id}",
         "image/png, " + FhirJson)).Json.GetProperty("resourceType").GetString());
+    }
+
+    [Theory]
+    [InlineData("application/fhir+jsonx")]
+    [InlineData("application/fhir+json;x=\"text/html\"")]
+    [InlineData("application/fhir+json")]
+    public async Task A_Binary_is_a_download_whatever_type_it_says_it_has(string type)
+    {
+        const string Content = """{"resourceType":"Organization","name":"<script>"}""";
+        var created = await gateway.Ehr.PostAsync("Binary", JsonSerializer.Serialize(
+            new { resourceType = "Binary", contentType = type, data = Encoding.UTF8.GetBytes(Content) }));
+        Assert.True(created.Status == 201, created.Text);
+        var read = await gateway.Ehr.GetAsync($"Binary/{created.Id}", "*/*");
+        Assert.Equal(Content, read.Text);
+        Assert.Equal("attachment", read.Headers.Content.Headers.ContentDisposition!.DispositionType);
+        Assert.Contains("sandbox", read.Headers.Headers.GetValues("Content-Security-Policy").Single());
     }
 
     [Fact]

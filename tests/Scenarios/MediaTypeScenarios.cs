@@ -15,10 +15,62 @@ public class MediaTypeScenarios(RunningGateway gateway)
     [InlineData("*/*", "Application/FHIR%2BJson", 200)]
     [InlineData("*/*", "application/fhir+json; fhirVersion=4.0", 200)]
     [InlineData("*/*", "XML", 406)]
+    [InlineData("application/fhir+json;q=0", "", 406)]
+    [InlineData("*/*;q=0", "", 406)]
+    [InlineData("*/*; Q=0.000", "", 406)]
+    [InlineData("application/fhir+json;q=0, */*", "", 406)]
+    [InlineData("application/*;q=0, */*;q=0.5", "", 406)]
+    [InlineData("application/fhir+json;q=0.1, */*;q=0", "", 200)]
+    [InlineData("application/fhir+json;q=much", "", 406)]
+    [InlineData("application/fhir+json; fhirVersion=4.0", "", 200)]
+    [InlineData("application/fhir+json; fhirVersion=3.0", "", 406)]
+    [InlineData("application/fhir+json; fhirVersion=3.0, application/fhir+json", "", 200)]
+    [InlineData("*/*", "application/fhir+json; fhirVersion=5.0", 406)]
+    [InlineData("*/*;q=0", "json", 200)]
     public async Task Media_types_are_asked_for_in_any_case(string accept, string format, int status)
     {
         var asked = await gateway.Ehr.GetAsync($"Patient?_count=1{(format.Length > 0 ? "&_format=" + format : "")}", accept);
         Assert.True(asked.Status == status, asked.Text);
+    }
+
+    [Theory]
+    [InlineData("application/fhir+json; charset=utf-8", 201)]
+    [InlineData("application/fhir+json; charset=\"UTF-8\"; fhirVersion=4.0", 201)]
+    [InlineData("application/fhir+json; charset=iso-8859-1", 415)]
+    [InlineData("application/json;charset=utf-16", 415)]
+    [InlineData("application/fhir+json; fhirVersion=3.0", 415)]
+    [InlineData("application/fhir+json; fhirVersion=4.3", 415)]
+    public async Task A_body_is_in_UTF_8_and_of_R4_or_says_nothing(string type, int status)
+    {
+        var body = """{"resourceType":"Patient"}"""u8.ToArray();
+        Assert.Equal(status, (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Patient", body, type)).Status);
+        if (status == 201) return;
+        var other = type[(type.IndexOf(';') + 1)..];
+        var id = await gateway.NewPatientAsync();
+        Assert.Equal(415, (await gateway.Ehr.PatchAsync($"Patient/{id}", "[]", "application/json-patch+json;" + other)).Status);
+        Assert.Equal(415, (await gateway.Ehr.WriteAsync(
+            HttpMethod.Post, "Patient/_search", "_count=1"u8.ToArray(), "application/x-www-form-urlencoded;" + other)).Status);
+        // A text that is kept as it is may be in any characters.
+        Assert.Equal(201, (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", body, "text/plain;" + other)).Status);
+    }
+
+    [Fact]
+    public async Task What_format_asks_for_stands_before_Accept_also_of_a_Binary_and_in_an_entry()
+    {
+        var id = (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1, 2, 3], "image/png")).Id;
+        var json = await gateway.Ehr.GetAsync($"Binary/{id}?_format=json", "image/png");
+        Assert.Equal("AQID", json.Json.GetProperty("data").GetString());
+        Assert.Equal("application/fhir+json", json.Headers.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(406, (await gateway.Ehr.GetAsync($"Binary/{id}?_format=xml", "image/png")).Status);
+        Assert.Equal(406, (await gateway.Ehr.GetAsync($"Binary/{id}", "image/png;q=0, */*")).Status);
+        Assert.Equal(406, (await gateway.Ehr.GetAsync($"Binary/{id}", "application/fhir+json;q=0")).Status);
+        var batch = await gateway.Ehr.PostAsync("", """
+            {"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient?_count=1&_format=xml"}},
+            {"request":{"method":"GET","url":"Patient?_count=1&_format=json"}}]}
+            """);
+        Assert.Equal(
+            ["406", "200"],
+            RunningGateway.Entries(batch).Select(e => e.GetProperty("response").GetProperty("status").GetString()));
     }
 
     [Fact]

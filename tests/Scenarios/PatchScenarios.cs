@@ -35,6 +35,10 @@ public class PatchScenarios(RunningGateway gateway)
     [InlineData("""[{"op":"replace","path":"/id","value":"x"}]""", Json, 422, "does not change the id")]
     [InlineData("""[{"op":"add","path":"/nmae","value":[]}]""", Json, 422, "'nmae' is not an element of Patient")]
     [InlineData("{}", Json, 422, "an array of operations")]
+    [InlineData("[", Json, 400, "the body is not JSON (line 1")]
+    [InlineData("", Json, 400, "the body is empty")]
+    [InlineData("""[{"op":"add","path":"/name","value":{"SECRETKEY":1,"SECRETKEY":2}}]""", Json, 400, "occurs twice in one object")]
+    [InlineData("""[{"op":"add","path":"/gender","value":"\uD800"}]""", Json, 400, "a lone surrogate")]
     [InlineData("""{"resourceType":"Patient"}""", Fhir, 415, "a patch is a Parameters")]
     [InlineData("<x/>", "application/xml-patch+xml", 415, "application/fhir+json")]
     public async Task A_patch_that_cannot_be_applied_is_refused_with_its_reason(string patch, string type, int status, string names)
@@ -43,7 +47,21 @@ public class PatchScenarios(RunningGateway gateway)
         var refused = await gateway.Ehr.PatchAsync($"Patient/{id}", patch, type);
         Assert.Equal(status, refused.Status);
         Assert.Contains(names, refused.Text);
+        Assert.Equal(
+            status == 415 ? ["application/json-patch+json, application/fhir+json"] : [],
+            refused.Headers.Headers.TryGetValues("Accept-Patch", out var accepted) ? accepted : []);
         Assert.Equal("W/\"1\"", (await gateway.Ehr.GetAsync($"Patient/{id}")).Headers.Headers.ETag!.ToString());
+    }
+
+    [Fact]
+    public async Task A_patch_may_begin_with_a_byte_order_mark_and_what_it_names_is_not_told_back_at_length()
+    {
+        var id = await gateway.NewPatientAsync("One");
+        Assert.Equal(200, (await gateway.Ehr.PatchAsync($"Patient/{id}", "\uFEFF" + Replace("Two"), Json)).Status);
+        var path = new string('x', 1 << 20);
+        var refused = await gateway.Ehr.PatchAsync($"Patient/{id}", $$"""[{"op":"remove","path":"/{{path}}"}]""", Json);
+        Assert.Equal(422, refused.Status);
+        Assert.InRange(refused.Body.Length, 1, 1000);
     }
 
     [Fact]

@@ -101,6 +101,16 @@ public class RouteScenarios(RunningGateway gateway)
                 Assert.Contains($"'{wrong.Split('=')[0]}'", refused.Text);
             }
         }
+        foreach (var wrong in (string[])["_total=garbage", "_id=", "_total=none&_total=none"])
+        {
+            foreach (var path in (string[])["AuditEvent", "Patient", $"Patient/{patient}/DocumentReference"])
+            {
+                var refused = await self.GetAsync($"{path}?{wrong}");
+                Assert.True(refused.Status == 400, $"{path}?{wrong}: {refused.Text}");
+                Assert.Contains($"'{wrong.Split('=')[0]}'", refused.Text);
+            }
+        }
+        Assert.Equal(200, (await self.GetAsync("AuditEvent?_total=accurate")).Status);
         var audit = await self.GetAsync($"AuditEvent?patient=Patient/{patient}&_count=1");
         var next = audit.Json.GetProperty("link").EnumerateArray().Single(l => l.GetProperty("relation").GetString() == "next");
         var second = await self.GetAsync(next.GetProperty("url").GetString()!);

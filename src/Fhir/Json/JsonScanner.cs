@@ -23,7 +23,7 @@ internal struct NodeRow
 /// Makes the node table in two walks: one over the tokens, one over the rows that gives each its place in the definitions. The second
 /// comes after the first because <c>resourceType</c> may be the last property of a resource.
 /// </summary>
-internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limits, FhirSchema schema)
+internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limits, FhirSchema schema, bool isResource)
 {
     private NodeRow[] _rows = [];
     private int _count;
@@ -83,7 +83,7 @@ internal ref struct JsonScanner(ReadOnlyMemory<byte> bytes, ResourceLimits limit
                 continue;
             }
             var start = (int)reader.TokenStartIndex;
-            if (_count == 0 && kind != JsonTokenType.StartObject) return Fail("the body is not a JSON object", start);
+            if (_count == 0 && isResource && kind != JsonTokenType.StartObject) return Fail("the body is not a JSON object", start);
             if (_count >= limits.MaxNodes) return Fail($"the body holds more than {limits.MaxNodes} values", start);
             var escaped = kind == JsonTokenType.String && reader.ValueIsEscaped;
             // A \uD800 without its pair is legal to the reader until it is decoded, and nothing can be stored under it.

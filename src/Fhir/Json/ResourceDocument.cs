@@ -59,7 +59,16 @@ public sealed class ResourceDocument
     /// <param name="issue">Why not, with the line and column, when null.</param>
     /// <param name="limits">Sizes; <see cref="ResourceLimits.Default"/> when null.</param>
     public static bool TryParse(
-        ReadOnlyMemory<byte> bytes, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits? limits = null)
+        ReadOnlyMemory<byte> bytes, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits? limits = null) =>
+        TryParse(bytes, isResource: true, out document, out issue, limits);
+
+    /// <summary>Parses JSON that need not be an object by the same rules.</summary>
+    internal static bool TryParseJson(
+        ReadOnlyMemory<byte> bytes, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits limits) =>
+        TryParse(bytes, isResource: false, out document, out issue, limits);
+
+    private static bool TryParse(
+        ReadOnlyMemory<byte> bytes, bool isResource, out ResourceDocument? document, out ValidationIssue? issue, ResourceLimits? limits)
     {
         (document, issue) = (null, null);
         // RFC 8259, section 8.1: a byte order mark may be ignored; it is no part of the document.
@@ -68,7 +77,7 @@ public sealed class ResourceDocument
         if (!Utf8.IsValid(bytes.Span)) return Refuse("the body is not valid UTF-8", 0, 0, out issue);
         try
         {
-            var scanner = new JsonScanner(bytes, limits ?? ResourceLimits.Default, FhirSchema.R4);
+            var scanner = new JsonScanner(bytes, limits ?? ResourceLimits.Default, FhirSchema.R4, isResource);
             document = scanner.Run(out var error, out var offset);
             if (document is not null) return true;
             var (line, column) = LineOf(bytes.Span, offset);

@@ -31,8 +31,7 @@ internal static class FhirPathPatch
                 if (!ResourceDocument.TryParse(changed, out var next, out var broken, limits)) throw new PatchException(broken!.Text);
                 current = next!;
             }
-            catch (Exception e) when (
-                e is PatchException or FhirPathException or InvalidOperationException or JsonException or ArgumentException)
+            catch (Exception e) when (e is PatchException or FhirPathException)
             {
                 var place = $"Parameters.parameter[{number - 1}]";
                 issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, place, $"operation {number}: {e.Message}");
@@ -44,6 +43,8 @@ internal static class FhirPathPatch
 
     private sealed class Operation(ResourceDocument document, JsonNode root, ElementNode parameter)
     {
+        // What was parsed before is as deep as it may be.
+        private static readonly JsonDocumentOptions Deep = new() { MaxDepth = JsonPatch.Plain.MaxDepth };
 
         public JsonNode Run()
         {
@@ -81,19 +82,23 @@ internal static class FhirPathPatch
         private List<ElementNode> Select(string path)
         {
             var found = FhirPathExpression.Compile(path).Evaluate(document);
-            return [.. found.Select(r => r.Node ?? throw new PatchException($"{path} selects no element of the resource"))];
+            return
+            [
+                .. found.Select(r => r.Node
+                    ?? throw new PatchException($"{IssueSink.Shown(path)} selects no element of the resource")),
+            ];
         }
 
         private ElementNode Single(string path) => Select(path) switch
         {
             [var one] => one,
-            [] => throw new PatchException($"{path} selects nothing"),
-            _ => throw new PatchException($"{path} selects several elements"),
+            [] => throw new PatchException($"{IssueSink.Shown(path)} selects nothing"),
+            _ => throw new PatchException($"{IssueSink.Shown(path)} selects several elements"),
         };
 
         private ElementNode Element(string path) => Single(path) is var one && one.Index != document.Root.Index
             ? one
-            : throw new PatchException($"{path} is the resource itself: a patch changes its elements");
+            : throw new PatchException($"{IssueSink.Shown(path)} is the resource itself: a patch changes its elements");
 
         private ElementNode? Part(string name)
         {
@@ -127,15 +132,16 @@ internal static class FhirPathPatch
 
         private static JsonNode Build(ElementNode part, TypeDefinition? type)
         {
-            if (ValueOf(part) is { } value) return JsonNode.Parse(value.RawBytes)!;
+            if (ValueOf(part) is { } value) return JsonNode.Parse(value.RawBytes, documentOptions: Deep)!;
             var made = new JsonObject();
             foreach (var inner in part.ItemsAt("part"))
             {
                 var name = inner.StringAt("name") ?? throw new PatchException("a part has a name");
                 var (property, isArray, below) = Property(type, name, inner);
                 var node = Build(inner, below);
-                if (!isArray) made[property] = node;
-                else if (made[property] is JsonArray known) known.Add(node);
+                if (!isArray && !made.TryAdd(property, node)) throw new PatchException($"{IssueSink.Shown(name)} is there twice");
+                if (!isArray) continue;
+                if (made[property] is JsonArray known) known.Add(node);
                 else made[property] = new JsonArray(node);
             }
             return made.Count > 0 ? made : throw new PatchException("a value is missing");
@@ -145,7 +151,7 @@ internal static class FhirPathPatch
         private static (string Name, bool IsArray, TypeDefinition? Type) Property(TypeDefinition? type, string element, ElementNode part)
         {
             var spec = type?.Elements.FirstOrDefault(e => e.Name == element)
-                ?? throw new PatchException($"{type?.Name} has no element {element}");
+                ?? throw new PatchException($"{type?.Name} has no element {IssueSink.Shown(element)}");
             var suffix = ValueOf(part)?.Name?[5..];
             var name = spec.IsChoice ? element + suffix : element;
             return (name, spec.IsArray, type!.Property(name)?.Type.Definition);
@@ -155,7 +161,7 @@ internal static class FhirPathPatch
         {
             var part = Part("value") ?? throw new PatchException("the part value is missing");
             var (name, isArray, type) = Property(to.Type, Text("name"), part);
-            var holder = (JsonObject)Find(to);
+            var holder = Find(to) as JsonObject ?? throw new PatchException("nothing can be added to a value that is no object");
             var value = Build(part, type);
             if (!isArray && holder.ContainsKey(name)) throw new PatchException($"{name} is there already");
             if (!isArray) holder[name] = value;
@@ -188,9 +194,9 @@ internal static class FhirPathPatch
         private JsonArray List(string path)
         {
             var items = Select(path);
-            if (items.Count == 0) throw new PatchException($"{path} selects nothing");
+            if (items.Count == 0) throw new PatchException($"{IssueSink.Shown(path)} selects nothing");
             var lists = items.Select(i => Find(i).Parent).Distinct().ToList();
-            return lists is [JsonArray only] ? only : throw new PatchException($"{path} is not one list");
+            return lists is [JsonArray only] ? only : throw new PatchException($"{IssueSink.Shown(path)} is not one list");
         }
 
         // From the document's node to the tree's: by the way that leads to its place in the bytes.

@@ -26,18 +26,19 @@ internal sealed class JsonPatch
 
     /// <summary>A document with the operations of a patch applied, all or none.</summary>
     /// <param name="document">JSON, UTF-8.</param>
-    /// <param name="patch">An array of operations, JSON, UTF-8.</param>
+    /// <param name="patch">An array of operations, JSON, UTF-8; read by the rules of <see cref="ResourceDocument"/>.</param>
     /// <param name="limits">How deep what comes out may be, and how many values may be copied.</param>
-    /// <param name="issue">Why not, when null.</param>
+    /// <param name="issue">Why not, when null; fatal where the patch is no JSON to be read.</param>
     public static byte[]? Apply(
         ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
     {
-        issue = null;
+        // What a JsonNode says of names that come twice or of lone surrogates it says late, and in words that quote the sender.
+        if (!ResourceDocument.TryParseJson(patch, out var read, out issue, limits)) return null;
         try
         {
             var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
             var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits);
-            if (JsonNode.Parse(patch.Span, documentOptions: options) is not JsonArray operations)
+            if (JsonNode.Parse(read!.Bytes.Span, documentOptions: options) is not JsonArray operations)
                 throw new PatchException("a patch is an array of operations");
             if (operations.Count > ResourcePatch.MaxOperations)
                 throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
@@ -54,7 +55,7 @@ internal sealed class JsonPatch
             }
             return Encoding.UTF8.GetBytes(run._root?.ToJsonString(Plain) ?? "null");
         }
-        catch (Exception e) when (e is PatchException or JsonException or InvalidOperationException or ArgumentException)
+        catch (PatchException e)
         {
             issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "", e.Message);
             return null;
@@ -89,7 +90,7 @@ internal sealed class JsonPatch
                 break;
             case "test":
                 if (!JsonNode.DeepEquals(Find(path), Value(operation)))
-                    throw new PatchException($"the value at {path} is not the one that is tested for");
+                    throw new PatchException($"the value at {IssueSink.Shown(path)} is not the one that is tested for");
                 break;
             default:
                 throw new PatchException("there is no such operation");
@@ -115,7 +116,7 @@ internal sealed class JsonPatch
     {
         JsonObject obj when obj.TryGetPropertyValue(part, out var value) => value,
         JsonArray array when Index(part, array.Count - 1) is { } at => array[at],
-        _ => throw new PatchException($"there is nothing at {path}"),
+        _ => throw new PatchException($"there is nothing at {IssueSink.Shown(path)}"),
     };
 
     private static int? Index(string part, int max)
@@ -150,7 +151,7 @@ internal sealed class JsonPatch
                 array.Insert(at, value);
                 break;
             default:
-                throw new PatchException($"there is no place at {path}");
+                throw new PatchException($"there is no place at {IssueSink.Shown(path)}");
         }
     }
 

@@ -13,7 +13,11 @@ public enum PatchFormat
 /// <summary>What a patch came to.</summary>
 /// <param name="Document">The patched resource; null where the patch cannot be applied.</param>
 /// <param name="Issues">Why not; empty where it was applied.</param>
-public sealed record PatchResult(ResourceDocument? Document, IReadOnlyList<ValidationIssue> Issues);
+public sealed record PatchResult(ResourceDocument? Document, IReadOnlyList<ValidationIssue> Issues)
+{
+    /// <summary>Whether the patch cannot even be read: it is not JSON as a resource's is.</summary>
+    public bool IsMalformed { get; init; }
+}
 
 /// <summary>
 /// Patches a resource: the operations of a patch in their order, all or none. What comes out is parsed and not validated.
@@ -35,7 +39,8 @@ public static class ResourcePatch
         var bytes = format == PatchFormat.JsonPatch
             ? JsonPatch.Apply(document.Bytes, patch, limits, out var issue)
             : FhirPath(document, patch, limits, out issue);
-        if (bytes is null || !ResourceDocument.TryParse(bytes, out var patched, out issue, limits)) return new PatchResult(null, [issue!]);
+        if (bytes is null) return new PatchResult(null, [issue!]) { IsMalformed = issue!.Severity == IssueSeverity.Fatal };
+        if (!ResourceDocument.TryParse(bytes, out var patched, out issue, limits)) return new PatchResult(null, [issue!]);
         // A patch changes a resource; it does not make another one of it.
         if (patched!.ResourceType != document.ResourceType) return Refuse("resourceType", "a patch does not change the type of a resource");
         if (patched.Id != document.Id) return Refuse("id", "a patch does not change the id of a resource");

@@ -47,6 +47,8 @@ internal sealed class IssueSink(ResourceDocument document, int maxIssues)
     {
         if (name.Length <= most && !name.Any(char.IsControl)) return name;
         var clean = new string([.. name.Where(c => !char.IsControl(c)).Take(most)]);
+        // A cut in the middle of a character would leave half of it.
+        if (clean.Length > 0 && char.IsHighSurrogate(clean[^1])) clean = clean[..^1];
         return clean.Length < name.Length ? clean + "..." : clean;
     }
 }

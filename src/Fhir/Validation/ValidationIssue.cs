@@ -43,8 +43,17 @@ public enum IssueCode
 /// <param name="Code">What kind.</param>
 /// <param name="Expression">FHIRPath of the element, e.g. <c>Patient.name[0].given[1]</c>; "" for the document.</param>
 /// <param name="Text">What is wrong, for a person. Holds names and lengths, never values of the patient's.</param>
+/// <remarks>Here ends what a sender can make an answer echo: both texts are cut, and hold no control characters.</remarks>
 public sealed record ValidationIssue(IssueSeverity Severity, IssueCode Code, string Expression, string Text)
 {
+    private const int MaxText = 2000;
+
+    /// <summary>FHIRPath of the element.</summary>
+    public string Expression { get; init; } = IssueSink.Shown(Expression, MaxText);
+
+    /// <summary>What is wrong.</summary>
+    public string Text { get; init; } = IssueSink.Shown(Text, MaxText);
+
     /// <summary>Line of the element in the document, from 1; 0: not known.</summary>
     public int Line { get; init; }
 

@@ -28,7 +28,7 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     private const int MaxValues = 100;
     private const string Outcomes = "http://terminology.hl7.org/CodeSystem/audit-event-outcome";
     private const string Actions = "http://hl7.org/fhir/audit-event-action";
-    private static readonly string[] Ignored = ["_format", "_pretty", "_total"];
+    private static readonly string[] Ignored = ["_format", "_pretty"];
 
     /// <summary>What may be searched by: name and type.</summary>
     public static IReadOnlyList<(string Name, string Type)> Parameters { get; } =
@@ -41,12 +41,18 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     public Result<ParsedAuditSearch> Parse(IEnumerable<KeyValuePair<string, StringValues>> parameters)
     {
         var (criteria, patients, self) = (new List<AuditCriterion>(), new List<IReadOnlyList<string>>(), new List<string>());
-        var (count, cursor, sort) = ((int?)null, (string?)null, (string?)null);
+        var (count, cursor, sort, total) = ((int?)null, (string?)null, (string?)null, (string?)null);
         foreach (var (key, values) in parameters)
         {
             foreach (var value in values)
             {
-                if (Ignored.Contains(key) || string.IsNullOrEmpty(value)) continue;
+                if (Ignored.Contains(key)) continue;
+                if (string.IsNullOrEmpty(value)) return Bad(key);
+                if (key == "_total" && total is null && value is "none" or "estimate" or "accurate")
+                {
+                    total = value;
+                    continue;
+                }
                 if (key == "_cursor" && cursor is null)
                 {
                     cursor = value;
@@ -69,7 +75,8 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     private static Outcome Bad(string key) => Outcome.Of(
         OutcomeCategory.Malformed,
         $"the search parameter '{(key.Length > 40 ? key[..40] : key)}' is not understood: one of "
-            + $"{string.Join(", ", Parameters.Select(p => p.Name))}, agent:identifier, _count from 1 (once), _sort=date or -date (once)");
+            + $"{string.Join(", ", Parameters.Select(p => p.Name))}, agent:identifier, _count from 1 (once), _sort=date or -date (once), "
+            + "_total=none, estimate or accurate (once); each with a value");
 
     private AuditCriterion? Criterion(string key, string value)
     {

@@ -10,14 +10,18 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="Method">HTTP method.</param>
 /// <param name="Url">Path and query below the FHIR base.</param>
 /// <param name="IfNoneExist">Condition of a create, or null.</param>
-/// <param name="IfMatch">Version of an update, or null.</param>
+/// <param name="Preconditions">Which version a change is made of.</param>
 /// <param name="Resource">Its resource, or null.</param>
 /// <param name="Bundle">What it is an entry of.</param>
 internal sealed record BundleEntry(
-    int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, string? IfMatch, ElementNode? Resource, ReceivedBody Bundle)
+    int Index, string? FullUrl, string Method, string Url, string? IfNoneExist, Preconditions Preconditions, ElementNode? Resource,
+    ReceivedBody Bundle)
 {
     /// <summary>Its path in the Bundle, for issues.</summary>
     public string Path => $"Bundle.entry[{Index}]";
+
+    /// <summary>Whether it reads: HEAD, which R4's http-verb has too, is a GET without its body.</summary>
+    public bool IsRead => Method is "GET" or "HEAD";
 
     /// <summary>What it asks for, without a query.</summary>
     public string Target => Url.Split('?')[0];
@@ -27,6 +31,8 @@ internal sealed record BundleEntry(
     /// <param name="most">How many it may have (Limits:MaxBundleEntries).</param>
     public static Result<List<BundleEntry>> Of(ReceivedBody bundle, int most)
     {
+        if (bundle.Document.Root["entry"] is { Kind: not JsonTokenType.StartArray })
+            return Outcome.Of(OutcomeCategory.Malformed, "the entries of a Bundle are an array", "Bundle.entry");
         var entries = new List<BundleEntry>();
         foreach (var node in bundle.Document.Root.ItemsAt("entry"))
         {
@@ -41,7 +47,8 @@ internal sealed record BundleEntry(
                 return Outcome.Of(OutcomeCategory.Malformed, "a resource is an object", at + ".resource");
             entries.Add(new BundleEntry(
                 entries.Count, node.StringAt("fullUrl"), method, url,
-                request.StringAt("ifNoneExist"), request.StringAt("ifMatch"), node["resource"], bundle));
+                request.StringAt("ifNoneExist"), new Preconditions(request.StringAt("ifMatch"), request.StringAt("ifNoneMatch")),
+                node["resource"], bundle));
             if (entries.Count > most)
             {
                 return Outcome.Of(
@@ -55,5 +62,10 @@ internal sealed record BundleEntry(
     public ReceivedBody? Document() => Resource is { } resource ? Bundle with { Document = Bundle.Document.Part(resource) } : null;
 
     /// <summary>The entry as a request of its own.</summary>
-    public FhirRequest AsRequest() => FhirRequest.OfEntry(Method, Url, Document()) with { IfNoneExist = IfNoneExist, IfMatch = IfMatch };
+    public FhirRequest AsRequest() => FhirRequest.OfEntry(IsRead ? HttpMethods.Get : Method, Url, Document()) with
+    {
+        IsHead = Method == "HEAD",
+        IfNoneExist = IfNoneExist,
+        Preconditions = Preconditions,
+    };
 }

@@ -39,7 +39,7 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
             Kind = CapabilityStatementKind.Instance,
             FhirVersion = FHIRVersion.N4_0_1,
             Format = ["application/fhir+json", "json"],
-            PatchFormat = [MediaType.JsonPatch, "application/fhir+json"],
+            PatchFormat = MediaType.Patches,
             Software = new SoftwareComponent
             {
                 Name = "PmrGateway",

@@ -36,9 +36,11 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
     public async Task<FhirResponse> RunEntryAsync(Caller caller, FhirRequest entry, CancellationToken cancellation)
     {
         if (entry.Segments.Count == 0) return NotOffered(entry.Segments);
+        if (MediaType.NotAcceptable(entry.Format, null) is { } notMade) return FhirResponse.From(notMade);
         try
         {
-            return await RunAsync(caller, entry, cancellation);
+            var answer = await RunAsync(caller, entry, cancellation);
+            return entry.IsHead && answer.Failure is null ? answer with { Body = default, Stream = null } : answer;
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {

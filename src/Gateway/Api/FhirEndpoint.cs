@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
@@ -50,17 +51,19 @@ internal sealed class FhirEndpoint(
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed,
                 "an access token comes in the header Authorization, not in a URL"));
         if (ContentCoding.IsSent(request)) return FhirResponse.From(ContentCoding.Refusal);
-        if (NotAcceptable(request, path))
-            return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the gateway answers in application/fhir+json"));
+        // A Binary is given as whatever it holds.
+        var accept = path is ["Binary", ..] ? null : Accept.Of(request.Headers.Accept);
+        if (MediaType.NotAcceptable(request.Query["_format"], accept) is { } notMade) return FhirResponse.From(notMade);
         if (HttpMethods.IsOptions(request.Method)) return api.Options(path);
         var method = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
         ReadBody body = (cuts, stop) =>
             RequestBody.ReadResourceAsync(request, limits.MaxBodyBytes, resourceLimits, content.Begin(), cuts, stop);
         var fhir = new FhirRequest(method, path, [.. request.Query], body)
         {
-            IfMatch = request.Headers.IfMatch.Count > 0 ? request.Headers.IfMatch.ToString() : null,
+            Preconditions = new Preconditions(Text(request.Headers.IfMatch), Text(request.Headers.IfNoneMatch)),
             IfNoneExist = request.Headers.TryGetValue("If-None-Exist", out var condition) ? condition.ToString() : null,
             Http = request,
+            IsHead = HttpMethods.IsHead(request.Method),
         };
         if (api.RunOpenAsync(fhir, context.RequestAborted) is { } open) return await open;
         var caller = await callers.ResolveAsync(context);
@@ -68,17 +71,7 @@ internal sealed class FhirEndpoint(
         return Preferred(request, await api.RunAsync(caller.Value, fhir, context.RequestAborted));
     }
 
-    private static bool NotAcceptable(HttpRequest request, string[] path)
-    {
-        if (request.Query["_format"].ToString() is { Length: > 0 } format) return !IsMade(format);
-        var accept = request.Headers.Accept.ToString();
-        // A Binary is given as whatever it holds.
-        if (accept.Length == 0 || path is ["Binary", ..]) return false;
-        return !accept.Split(',').Any(a => IsMade(a) || MediaType.Is(a, "*/*", "application/*"));
-    }
-
-    // In a URL a + that is not escaped is a space.
-    private static bool IsMade(string format) => MediaType.IsFhirJson(format) || MediaType.Is(format, "json", "application/fhir json");
+    private static string? Text(StringValues header) => header.Count > 0 ? header.ToString() : null;
 
     // Prefer: return=minimal (R4 http.html, "ops"): the client has what it sent.
     private static FhirResponse Preferred(HttpRequest request, FhirResponse response)

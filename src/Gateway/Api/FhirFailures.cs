@@ -22,10 +22,8 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
             case BlockStoreUnavailableException:
                 LogNoBlocks(exception);
                 return Failed(OutcomeCategory.Unavailable, "the stores cannot be written: nothing was kept");
-            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return Failed(OutcomeCategory.TooLarge, "the body is too large");
-            case BadHttpRequestException:
-                return Failed(OutcomeCategory.Malformed, "the request is not well-formed HTTP");
+            case BadHttpRequestException broken:
+                return FhirResponse.From(BrokenRequest.Of(broken));
             default:
                 LogBug(exception, method, path);
                 return Failed(OutcomeCategory.Fault, "an error of the gateway; the operator's log tells more");

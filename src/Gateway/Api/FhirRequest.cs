@@ -20,14 +20,20 @@ internal sealed record FhirRequest(
     IReadOnlyList<KeyValuePair<string, StringValues>> Query,
     ReadBody ReadBody)
 {
-    /// <summary>Version of If-Match, or null.</summary>
-    public string? IfMatch { get; init; }
+    /// <summary>Which version a change is made of.</summary>
+    public Preconditions Preconditions { get; init; }
 
     /// <summary>Query of If-None-Exist, or null.</summary>
     public string? IfNoneExist { get; init; }
 
     /// <summary>The HTTP request, where it came alone: a Binary's bytes and the Accept header are there.</summary>
     public HttpRequest? Http { get; init; }
+
+    /// <summary>Whether the head alone is asked for: HEAD goes where GET goes.</summary>
+    public bool IsHead { get; init; }
+
+    /// <summary>Values of <c>_format</c>; empty: none.</summary>
+    public StringValues Format => Query.FirstOrDefault(p => p.Key == "_format").Value;
 
     /// <summary>A request of a Bundle entry.</summary>
     public static FhirRequest OfEntry(string method, string url, ReceivedBody? resource)

@@ -18,8 +18,8 @@ internal sealed class Patch(
         if (Refusal(call.Caller, call.Type) is { } refusal)
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
         var patch = await ReadAsync(call.Request, cancellation);
-        if (patch.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
+        if (patch.Failure is { } unreadable) return Unreadable(unreadable);
+        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
         if (patched.Failure is { } refused) return FhirResponse.From(refused);
@@ -54,7 +54,9 @@ internal sealed class Patch(
         if (before is not { } read) return answer.Failure!;
         if (read.Failure is { } unreadable) return unreadable;
         var result = ResourcePatch.Apply(read.Value, patch.Format, patch.Content, resourceLimits);
-        return result.Document is { } after ? after : new Outcome(OutcomeCategory.Invalid, result.Issues);
+        return result.Document is { } after
+            ? after
+            : new Outcome(result.IsMalformed ? OutcomeCategory.Malformed : OutcomeCategory.Invalid, result.Issues);
     }
 
     /// <summary>The patch that an entry of a Bundle carries.</summary>
@@ -81,10 +83,19 @@ internal sealed class Patch(
             ? Outcome.Of(OutcomeCategory.TooLarge, "a Binary this long is replaced, not patched")
             : RequestBody.Parse(await BinaryJson.ReadAsync(opened, cancellation), resourceLimits);
 
+    // RFC 5789, 2.2: who sends another kind is told which there are.
+    private static FhirResponse Unreadable(Outcome outcome) => FhirResponse.From(outcome) with
+    {
+        AcceptPatch = outcome.Category == OutcomeCategory.UnsupportedMediaType
+            ? string.Join(", ", MediaType.Patches)
+            : null,
+    };
+
     private async Task<Result<PatchBody>> ReadAsync(FhirRequest request, CancellationToken cancellation)
     {
         if (request.Http is { } http && MediaType.Is(http.ContentType, MediaType.JsonPatch))
         {
+            if (MediaType.Refusal(http.ContentType) is { } refusal) return refusal;
             var bytes = await RequestBody.ReadAsync(http, limits.MaxBodyBytes, cancellation);
             return bytes.Failure is { } tooLarge ? tooLarge : new PatchBody(PatchFormat.JsonPatch, bytes.Value);
         }

@@ -21,8 +21,8 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
     public async Task<FhirResponse> RunAsync(FhirCall call, StoredVersion? current, CancellationToken cancellation)
     {
         var http = call.Request.Http!;
-        if (http.ContentType is not { } contentType)
-            return FhirResponse.From(Outcome.Of(OutcomeCategory.UnsupportedMediaType, "a Binary needs its Content-Type"));
+        if (http.ContentType is not { } contentType || !MediaType.IsWellFormed(contentType))
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.UnsupportedMediaType, "a Binary needs its Content-Type, a media type"));
         var rules = http.Headers["X-Security-Context"].ToString();
         var binary = new BinaryContent(contentType, rules.Length > 0 ? rules : null);
         var request = new WriteRequest(null, "Binary", current?.Facts.Id ?? ResourceId.New(), current, binary);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
 
@@ -18,16 +17,14 @@ internal sealed class Read(ReadFlow flow)
         call.Caller,
         call.AsRead(),
         async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
-        opened => RespondAsync(opened[0], call.Request.Http, cancellation),
+        opened => RespondAsync(opened[0], call.Request, cancellation),
         cancellation);
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
     private static string HeaderSafe(string contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out _) && contentType.All(c => c is >= ' ' and <= '~')
-            ? contentType
-            : "application/octet-stream";
+        MediaType.IsWellFormed(contentType) ? contentType : "application/octet-stream";
 
-    private static async Task<FhirResponse> RespondAsync(OpenedRecord opened, HttpRequest? http, CancellationToken cancellation)
+    private static async Task<FhirResponse> RespondAsync(OpenedRecord opened, FhirRequest request, CancellationToken cancellation)
     {
         var answer = new FhirResponse(200, opened.Content)
         {
@@ -35,18 +32,19 @@ internal sealed class Read(ReadFlow flow)
             LastModified = opened.Version.LastUpdated,
         };
         if (opened.Binary is not { } binary) return answer;
-        // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for.
-        var accepted = http?.Headers.Accept.ToString().Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
+        // R4 binary.html: a Binary is served as what it holds unless FHIR is asked for. What _format asks for is FHIR.
+        var http = request.Format.ToString().Length > 0 ? null : request.Http;
+        var accept = http is null ? null : Accept.Of(http.Headers.Accept);
         // Whoever asks for a page must not be given what is none as one: the type is the stored one, or FHIR, or nothing.
-        var isStoredTaken = accepted.Length == 0 || accepted.Any(a => MediaType.Covers(a, opened.Version.ContentType));
-        if (!isStoredTaken && !accepted.Any(MediaType.IsFhirJson))
+        var isStoredTaken = accept is not null && accept.Takes(opened.Version.ContentType);
+        if (accept is { NamesFhir: false } && !isStoredTaken)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.NotAcceptable, "the content is of another type than Accept asks for"));
-        if (http is null || !isStoredTaken || MediaType.IsFhirJson(accepted.FirstOrDefault()))
+        if (http is null || !isStoredTaken || accept!.NamesFhirFirst)
         {
             answer = answer with { Length = BinaryJson.Length(opened) };
-            return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), http, cancellation);
+            return await StreamAsync(answer, stop => BinaryJson.Pieces(opened, stop), request, cancellation);
         }
-        answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), HasRanges = true };
+        answer = answer with { ContentType = HeaderSafe(opened.Version.ContentType!), IsContent = true, HasRanges = true };
         if (!RangeHeader.TryRead(http.Headers.Range, http.Headers.IfRange.Count > 0, binary.Size, out var range))
         {
             var outcome = Outcome.Of(OutcomeCategory.RangeNotSatisfiable, "no byte of the content is in the range");
@@ -55,15 +53,15 @@ internal sealed class Read(ReadFlow flow)
         answer = range is { } part
             ? answer with { Status = 206, Length = part.To - part.From, ContentRange = Text($"{part.From}-{part.To - 1}", binary.Size) }
             : answer with { Length = binary.Size };
-        return await StreamAsync(answer, stop => binary.Open(range, stop), http, cancellation);
+        return await StreamAsync(answer, stop => binary.Open(range, stop), request, cancellation);
     }
 
     // Of the head alone nothing is opened.
     private static async Task<FhirResponse> StreamAsync(
-        FhirResponse answer, Func<CancellationToken, IAsyncEnumerable<ReadOnlyMemory<byte>>> open, HttpRequest? http,
+        FhirResponse answer, Func<CancellationToken, IAsyncEnumerable<ReadOnlyMemory<byte>>> open, FhirRequest request,
         CancellationToken cancellation)
     {
-        if (http is not null && HttpMethods.IsHead(http.Method)) return answer;
+        if (request.IsHead) return answer;
         var body = await BodyStream.OpenAsync(open(cancellation), cancellation);
         return answer with
         {

@@ -35,6 +35,7 @@ internal static class RequestBody
     {
         if (!MediaType.IsFhirJson(request.ContentType))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "send FHIR as application/fhir+json");
+        if (MediaType.Refusal(request.ContentType) is { } refusal) return refusal;
         if (await BodyReader.ReadAsync(request.BodyReader, request.ContentLength, limit, cuts, upload, cancellation) is not { } body)
             return TooLarge(limit);
         var document = Parse(body.Json, limits);

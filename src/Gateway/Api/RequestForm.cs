@@ -25,6 +25,7 @@ internal static class RequestForm
     {
         if (request is null || !MediaType.Is(request.ContentType, "application/x-www-form-urlencoded"))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "_search takes application/x-www-form-urlencoded");
+        if (MediaType.Refusal(request.ContentType) is { } refusal) return refusal;
         if (request.ContentLength > MaxBytes) return TooLarge();
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
             limit.MaxRequestBodySize = MaxBytes;

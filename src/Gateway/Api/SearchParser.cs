@@ -21,7 +21,8 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private const int MaxCount = 500;
     private const int MaxValues = 200;
     private const int MaxSortKeys = 4;
-    private static readonly string[] Ignored = ["_format", "_pretty", "_total"];
+    private static readonly string[] Ignored = ["_format", "_pretty"];
+    private static readonly string[] Once = ["_count", "_cursor", "_summary", "_total", "_sort"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
     public Result<ParsedSearch> Parse(string type, IEnumerable<KeyValuePair<string, StringValues>> parameters)
@@ -30,13 +31,18 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
         var includes = new List<string>();
         var self = new List<string>();
         var sort = new List<SortKey>();
+        var once = new HashSet<string>(StringComparer.Ordinal);
         var (count, cursor) = (DefaultCount, (string?)null);
         foreach (var (key, values) in parameters)
         {
             if (Ignored.Contains(key)) continue;
             foreach (var value in values)
             {
-                if (string.IsNullOrEmpty(value)) continue;
+                // Passed over as nothing, a filter without its value would let everything through.
+                if (string.IsNullOrEmpty(value)) return Bad(key, "with a value");
+                if (Once.Contains(key) && !once.Add(key)) return Bad(key, "once");
+                // A total is always given, and is exact.
+                if (key == "_total" && value is "none" or "estimate" or "accurate") continue;
                 if (key == "_cursor")
                 {
                     cursor = value;
@@ -47,8 +53,9 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 else if (key == "_count" && value.All(char.IsAsciiDigit))
                     count = int.TryParse(value, Invariant, out var wanted) ? Math.Min(wanted, MaxCount) : MaxCount;
                 else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
-                else if (key == "_sort" && sort.Count == 0 && Sort(type, value) is { } keys) sort.AddRange(keys);
-                else if (key == "_sort") return Bad(key, $"once, up to {MaxSortKeys} parameters of {type}, with a minus to fall");
+                else if (key == "_total") return Bad(key, "none, estimate or accurate");
+                else if (key == "_sort" && Sort(type, value) is { } keys) sort.AddRange(keys);
+                else if (key == "_sort") return Bad(key, $"up to {MaxSortKeys} parameters of {type}, with a minus to fall");
                 else if (key == "_include" && Include(type, value) is { } include) includes.Add(include);
                 else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
                 else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);

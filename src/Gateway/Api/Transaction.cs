@@ -22,7 +22,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             if (await TryAsync(call, bundle, entries, tries == MaxTries, cancellation) is { } answer) return answer;
     }
 
-    // (1) each entry gets its id, (2) is prepared, (3) all are committed, (4) reads see what was written. Null: to be tried again.
+    // (1) each entry gets its id, (2) is prepared or asked, (3) all are committed, (4) reads see what was written. Null: to be tried again.
     private async Task<FhirResponse?> TryAsync(
         FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, bool isLast, CancellationToken cancellation)
     {
@@ -37,10 +37,10 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             var planned = await PlanAsync(context, entry, cancellation);
             if (planned.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
             var (type, id, current, exists) = plan[entry.Index] = planned.Value;
-            if (entry.FullUrl is { } url && entry.Method != "GET" && !links.TryAdd(url, $"{type}/{id}"))
+            if (entry.FullUrl is { } url && !entry.IsRead && !links.TryAdd(url, $"{type}/{id}"))
                 return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries have the same fullUrl"), entry);
             // R4 http.html#trules: where two entries are about one resource, what comes out would depend on their order.
-            if (entry.Method != "GET" && !exists && !written.Add(IdentityOf(entry, planned.Value)))
+            if (!entry.IsRead && !exists && !written.Add(IdentityOf(entry, planned.Value)))
                 return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries write the same resource"), entry);
             if (type == "Patient" && current is null && !exists) context.AddPatient(id);
         }
@@ -49,13 +49,15 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         var prepared = new Dictionary<int, PreparedWrite>();
         foreach (var entry in entries)
         {
-            if (entry.Method == "GET" || plan[entry.Index].Exists) continue;
+            if (entry.IsRead || plan[entry.Index].Exists) continue;
             var request = await WriteAsync(caller, entry, plan[entry.Index], links, cancellation);
             if (request.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
             var write = await flow.PrepareAsync(context, request.Value, cancellation);
             if (write.Failure is { } refused) return await RefuseAsync(caller, refused, entry);
             prepared[entry.Index] = write.Value;
         }
+
+        if (await FailedReadAsync(call, entries, written, cancellation) is { } failed) return failed;
 
         // (3)
         var committed = await flow.CommitAsync(context, [.. prepared.Values], cancellation);
@@ -65,6 +67,20 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
 
         // (4)
         return new FhirResponse(200, default) { Stream = (to, stop) => AnswerAsync(call, entries, plan, prepared, to, stop) };
+    }
+
+    // R4 http.html#transaction: all entries or none, those that read too. They are answered after the commit, when it is too late to go
+    // back: so each is asked before, and what fails then fails the whole. Of what the transaction itself writes nothing can be told yet.
+    private static async Task<FhirResponse?> FailedReadAsync(
+        FhirCall call, List<BundleEntry> entries, HashSet<string> written, CancellationToken cancellation)
+    {
+        foreach (var entry in entries.Where(e => e.IsRead))
+        {
+            var request = entry.AsRequest() with { IsHead = true };
+            if (written.Contains(string.Join('/', request.Segments.Take(2)))) continue;
+            if ((await call.Api.RunEntryAsync(call.Caller, request, cancellation)).Failure is { } failure) return Failed(failure, entry);
+        }
+        return null;
     }
 
     private async Task AnswerAsync(
@@ -79,10 +95,10 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         foreach (var entry in entries)
         {
             var response = prepared.TryGetValue(entry.Index, out var done) ? Writes.Written(done)
-                : entry.Method == "GET" ? await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation)
+                : entry.IsRead ? await call.Api.RunEntryAsync(call.Caller, entry.AsRequest(), cancellation)
                 : entry.Method == "DELETE" ? await writes.DoneAsync(call.Caller, plan[entry.Index].Current!, cancellation)
                 : Writes.Existing(plan[entry.Index].Current!);
-            var isAsked = entry.Method == "GET" || response.Status >= 400;
+            var isAsked = entry.IsRead || response.Status >= 400;
             await answer.AddAsync(isAsked ? response : response with { Body = default }, cancellation);
         }
         await answer.EndAsync(cancellation);
@@ -97,7 +113,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             return Outcome.Of(OutcomeCategory.Malformed, "request.url begins with no resource type");
         switch (entry.Method)
         {
-            case "GET":
+            case "GET" or "HEAD":
                 return new Planned(type, "", null, false);
             case "POST" when path.Length == 1 && entry.Resource is { } resource:
                 return await PlanCreateAsync(context, entry, type, resource, cancellation);
@@ -108,7 +124,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             default:
                 return Outcome.Of(
                     OutcomeCategory.NotSupported,
-                    "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance, or a GET");
+                    "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance, a GET or a HEAD");
         }
     }
 
@@ -140,7 +156,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
     private async Task<Result<Planned>> PlanChangeAsync(
         Caller caller, BundleEntry entry, string type, string id, CancellationToken cancellation)
     {
-        var current = await writes.CurrentAsync(caller, type, id, entry.IfMatch, cancellation);
+        var current = await writes.CurrentAsync(caller, type, id, entry.Preconditions, cancellation);
         if (current.Failure is { } missing) return missing;
         if (entry.Method == "PUT" && entry.Resource?.StringAt("id") != id)
             return Outcome.Of(OutcomeCategory.Malformed, "the resource's id is not the one in request.url");

@@ -20,7 +20,7 @@ internal sealed class Update(Writes writes, RawBinary raw, Denials denials)
             body = read.Value;
             if (Writes.Mismatch(body.Document, call.Type, call.Id) is { } mismatch) return FhirResponse.From(mismatch);
         }
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.IfMatch, cancellation);
+        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         if (body is null) return await raw.RunAsync(call, current.Value, cancellation);
         var write = Writes.RequestFor(body, call.Type, call.Id, current.Value);

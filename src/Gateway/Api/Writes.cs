@@ -49,11 +49,11 @@ internal sealed class Writes(
 
     /// <summary>The current version as the writer may see it, for a change of it.</summary>
     public async Task<Result<StoredVersion>> CurrentAsync(
-        Caller caller, string type, string id, string? ifMatch, CancellationToken cancellation)
+        Caller caller, string type, string id, Preconditions preconditions, CancellationToken cancellation)
     {
         if (await flow.VisibleAsync(caller, type, id, cancellation) is not { } current) return Outcome.NotFound;
-        if (ifMatch is not null && ifMatch != $"W/\"{current.Version}\"")
-            return Outcome.Of(OutcomeCategory.PreconditionFailed, "the resource is at another version than If-Match says");
+        if (preconditions.Broken(current) is { } broken)
+            return Outcome.Of(OutcomeCategory.PreconditionFailed, $"{broken} does not hold for the version that the resource is at");
         return current;
     }
 

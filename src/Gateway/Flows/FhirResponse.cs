@@ -22,6 +22,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>Whether parts of it can be asked for.</summary>
     public bool HasRanges { get; init; }
 
+    /// <summary>Whether the body is what a Binary holds: a sender's, under whatever type the sender wrote.</summary>
+    public bool IsContent { get; init; }
+
     /// <summary>MIME type of the body.</summary>
     public string ContentType { get; init; } = FhirJson + "; charset=utf-8";
 
@@ -39,6 +42,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
 
     /// <summary>The methods that the path has, for Allow; null: not told.</summary>
     public string? Allow { get; init; }
+
+    /// <summary>The media types of patches that are taken, for Accept-Patch; null: not told.</summary>
+    public string? AcceptPatch { get; init; }
 
     /// <summary>Why the request was not done; null: it was.</summary>
     public Outcome? Failure { get; init; }
@@ -60,6 +66,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         if (LastModified is { } modified) response.Headers.LastModified = modified.ToString("R", CultureInfo.InvariantCulture);
         if (Location is not null) response.Headers.Location = $"{baseUrl}/{Location}";
         if (Allow is not null) response.Headers.Allow = Allow;
+        if (AcceptPatch is not null) response.Headers["Accept-Patch"] = AcceptPatch;
         if (Decision is not null) response.Headers["X-Consent-Decision"] = Decision;
         if (ContentRange is not null) response.Headers.ContentRange = ContentRange;
         if (HasRanges) response.Headers.AcceptRanges = "bytes";
@@ -74,7 +81,7 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
         response.ContentType = ContentType;
         response.ContentLength = Length ?? (Stream is null ? Body.Length : null);
         // What a Binary holds is not ours: a browser must neither run nor guess it.
-        if (!ContentType.StartsWith(FhirJson, StringComparison.Ordinal))
+        if (IsContent)
         {
             response.Headers.ContentSecurityPolicy = "sandbox; default-src 'none'";
             response.Headers.ContentDisposition = "attachment";

@@ -33,6 +33,9 @@ public enum OutcomeCategory
     /// <summary>The body is too large.</summary>
     TooLarge,
 
+    /// <summary>The body did not come in time.</summary>
+    TooSlow,
+
     /// <summary>No byte of the body is in the range asked for.</summary>
     RangeNotSatisfiable,
 
@@ -109,6 +112,7 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
         OutcomeCategory.Conflict => (409, OperationOutcome.IssueType.Conflict),
         OutcomeCategory.PreconditionFailed => (412, OperationOutcome.IssueType.Conflict),
         OutcomeCategory.TooLarge => (413, OperationOutcome.IssueType.TooLong),
+        OutcomeCategory.TooSlow => (408, OperationOutcome.IssueType.Timeout),
         OutcomeCategory.RangeNotSatisfiable => (416, OperationOutcome.IssueType.Value),
         OutcomeCategory.UnsupportedMediaType => (415, OperationOutcome.IssueType.NotSupported),
         OutcomeCategory.NotAcceptable => (406, OperationOutcome.IssueType.NotSupported),

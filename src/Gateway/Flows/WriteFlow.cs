@@ -33,7 +33,7 @@ public sealed record WriteRequest(ResourceDocument? Document, string Type, strin
 
 /// <summary>The content of a Binary.</summary>
 /// <param name="ContentType">MIME type.</param>
-/// <param name="SecurityContext">Reference of the patient or document whose rules it shares, or null.</param>
+/// <param name="SecurityContext">Reference of the patient whose rules it shares, or null.</param>
 public sealed record BinaryContent(string ContentType, string? SecurityContext)
 {
     /// <summary>The bytes, where they are in memory.</summary>
@@ -290,8 +290,9 @@ public sealed partial class WriteFlow(
             if (binary.Problem is { } problem) return Invalid("Binary.data", problem);
             if (request.Document?.Root["meta"]?["security"] is not null)
                 return Invalid("Binary.meta.security", "a Binary has the labels of the records that link to it: label those");
-            FhirReference.TryParse(binary.SecurityContext, out var rules);
-            IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (rules.Type == "Patient" ? [rules.Id] : []);
+            if (SecurityContext.Refusal(binary.SecurityContext, baseUrl.Fhir, request.Current, out var sentFor) is { } notShared)
+                return notShared;
+            IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (sentFor is null ? [] : [sentFor]);
             IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
             var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = author };
             var made = mapper.MapBinary(facts, binary.ContentType, binary.Text, scene, out var wrong);

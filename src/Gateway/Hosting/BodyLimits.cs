@@ -46,6 +46,10 @@ internal static class BodyLimits
             // A body that does not say beforehand how long it is.
             await RefuseTooLargeAsync(context, limit);
         }
+        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            await RefuseAsync(context, BrokenRequest.Of(e));
+        }
     });
 
     // Read here, where a form that is none can be refused: OAuth's handlers take what has been read.
@@ -57,9 +61,9 @@ internal static class BodyLimits
             await request.ReadFormAsync(request.HttpContext.RequestAborted);
             return null;
         }
-        catch (InvalidDataException e)
+        catch (InvalidDataException)
         {
-            return "the form cannot be read: " + e.Message;
+            return "the form cannot be read: it is malformed, or has too many fields or too long ones";
         }
     }
 

@@ -7,6 +7,7 @@ using PmrGateway.Gateway.Options;
 using PmrGateway.Gateway.Smart;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
+using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Hosting;
 
@@ -15,6 +16,8 @@ internal static class FirstStart
 {
     public static async Task PrepareAsync(IServiceProvider services, GatewayOptions options)
     {
+        var key = Path.Combine(options.DataFolder, "operator.jwk");
+        if (File.Exists(key)) PrivateFile.Require(key, "the operator's key");
         // What the operator writes is anchored under an id of its own.
         var operatorId = Convert.ToHexStringLower(Keccak256.Hash("pmr/1 operator"));
         var actor = new DirectoryChange.AddActor(WriteFlow.OperatorCustodian, operatorId, ActorKind.None, null);
@@ -24,7 +27,7 @@ internal static class FirstStart
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
         // Of gateways that share a database the first one registers the operator: the key lies in its data folder, and in no other.
         if (await applications.FindByClientIdAsync(CallerResolver.OperatorClient) is not null) return;
-        var jwks = JsonSerializer.SerializeToElement(JwkFile.PublicSet(OperatorKey(Path.Combine(options.DataFolder, "operator.jwk"))));
+        var jwks = JsonSerializer.SerializeToElement(JwkFile.PublicSet(OperatorKey(key)));
         var registration = new ClientRegistration(CallerResolver.OperatorClient, jwks, null, ["system/*.cruds"], [], null);
         await applications.CreateAsync(RegisterClient.Describe(registration));
     }

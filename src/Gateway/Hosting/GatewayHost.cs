@@ -26,7 +26,7 @@ public static class GatewayHost
     public static async Task<WebApplication> BuildAsync(GatewayOptions options, bool quiet, CancellationToken cancellation)
     {
         // First of all: what follows writes into the folder.
-        var folder = DataFolderLock.Take(options.DataFolder);
+        var folder = DataFolderLock.Take(options.DataFolder, EarlyLog(quiet, "data"));
         // It starts while the database is opened and the parts are made.
         var chain = DevelopmentChainAsync(options, quiet, cancellation);
         try
@@ -72,6 +72,7 @@ public static class GatewayHost
         app.Services.GetRequiredService<DataFolderLock>();
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
         await FirstStart.PrepareAsync(app.Services, options);
+        app.UseFraming();
         // Whose address it is must be known before anything is asked of it.
         app.UseTrustedProxies(options.TrustedProxies);
         app.UseOwnAddress(baseUrl);
@@ -124,9 +125,13 @@ public static class GatewayHost
     private static async Task<AnvilNode?> DevelopmentChainAsync(GatewayOptions options, bool quiet, CancellationToken cancellation)
     {
         if (options.Ledger.RpcUrl.Length > 0) return null;
-        var log = LoggerFactory.Create(l => l.AddSimpleConsole().SetMinimumLevel(LevelOf(quiet))).CreateLogger("chain");
-        return await AnvilNode.StartAsync(options.Ledger, Path.Combine(options.DataFolder, "chain"), log, cancellation);
+        return await AnvilNode.StartAsync(
+            options.Ledger, Path.Combine(options.DataFolder, "chain"), EarlyLog(quiet, "chain"), cancellation);
     }
+
+    // Of what is done before there are services.
+    private static ILogger EarlyLog(bool quiet, string name) =>
+        LoggerFactory.Create(l => l.AddSimpleConsole().SetMinimumLevel(LevelOf(quiet))).CreateLogger(name);
 
     private static async Task EndAsync(Task<AnvilNode?> chain)
     {

@@ -262,6 +262,9 @@ public sealed partial class AnvilNode : IAsyncDisposable
                 RedirectStandardError = true,
             };
             foreach (var argument in (string[])["-c", Watch, "pmr-chain", binary, .. arguments]) start.ArgumentList.Add(argument);
+            // What the gateway was started with, its secrets among it, is none of the child's.
+            start.Environment.Clear();
+            start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
             // anvil keeps caches under HOME; all that is ours stays in the data folder.
             start.Environment["HOME"] = folder;
             start.Environment["PMR_PID_FILE"] = PidFile(folder);

@@ -32,7 +32,13 @@ public class PatchTests
     [InlineData("""[{"op":"add","path":"a","value":1}]""", "begins with '/'")]
     [InlineData("""[{"op":"dance","path":"/a"}]""", "no such operation")]
     [InlineData("""{}""", "an array of operations")]
-    [InlineData("""[""", "")]
+    [InlineData("[", "the body is not JSON (line 1, column 2)")]
+    [InlineData("nonsense", "the body is not JSON")]
+    [InlineData("", "the body is empty")]
+    [InlineData("""[{"op":"add","path":"/b","value":{"KEY":1,"KEY":2}}]""", "the property 'KEY' occurs twice")]
+    [InlineData("""[{"op":"add","op":"remove","path":"/b"}]""", "the property 'op' occurs twice")]
+    [InlineData("""[{"op":"add","path":"/b","value":"\uD800"}]""", "a string holds a lone surrogate")]
+    [InlineData("""[{"op":"test","path":"/\uD800","value":1}]""", "a string holds a lone surrogate")]
     public void A_json_patch_that_cannot_be_applied_names_the_operation(string patch, string reason)
     {
         Assert.Null(JsonPatch.Apply("""{"b":[1]}"""u8.ToArray(), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, out var issue));
@@ -96,6 +102,52 @@ public class PatchTests
 
     private static PatchResult JsonPatched(string document, string patch) =>
         ResourcePatch.Apply(Documents.Parse(document), PatchFormat.JsonPatch, Encoding.UTF8.GetBytes(patch));
+
+    [Fact]
+    public void A_patch_is_read_as_a_resource_is_and_what_cannot_be_read_is_told_from_what_cannot_be_applied()
+    {
+        const string Patient = """{"resourceType":"Patient","id":"a"}""";
+        Assert.NotNull(JsonPatched(Patient, "\uFEFF[]").Document);
+        foreach (var broken in (string[])["[", "", "[{\"a\":1,\"a\":2}]"]) Assert.True(JsonPatched(Patient, broken).IsMalformed);
+        var invalid = ResourcePatch.Apply(Documents.Parse(Patient), PatchFormat.JsonPatch, new byte[] { (byte)'[', 0xFF, (byte)']' });
+        Assert.True(invalid.IsMalformed);
+        Assert.Contains("UTF-8", Assert.Single(invalid.Issues).Text);
+        Assert.False(JsonPatched(Patient, """[{"op":"remove","path":"/x"}]""").IsMalformed);
+        Assert.False(JsonPatched(Patient, """[{"op":"replace","path":"","value":[]}]""").IsMalformed);
+    }
+
+    [Fact]
+    public void What_a_patch_names_is_cut_before_it_is_told_back()
+    {
+        var path = "/" + new string('x', 1 << 20);
+        Assert.InRange(Assert.Single(JsonPatched(
+            """{"resourceType":"Patient"}""", $$"""[{"op":"remove","path":"{{path}}"}]""").Issues).Text.Length, 1, 200);
+        var (_, issue) = Patch(Operation("replace", "Patient." + new string('x', 50_000)));
+        Assert.InRange(issue!.Length, 1, 200);
+    }
+
+    [Fact]
+    public void A_text_that_is_cut_is_cut_between_characters_and_holds_no_control_characters()
+    {
+        var text = new string('a', 1999) + "\U0001F600\u001b" + new string('b', 5000);
+        var issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, new string('e', 5000), text);
+        Assert.Equal(new string('a', 1999) + "...", issue.Text);
+        Assert.Equal(2003, issue.Expression.Length);
+    }
+
+    [Theory]
+    [InlineData("Patient.birthDate", "id", """,{"name":"value","valueString":"x"}""", "no object")]
+    [InlineData(
+        "Patient",
+        "contact",
+        """,{"name":"value","part":[{"name":"gender","valueCode":"male"},{"name":"gender","valueCode":"male"}]}""",
+        "gender is there twice")]
+    public void A_fhirpath_patch_that_adds_what_has_no_place_is_refused_in_our_words(string path, string name, string value, string reason)
+    {
+        var (json, issue) = Patch(Operation("add", path, $$$""",{"name":"name","valueString":"{{{name}}}"}{{{value}}}"""));
+        Assert.Null(json);
+        Assert.Contains(reason, issue);
+    }
 
     [Fact]
     public void A_patched_resource_is_a_new_document_and_the_old_one_stays()

@@ -21,6 +21,7 @@ public class OutcomeTests
         { "UnsupportedMediaType", 415, "not-supported" },
         { "NotAcceptable", 406, "not-supported" },
         { "NotSupported", 405, "not-supported" },
+        { "TooSlow", 408, "timeout" },
         { "RangeNotSatisfiable", 416, "value" },
         { "TooMany", 429, "throttled" },
         { "Unavailable", 503, "transient" },

@@ -58,6 +58,7 @@ public class SearchParserTests
     [InlineData("_count=501", 500)]
     [InlineData("_count=0", 0)]
     [InlineData("_summary=count", 0)]
+    [InlineData("_total=accurate&_count=3", 3)]
     public void A_page_is_as_long_as_was_asked_for_within_its_bounds(string query, int count) =>
         Assert.Equal(count, Parse(query).Value.Query.Count);
 
@@ -79,7 +80,16 @@ public class SearchParserTests
     [InlineData("date=xx2026", "date")]
     [InlineData("_count=-1", "_count")]
     [InlineData("_count=x", "_count")]
+    [InlineData("_count=1&_count=2", "_count")]
+    [InlineData("_count=", "_count")]
     [InlineData("_summary=true", "_summary")]
+    [InlineData("_summary=count&_summary=count", "_summary")]
+    [InlineData("_total=garbage", "_total")]
+    [InlineData("_total=none&_total=accurate", "_total")]
+    [InlineData("_sort=date&_sort=-date", "_sort")]
+    [InlineData("_cursor=a&_cursor=b", "_cursor")]
+    [InlineData("_id=", "_id")]
+    [InlineData("type=&status=current", "type")]
     [InlineData("_include=*", "_include")]
     [InlineData("_include=DocumentReference:status", "_include")]
     [InlineData("_include=Patient:general-practitioner", "_include")]

@@ -38,6 +38,25 @@ public sealed class AnvilNodeTests : IDisposable
     }
 
     [Fact]
+    public async Task The_child_is_told_nothing_of_the_gateways_environment_but_the_path()
+    {
+        var binary = _folder["anvil"];
+        File.WriteAllText(binary, "#!/bin/sh\nenv > \"$HOME/env\"\n");
+        File.SetUnixFileMode(binary, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Environment.SetEnvironmentVariable("PMR_TEST_SECRET", "s3cret");
+        try
+        {
+            await Assert.ThrowsAsync<LedgerStartException>(() => StartAsync(new LedgerOptions { AnvilPath = binary }));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PMR_TEST_SECRET", null);
+        }
+        var names = File.ReadLines(Path.Combine(Chain, "env")).Select(l => l.Split('=')[0]).Except(["PWD", "OLDPWD", "SHLVL", "_"]);
+        Assert.Equal(["HOME", "PATH", "PMR_PID_FILE"], names.Order());
+    }
+
+    [Fact]
     public async Task A_state_that_anvil_cannot_read_is_put_aside()
     {
         WriteState("{\"spoilt\":");
