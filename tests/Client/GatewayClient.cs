@@ -187,10 +187,12 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     /// <param name="credentials">Its key.</param>
     /// <param name="audience">For whom.</param>
     /// <param name="minutes">How long it is good.</param>
-    public static string Assertion(string clientId, SigningCredentials credentials, string audience, int minutes = 4)
+    /// <param name="change">What is otherwise about it.</param>
+    public static string Assertion(
+        string clientId, SigningCredentials credentials, string audience, int minutes = 4, Action<SecurityTokenDescriptor>? change = null)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        var descriptor = new SecurityTokenDescriptor
         {
             Issuer = clientId,
             Audience = audience,
@@ -199,7 +201,9 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
             Expires = now.AddMinutes(minutes),
             Claims = new Dictionary<string, object> { ["sub"] = clientId, ["jti"] = NewId() },
             SigningCredentials = credentials,
-        });
+        };
+        change?.Invoke(descriptor);
+        return new JsonWebTokenHandler().CreateToken(descriptor);
     }
 
     internal static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
