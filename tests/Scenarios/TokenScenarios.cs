@@ -179,6 +179,40 @@ public class TokenScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_token_is_ended_by_the_client_that_it_was_issued_to_and_by_no_other()
+    {
+        var (key, patient) = (new ClientKey(), await gateway.NewPatientAsync());
+        await gateway.Operator.AdminAsync(
+            "clients", new { clientId = "revoker", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" } });
+        var self = await gateway.LoginPatientAsync(patient, "revoke");
+        foreach (var victim in new[] { gateway.Operator, gateway.Ehr, self })
+        {
+            var refused = await victim.RevokeAsync("revoker", key.Credentials);
+            Assert.True(refused.Status == 400, refused.Text);
+            Assert.Contains("not issued to this client", refused.Text);
+        }
+        // An app says who it is and shows nothing.
+        foreach (var victim in new[] { gateway.Operator, gateway.Ehr, self })
+            Assert.Equal(400, (await RevokeAsync(RunningGateway.EmergencyApp, victim)).Status);
+        Assert.Equal(200, (await gateway.Ehr.GetAsync(gateway.Hospital)).Status);
+        Assert.Equal(200, (await gateway.Operator.GetAsync(gateway.Hospital)).Status);
+        Assert.Equal(200, (await self.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, self)).Status);
+        Assert.Equal(401, (await self.GetAsync($"Patient/{patient}")).Status);
+
+        Task<Answer> RevokeAsync(string app, GatewayClient victim) =>
+            gateway.Anyone.PostFormAsync("connect/revoke", [new("client_id", app), new("token", victim.Token!)]);
+    }
+
+    [Fact]
+    public async Task An_access_token_is_for_the_FHIR_base()
+    {
+        var patient = await gateway.NewPatientAsync();
+        foreach (var client in new[] { gateway.Ehr, await gateway.LoginPatientAsync(patient, "audience") })
+            Assert.Equal([gateway.Options.Url + "/fhir"], new JsonWebToken(client.Token).Audiences);
+    }
+
+    [Fact]
     public async Task A_wrong_password_logs_nobody_in()
     {
         var patient = await gateway.NewPatientAsync();

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Identity;
@@ -19,8 +20,9 @@ namespace PmrGateway.Gateway.Smart;
 /// </summary>
 internal static class AuthorizationServer
 {
-    public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, string publicUrl)
+    public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, BaseUrl baseUrl)
     {
+        var publicUrl = baseUrl.Public;
         var file = Path.Combine(options.DataFolder, "auth.db");
         services.AddDbContext<AuthDatabase>(db =>
         {
@@ -37,6 +39,8 @@ internal static class AuthorizationServer
             {
                 validation.UseLocalServer();
                 validation.UseAspNetCore();
+                // A token of ours is for this API (RFC 9068, 2.2), and an ID token for its app.
+                validation.AddAudiences(baseUrl.Fhir);
                 // A revoked token must not pass a cache that has forgotten it.
                 validation.EnableTokenEntryValidation();
             });
@@ -99,6 +103,15 @@ internal static class AuthorizationServer
             if (isReplay && context.Transaction.GetHttpRequest()?.HttpContext is { } http)
                 await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
         }).SetOrder(int.MinValue + 100_000));
+        // Before OpenIddict looks, which would say that all went well.
+        server.AddEventHandler<OpenIddictServerEvents.ValidateRevocationRequestContext>(handler => handler
+            .UseInlineHandler(context =>
+            {
+                if (!IsIssuedTo(context.GenericTokenPrincipal, context.ClientId))
+                    context.Reject(error: Errors.InvalidRequest, description: "the token was not issued to this client");
+                return default;
+            })
+            .SetOrder(OpenIddictServerHandlers.Revocation.ValidateAuthorizedParty.Descriptor.Order - 500));
         server.TakeAssertionsOfSmart(publicUrl);
         // TLS ends in front of the gateway, which listens on the loopback.
         server.UseAspNetCore()
@@ -106,6 +119,10 @@ internal static class AuthorizationServer
             .EnableTokenEndpointPassthrough()
             .DisableTransportSecurityRequirement();
     }
+
+    // A token is ended by whom it was issued to, and by nobody else who has come by it (RFC 7009, 2.1).
+    private static bool IsIssuedTo(ClaimsPrincipal? token, string? client) =>
+        token is not null && client is not null && (token.GetClaim(Claims.ClientId) == client || token.HasPresenter(client));
 
     // What was refused because of who asked; not what a client that is known may not ask for.
     private static void Tell(OpenIddictServerEvents.BaseRequestContext context)

@@ -55,6 +55,7 @@ internal static class AuthorizeEndpoint
             : null;
         if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
         var principal = new ClaimsPrincipal(IdentityOf(user, request, client, isPatient, purpose, reason));
+        principal.SetResources(baseUrl.Fhir);
         // Broken glass is for an emergency, not for a shift.
         if (purpose == SmartClaims.BreakGlass) principal.SetAccessTokenLifetime(BrokenGlass);
         return TokenEndpoint.SignIn(principal);
