@@ -33,7 +33,7 @@ internal static class RegisterClient
         if ((client.Jwks is null) == (client.RedirectUris is not { Length: > 0 }))
             return Outcome.Of(OutcomeCategory.Invalid, "a client has either jwks (a system) or redirectUris (an app of people)");
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
-        if (await applications.FindByClientIdAsync(client.ClientId, context.RequestAborted) is not null)
+        if (await services.GetRequiredService<AuthDatabase>().HasClientAsync(client.ClientId, context.RequestAborted))
             return Outcome.Of(OutcomeCategory.Conflict, "the client is registered already");
         await applications.CreateAsync(Describe(client), context.RequestAborted);
         if (actor is not null) await OperatorEndpoints.BindAsync(services, actor, client.ClientId);

@@ -37,6 +37,7 @@ internal static class RegisterUser
             return Outcome.Of(OutcomeCategory.Conflict, "the user is registered already");
         var row = new AuthUser { Id = user.Username, PasswordHash = "", FhirUser = fhirUser };
         row.PasswordHash = services.GetRequiredService<IPasswordHasher<AuthUser>>().HashPassword(row, user.Password);
+        services.GetRequiredService<AuthSeals>().Put(row);
         users.Users.Add(row);
         await users.SaveChangesAsync(context.RequestAborted);
         if (doctor is not null) await OperatorEndpoints.BindAsync(services, doctor, "user:" + row.Id);

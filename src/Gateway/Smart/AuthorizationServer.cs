@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
 using OpenIddict.Server;
 using OpenIddict.Validation.AspNetCore;
 using PmrGateway.Gateway.Options;
@@ -31,9 +32,14 @@ internal static class AuthorizationServer
             db.UseOpenIddict();
         });
         services.AddSingleton(TokenCacheOf);
+        services.AddSingleton<AuthSeals>();
         services.AddSingleton<IPasswordHasher<AuthUser>, PasswordHasher<AuthUser>>();
         services.AddOpenIddict()
-            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>())
+            .AddCore(core =>
+            {
+                core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>();
+                core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, SealedClients>();
+            })
             .AddServer(server => Configure(server, options.Auth, keyring, publicUrl))
             .AddValidation(validation =>
             {

@@ -27,7 +27,7 @@ internal static class AuthorizeEndpoint
 
     public static async Task<IResult> RunAsync(
         HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications,
-        LoginForm forms, BaseUrl baseUrl)
+        LoginForm forms, BaseUrl baseUrl, AuthSeals seals)
     {
         var request = context.GetOpenIddictServerRequest()!;
         // SMART App Launch: an app that was led to another server must not send it our token.
@@ -39,7 +39,8 @@ internal static class AuthorizeEndpoint
         if (!forms.IsOurs(context, form))
             return TypedResults.Text("the login form is not one that this browser was given", statusCode: 400);
         var name = form["username"].ToString();
-        var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
+        var row = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
+        var user = row is not null && seals.Holds(row) ? row : null;
         var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
         if (user is null || verified == PasswordVerificationResult.Failed)
         {
