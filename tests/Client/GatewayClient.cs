@@ -153,6 +153,10 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     public Task<Answer> AdminAsync(string path, object body) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/admin/{path}") { Content = JsonContent.Create(body) });
 
+    /// <summary>Changes or ends what the operator has registered.</summary>
+    public Task<Answer> AdminAsync(HttpMethod method, string path, object? body = null) => SendAsync(
+        new HttpRequestMessage(method, $"{baseUrl}/admin/{path}") { Content = body is null ? null : JsonContent.Create(body) });
+
     /// <summary>Sends a form to a path below the gateway's root.</summary>
     public Task<Answer> PostFormAsync(string path, IEnumerable<KeyValuePair<string, string>> form) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/{path}") { Content = new FormUrlEncodedContent(form) });

@@ -52,6 +52,14 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
     public Task<bool> HasClientAsync(string clientId, CancellationToken cancellation) =>
         Set<OpenIddictEntityFrameworkCoreApplication>().AnyAsync(c => c.ClientId == clientId, cancellation);
 
+    /// <summary>The row of a client, whole or not; null: there is none.</summary>
+    public Task<OpenIddictEntityFrameworkCoreApplication?> ClientAsync(string clientId, CancellationToken cancellation) =>
+        Set<OpenIddictEntityFrameworkCoreApplication>().FirstOrDefaultAsync(c => c.ClientId == clientId, cancellation);
+
+    /// <summary>The row of a user, whole or not; null: there is none.</summary>
+    public Task<AuthUser?> UserAsync(string name, CancellationToken cancellation) =>
+        Users.FirstOrDefaultAsync(u => u.Id == name, cancellation);
+
     private string InSchema(string sql) => Database.IsNpgsql()
         ? sql.Replace(UsedAssertions, $"{Schema}.{UsedAssertions}", StringComparison.Ordinal)
         : sql;
