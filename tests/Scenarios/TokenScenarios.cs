@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using PmrGateway.Tests.Client;
@@ -210,6 +211,48 @@ public class TokenScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         foreach (var client in new[] { gateway.Ehr, await gateway.LoginPatientAsync(patient, "audience") })
             Assert.Equal([gateway.Options.Url + "/fhir"], new JsonWebToken(client.Token).Audiences);
+    }
+
+    [Theory]
+    [InlineData("system/*.rs", 200)]
+    [InlineData("system/*.read", 200)]
+    [InlineData("system/Patient.r", 200)]
+    [InlineData("system/Patient.r system/Consent.c", 200)]
+    [InlineData("system/Consent.cu", 200)]
+    [InlineData("system/Consent.crs", 200)]
+    [InlineData("system/*.crs", 400)]
+    [InlineData("system/Patient.c", 400)]
+    [InlineData("system/Consent.d", 400)]
+    [InlineData("user/Patient.r", 400)]
+    [InlineData("system/Patient.rs?_id=x", 400)]
+    [InlineData("system/Patient.r other", 400)]
+    public async Task A_client_gets_what_it_is_registered_for_and_less_and_no_more(string scope, int status)
+    {
+        var key = new ClientKey();
+        var clientId = "less-" + Guid.CreateVersion7();
+        await gateway.Operator.AdminAsync(
+            "clients", new { clientId, jwks = key.Jwks, scopes = new[] { "system/*.rs", "system/Consent.cu" } });
+        var answer = await gateway.Anyone.RequestTokenAsync(clientId, key.Credentials, scope);
+        Assert.True(answer.Status == status, answer.Text);
+        if (status == 400) Assert.Equal("invalid_scope", answer.Json.GetProperty("error").GetString());
+    }
+
+    [Fact]
+    public async Task The_issuer_is_one_text_in_tokens_and_discovery_which_offers_what_works()
+    {
+        async Task<JsonElement> AtAsync(string path) => (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/{path}", "*/*")).Json;
+        var openid = await AtAsync(".well-known/openid-configuration");
+        var smart = await AtAsync("fhir/.well-known/smart-configuration");
+        var issuer = openid.GetProperty("issuer").GetString();
+        Assert.Equal(issuer, smart.GetProperty("issuer").GetString());
+        Assert.Equal(issuer, new JsonWebToken(gateway.Ehr.Token).Issuer);
+        foreach (var endpoint in new[] { "token", "revocation" })
+        {
+            var methods = openid.GetProperty(endpoint + "_endpoint_auth_methods_supported").EnumerateArray().Select(m => m.GetString());
+            Assert.Contains("private_key_jwt", methods);
+            Assert.DoesNotContain("client_secret_basic", methods);
+            Assert.DoesNotContain("client_secret_post", methods);
+        }
     }
 
     [Fact]

@@ -23,7 +23,6 @@ internal static class AuthorizationServer
 {
     public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, BaseUrl baseUrl)
     {
-        var publicUrl = baseUrl.Public;
         var file = Path.Combine(options.DataFolder, "auth.db");
         services.AddDbContext<AuthDatabase>(db =>
         {
@@ -40,7 +39,7 @@ internal static class AuthorizationServer
                 core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>();
                 core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, SealedClients>();
             })
-            .AddServer(server => Configure(server, options.Auth, keyring, publicUrl))
+            .AddServer(server => Configure(server, options.Auth, keyring, baseUrl))
             .AddValidation(validation =>
             {
                 validation.UseLocalServer();
@@ -51,8 +50,8 @@ internal static class AuthorizationServer
                 validation.EnableTokenEntryValidation();
             });
         var schemes = services.AddAuthentication().AddIssuers(options.Auth);
-        schemes[publicUrl] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
-        services.AddSingleton(new TokenIssuers(publicUrl, schemes));
+        schemes[baseUrl.Public] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
+        services.AddSingleton(new TokenIssuers(baseUrl.Public, schemes));
         services.AddSingleton<CallerResolver>();
         services.AddMetrics().AddSingleton(new RefusalLimits(options.Auth)).AddSingleton<AuthRefusals>();
         services.AddHostedService(s => s.GetRequiredService<AuthRefusals>());
@@ -75,9 +74,9 @@ internal static class AuthorizationServer
         routes.MapMethods(SmartPaths.Authorize, ["GET", "POST"], AuthorizeEndpoint.RunAsync);
     }
 
-    private static void Configure(OpenIddictServerBuilder server, AuthOptions options, Keyring keyring, string publicUrl)
+    private static void Configure(OpenIddictServerBuilder server, AuthOptions options, Keyring keyring, BaseUrl baseUrl)
     {
-        server.SetIssuer(publicUrl)
+        server.SetIssuer(baseUrl.Issuer)
             .SetAuthorizationEndpointUris(SmartPaths.Authorize[1..])
             .SetTokenEndpointUris(SmartPaths.Token[1..])
             .SetRevocationEndpointUris(SmartPaths.Revoke[1..])
@@ -118,7 +117,10 @@ internal static class AuthorizationServer
                 return default;
             })
             .SetOrder(OpenIddictServerHandlers.Revocation.ValidateAuthorizedParty.Descriptor.Order - 500));
-        server.TakeAssertionsOfSmart(publicUrl);
+        server.TakeAssertionsOfSmart(baseUrl);
+        // Nobody has a secret: what the host adds besides would be offered and not work.
+        server.Services.PostConfigure<OpenIddictServerOptions>(o => o.ClientAuthenticationMethods.RemoveWhere(
+            method => method is ClientAuthenticationMethods.ClientSecretBasic or ClientAuthenticationMethods.ClientSecretPost));
         // TLS ends in front of the gateway, which listens on the loopback.
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()

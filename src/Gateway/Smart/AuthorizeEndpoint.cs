@@ -80,7 +80,7 @@ internal static class AuthorizeEndpoint
             || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
         // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
         var scopes = request.GetScopes()
-            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.Scopes.Contains(s)))
+            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.May(s)))
             .ToImmutableArray();
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         identity

@@ -5,6 +5,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
+using PmrGateway.Gateway.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace PmrGateway.Gateway.Smart;
@@ -26,9 +27,9 @@ internal static class ClientAssertions
     // Set while an assertion is looked at, and taken away from one that is good: what is refused meanwhile is refused for it.
     private const string Unproven = "pmr.assertion";
 
-    public static void TakeAssertionsOfSmart(this OpenIddictServerBuilder server, string publicUrl)
+    public static void TakeAssertionsOfSmart(this OpenIddictServerBuilder server, BaseUrl baseUrl)
     {
-        string[] audiences = [publicUrl + SmartPaths.Token, publicUrl, publicUrl + "/"];
+        string[] audiences = [baseUrl.Public + SmartPaths.Token, baseUrl.Issuer, baseUrl.Public];
         // SMART fixes the header typ "JWT" and the token endpoint as audience; OpenIddict by itself asks for the newer
         // client-authentication+jwt and the issuer. Both are taken.
         server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
@@ -47,7 +48,7 @@ internal static class ClientAssertions
                 var ofClient = parameters.IssuerSigningKeyResolver;
                 parameters.TryAllIssuerSigningKeys = false;
                 parameters.IssuerSigningKeyResolver = (text, token, kid, all) => SigningKeys.Named(ofClient(text, token, kid, all), kid);
-                context.ValidAudiences.Add(publicUrl + SmartPaths.Token);
+                context.ValidAudiences.Add(baseUrl.Public + SmartPaths.Token);
                 return default;
             })
             .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 500));

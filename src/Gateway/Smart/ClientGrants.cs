@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using OpenIddict.Abstractions;
+using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Smart;
 
@@ -10,6 +11,9 @@ namespace PmrGateway.Gateway.Smart;
 /// <param name="Actor">The actor that it was registered for; null: none, or that was not written down.</param>
 internal sealed record ClientGrants(string[] Scopes, string[] Purposes, string? Actor)
 {
+    /// <summary>Whether it may ask for a scope: one that it is registered for, or for less than that.</summary>
+    public bool May(string scope) => Scopes.Contains(scope) || new SmartScopes(Scopes).Cover(scope);
+
     /// <summary>Of a client that is registered.</summary>
     public static async Task<ClientGrants> OfAsync(
         IOpenIddictApplicationManager applications, string clientId, CancellationToken cancellation) =>

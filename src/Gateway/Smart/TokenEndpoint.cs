@@ -23,7 +23,7 @@ internal static class TokenEndpoint
         }
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var (scopes, purposes) = (request.GetScopes(), client.Purposes);
-        if (scopes.Length == 0 || scopes.Except(client.Scopes).Any())
+        if (scopes.Length == 0 || !scopes.All(client.May))
             return Refuse(Errors.InvalidScope, "a scope was asked for that this client is not registered for");
         if (request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } wanted)
         {
