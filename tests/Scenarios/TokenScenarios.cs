@@ -200,6 +200,9 @@ public class TokenScenarios(RunningGateway gateway)
         Assert.Equal(200, (await self.GetAsync($"Patient/{patient}")).Status);
         Assert.Equal(200, (await RevokeAsync(RunningGateway.App, self)).Status);
         Assert.Equal(401, (await self.GetAsync($"Patient/{patient}")).Status);
+        // What is none, or none any more, needs no ending (RFC 7009, 2.2).
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, self)).Status);
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, gateway.Anyone.As("x"))).Status);
 
         Task<Answer> RevokeAsync(string app, GatewayClient victim) =>
             gateway.Anyone.PostFormAsync("connect/revoke", [new("client_id", app), new("token", victim.Token!)]);

@@ -46,7 +46,7 @@ internal static class KeySet
             var bytes = Base64UrlEncoder.DecodeBytes(modulus ?? "").AsSpan().TrimStart((byte)0);
             return bytes.IsEmpty ? 0 : (8L * bytes.Length) - byte.LeadingZeroCount(bytes[0]);
         }
-        catch (FormatException)
+        catch (Exception e) when (e is FormatException or ArgumentException)
         {
             return 0;
         }

@@ -47,8 +47,8 @@ internal sealed class AuthSeals(RecordDatabase database)
     public bool Holds(AuthUser user) => database.IsWhole(RowOf(user), user.Seal, Users, user.Id);
 
     /// <summary>
-    /// Seals, once, the clients and users from before there were seals. A note under the key, beside the one of the records' rows, says that
-    /// it was done.
+    /// Seals, once, the clients and users from before there were seals. A note under the key, beside the one of the records' rows, says
+    /// that it was done.
     /// </summary>
     /// <returns>How many there were.</returns>
     /// <exception cref="StoreStartException">It was done, and the note of it was taken out or changed.</exception>
