@@ -89,6 +89,16 @@ public sealed class RecordDatabase : IAsyncDisposable
         return FirstSealing.RunAsync(this, cancellation);
     }
 
+    /// <summary>The seal of a row that another part of the gateway keeps, beside the records or in a file of its own.</summary>
+    public byte[] SealOf(RowBytes row) => Seals.Of(row);
+
+    /// <summary>Whether such a row is the one that was sealed; where it is not, that is noted among <see cref="BrokenRows"/>.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="seal">The seal that is kept with it; null: none.</param>
+    /// <param name="table">Its table.</param>
+    /// <param name="key">Its key.</param>
+    public bool IsWhole(RowBytes row, byte[]? seal, string table, string key) => Seals.Check(row, seal, table, key);
+
     /// <summary>Carries a plan out, all or nothing; it is durable when this returns <see cref="CommitResult.Committed"/>.</summary>
     /// <param name="plan">What is changed.</param>
     /// <param name="cancellation">Stops only before the plan has reached the writer.</param>

@@ -153,6 +153,10 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     public Task<Answer> AdminAsync(string path, object body) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/admin/{path}") { Content = JsonContent.Create(body) });
 
+    /// <summary>Changes or ends what the operator has registered.</summary>
+    public Task<Answer> AdminAsync(HttpMethod method, string path, object? body = null) => SendAsync(
+        new HttpRequestMessage(method, $"{baseUrl}/admin/{path}") { Content = body is null ? null : JsonContent.Create(body) });
+
     /// <summary>Sends a form to a path below the gateway's root.</summary>
     public Task<Answer> PostFormAsync(string path, IEnumerable<KeyValuePair<string, string>> form) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Post, $"{baseUrl}/{path}") { Content = new FormUrlEncodedContent(form) });
@@ -187,10 +191,12 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     /// <param name="credentials">Its key.</param>
     /// <param name="audience">For whom.</param>
     /// <param name="minutes">How long it is good.</param>
-    public static string Assertion(string clientId, SigningCredentials credentials, string audience, int minutes = 4)
+    /// <param name="change">What is otherwise about it.</param>
+    public static string Assertion(
+        string clientId, SigningCredentials credentials, string audience, int minutes = 4, Action<SecurityTokenDescriptor>? change = null)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        var descriptor = new SecurityTokenDescriptor
         {
             Issuer = clientId,
             Audience = audience,
@@ -199,7 +205,9 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
             Expires = now.AddMinutes(minutes),
             Claims = new Dictionary<string, object> { ["sub"] = clientId, ["jti"] = NewId() },
             SigningCredentials = credentials,
-        });
+        };
+        change?.Invoke(descriptor);
+        return new JsonWebTokenHandler().CreateToken(descriptor);
     }
 
     internal static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));

@@ -52,6 +52,26 @@ public sealed class ForeignTokenScenarios : IAsyncLifetime
         await IsRefusedAsync(AskAsync(SecurityAlgorithms.RsaSha256, d => From(d, TimeSpan.FromSeconds(61))));
     }
 
+    [Fact]
+    public async Task A_header_with_crit_is_of_no_token_whatever_it_lists()
+    {
+        foreach (var crit in new object[] { new[] { "exp" }, new[] { "b64" }, Array.Empty<string>(), "exp" })
+        {
+            await IsRefusedAsync(AskAsync(
+                SecurityAlgorithms.RsaSha256, d => d.AdditionalHeaderClaims = new Dictionary<string, object> { ["crit"] = crit }));
+        }
+    }
+
+    [Fact]
+    public async Task A_key_is_chosen_by_its_name_and_no_other_is_tried()
+    {
+        foreach (var kid in new[] { "r2", "k1", null })
+        {
+            await IsRefusedAsync(AskAsync(SecurityAlgorithms.RsaSha256, d => d.SigningCredentials = new SigningCredentials(
+                new RsaSecurityKey(TokenIssuer.RsaKey) { KeyId = kid }, SecurityAlgorithms.RsaSha256)));
+        }
+    }
+
     // Whom nobody bound to an actor is known and may do nothing: 403. Who is not known is told that the token is none.
     private static async Task IsRefusedAsync(Task<Answer> asked)
     {
@@ -136,6 +156,92 @@ public class ForgeryScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task An_assertion_with_crit_in_its_header_is_an_invalid_client()
+    {
+        var key = await ClientAsync("crit");
+        IsInvalidClient(await AskAsync("crit", key, d => d.AdditionalHeaderClaims = new Dictionary<string, object>
+        {
+            ["crit"] = new[] { "http://example.org/x" },
+            ["http://example.org/x"] = true,
+        }));
+        Assert.Equal(200, (await AskAsync("crit", key)).Status);
+    }
+
+    [Fact]
+    public async Task An_assertion_that_is_not_good_yet_is_an_invalid_client()
+    {
+        var key = await ClientAsync("early");
+        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        Assert.Equal(200, (await AskAsync("early", key, d => d.NotBefore = now.AddSeconds(10))).Status);
+        Assert.Equal(200, (await AskAsync("early", key, d => d.IssuedAt = now.AddSeconds(10))).Status);
+        IsInvalidClient(await AskAsync("early", key, d => d.NotBefore = now.AddSeconds(90)));
+        IsInvalidClient(await AskAsync("early", key, d => d.IssuedAt = now.AddDays(365)));
+    }
+
+    [Fact]
+    public async Task An_assertion_is_by_the_key_that_its_header_names_and_by_no_other()
+    {
+        var key = await ClientAsync("named");
+        var registered = (ECDsaSecurityKey)key.Credentials.Key;
+        foreach (var kid in new[] { "another", null, "" })
+        {
+            var renamed = new SigningCredentials(
+                new ECDsaSecurityKey(registered.ECDsa) { KeyId = kid }, SecurityAlgorithms.EcdsaSha384);
+            IsInvalidClient(await AskAsync("named", key, d => d.SigningCredentials = renamed));
+        }
+        // A key without a name is that of an assertion that names none.
+        var jwk = JsonWebKeyConverter.ConvertFromECDsaSecurityKey(registered);
+        await RegisterAsync("unnamed", new { keys = new[] { new { kty = "EC", crv = jwk.Crv, x = jwk.X, y = jwk.Y, use = "sig" } } });
+        Assert.Equal(200, (await AskAsync("unnamed", key, d => d.SigningCredentials = new SigningCredentials(
+            new ECDsaSecurityKey(registered.ECDsa), SecurityAlgorithms.EcdsaSha384))).Status);
+        IsInvalidClient(await AskAsync("unnamed", key));
+    }
+
+    [Fact]
+    public async Task Whatever_is_wrong_with_a_client_is_told_in_the_same_words()
+    {
+        await ClientAsync("alike-other");
+        var unknown = await AskAsync("alike-unknown", new ClientKey());
+        IsInvalidClient(unknown);
+        // A client each: after ten refusals nothing is looked at.
+        var (number, clientId) = (0, "");
+        foreach (var change in new Action<SecurityTokenDescriptor>[]
+        {
+            d => d.Claims["sub"] = "alike-other",
+            d => d.Claims.Remove("sub"),
+            d => d.Claims["sub"] = new[] { clientId, clientId },
+            d => d.Claims["sub"] = 1,
+            d => d.Issuer = "alike-other",
+            d => (d.Issuer, d.Claims["sub"]) = ("alike-other", "alike-other"),
+            d => d.Issuer = null,
+            d => d.Audience = "https://other.example/token",
+            d => d.Audience = null,
+            d => (d.Audience, d.Claims["aud"]) = (null, new[] { TokenUrl, "https://other.example/token" }),
+            d => d.Claims.Remove("jti"),
+            d => d.Claims["jti"] = 7,
+            d => d.SigningCredentials = new ClientKey().Credentials,
+            d => d.TokenType = "at+jwt",
+        })
+        {
+            var key = await ClientAsync(clientId = $"alike-{number++}");
+            Same(await AskAsync(clientId, key, change));
+            Assert.Equal(200, (await AskAsync(clientId, key)).Status);
+        }
+        foreach (var assertion in new[] { "x", "a.b.c", "e30.e30.", "....", new string('x', 9000) })
+            Same(await gateway.Anyone.RequestTokenAsync(clientId, assertion, "system/*.rs"));
+        Same(await gateway.Ehr.RevokeAsync(clientId, new ClientKey().Credentials));
+
+        void Same(Answer answer)
+        {
+            IsInvalidClient(answer);
+            Assert.Equal(unknown.Text, answer.Text);
+            Assert.Equal(unknown.Headers.Headers.WwwAuthenticate.ToString(), answer.Headers.Headers.WwwAuthenticate.ToString());
+            Assert.DoesNotContain("error_uri", answer.Text);
+            Assert.DoesNotContain("ID2", answer.Text + answer.Headers.Headers.WwwAuthenticate);
+        }
+    }
+
+    [Fact]
     public async Task A_registration_with_a_member_that_nobody_knows_is_refused()
     {
         var answer = await gateway.Operator.AdminAsync("clients", new
@@ -202,6 +308,13 @@ public class ForgeryScenarios(RunningGateway gateway)
     {
         Assert.Equal(401, answer.Status);
         Assert.Equal("invalid_client", answer.Json.GetProperty("error").GetString());
+    }
+
+    // An assertion that is good in all but what is changed of it.
+    private Task<Answer> AskAsync(string clientId, ClientKey key, Action<SecurityTokenDescriptor>? change = null)
+    {
+        var assertion = GatewayClient.Assertion(clientId, key.Credentials, TokenUrl, change: change);
+        return gateway.Anyone.RequestTokenAsync(clientId, assertion, "system/*.rs");
     }
 
     private async Task<ClientKey> ClientAsync(string clientId)

@@ -18,6 +18,22 @@ public class OperatorScenarios(RunningGateway gateway)
     [InlineData("\"jwks\":{\"keys\":[null]}", "jwks")]
     [InlineData("\"jwks\":{\"keys\":[1]}", "jwks")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":5}]}", "jwks")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"d\":\"AA\"}]}", "jwks.keys[0].d")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "jwks.keys[0].k")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"oct\"}]}", "jwks.keys[0].kty")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "jwks.keys[0].n")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"kid\":\"a\"},{\"kty\":\"EC\",\"kid\":\"a\"}]}", "jwks.keys[1].kid")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"n\":\"!!\",\"e\":\"AQAB\"}]}", "jwks.keys[0].n")]
+    [InlineData("\"jwks\":{\"keys\":[],\"keys\":[]}", "keys")]
+    [InlineData("\"redirectUris\":[\"javascript:alert(1)\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"data:text/html,x\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"file:///etc/passwd\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"http://app.example/cb\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"https://user@app.example/cb\"]", "redirectUris")]
+    [InlineData("\"redirectUris\":[\"ftp://app.example/cb\"]", "redirectUris")]
+    [InlineData(App + ",\"clientId\":\"user:x\"", "clientId")]
+    [InlineData(App + ",\"scopes\":[],\"scopes\":[\"system/*.rs\"]", "scopes")]
+    [InlineData(App + ",\"scopes\":[],\"Scopes\":[\"system/*.rs\"]", "Scopes")]
     [InlineData("\"redirectUris\":[null]", "redirectUris")]
     [InlineData("\"redirectUris\":[\"\"]", "redirectUris")]
     [InlineData("\"redirectUris\":[\"/rel\"]", "redirectUris")]
@@ -35,7 +51,8 @@ public class OperatorScenarios(RunningGateway gateway)
     public async Task A_member_of_a_client_that_is_not_what_it_should_be_is_a_400_that_names_it(string members, string name)
     {
         var clientId = "refused-" + Guid.CreateVersion7();
-        await RefusedAsync("clients", $"{{\"clientId\":\"{clientId}\",{members}}}", name);
+        var own = members.Contains("clientId", StringComparison.Ordinal) ? "" : $"\"clientId\":\"{clientId}\",";
+        await RefusedAsync("clients", $"{{{own}{members}}}", name);
         Assert.NotEqual(409, (await SendAsync("clients", $"{{\"clientId\":\"{clientId}\",{App}}}", "application/json")).Status);
     }
 

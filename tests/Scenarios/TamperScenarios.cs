@@ -10,7 +10,12 @@ public sealed class TamperScenarios : IAsyncLifetime
 {
     private readonly RunningGateway _gateway = new(new StoreOptions());
 
-    public Task InitializeAsync() => _gateway.InitializeAsync();
+    public Task InitializeAsync()
+    {
+        // It is asked often, as one who guesses asks.
+        _gateway.Options.Auth.RefusedLogins = 1000;
+        return _gateway.InitializeAsync();
+    }
 
     public Task DisposeAsync() => _gateway.DisposeAsync();
 
@@ -82,9 +87,91 @@ public sealed class TamperScenarios : IAsyncLifetime
         }
     }
 
-    private string? Sql(string sql)
+    [Fact]
+    public async Task Changing_a_client_or_a_user_lets_nobody_in_and_shows_and_heals_when_it_is_put_back()
     {
-        var file = Path.Combine(_gateway.Options.DataFolder, "gateway.db");
+        var (key, stranger) = (new ClientKey(), new ClientKey());
+        object ClientOf(string clientId, ClientKey of) =>
+            new { clientId, jwks = of.Jwks, actor = _gateway.Hospital, scopes = new[] { "system/*.rs" }, purposes = new[] { "TREAT" } };
+        Assert.Equal(201, (await _gateway.Operator.AdminAsync("clients", ClientOf("tampered", key))).Status);
+        Assert.Equal(201, (await _gateway.Operator.AdminAsync("clients", ClientOf("strangers-own", stranger))).Status);
+        Task<Answer> AskAsync(ClientKey by, string scope = "system/*.rs") =>
+            _gateway.Anyone.RequestTokenAsync("tampered", by.Credentials, scope);
+        Assert.Equal(200, (await AskAsync(key)).Status);
+        foreach (var change in new[]
+        {
+            "JsonWebKeySet = (SELECT JsonWebKeySet FROM OpenIddictApplications WHERE ClientId = 'strangers-own')",
+            "Properties = replace(Properties, 'system/*.rs', 'system/*.cruds')",
+            "Properties = replace(Properties, 'TREAT', 'BTG')",
+            "Properties = (SELECT Properties FROM OpenIddictApplications WHERE ClientId = 'strangers-own')",
+            "Properties = '{'",
+            "Properties = NULL",
+            "ClientType = 'public'",
+            "RedirectUris = '[\"https://evil.example/cb\"]'",
+            "Permissions = replace(Permissions, ']', ',\"gt:authorization_code\"]')",
+            "Settings = '{\"tkn_lft:act\":\"3650.00:00:00\"}'",
+            "ClientSecret = 'x'",
+        })
+        {
+            var column = change[..change.IndexOf(' ')];
+            Auth($"CREATE TABLE kept AS SELECT {column} AS was FROM OpenIddictApplications WHERE ClientId = 'tampered'");
+            Auth($"UPDATE OpenIddictApplications SET {change} WHERE ClientId = 'tampered'");
+            foreach (var answer in new[] { await AskAsync(stranger), await AskAsync(key), await AskAsync(key, "system/*.cruds") })
+            {
+                Assert.True(answer.Status == 401, $"{change}: {answer.Text}");
+                Assert.Contains("invalid_client", answer.Text);
+            }
+            Assert.Contains("OpenIddictApplications: 1 not as", await HealthAsync());
+            Assert.Equal("tampered", Assert.Single(_gateway.Service<RecordDatabase>().BrokenRows.Now).Key);
+            // It is not registered over, either.
+            Assert.Equal(409, (await _gateway.Operator.AdminAsync("clients", ClientOf("tampered", stranger))).Status);
+            Auth($"UPDATE OpenIddictApplications SET {column} = (SELECT was FROM kept) WHERE ClientId = 'tampered'");
+            Auth("DROP TABLE kept");
+            Assert.Equal(200, (await AskAsync(key)).Status);
+        }
+
+        var patient = await _gateway.NewPatientAsync();
+        var other = await _gateway.NewPatientAsync();
+        await _gateway.LoginPatientAsync(patient, "tampered");
+        var name = $"tampered-{patient}";
+        Auth($"UPDATE Users SET FhirUser = 'Patient/{other}' WHERE Id = '{name}'");
+        Assert.False(await LogsInAsync(name));
+        Assert.Contains("Users: 1 not as", await HealthAsync());
+        Auth($"UPDATE Users SET FhirUser = 'Patient/{patient}' WHERE Id = '{name}'");
+        Assert.True(await LogsInAsync(name));
+        Auth($"INSERT INTO Users (Id, PasswordHash, FhirUser, Seal) SELECT 'made-up', PasswordHash, 'Patient/{other}', Seal FROM Users "
+            + $"WHERE Id = '{name}'");
+        Auth($"INSERT INTO Users (Id, PasswordHash, FhirUser) SELECT 'made-up-2', PasswordHash, 'Patient/{other}' FROM Users "
+            + $"WHERE Id = '{name}'");
+        Assert.False(await LogsInAsync("made-up"));
+        Assert.False(await LogsInAsync("made-up-2"));
+
+        // Nor are they sealed at a start, and who takes the note of the first sealing out gets no start.
+        await _gateway.StopAsync();
+        await _gateway.StartAsync();
+        Assert.False(await LogsInAsync("made-up-2"));
+        Assert.True(await LogsInAsync(name));
+        await _gateway.StopAsync();
+        Sql("DELETE FROM deployment WHERE name = 'clients and users sealed'");
+        var refused = await Assert.ThrowsAsync<StoreStartException>(_gateway.StartAsync);
+        Assert.Contains("was changed by others", refused.Message);
+    }
+
+    private async Task<string> HealthAsync() => (await _gateway.Anyone.GetAsync($"{_gateway.Options.Url}/health", "*/*")).Text;
+
+    private async Task<bool> LogsInAsync(string name)
+    {
+        var login = GatewayClient.NewLogin(RunningGateway.App, RunningGateway.Redirect, "openid patient/*.rs");
+        return GatewayClient.CodeOf(await _gateway.Anyone.AuthorizeAsync(login, name, RunningGateway.Password)) is not null;
+    }
+
+    private string? Sql(string sql) => Execute("gateway.db", sql);
+
+    private void Auth(string sql) => Execute("auth.db", sql);
+
+    private string? Execute(string database, string sql)
+    {
+        var file = Path.Combine(_gateway.Options.DataFolder, database);
         using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
         connection.Open();
         using var command = new SqliteCommand(sql, connection);

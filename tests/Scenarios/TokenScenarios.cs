@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using PmrGateway.Tests.Client;
@@ -176,6 +177,85 @@ public class TokenScenarios(RunningGateway gateway)
         var revoked = await client.RevokeAsync("revoked", key.Credentials);
         Assert.True(revoked.Status == 200, revoked.Text);
         Assert.Equal(401, (await client.GetAsync("Patient")).Status);
+    }
+
+    [Fact]
+    public async Task A_token_is_ended_by_the_client_that_it_was_issued_to_and_by_no_other()
+    {
+        var (key, patient) = (new ClientKey(), await gateway.NewPatientAsync());
+        await gateway.Operator.AdminAsync(
+            "clients", new { clientId = "revoker", jwks = key.Jwks, actor = gateway.Hospital, scopes = new[] { "system/*.rs" } });
+        var self = await gateway.LoginPatientAsync(patient, "revoke");
+        foreach (var victim in new[] { gateway.Operator, gateway.Ehr, self })
+        {
+            var refused = await victim.RevokeAsync("revoker", key.Credentials);
+            Assert.True(refused.Status == 400, refused.Text);
+            Assert.Contains("not issued to this client", refused.Text);
+        }
+        // An app says who it is and shows nothing.
+        foreach (var victim in new[] { gateway.Operator, gateway.Ehr, self })
+            Assert.Equal(400, (await RevokeAsync(RunningGateway.EmergencyApp, victim)).Status);
+        Assert.Equal(200, (await gateway.Ehr.GetAsync(gateway.Hospital)).Status);
+        Assert.Equal(200, (await gateway.Operator.GetAsync(gateway.Hospital)).Status);
+        Assert.Equal(200, (await self.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, self)).Status);
+        Assert.Equal(401, (await self.GetAsync($"Patient/{patient}")).Status);
+        // What is none, or none any more, needs no ending (RFC 7009, 2.2).
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, self)).Status);
+        Assert.Equal(200, (await RevokeAsync(RunningGateway.App, gateway.Anyone.As("x"))).Status);
+
+        Task<Answer> RevokeAsync(string app, GatewayClient victim) =>
+            gateway.Anyone.PostFormAsync("connect/revoke", [new("client_id", app), new("token", victim.Token!)]);
+    }
+
+    [Fact]
+    public async Task An_access_token_is_for_the_FHIR_base()
+    {
+        var patient = await gateway.NewPatientAsync();
+        foreach (var client in new[] { gateway.Ehr, await gateway.LoginPatientAsync(patient, "audience") })
+            Assert.Equal([gateway.Options.Url + "/fhir"], new JsonWebToken(client.Token).Audiences);
+    }
+
+    [Theory]
+    [InlineData("system/*.rs", 200)]
+    [InlineData("system/*.read", 200)]
+    [InlineData("system/Patient.r", 200)]
+    [InlineData("system/Patient.r system/Consent.c", 200)]
+    [InlineData("system/Consent.cu", 200)]
+    [InlineData("system/Consent.crs", 200)]
+    [InlineData("system/*.crs", 400)]
+    [InlineData("system/Patient.c", 400)]
+    [InlineData("system/Consent.d", 400)]
+    [InlineData("user/Patient.r", 400)]
+    [InlineData("system/Patient.rs?_id=x", 400)]
+    [InlineData("system/Patient.r other", 400)]
+    public async Task A_client_gets_what_it_is_registered_for_and_less_and_no_more(string scope, int status)
+    {
+        var key = new ClientKey();
+        var clientId = "less-" + Guid.CreateVersion7();
+        await gateway.Operator.AdminAsync(
+            "clients", new { clientId, jwks = key.Jwks, scopes = new[] { "system/*.rs", "system/Consent.cu" } });
+        var answer = await gateway.Anyone.RequestTokenAsync(clientId, key.Credentials, scope);
+        Assert.True(answer.Status == status, answer.Text);
+        if (status == 400) Assert.Equal("invalid_scope", answer.Json.GetProperty("error").GetString());
+    }
+
+    [Fact]
+    public async Task The_issuer_is_one_text_in_tokens_and_discovery_which_offers_what_works()
+    {
+        async Task<JsonElement> AtAsync(string path) => (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/{path}", "*/*")).Json;
+        var openid = await AtAsync(".well-known/openid-configuration");
+        var smart = await AtAsync("fhir/.well-known/smart-configuration");
+        var issuer = openid.GetProperty("issuer").GetString();
+        Assert.Equal(issuer, smart.GetProperty("issuer").GetString());
+        Assert.Equal(issuer, new JsonWebToken(gateway.Ehr.Token).Issuer);
+        foreach (var endpoint in new[] { "token", "revocation" })
+        {
+            var methods = openid.GetProperty(endpoint + "_endpoint_auth_methods_supported").EnumerateArray().Select(m => m.GetString());
+            Assert.Contains("private_key_jwt", methods);
+            Assert.DoesNotContain("client_secret_basic", methods);
+            Assert.DoesNotContain("client_secret_post", methods);
+        }
     }
 
     [Fact]

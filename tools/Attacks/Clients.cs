@@ -51,15 +51,17 @@ internal static class Clients
         var (first, second) = (Jwt.Jwk(rsa), Jwt.Jwk(ec));
         (first["kid"], second["kid"]) = ("same", "same");
         (first["alg"], second["alg"]) = ("RS384", "ES384");
-        await RegisterAsync(a, "twins", first, second);
+        a.Refused(
+            await a.Stage.Operator.AdminAsync("clients", Registration(a, "twins", first, second)), "two keys under one kid", 400);
+        // So that a kid has one key, and it is the right one or none.
+        await RegisterAsync(a, "twins", second);
         var audience = a.Stage.Url + "/connect/token";
         Task<Answer> AskAsync(string alg, Func<byte[], byte[]> sign) =>
             a.Stage.Anyone.RequestTokenAsync("twins", Assertion("twins", audience, alg, sign, "same"), "system/*.rs");
 
-        // The right key by its algorithm, or none: 200 or 401, and no error of the gateway.
         var byRsa = Jwt.Rsa(rsa, HashAlgorithmName.SHA384, RSASignaturePadding.Pkcs1);
-        a.Status(await AskAsync("RS384", byRsa), "the RSA key of two under one kid", 200, 401);
-        a.Status(await AskAsync("ES384", Jwt.Ecdsa(ec, HashAlgorithmName.SHA384)), "the EC key of two under one kid", 200, 401);
+        a.OAuthError(await AskAsync("RS384", byRsa), "the RSA key that was not registered", "invalid_client");
+        a.Status(await AskAsync("ES384", Jwt.Ecdsa(ec, HashAlgorithmName.SHA384)), "the EC key that was", 200);
         a.OAuthError(await AskAsync("ES384", byRsa), "a signature by RSA that says ES384", "invalid_client");
         using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         a.OAuthError(await AskAsync("ES384", Jwt.Ecdsa(stranger, HashAlgorithmName.SHA384)), "a stranger's key", "invalid_client");
@@ -141,12 +143,15 @@ internal static class Clients
         a.Check(hits == 0, "registrations of URLs of keys", "no connection to them", $"{hits}");
     }
 
-    private static Task RegisterAsync(Attempt a, string clientId, params JsonObject[] keys) => a.Stage.Registrar.ClientAsync(new
+    private static Task RegisterAsync(Attempt a, string clientId, params JsonObject[] keys) =>
+        a.Stage.Registrar.ClientAsync(Registration(a, clientId, keys));
+
+    private static object Registration(Attempt a, string clientId, params JsonObject[] keys) => new
     {
         clientId,
         jwks = new { keys },
         actor = a.Stage.Hospital,
         scopes = new[] { "system/*.rs" },
         purposes = Array.Empty<string>(),
-    });
+    };
 }

@@ -10,6 +10,8 @@ namespace PmrGateway.Gateway.Admin;
 /// <summary>The operator's API beside FHIR: clients and users of the gateway's own issuer, bound to actors on the chain.</summary>
 internal static class OperatorEndpoints
 {
+    private const string Name = "name";
+
     // A member that nobody knows is one that somebody relies on: refused, not passed over.
     private static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Web)
     {
@@ -18,17 +20,44 @@ internal static class OperatorEndpoints
 
     public static void MapOperatorEndpoints(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/admin/clients", (HttpContext context) => RunAsync<ClientRegistration>(context, RegisterClient.RunAsync));
-        routes.MapPost("/admin/users", (HttpContext context) => RunAsync<UserRegistration>(context, RegisterUser.RunAsync));
+        Map(routes, "/admin/clients", new()
+        {
+            ["POST"] = context => ReadAsync<ClientRegistration>(context, 201, RegisterClient.RunAsync),
+        });
+        Map(routes, $"/admin/clients/{{{Name}}}", new()
+        {
+            ["PUT"] = context => ReadAsync<ClientRegistration>(context, 200, ChangeClient.PutAsync),
+            ["DELETE"] = async context => FromOutcome(await ChangeClient.DeleteAsync(context, NameOf(context)), 204),
+        });
+        Map(routes, "/admin/users", new()
+        {
+            ["POST"] = context => ReadAsync<UserRegistration>(context, 201, RegisterUser.RunAsync),
+        });
+        Map(routes, $"/admin/users/{{{Name}}}", new()
+        {
+            ["PUT"] = context => ReadAsync<UserChange>(context, 200, ChangeUser.PutAsync),
+            ["DELETE"] = async context => FromOutcome(await ChangeUser.DeleteAsync(context, NameOf(context)), 204),
+        });
     }
 
     /// <summary>Binds an OAuth client or user of the gateway's own issuer to an actor, on the chain.</summary>
-    internal static Task BindAsync(IServiceProvider services, Actor actor, string subject)
-    {
-        var key = CallerResolver.BindingKey(services.GetRequiredService<TokenIssuers>().Own, subject);
-        var command = ChainCommands.BindClient(actor.Reference, Convert.FromHexString(actor.ActorId), key);
-        return services.GetRequiredService<ILedgerJournal>().EnqueueAsync([command], CancellationToken.None);
-    }
+    internal static Task BindAsync(IServiceProvider services, Actor actor, string subject) => EnqueueAsync(
+        services, ChainCommands.BindClient(actor.Reference, Convert.FromHexString(actor.ActorId), BindingOf(services, subject)));
+
+    /// <summary>Ends the binding of a client or user, on the chain.</summary>
+    internal static Task UnbindAsync(IServiceProvider services, string actor, string subject) =>
+        EnqueueAsync(services, ChainCommands.UnbindClient(actor, BindingOf(services, subject)));
+
+    /// <summary>The key under which a client or user is bound.</summary>
+    internal static string BindingOf(IServiceProvider services, string subject) =>
+        CallerResolver.BindingKey(services.GetRequiredService<TokenIssuers>().Own, subject);
+
+    /// <summary>Tells every gateway that tokens have ended. Before the answer: who has it may rely on it.</summary>
+    internal static Task TellTokensEndedAsync(IServiceProvider services) =>
+        services.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
+
+    /// <summary>Whom the path of a request names.</summary>
+    internal static string NameOf(HttpContext context) => (string)context.Request.RouteValues[Name]!;
 
     /// <summary>A member of a registration that is not what it should be.</summary>
     internal static Outcome Bad(string member, string shouldBe) =>
@@ -40,37 +69,55 @@ internal static class OperatorEndpoints
     /// <summary>Whether a text can be the name of somebody: as long as the tables of the issuer have room for.</summary>
     internal static bool IsName(string? text) => IsText(text) && text!.Length <= 100;
 
-    private static async Task RunAsync<T>(HttpContext context, Func<HttpContext, T, Task<Outcome?>> register)
-    {
-        var response = await AnswerAsync(context, register);
-        await response.WriteAsync(context, "");
-    }
+    private static Task EnqueueAsync(IServiceProvider services, ChainCommand command) =>
+        services.GetRequiredService<ILedgerJournal>().EnqueueAsync([command], CancellationToken.None);
 
-    private static async Task<FhirResponse> AnswerAsync<T>(HttpContext context, Func<HttpContext, T, Task<Outcome?>> register)
+    private static void Map(IEndpointRouteBuilder routes, string path, Dictionary<string, Func<HttpContext, Task<FhirResponse>>> methods) =>
+        routes.Map(path, async context =>
+        {
+            var response = methods.TryGetValue(context.Request.Method, out var run)
+                ? await AsOperatorAsync(context, run)
+                : Refused(OutcomeCategory.NotSupported, $"there is no {context.Request.Method} of this path") with
+                {
+                    Allow = string.Join(", ", methods.Keys),
+                };
+            await response.WriteAsync(context, "");
+        });
+
+    private static async Task<FhirResponse> AsOperatorAsync(HttpContext context, Func<HttpContext, Task<FhirResponse>> run)
     {
         var caller = await context.RequestServices.GetRequiredService<CallerResolver>().ResolveAsync(context);
         if (caller.Failure is { } unknown) return FhirResponse.From(unknown);
-        if (caller.Value.Kind != CallerKind.Operator)
-        {
-            var asked = context.Request.Path.ToString().TrimStart('/');
-            var refusal = Outcome.Of(OutcomeCategory.Forbidden, "only the operator may do this");
-            var denials = context.RequestServices.GetRequiredService<Denials>();
-            return await denials.AnswerAsync(caller.Value, Interaction.Operation, asked, refusal);
-        }
+        if (caller.Value.Kind == CallerKind.Operator) return await run(context);
+        var asked = context.Request.Path.ToString().TrimStart('/');
+        var refusal = Outcome.Of(OutcomeCategory.Forbidden, "only the operator may do this");
+        var denials = context.RequestServices.GetRequiredService<Denials>();
+        return await denials.AnswerAsync(caller.Value, Interaction.Operation, asked, refusal);
+    }
+
+    private static async Task<FhirResponse> ReadAsync<T>(HttpContext context, int done, Func<HttpContext, T, Task<Outcome?>> register)
+    {
         if (!context.Request.HasJsonContentType()) return Refused(OutcomeCategory.UnsupportedMediaType, "send application/json");
         try
         {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+            var json = body.ToArray();
             // JSON is UTF-8, whatever charset a header names (RFC 8259, 8.1).
-            var registration = await JsonSerializer.DeserializeAsync<T>(context.Request.Body, Json, context.RequestAborted);
-            if (registration is null) return Refused(OutcomeCategory.Malformed, "the body is not an object");
-            var outcome = await register(context, registration);
-            return outcome is null ? new FhirResponse(201, default(ReadOnlyMemory<byte>)) : FhirResponse.From(outcome);
+            if (JsonMembers.Repeated(json) is { } twice) return FhirResponse.From(Bad(twice, "there once"));
+            var registration = JsonSerializer.Deserialize<T>(json, Json);
+            return registration is null
+                ? Refused(OutcomeCategory.Malformed, "the body is not an object")
+                : FromOutcome(await register(context, registration), done);
         }
         catch (JsonException e)
         {
             return Refused(OutcomeCategory.Malformed, "the body is not the JSON that is asked for: " + e.Path);
         }
     }
+
+    private static FhirResponse FromOutcome(Outcome? outcome, int done) =>
+        outcome is null ? new FhirResponse(done, default(ReadOnlyMemory<byte>)) : FhirResponse.From(outcome);
 
     private static FhirResponse Refused(OutcomeCategory category, string text) => FhirResponse.From(Outcome.Of(category, text));
 }

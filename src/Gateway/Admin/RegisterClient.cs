@@ -17,7 +17,7 @@ namespace PmrGateway.Gateway.Admin;
 /// <param name="Purposes">Purposes of use it may act for.</param>
 /// <param name="RedirectUris">Where an app's logins end.</param>
 internal sealed record ClientRegistration(
-    string ClientId, JsonElement? Jwks, string? Actor, string[]? Scopes, string[]? Purposes, string[]? RedirectUris);
+    string? ClientId, JsonElement? Jwks, string? Actor, string[]? Scopes, string[]? Purposes, string[]? RedirectUris);
 
 /// <summary>POST /admin/clients.</summary>
 internal static class RegisterClient
@@ -30,42 +30,42 @@ internal static class RegisterClient
         var actor = client.Actor is null ? null : await directory.ActorAsync(client.Actor, context.RequestAborted);
         if (client.Actor is not null && actor is null)
             return Outcome.Of(OutcomeCategory.Invalid, $"{client.Actor} is not a registered actor");
-        if ((client.Jwks is null) == (client.RedirectUris is not { Length: > 0 }))
-            return Outcome.Of(OutcomeCategory.Invalid, "a client has either jwks (a system) or redirectUris (an app of people)");
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
-        if (await applications.FindByClientIdAsync(client.ClientId, context.RequestAborted) is not null)
+        if (await services.GetRequiredService<AuthDatabase>().HasClientAsync(client.ClientId!, context.RequestAborted))
             return Outcome.Of(OutcomeCategory.Conflict, "the client is registered already");
+        // The chain is behind: until it has let go of a client that was deleted, one of the same name would act as that one did.
+        if (await directory.ActorOfClientAsync(OperatorEndpoints.BindingOf(services, client.ClientId!), context.RequestAborted)
+            is { } before && before.Reference != client.Actor)
+            return Outcome.Of(OutcomeCategory.Conflict, "the client is still bound on the chain, to whom it was registered for before");
         await applications.CreateAsync(Describe(client), context.RequestAborted);
-        if (actor is not null) await OperatorEndpoints.BindAsync(services, actor, client.ClientId);
+        if (actor is not null) await OperatorEndpoints.BindAsync(services, actor, client.ClientId!);
         return null;
     }
 
-    private static Outcome? Problem(ClientRegistration client) =>
-        !OperatorEndpoints.IsName(client.ClientId) ? OperatorEndpoints.Bad("clientId", "the name of a client")
-        : client.Jwks is { } jwks && !IsKeySet(jwks) ? OperatorEndpoints.Bad("jwks", "a JWK set with a public key for signatures")
+    /// <summary>Why a client is not one that can be registered; null: it is.</summary>
+    public static Outcome? Problem(ClientRegistration client) =>
+        !OperatorEndpoints.IsName(client.ClientId) || client.ClientId!.StartsWith("user:", StringComparison.Ordinal)
+            ? OperatorEndpoints.Bad("clientId", "the name of a client, which does not begin with user:")
+        : client.Jwks is { } jwks && KeySet.Problem(jwks) is { } key ? OperatorEndpoints.Bad(key.Member, key.ShouldBe)
         : client.Actor is not null && !OperatorEndpoints.IsName(client.Actor) ? OperatorEndpoints.Bad("actor", "a reference")
         : client.Scopes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("scopes", "a list of scopes")
         : client.Purposes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("purposes", "a list of codes")
         : client.RedirectUris?.All(IsRedirect) == false
-            ? OperatorEndpoints.Bad("redirectUris", "a list of absolute URIs without a fragment and without a parameter iss")
+            ? OperatorEndpoints.Bad("redirectUris", "a list of absolute URIs: https, http of the loopback or a scheme of an app's own, "
+                + "without a user, a fragment and a parameter iss")
+        : (client.Jwks is null) == (client.RedirectUris is not { Length: > 0 })
+            ? Outcome.Of(OutcomeCategory.Invalid, "a client has either jwks (a system) or redirectUris (an app of people)")
         : null;
-
-    private static bool IsKeySet(JsonElement jwks)
-    {
-        try
-        {
-            return new JsonWebKeySet(jwks.GetRawText()).GetSigningKeys().Count > 0;
-        }
-        catch (Exception e) when (e is ArgumentException or JsonException)
-        {
-            return false;
-        }
-    }
 
     // What OpenIddict takes: a parameter iss is its own to add (RFC 9207).
     private static bool IsRedirect(string? uri) => Uri.IsWellFormedUriString(uri, UriKind.Absolute)
-        && new Uri(uri!) is { Fragment.Length: 0 } parsed
+        && new Uri(uri!) is { Fragment.Length: 0, UserInfo.Length: 0 } parsed
+        && IsRedirectScheme(parsed)
         && !QueryHelpers.ParseQuery(parsed.Query).ContainsKey("iss");
+
+    // RFC 8252, 7: what an app has of its own is a name of a domain turned round, so that it has a dot; javascript and data have none.
+    private static bool IsRedirectScheme(Uri uri) =>
+        uri.Scheme == Uri.UriSchemeHttps || (uri.Scheme == Uri.UriSchemeHttp && uri.IsLoopback) || uri.Scheme.Contains('.');
 
     /// <summary>A client as OpenIddict keeps it.</summary>
     public static OpenIddictApplicationDescriptor Describe(ClientRegistration client)
@@ -86,6 +86,8 @@ internal static class RegisterClient
             foreach (var uri in client.RedirectUris!) descriptor.RedirectUris.Add(new Uri(uri));
         }
         descriptor.Properties[SmartClaims.ScopesProperty] = JsonSerializer.SerializeToElement(client.Scopes ?? []);
+        if (client.Actor is not null)
+            descriptor.Properties[SmartClaims.ActorProperty] = JsonSerializer.SerializeToElement(client.Actor);
         descriptor.Properties[SmartClaims.PurposesProperty] = JsonSerializer.SerializeToElement(client.Purposes ?? []);
         return descriptor;
     }

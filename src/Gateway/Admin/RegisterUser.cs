@@ -22,9 +22,7 @@ internal static class RegisterUser
     {
         var (services, fhirUser) = (context.RequestServices, user.FhirUser);
         if (!OperatorEndpoints.IsName(user.Username)) return OperatorEndpoints.Bad("username", "a login name");
-        if (user.Password is not { } password) return OperatorEndpoints.Bad("password", "a password");
-        if (password.Length < MinPassword)
-            return Outcome.Of(OutcomeCategory.Invalid, $"password has fewer than {MinPassword} characters", "password");
+        if (PasswordProblem(user.Password) is { } problem) return problem;
         if (!OperatorEndpoints.IsName(fhirUser)) return OperatorEndpoints.Bad("fhirUser", "a reference");
         var directory = services.GetRequiredService<DirectoryStore>();
         var doctor = await directory.ActorAsync(fhirUser, context.RequestAborted) is { Kind: ActorKind.Practitioner } found ? found : null;
@@ -37,9 +35,19 @@ internal static class RegisterUser
             return Outcome.Of(OutcomeCategory.Conflict, "the user is registered already");
         var row = new AuthUser { Id = user.Username, PasswordHash = "", FhirUser = fhirUser };
         row.PasswordHash = services.GetRequiredService<IPasswordHasher<AuthUser>>().HashPassword(row, user.Password);
+        services.GetRequiredService<AuthSeals>().Put(row);
         users.Users.Add(row);
         await users.SaveChangesAsync(context.RequestAborted);
         if (doctor is not null) await OperatorEndpoints.BindAsync(services, doctor, "user:" + row.Id);
         return null;
     }
+
+    /// <summary>Why a password is none; null: it is one.</summary>
+    public static Outcome? PasswordProblem(string? password) => password switch
+    {
+        null => OperatorEndpoints.Bad("password", "a password"),
+        { Length: < MinPassword } => Outcome.Of(
+            OutcomeCategory.Invalid, $"password has fewer than {MinPassword} characters", "password"),
+        _ => null,
+    };
 }

@@ -54,7 +54,18 @@ public sealed class SmartScopes
     /// <summary>Whether a text is a resource scope.</summary>
     public static bool IsResourceScope(string scope) => Parse(scope) is not null;
 
-    private static (string, string, ScopeAction)? Parse(string scope)
+    /// <summary>Whether a scope asks for nothing that these do not have: the same level, a type of theirs and no other action.</summary>
+    /// <param name="scope">One scope; what is no resource scope is not covered.</param>
+    public bool Cover(string scope)
+    {
+        if (Parse(scope) is not { } asked) return false;
+        var (level, type, actions) = asked;
+        var had = _scopes.Where(s => s.Level == level && (s.Type == "*" || s.Type == type))
+            .Aggregate(ScopeAction.None, static (all, s) => all | s.Actions);
+        return (actions & ~had) == ScopeAction.None;
+    }
+
+    private static (string Level, string Type, ScopeAction Actions)? Parse(string scope)
     {
         var slash = scope.IndexOf('/');
         var dot = scope.LastIndexOf('.');

@@ -70,8 +70,8 @@ public static class GatewayHost
         var app = builder.Build();
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.
         app.Services.GetRequiredService<DataFolderLock>();
+        newlySealed += await FirstStart.PrepareAsync(app.Services, options);
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
-        await FirstStart.PrepareAsync(app.Services, options);
         app.UseFraming();
         // Whose address it is must be known before anything is asked of it.
         app.UseTrustedProxies(options.TrustedProxies);

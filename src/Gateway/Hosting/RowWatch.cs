@@ -5,7 +5,8 @@ namespace PmrGateway.Gateway.Hosting;
 
 /// <summary>
 /// Tells the operator of rows that were changed by others than the gateway: each once in the log, by its table and key; while any is known,
-/// /health is degraded. What rests on them is answered 503; everything else is answered.
+/// /health is degraded. What rests on them is answered 503, or as
+/// if they were not there where they are of clients and users; everything else is answered.
 /// </summary>
 internal sealed partial class RowWatch(RecordDatabase database, ILogger<RowWatch> log) : IHealthCheck
 {

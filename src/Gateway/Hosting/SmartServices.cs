@@ -13,7 +13,7 @@ internal static class SmartServices
     {
         // Nothing here lives in protected cookies; the keys for them must not land in somebody's home folder.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        services.AddAuthorizationServer(options, keyring, baseUrl.Public);
+        services.AddAuthorizationServer(options, keyring, baseUrl);
         return services;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using OpenIddict.EntityFrameworkCore.Models;
 
 namespace PmrGateway.Gateway.Smart;
 
@@ -15,6 +16,9 @@ internal sealed class AuthUser
 
     /// <summary>Who it is: <c>Practitioner/id</c> or <c>Patient/id</c>.</summary>
     public required string FhirUser { get; set; }
+
+    /// <summary>Seal of the above under the keyring, <see cref="AuthSeals"/>.</summary>
+    public byte[]? Seal { get; set; }
 }
 
 /// <summary>
@@ -44,6 +48,18 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
             [id, until.ToUnixTimeSeconds()], cancellation) == 1;
     }
 
+    /// <summary>Whether there is a row of a client, whole or not.</summary>
+    public Task<bool> HasClientAsync(string clientId, CancellationToken cancellation) =>
+        Set<OpenIddictEntityFrameworkCoreApplication>().AnyAsync(c => c.ClientId == clientId, cancellation);
+
+    /// <summary>The row of a client, whole or not; null: there is none.</summary>
+    public Task<OpenIddictEntityFrameworkCoreApplication?> ClientAsync(string clientId, CancellationToken cancellation) =>
+        Set<OpenIddictEntityFrameworkCoreApplication>().FirstOrDefaultAsync(c => c.ClientId == clientId, cancellation);
+
+    /// <summary>The row of a user, whole or not; null: there is none.</summary>
+    public Task<AuthUser?> UserAsync(string name, CancellationToken cancellation) =>
+        Users.FirstOrDefaultAsync(u => u.Id == name, cancellation);
+
     private string InSchema(string sql) => Database.IsNpgsql()
         ? sql.Replace(UsedAssertions, $"{Schema}.{UsedAssertions}", StringComparison.Ordinal)
         : sql;
@@ -63,6 +79,21 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
         // Not of the model: a database that has tables gets no more of those.
         await Database.ExecuteSqlRawAsync(
             InSchema("CREATE TABLE IF NOT EXISTS used_assertions (id TEXT PRIMARY KEY, expires BIGINT NOT NULL)"), cancellation);
+        await AddSealsAsync(cancellation);
+    }
+
+    // Tables from before there were seals have no room for them.
+    private async Task AddSealsAsync(CancellationToken cancellation)
+    {
+        if (Database.IsNpgsql())
+        {
+            await Database.ExecuteSqlRawAsync(
+                $"ALTER TABLE {Schema}.\"Users\" ADD COLUMN IF NOT EXISTS \"Seal\" bytea", cancellation);
+            return;
+        }
+        var columns = Database.SqlQuery<string>($"SELECT name AS Value FROM pragma_table_info('Users')");
+        if (!await columns.ContainsAsync("Seal", cancellation))
+            await Database.ExecuteSqlRawAsync("ALTER TABLE \"Users\" ADD COLUMN \"Seal\" BLOB", cancellation);
     }
 
     private async Task CreateModelAsync(CancellationToken cancellation)

@@ -1,9 +1,11 @@
+using System.Security.Claims;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
 using OpenIddict.Server;
 using OpenIddict.Validation.AspNetCore;
 using PmrGateway.Gateway.Options;
@@ -19,7 +21,7 @@ namespace PmrGateway.Gateway.Smart;
 /// </summary>
 internal static class AuthorizationServer
 {
-    public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, string publicUrl)
+    public static void AddAuthorizationServer(this IServiceCollection services, GatewayOptions options, Keyring keyring, BaseUrl baseUrl)
     {
         var file = Path.Combine(options.DataFolder, "auth.db");
         services.AddDbContext<AuthDatabase>(db =>
@@ -29,20 +31,27 @@ internal static class AuthorizationServer
             db.UseOpenIddict();
         });
         services.AddSingleton(TokenCacheOf);
+        services.AddSingleton<AuthSeals>();
         services.AddSingleton<IPasswordHasher<AuthUser>, PasswordHasher<AuthUser>>();
         services.AddOpenIddict()
-            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>())
-            .AddServer(server => Configure(server, options.Auth, keyring, publicUrl))
+            .AddCore(core =>
+            {
+                core.UseEntityFrameworkCore().UseDbContext<AuthDatabase>();
+                core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, SealedClients>();
+            })
+            .AddServer(server => Configure(server, options.Auth, keyring, baseUrl))
             .AddValidation(validation =>
             {
                 validation.UseLocalServer();
                 validation.UseAspNetCore();
+                // A token of ours is for this API (RFC 9068, 2.2), and an ID token for its app.
+                validation.AddAudiences(baseUrl.Fhir);
                 // A revoked token must not pass a cache that has forgotten it.
                 validation.EnableTokenEntryValidation();
             });
         var schemes = services.AddAuthentication().AddIssuers(options.Auth);
-        schemes[publicUrl] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
-        services.AddSingleton(new TokenIssuers(publicUrl, schemes));
+        schemes[baseUrl.Public] = OpenIddictValidationAspNetCoreDefaults.AuthenticationScheme;
+        services.AddSingleton(new TokenIssuers(baseUrl.Public, schemes));
         services.AddSingleton<CallerResolver>();
         services.AddMetrics().AddSingleton(new RefusalLimits(options.Auth)).AddSingleton<AuthRefusals>();
         services.AddHostedService(s => s.GetRequiredService<AuthRefusals>());
@@ -65,9 +74,9 @@ internal static class AuthorizationServer
         routes.MapMethods(SmartPaths.Authorize, ["GET", "POST"], AuthorizeEndpoint.RunAsync);
     }
 
-    private static void Configure(OpenIddictServerBuilder server, AuthOptions options, Keyring keyring, string publicUrl)
+    private static void Configure(OpenIddictServerBuilder server, AuthOptions options, Keyring keyring, BaseUrl baseUrl)
     {
-        server.SetIssuer(publicUrl)
+        server.SetIssuer(baseUrl.Issuer)
             .SetAuthorizationEndpointUris(SmartPaths.Authorize[1..])
             .SetTokenEndpointUris(SmartPaths.Token[1..])
             .SetRevocationEndpointUris(SmartPaths.Revoke[1..])
@@ -99,13 +108,29 @@ internal static class AuthorizationServer
             if (isReplay && context.Transaction.GetHttpRequest()?.HttpContext is { } http)
                 await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
         }).SetOrder(int.MinValue + 100_000));
-        server.TakeAssertionsOfSmart(publicUrl);
+        // Before OpenIddict looks, which would say that all went well.
+        server.AddEventHandler<OpenIddictServerEvents.ValidateRevocationRequestContext>(handler => handler
+            .UseInlineHandler(context =>
+            {
+                if (!IsIssuedTo(context.GenericTokenPrincipal, context.ClientId))
+                    context.Reject(error: Errors.InvalidRequest, description: "the token was not issued to this client");
+                return default;
+            })
+            .SetOrder(OpenIddictServerHandlers.Revocation.ValidateAuthorizedParty.Descriptor.Order - 500));
+        server.TakeAssertionsOfSmart(baseUrl);
+        // Nobody has a secret: what the host adds besides would be offered and not work.
+        server.Services.PostConfigure<OpenIddictServerOptions>(o => o.ClientAuthenticationMethods.RemoveWhere(
+            method => method is ClientAuthenticationMethods.ClientSecretBasic or ClientAuthenticationMethods.ClientSecretPost));
         // TLS ends in front of the gateway, which listens on the loopback.
         server.UseAspNetCore()
             .EnableAuthorizationEndpointPassthrough()
             .EnableTokenEndpointPassthrough()
             .DisableTransportSecurityRequirement();
     }
+
+    // A token is ended by whom it was issued to, and by nobody else who has come by it (RFC 7009, 2.1).
+    private static bool IsIssuedTo(ClaimsPrincipal? token, string? client) =>
+        token is not null && client is not null && (token.GetClaim(Claims.ClientId) == client || token.HasPresenter(client));
 
     // What was refused because of who asked; not what a client that is known may not ask for.
     private static void Tell(OpenIddictServerEvents.BaseRequestContext context)

@@ -27,7 +27,7 @@ internal static class AuthorizeEndpoint
 
     public static async Task<IResult> RunAsync(
         HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications,
-        LoginForm forms, BaseUrl baseUrl)
+        LoginForm forms, BaseUrl baseUrl, AuthSeals seals)
     {
         var request = context.GetOpenIddictServerRequest()!;
         // SMART App Launch: an app that was led to another server must not send it our token.
@@ -39,7 +39,8 @@ internal static class AuthorizeEndpoint
         if (!forms.IsOurs(context, form))
             return TypedResults.Text("the login form is not one that this browser was given", statusCode: 400);
         var name = form["username"].ToString();
-        var user = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
+        var row = await users.Users.AsNoTracking().FirstOrDefaultAsync(u => u.Id == name, context.RequestAborted);
+        var user = row is not null && seals.Holds(row) ? row : null;
         var verified = hasher.VerifyHashedPassword(user ?? Nobody, (user ?? Nobody).PasswordHash, form["password"].ToString());
         if (user is null || verified == PasswordVerificationResult.Failed)
         {
@@ -55,6 +56,7 @@ internal static class AuthorizeEndpoint
             : null;
         if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
         var principal = new ClaimsPrincipal(IdentityOf(user, request, client, isPatient, purpose, reason));
+        principal.SetResources(baseUrl.Fhir);
         // Broken glass is for an emergency, not for a shift.
         if (purpose == SmartClaims.BreakGlass) principal.SetAccessTokenLifetime(BrokenGlass);
         return TokenEndpoint.SignIn(principal);
@@ -78,7 +80,7 @@ internal static class AuthorizeEndpoint
             || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
         // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
         var scopes = request.GetScopes()
-            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.Scopes.Contains(s)))
+            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.May(s)))
             .ToImmutableArray();
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         identity

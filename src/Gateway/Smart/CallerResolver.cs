@@ -113,6 +113,7 @@ internal sealed partial class CallerResolver(
     // Why a token with a good signature is none that is shown here; null: it may be one.
     private string? NoAccessToken(JsonWebToken token)
     {
+        if (JoseHeader.Problem(token) is { } problem) return problem;
         if (token.Typ is { Length: > 0 } type && !AccessTokenTypes.Contains(type)) return "its type is not that of an access token";
         if (OfIdTokens.FirstOrDefault(name => token.TryGetPayloadValue<object>(name, out _)) is { } claim)
             return $"it is an ID token, by its claim {claim}";

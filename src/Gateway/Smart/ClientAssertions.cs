@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
-using OpenIddict.Server.AspNetCore;
+using PmrGateway.Gateway.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace PmrGateway.Gateway.Smart;
@@ -24,18 +24,31 @@ internal static class ClientAssertions
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
-    public static void TakeAssertionsOfSmart(this OpenIddictServerBuilder server, string publicUrl)
+    // Set while an assertion is looked at, and taken away from one that is good: what is refused meanwhile is refused for it.
+    private const string Unproven = "pmr.assertion";
+
+    public static void TakeAssertionsOfSmart(this OpenIddictServerBuilder server, BaseUrl baseUrl)
     {
+        string[] audiences = [baseUrl.Public + SmartPaths.Token, baseUrl.Issuer, baseUrl.Public];
         // SMART fixes the header typ "JWT" and the token endpoint as audience; OpenIddict by itself asks for the newer
         // client-authentication+jwt and the issuer. Both are taken.
         server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
             .UseInlineHandler(context =>
             {
                 if (!IsAssertion(context)) return default;
+                context.Transaction.Properties[Unproven] = context.Token;
+                if (Problem(context, audiences) is { } problem)
+                {
+                    context.Reject(error: Errors.InvalidClient, description: problem);
+                    return default;
+                }
                 var parameters = context.TokenValidationParameters;
                 parameters.ValidTypes = [.. parameters.ValidTypes ?? [], JsonWebTokenTypes.GenericJsonWebToken];
                 parameters.ValidAlgorithms = Algorithms;
-                context.ValidAudiences.Add(publicUrl + SmartPaths.Token);
+                var ofClient = parameters.IssuerSigningKeyResolver;
+                parameters.TryAllIssuerSigningKeys = false;
+                parameters.IssuerSigningKeyResolver = (text, token, kid, all) => SigningKeys.Named(ofClient(text, token, kid, all), kid);
+                context.ValidAudiences.Add(baseUrl.Public + SmartPaths.Token);
                 return default;
             })
             .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 500));
@@ -52,38 +65,81 @@ internal static class ClientAssertions
         server.AddEventHandler<OpenIddictServerEvents.ValidateTokenContext>(handler => handler
             .UseInlineHandler(async context =>
             {
-                if (IsAssertion(context) && await ProblemAsync(context) is { } problem)
-                    context.Reject(error: Errors.InvalidClient, description: problem);
+                if (!IsAssertion(context)) return;
+                if (await IsFirstUseAsync(context)) context.Transaction.Properties.Remove(Unproven);
+                else context.Reject(error: Errors.InvalidClient, description: "the assertion was used before");
             })
             .SetOrder(int.MaxValue - 100_000));
-        // RFC 6749, 5.2, has one word for a client that did not prove who it is.
-        server.AddEventHandler<OpenIddictServerEvents.ApplyTokenResponseContext>(handler => handler
-            .UseInlineHandler(context =>
-            {
-                if (context.Response?.Error == Errors.InvalidToken) context.Response.Error = Errors.InvalidClient;
-                return default;
-            })
-            .SetOrder(OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<OpenIddictServerEvents.ApplyTokenResponseContext>
-                .Descriptor.Order - 500));
+        server.TellOfClientsAlike<OpenIddictServerEvents.ApplyTokenResponseContext>();
+        server.TellOfClientsAlike<OpenIddictServerEvents.ApplyRevocationResponseContext>();
     }
+
+    // RFC 6749, 5.2, has one word for a client that did not prove who it is, and who asks learns no more: neither which clients there are
+    // nor what was wrong.
+    private static void TellOfClientsAlike<T>(this OpenIddictServerBuilder server)
+        where T : OpenIddictServerEvents.BaseRequestContext => server.AddEventHandler<T>(handler => handler
+        .UseInlineHandler(context =>
+        {
+            if (context.Transaction.Response is not { Error: { } error } response) return default;
+            response.ErrorUri = null;
+            if (error != Errors.InvalidClient && !context.Transaction.Properties.ContainsKey(Unproven)) return default;
+            response.Error = Errors.InvalidClient;
+            response.ErrorDescription = "the client is not known, or has not shown that it is who it says";
+            return default;
+        })
+        .SetOrder(int.MinValue + 200_000));
 
     private static bool IsAssertion(OpenIddictServerEvents.ValidateTokenContext context) =>
         context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion);
 
-    private static async ValueTask<string?> ProblemAsync(OpenIddictServerEvents.ValidateTokenContext context)
+    private static DateTimeOffset NowOf(OpenIddictServerEvents.ValidateTokenContext context) =>
+        context.Transaction.GetHttpRequest()!.HttpContext.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+
+    // What an assertion says, before its signature is looked at.
+    private static string? Problem(OpenIddictServerEvents.ValidateTokenContext context, string[] audiences)
     {
-        var services = context.Transaction.GetHttpRequest()!.HttpContext.RequestServices;
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var assertion = new JsonWebToken(context.Token);
-        // One without exp reads as year 1.
-        var expires = new DateTimeOffset(DateTime.SpecifyKind(assertion.ValidTo, DateTimeKind.Utc));
+        try
+        {
+            var assertion = new JsonWebToken(context.Token);
+            return JoseHeader.Problem(assertion)
+                ?? PartiesProblem(assertion, context.Transaction.Request?.ClientId, audiences)
+                ?? TimesProblem(assertion, NowOf(context));
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or SecurityTokenException)
+        {
+            return "the assertion is no JWT";
+        }
+    }
+
+    private static string? PartiesProblem(JsonWebToken assertion, string? clientId, string[] audiences)
+    {
+        var issuer = assertion.Issuer;
+        if (string.IsNullOrEmpty(issuer) || assertion.Subject != issuer) return "iss and sub are not both the client's id";
+        if (clientId is { Length: > 0 } && clientId != issuer) return "the assertion is not of the client that client_id names";
+        if (assertion.Audiences.ToList() is not [var audience] || !audiences.Contains(audience))
+            return "aud is not the token endpoint alone";
+        return string.IsNullOrEmpty(assertion.Id) ? "the assertion has no jti" : null;
+    }
+
+    private static string? TimesProblem(JsonWebToken assertion, DateTimeOffset now)
+    {
+        // One without exp reads as year 1, as does one without nbf or iat.
+        var expires = Instant(assertion.ValidTo);
         if (expires <= now - Skew || expires > now + LongestLife + Skew)
             return "the assertion has no exp, or one that is not within the next five minutes";
-        if (string.IsNullOrEmpty(assertion.Id)) return "the assertion has no jti";
+        return Instant(assertion.ValidFrom) > now + Skew || Instant(assertion.IssuedAt) > now + Skew
+            ? "the assertion is not good yet"
+            : null;
+    }
+
+    private static DateTimeOffset Instant(DateTime utc) => new(DateTime.SpecifyKind(utc, DateTimeKind.Utc));
+
+    private static async ValueTask<bool> IsFirstUseAsync(OpenIddictServerEvents.ValidateTokenContext context)
+    {
+        var assertion = new JsonWebToken(context.Token);
         var key = SHA256.HashData(Encoding.UTF8.GetBytes($"{assertion.Issuer}\0{assertion.Id}"));
-        var used = services.GetRequiredService<AuthDatabase>();
-        return await used.UseOnceAsync(Convert.ToHexStringLower(key), now, expires + Skew, context.CancellationToken)
-            ? null
-            : "the assertion was used before";
+        var used = context.Transaction.GetHttpRequest()!.HttpContext.RequestServices.GetRequiredService<AuthDatabase>();
+        return await used.UseOnceAsync(
+            Convert.ToHexStringLower(key), NowOf(context), Instant(assertion.ValidTo) + Skew, context.CancellationToken);
     }
 }

@@ -1,21 +1,32 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using OpenIddict.Abstractions;
+using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Smart;
 
 /// <summary>What a client is registered for.</summary>
 /// <param name="Scopes">Scopes it may ask for.</param>
 /// <param name="Purposes">Purposes of use it may act for.</param>
-internal sealed record ClientGrants(string[] Scopes, string[] Purposes)
+/// <param name="Actor">The actor that it was registered for; null: none, or that was not written down.</param>
+internal sealed record ClientGrants(string[] Scopes, string[] Purposes, string? Actor)
 {
+    /// <summary>Whether it may ask for a scope: one that it is registered for, or for less than that.</summary>
+    public bool May(string scope) => Scopes.Contains(scope) || new SmartScopes(Scopes).Cover(scope);
+
     /// <summary>Of a client that is registered.</summary>
     public static async Task<ClientGrants> OfAsync(
-        IOpenIddictApplicationManager applications, string clientId, CancellationToken cancellation)
+        IOpenIddictApplicationManager applications, string clientId, CancellationToken cancellation) =>
+        await OfAsync(applications, (await applications.FindByClientIdAsync(clientId, cancellation))!, cancellation);
+
+    /// <summary>Of a client's row.</summary>
+    public static async Task<ClientGrants> OfAsync(
+        IOpenIddictApplicationManager applications, object application, CancellationToken cancellation)
     {
-        var application = await applications.FindByClientIdAsync(clientId, cancellation);
-        var properties = await applications.GetPropertiesAsync(application!, cancellation);
-        return new ClientGrants(Texts(properties, SmartClaims.ScopesProperty), Texts(properties, SmartClaims.PurposesProperty));
+        var properties = await applications.GetPropertiesAsync(application, cancellation);
+        return new ClientGrants(
+            Texts(properties, SmartClaims.ScopesProperty), Texts(properties, SmartClaims.PurposesProperty),
+            properties.TryGetValue(SmartClaims.ActorProperty, out var actor) ? actor.GetString() : null);
     }
 
     private static string[] Texts(ImmutableDictionary<string, JsonElement> properties, string name) =>

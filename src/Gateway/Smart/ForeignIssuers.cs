@@ -31,6 +31,7 @@ internal static class ForeignIssuers
                 bearer.RequireHttpsMetadata = IsHttps(issuer.Authority);
                 bearer.TokenValidationParameters.ClockSkew = CallerResolver.Skew;
                 bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
+                bearer.TokenValidationParameters.ByName();
             });
         }
         if (options.Entra is { } entra) schemes[authentication.AddEntra(entra)] = TokenIssuers.Entra;
@@ -46,6 +47,7 @@ internal static class ForeignIssuers
                 bearer.MapInboundClaims = false;
                 bearer.RequireHttpsMetadata = IsHttps(entra.Instance);
                 bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
+                bearer.TokenValidationParameters.ByName();
                 // One tenant, one issuer: the library's own check would also take its aliases, to which no actor is ever bound.
                 bearer.TokenValidationParameters.IssuerValidator = (found, _, _) => found == issuer
                     ? found

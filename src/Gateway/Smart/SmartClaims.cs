@@ -21,6 +21,9 @@ internal static class SmartClaims
     /// <summary>Property of a client: the scopes it may ask for.</summary>
     public const string ScopesProperty = "pmr_scopes";
 
+    /// <summary>Property of a client: reference of the actor that it acts for.</summary>
+    public const string ActorProperty = "pmr_actor";
+
     /// <summary>Property of a client: the purposes of use it may act for.</summary>
     public const string PurposesProperty = "pmr_purposes";
 }

@@ -7,7 +7,7 @@ internal static class SmartConfiguration
 {
     public static IResult Get(BaseUrl baseUrl) => Results.Json(new
     {
-        issuer = baseUrl.Public,
+        issuer = baseUrl.Issuer,
         jwks_uri = baseUrl.Public + SmartPaths.Keys,
         authorization_endpoint = baseUrl.Public + SmartPaths.Authorize,
         token_endpoint = baseUrl.Public + SmartPaths.Token,

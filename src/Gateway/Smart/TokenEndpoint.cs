@@ -3,6 +3,7 @@ using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Authentication;
 using OpenIddict.Abstractions;
 using OpenIddict.Server.AspNetCore;
+using PmrGateway.Gateway.Options;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace PmrGateway.Gateway.Smart;
@@ -12,7 +13,7 @@ namespace PmrGateway.Gateway.Smart;
 /// </summary>
 internal static class TokenEndpoint
 {
-    public static async Task<IResult> RunAsync(HttpContext context, IOpenIddictApplicationManager applications)
+    public static async Task<IResult> RunAsync(HttpContext context, IOpenIddictApplicationManager applications, BaseUrl baseUrl)
     {
         var request = context.GetOpenIddictServerRequest()!;
         if (request.IsAuthorizationCodeGrantType())
@@ -22,7 +23,7 @@ internal static class TokenEndpoint
         }
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var (scopes, purposes) = (request.GetScopes(), client.Purposes);
-        if (scopes.Length == 0 || scopes.Except(client.Scopes).Any())
+        if (scopes.Length == 0 || !scopes.All(client.May))
             return Refuse(Errors.InvalidScope, "a scope was asked for that this client is not registered for");
         if (request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } wanted)
         {
@@ -30,7 +31,8 @@ internal static class TokenEndpoint
             purposes = [wanted];
         }
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
-        identity.SetClaim(Claims.Subject, request.ClientId).SetScopes(scopes).SetClaims(SmartClaims.PurposeOfUse, [.. purposes]);
+        identity.SetClaim(Claims.Subject, request.ClientId).SetScopes(scopes).SetClaims(SmartClaims.PurposeOfUse, [.. purposes])
+            .SetResources(baseUrl.Fhir);
         identity.SetDestinations(_ => [Destinations.AccessToken]);
         return SignIn(new ClaimsPrincipal(identity));
     }

@@ -77,10 +77,23 @@ public static class ChainCommands
     /// <param name="actorId">Its on-chain id.</param>
     /// <param name="bindingKey">keccak256(issuer || 0x00 || client or subject), hex.</param>
     public static ChainCommand BindClient(string reference, byte[] actorId, string bindingKey) => new(
-        "bind " + bindingKey,
+        // Each is a wish of its own: who was unbound may be bound again.
+        $"bind {bindingKey} {ResourceId.New()}",
         ContractSet.Actors,
         "bindClient",
         new BindClientFunction(actorId, Convert.FromHexString(bindingKey)).GetCallData(),
+        OutboxPriority.Registration,
+        ActorKey(reference));
+
+    /// <summary>Ends the binding of a client or user.</summary>
+    /// <param name="reference">Resource of the actor that it is bound to.</param>
+    /// <param name="bindingKey">The key under which it is bound, hex.</param>
+    public static ChainCommand UnbindClient(string reference, string bindingKey) => new(
+        $"unbind {bindingKey} {ResourceId.New()}",
+        ContractSet.Actors,
+        "unbindClient",
+        new UnbindClientFunction(Convert.FromHexString(bindingKey)).GetCallData(),
+        // In one class with binding, so that the two keep their order.
         OutboxPriority.Registration,
         ActorKey(reference));
 

@@ -8,7 +8,7 @@ namespace PmrGateway.Store;
 /// The canonical bytes of a row: its table and what of it decides, each value with its length before it, so that no two rows are the same
 /// bytes. One buffer a thread: it is to be used before the thread begins the next row, and not across an await.
 /// </summary>
-internal sealed class RowBytes
+public sealed class RowBytes
 {
     private const int Null = -1;
 
@@ -18,11 +18,15 @@ internal sealed class RowBytes
     private byte[] _bytes = new byte[2048];
     private int _length;
 
+    private RowBytes()
+    {
+    }
+
     /// <summary>The bytes so far.</summary>
-    public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, _length);
+    internal ReadOnlySpan<byte> Span => _bytes.AsSpan(0, _length);
 
     /// <summary>SHA-256 of the bytes.</summary>
-    public byte[] Digest => SHA256.HashData(Span);
+    internal byte[] Digest => SHA256.HashData(Span);
 
     /// <summary>Begins a row of a table.</summary>
     public static RowBytes Of(string table)
@@ -32,6 +36,7 @@ internal sealed class RowBytes
         return row.Text(table);
     }
 
+    /// <summary>Adds a text, or that there is none.</summary>
     public RowBytes Text(string? text)
     {
         if (text is null) return Length(Null);
@@ -41,6 +46,7 @@ internal sealed class RowBytes
         return this;
     }
 
+    /// <summary>Adds bytes.</summary>
     public RowBytes Bytes(ReadOnlySpan<byte> bytes)
     {
         Length(bytes.Length);
@@ -48,6 +54,7 @@ internal sealed class RowBytes
         return this;
     }
 
+    /// <summary>Adds a number, or that there is none.</summary>
     public RowBytes Number(long? number)
     {
         if (number is not { } value) return Length(Null);

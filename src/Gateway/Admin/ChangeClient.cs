@@ -1,0 +1,64 @@
+using OpenIddict.Abstractions;
+using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Smart;
+using PmrGateway.Store;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace PmrGateway.Gateway.Admin;
+
+/// <summary>PUT and DELETE /admin/clients/{id}. Either ends the tokens that the client has, on every gateway.</summary>
+internal static class ChangeClient
+{
+    private static readonly Outcome Unknown = Outcome.Of(OutcomeCategory.NotFound, "there is no such client");
+
+    /// <summary>Gives a client other keys or redirects, scopes and purposes: all of them, as if it were registered anew.</summary>
+    public static async Task<Outcome?> PutAsync(HttpContext context, ClientRegistration client)
+    {
+        var (services, id) = (context.RequestServices, OperatorEndpoints.NameOf(context));
+        if (client.ClientId is not null && client.ClientId != id) return OperatorEndpoints.Bad("clientId", "the one of the path");
+        client = client with { ClientId = id };
+        if (RegisterClient.Problem(client) is { } problem) return problem;
+        var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
+        if (await applications.FindByClientIdAsync(id, context.RequestAborted) is not { } application) return Unknown;
+        if (await applications.HasClientTypeAsync(application, ClientTypes.Public) != (client.Jwks is null))
+            return Outcome.Of(OutcomeCategory.Invalid, "a system stays a system and an app an app: register another client");
+        var actor = await ActorOfAsync(services, id, application, context.RequestAborted);
+        // Whom it wrote as, and what it may read by that, would go over to another.
+        if (client.Actor is not null && client.Actor != actor)
+            return Outcome.Of(OutcomeCategory.Invalid, "actor is not the client's: delete it and register another", "actor");
+        await applications.UpdateAsync(application, RegisterClient.Describe(client with { Actor = actor }), CancellationToken.None);
+        var tokens = services.GetRequiredService<IOpenIddictTokenManager>();
+        await tokens.RevokeByApplicationIdAsync((await applications.GetIdAsync(application))!, CancellationToken.None);
+        await OperatorEndpoints.TellTokensEndedAsync(services);
+        return null;
+    }
+
+    /// <summary>Ends a client.</summary>
+    public static async Task<Outcome?> DeleteAsync(HttpContext context, string id)
+    {
+        var services = context.RequestServices;
+        if (id == CallerResolver.OperatorClient)
+            return Outcome.Of(OutcomeCategory.Invalid, "the operator's own client is changed and not ended: nobody could register another");
+        // Also one whose row is broken: what is ended opens nothing.
+        if (await services.GetRequiredService<AuthDatabase>().ClientAsync(id, context.RequestAborted) is not { } application)
+            return Unknown;
+        var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
+        var actor = await ActorOfAsync(services, id, application, context.RequestAborted);
+        // With its tokens.
+        await applications.DeleteAsync(application, CancellationToken.None);
+        await OperatorEndpoints.TellTokensEndedAsync(services);
+        if (actor is not null) await OperatorEndpoints.UnbindAsync(services, actor, id);
+        return null;
+    }
+
+    // As it was registered; of one from before that was written down, as the chain has it.
+    private static async Task<string?> ActorOfAsync(
+        IServiceProvider services, string id, object application, CancellationToken cancellation)
+    {
+        var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
+        var grants = await ClientGrants.OfAsync(applications, application, cancellation);
+        if (grants.Actor is not null) return grants.Actor;
+        var binding = OperatorEndpoints.BindingOf(services, id);
+        return (await services.GetRequiredService<DirectoryStore>().ActorOfClientAsync(binding, cancellation))?.Reference;
+    }
+}
