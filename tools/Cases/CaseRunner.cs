@@ -14,7 +14,7 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
         try
         {
             spec.Check();
-            var chain = spec.Chain is { } given ? new ChainCase(given) : null;
+            var chain = spec.Chain is { } given ? new ChainCase(given, spec.Now) : null;
             // Where a case is not about depth, a grant counts as soon as it is in a block.
             var stage = await StageAsync(chain?.Finality ?? 0);
             var world = await World.BuildAsync(suite, stage);

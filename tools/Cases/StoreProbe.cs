@@ -37,12 +37,27 @@ internal sealed class StoreProbe(string file)
         return acts;
     }
 
-    private async Task<long> NumberAsync(string sql)
+    /// <summary>What a Consent last agreed to, as the gateway keeps it; null: there is none.</summary>
+    public async Task<string?> TermsAsync(string consent) => await ScalarAsync(
+        "SELECT terms FROM consents WHERE consent_id = $consent ORDER BY place DESC LIMIT 1", ("$consent", consent)) as string;
+
+    /// <summary>Writes other terms over those of a Consent, as only somebody with the database can.</summary>
+    public async Task SetTermsAsync(string consent, string terms) => await ScalarAsync(
+        """
+        UPDATE consents SET terms = $terms
+        WHERE consent_id = $consent AND place = (SELECT MAX(place) FROM consents WHERE consent_id = $consent)
+        """,
+        ("$consent", consent), ("$terms", terms));
+
+    private async Task<long> NumberAsync(string sql) => (long)(await ScalarAsync(sql))!;
+
+    private async Task<object?> ScalarAsync(string sql, params (string Name, string Value)[] values)
     {
         await using var connection = await OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
-        return (long)(await command.ExecuteScalarAsync())!;
+        foreach (var (name, value) in values) command.Parameters.AddWithValue(name, value);
+        return await command.ExecuteScalarAsync();
     }
 
     private async Task<SqliteConnection> OpenAsync()
