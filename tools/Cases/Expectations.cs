@@ -135,13 +135,21 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
         {
             foreach (var text in context.References.Texts(named))
             {
+                var found = TextOf(text);
                 // A link self gives the caller's own words back, which tells nothing.
                 var body = request.Says(text) ? WithoutSelf(answer.Text) : answer.Text;
-                if (body.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the body");
-                if (headers.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the headers");
+                if (found.IsMatch(body)) _differences.Add($"{named} is in the body");
+                if (found.IsMatch(headers)) _differences.Add($"{named} is in the headers");
             }
         }
     }
+
+    /// <summary>
+    /// Finds a text that must not occur. A name is one where it is a whole word: Bina is not in Binary. Whatever has a digit or a sign in
+    /// it is found wherever it stands.
+    /// </summary>
+    internal static Regex TextOf(string text) => new(
+        text.All(char.IsLetter) ? $@"(?<!\p{{L}}){text}(?!\p{{L}})" : Regex.Escape(text), RegexOptions.CultureInvariant);
 
     private void OfResource(JsonObject resource)
     {
