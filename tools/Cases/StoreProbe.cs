@@ -20,6 +20,15 @@ internal sealed class StoreProbe(string file)
     public async Task<long> TransactionsAsync() =>
         await NumberAsync("SELECT COUNT(*) FROM outbox WHERE key LIKE 'grant %' OR key LIKE 'revoke %'");
 
+    /// <summary>How many of one kind, grant or revoke, were ever meant for the chain.</summary>
+    public async Task<long> TransactionsAsync(string kind) =>
+        (long)(await ScalarAsync("SELECT COUNT(*) FROM outbox WHERE key LIKE $kind || ' %'", ("$kind", kind)))!;
+
+    /// <summary>How many versions of resources there are.</summary>
+    /// <param name="type">Of which type; %: of any.</param>
+    public async Task<long> VersionsAsync(string type) => (long)(await ScalarAsync(
+        "SELECT COUNT(*) FROM versions v JOIN resources r ON r.rid = v.rid WHERE r.type LIKE $type", ("$type", type)))!;
+
     /// <summary>The entries of the audit log after a number.</summary>
     public async Task<List<AuditedAct>> AfterAsync(long number)
     {
@@ -48,6 +57,11 @@ internal sealed class StoreProbe(string file)
         WHERE consent_id = $consent AND place = (SELECT MAX(place) FROM consents WHERE consent_id = $consent)
         """,
         ("$consent", consent), ("$terms", terms));
+
+    /// <summary>Whether the log of audited acts takes an entry.</summary>
+    public async Task SetAuditWritableAsync(bool isWritable) => await ScalarAsync(isWritable
+        ? "DROP TRIGGER IF EXISTS cases_no_audit"
+        : "CREATE TRIGGER cases_no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'the disk of the log is full'); END");
 
     private async Task<long> NumberAsync(string sql) => (long)(await ScalarAsync(sql))!;
 
