@@ -83,7 +83,8 @@ internal sealed partial record Outage(bool Answers, bool IsBeyond)
     [GeneratedRegex("^(?:up|ok|healthy|synced)$")]
     private static partial Regex Well();
 
-    [GeneratedRegex("^(?:(?:is )?(?:down|unreachable|offline|disconnected|refused|hangs|no answer|times? ?out|(?:error|HTTP)?(?: ?5\\d\\d)?|errors)"
+    [GeneratedRegex("^(?:(?:is )?(?:down|unreachable|offline|disconnected|refused|hangs|no answer|times? ?out|errors?(?: 5\\d\\d)?"
+        + "|(?:HTTP )?5\\d\\d)"
         + "|(?<still>stuck|frozen|head stands still))(?:,? (?:for |since )?(?<length>" + Duration.Form + "))?(?: ago)?$",
         RegexOptions.IgnoreCase)]
     private static partial Regex Node();

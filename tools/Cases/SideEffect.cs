@@ -37,7 +37,8 @@ internal sealed partial class SideEffect
         if (Transaction().Match(text) is { Success: true } sent)
         {
             var kind = sent.Groups["kind"].Value is "grant" or "consent" ? "grant" : "revoke";
-            return new(text, async () => $"{await probe.TransactionsAsync(kind)}", (before, after) => long.Parse(after) > long.Parse(before));
+            return new(
+                text, async () => $"{await probe.TransactionsAsync(kind)}", (before, after) => long.Parse(after) > long.Parse(before));
         }
         if (NothingStored().Match(text) is { Success: true } nothing)
         {
@@ -100,10 +101,12 @@ internal sealed partial class SideEffect
     [GeneratedRegex(@"^no (?:chain |on-chain )?transaction(?: on (?:the )?chain)?(?: is| was)?(?: sent| submitted)?$")]
     private static partial Regex NoTransaction();
 
-    [GeneratedRegex(@"^(?:an? |the )?(?<kind>revocation|revoke|grant|consent) transaction (?:is |was )?(?:submitted|sent|queued|on (?:the )?chain)$")]
+    [GeneratedRegex(@"^(?:an? |the )?(?<kind>revocation|revoke|grant|consent) transaction (?:is |was )?"
+        + @"(?:submitted|sent|queued|on (?:the )?chain)$")]
     private static partial Regex Transaction();
 
-    [GeneratedRegex(@"^(?:nothing (?:is |was )?(?:stored|created|written|changed)|no (?:new )?(?<type>\w+) (?:is |was )?(?:created|stored|written))$")]
+    [GeneratedRegex(@"^(?:nothing (?:is |was )?(?:stored|created|written|changed)"
+        + @"|no (?:new )?(?<type>\w+) (?:is |was )?(?:created|stored|written))$")]
     private static partial Regex NothingStored();
 
     [GeneratedRegex(@"^no (?:new|other|second) version of (?<what>\S+)(?: is created| exists)?$")]
