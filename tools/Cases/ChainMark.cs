@@ -49,13 +49,17 @@ internal sealed partial record ChainMark
     public static bool IsHash(string name) => Hash().IsMatch(name);
 
     /// <summary>The same with what such a member says.</summary>
-    public ChainMark WithHash(string name, string text) => text.ToLowerInvariant() switch
+    public ChainMark WithHash(string name, string text)
     {
-        "mismatch" or "differs" or "different" or "other" or "wrong" =>
-            name.StartsWith("stored", StringComparison.Ordinal) ? this with { IsChanged = true } : this with { IsOfOtherHash = true },
-        "match" or "matches" or "same" => this,
-        _ => throw CaseFailed.NotUnderstood($"chain.{name} '{text}'"),
-    };
+        var isOther = (text.ToLowerInvariant(), name.EndsWith("Mismatch", StringComparison.Ordinal)) switch
+        {
+            ("mismatch" or "differs" or "different" or "other" or "wrong", _) or ("false", false) or ("true", true) => true,
+            ("match" or "matches" or "same", _) or ("true", false) or ("false", true) => false,
+            _ => throw CaseFailed.NotUnderstood($"chain.{name} '{text}'"),
+        };
+        if (!isOther) return this;
+        return name.StartsWith("stored", StringComparison.Ordinal) ? this with { IsChanged = true } : this with { IsOfOtherHash = true };
+    }
 
     /// <summary>How many blocks are on top of one; null: as many as are asked for.</summary>
     public static long? Depth(long? block, long? head) => head - block;
@@ -85,11 +89,11 @@ internal sealed partial record ChainMark
         + "|(?<absent>absent|none|missing|never|not anchored)"
         + "|(?<pending>pending|(?:only )?(?:in (?:the )?)?mempool)"
         + "|(?<signer>(?:signer|signature) mismatch|wrong signer)"
-        + "|(?<hash>(?:content |document |consent )?hash (?:mismatch|differs)|wrong hash)"
+        + "|(?<hash>(?:content |document |consent )?hash (?:mismatch|differs)|(?:wrong|other|another|different) hash)"
         + "|(?<changed>(?:stored )?(?:document|consent|terms|resource)(?: was| is)? (?:changed|altered|edited|modified|tampered)"
         + "|stored hash (?:mismatch|differs)|tampered))$", RegexOptions.IgnoreCase)]
     private static partial Regex Phrase();
 
-    [GeneratedRegex("^(?:(?:stored|document|content|consent|onChain|chain)?[hH]ash|commitment|digest)$")]
+    [GeneratedRegex("^(?:(?:stored|document|content|consent|onChain|chain)?[hH]ash|commitment|digest)(?:Match|Matches|Mismatch)?$")]
     private static partial Regex Hash();
 }
