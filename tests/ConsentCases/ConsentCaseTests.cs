@@ -22,7 +22,8 @@ public sealed class CaseStage : IAsyncLifetime
         if (_issuer is not null) await _issuer.DisposeAsync();
     }
 
-    internal Task<string?> DifferenceAsync(string id) => _runner!.RunAsync(Suite.Cases.Single(c => c.Id == id));
+    internal async Task<string?> DifferenceAsync(string id) =>
+        (await _runner!.RunAsync(Suite.Cases.Single(c => c.Id == id))).Difference;
 }
 
 /// <summary>Each case of <c>tests/vectors/consent-cases.json</c>, asked of a running gateway over HTTP.</summary>

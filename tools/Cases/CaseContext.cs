@@ -28,11 +28,11 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
 
     public List<LoadedConsent> Consents { get; } = [];
 
-    /// <summary>Scopes that the setup gives the token; null: the actor's own.</summary>
-    public string? Scopes { get; set; }
+    /// <summary>What the setup says of the token.</summary>
+    public TokenWish Token { get; set; } = new();
 
-    /// <summary>The token's life that the setup gives it; null: as usual.</summary>
-    public (DateTimeOffset From, DateTimeOffset To)? Life { get; set; }
+    /// <summary>The next link that the caller got with the first page; null: there was none yet.</summary>
+    public string? NextLink { get; set; }
 
     /// <summary>Whether the gateway refused a consent with the status that the case takes for a pass.</summary>
     public bool IsRefusedOnWrite { get; private set; }

@@ -8,13 +8,12 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
     private readonly Dictionary<int, Stage> _stages = [];
 
     /// <summary>Runs one case.</summary>
-    /// <returns>What differed; null: it passes.</returns>
-    public async Task<string?> RunAsync(CaseSpec spec)
+    public async Task<CaseResult> RunAsync(CaseSpec spec)
     {
         try
         {
             spec.Check();
-            var chain = spec.Chain is { } given ? new ChainCase(given) : null;
+            var chain = spec.Chain is { } given ? new ChainCase(given, spec.Now) : null;
             // Where a case is not about depth, a grant counts as soon as it is in a block.
             var stage = await StageAsync(chain?.Finality ?? 0);
             var world = await World.BuildAsync(suite, stage);
@@ -32,12 +31,12 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
         }
         catch (CaseFailed failed)
         {
-            return failed.Message;
+            return new CaseResult(failed.Message);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // One broken case does not take the others with it, and does not pass.
-            return $"it cannot be run: {e.GetType().Name}: {e.Message}";
+            return new CaseResult($"it cannot be run: {e.GetType().Name}: {e.Message}");
         }
     }
 
@@ -46,7 +45,7 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
         foreach (var stage in _stages.Values) await stage.DisposeAsync();
     }
 
-    private async Task<string?> RunAsync(CaseSpec spec, ChainCase? chain, World world)
+    private async Task<CaseResult> RunAsync(CaseSpec spec, ChainCase? chain, World world)
     {
         var bounds = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
             .SelectMany(TimeShift.Bounds);
@@ -59,16 +58,19 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
         else
         {
             foreach (var consent in spec.Consents) await context.PostAsync(consent);
-            if (context.IsRefusedOnWrite) return null;
+            if (context.IsRefusedOnWrite) return new CaseResult(null);
             foreach (var consent in context.Consents) await context.SettleAsync(consent);
             foreach (var line in spec.Setup) await SetupLines.RunAsync(context, line);
         }
         var rest = context.Clock.Moment.AddMilliseconds(100) - TimeProvider.System.GetUtcNow();
         if (rest > TimeSpan.Zero) await Task.Delay(rest);
 
-        var token = await world.Stage.Cast.TokenAsync(actor, spec.Purposes, context.Scopes, context.Life, context.References);
-        if (token.Refusal is not null) return Expectations.IsDenial(spec) ? null : token.Refusal;
-        return await AskAsync(context, token.Token);
+        var before = await world.Stage.Probe.LastAsync();
+        var token = await world.Stage.Cast.TokenAsync(actor, spec.Purposes, context.Token, context.References);
+        if (token.Refusal is null) return new CaseResult(await AskAsync(context, token.Token));
+        return Expectations.IsDenial(spec)
+            ? new CaseResult(null, await Expectations.OfRefusalAsync(context, before, token.Refusal))
+            : new CaseResult(token.Refusal);
     }
 
     private static async Task<string?> AskAsync(CaseContext context, string? token)

@@ -38,6 +38,14 @@ internal sealed class CaseSpec(JsonObject json)
 
     public string Decision => (string?)(json["expect"] as JsonObject)?["decision"] ?? "";
 
+    /// <summary>Whether something is given to who asks: an answer that is filtered down to nothing opens nothing.</summary>
+    public bool Opens => Decision switch
+    {
+        "permit" => true,
+        "filter" => Expect["total"]?.ToString() != "0" && Expect["visible"] is not JsonArray { Count: 0 },
+        _ => false,
+    };
+
     public IReadOnlyList<string> Setup => json["setup"].Texts();
 
     public JsonObject? Chain => json["chain"] as JsonObject;

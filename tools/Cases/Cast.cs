@@ -57,31 +57,44 @@ internal sealed class Cast
     /// <summary>A patient, or who acts for one, logged in with these scopes.</summary>
     /// <param name="reference">The server's reference.</param>
     /// <param name="scopes">Resource scopes.</param>
-    public async Task<GatewayClient> LoginAsync(string reference, string scopes)
+    /// <param name="purposes">Its purposes of use.</param>
+    public async Task<GatewayClient> LoginAsync(string reference, string scopes, params string[] purposes)
     {
         if (!_users.TryGetValue(reference, out var username))
         {
             username = _users[reference] = "p-" + reference.Split('/')[1];
             await AdminAsync("users", new { username, password = Password, fhirUser = reference });
         }
-        return await _stage.Anyone.LoginUserAsync(App, Redirect, username, Password, $"openid fhirUser {scopes}");
+        return await _stage.Anyone.LoginUserAsync(
+            App, Redirect, username, Password, $"openid fhirUser {scopes}", [.. purposes.Select(p => ("purpose_of_use", p))]);
     }
 
     /// <summary>The token that an actor comes with.</summary>
     /// <param name="actor">Who.</param>
     /// <param name="purposes">Its purposes of use.</param>
-    /// <param name="scopes">Its scopes; null: the actor's own.</param>
-    /// <param name="life">From when and to when; null: as usual.</param>
+    /// <param name="wish">What the case says of it.</param>
     /// <param name="references">The case's references.</param>
     public async Task<TokenOrRefusal> TokenAsync(
-        SuiteActor actor, IReadOnlyList<string> purposes, string? scopes, (DateTimeOffset From, DateTimeOffset To)? life,
-        ReferenceMap references)
+        SuiteActor actor, IReadOnlyList<string> purposes, TokenWish wish, ReferenceMap references)
     {
-        scopes ??= actor.Scopes;
+        var token = await UnspoiltAsync(actor, purposes, wish, references);
+        if (token.Token is null) return token;
+        if (wish.IsRevoked) await RevokeAsync(actor, token.Token);
+        return wish.IsForged ? token with { Token = Issuer.Forged(token.Token) } : token;
+    }
+
+    private async Task<TokenOrRefusal> UnspoiltAsync(
+        SuiteActor actor, IReadOnlyList<string> purposes, TokenWish wish, ReferenceMap references)
+    {
+        var scopes = wish.Scopes ?? actor.Scopes;
         if (actor.IsAnonymous) return new(null, null);
+        if (actor.IsPractitioner && !wish.IsRevoked)
+            return new(_issuer.Token(Subject(actor.FhirUser!), actor.Client, scopes, purposes, wish), null);
+        if (wish.Life is not null || wish.Audience is not null || wish.IsWithoutReason)
+            throw CaseFailed.NotApplicable("only tokens of practitioners have a lifetime, an audience and a reason of their own");
+        // What another issuer gave is not revoked here: a practitioner whose token is logs in here.
         if (actor.IsPractitioner)
-            return new(_issuer.Token(Subject(actor.FhirUser!), actor.Client, scopes, purposes, life), null);
-        if (life is not null) throw CaseFailed.NotApplicable("only tokens of practitioners have a lifetime of their own");
+            return new((await LoginAsync(References.Find(actor.FhirUser!)!, scopes, [.. purposes.Take(1)])).Token, null);
         if (actor.IsSystem) return await SystemTokenAsync(actor, purposes, scopes);
         if (!actor.LogsIn) throw CaseFailed.NotUnderstood("fhirUser " + actor.FhirUser);
         // Whoever is not a patient of this case cannot log in, which is a fault of the file.
@@ -104,6 +117,15 @@ internal sealed class Cast
         return answer.Status == 200
             ? new(answer.Json.GetProperty("access_token").GetString(), null)
             : new(null, $"the token endpoint answered {answer.Status} {answer.Text}");
+    }
+
+    private async Task RevokeAsync(SuiteActor actor, string token)
+    {
+        var answer = actor.IsSystem
+            ? await _stage.Anyone.As(token).RevokeAsync(actor.Name, _keys[actor.Name].Credentials)
+            : await _stage.Anyone.PostFormAsync(
+                "connect/revoke", new Dictionary<string, string> { ["token"] = token, ["client_id"] = App });
+        if (answer.Status != 200) throw new CaseFailed($"the token is not revoked: {answer.Status} {answer.Text}");
     }
 
     private async Task AddOrganizationAsync(string reference)
@@ -134,7 +156,7 @@ internal sealed class Cast
         var key = CallerResolver.BindingKey(_issuer.Url, "user:" + Subject(reference));
         var command = ChainCommands.BindClient(practitioner, Convert.FromHexString(actor.ActorId), key);
         await _stage.Service<ILedgerJournal>().EnqueueAsync([command], default);
-        var client = _stage.Anyone.As(_issuer.Token(Subject(reference), "ehr-ui", "user/*.rs", ["TREAT"], null));
+        var client = _stage.Anyone.As(_issuer.Token(Subject(reference), "ehr-ui", "user/*.rs", ["TREAT"], new TokenWish()));
         await ReadyAsync(client, practitioner);
     }
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using PmrGateway.LedgerAdapter;
 
 namespace PmrGateway.Tools.Cases;
@@ -8,68 +7,75 @@ namespace PmrGateway.Tools.Cases;
 /// <summary>
 /// A case's state of the chain, made on the gateway's own: blocks are mined as deep as the case says, and taken away again.
 /// </summary>
-internal sealed partial class ChainCase
+internal sealed class ChainCase
 {
     // Where a case says no other finality.
     private const int UsualFinality = 12;
 
     private static readonly string[] Known =
-        ["grant", "revoke", "head", "finality", "reorgDepth", "rpcHead", "highWater", "expires", "rpc"];
+        ["grant", "revoke", "regrant", "head", "finality", "reorgDepth", "rpcHead", "highWater", "expires"];
 
     private readonly JsonObject _chain;
+    private readonly ChainMark? _grant;
+    private readonly ChainMark? _revoke;
+    private readonly ChainMark? _regrant;
+    private readonly long? _head;
+    private readonly Outage? _outage;
+    private StoredConsents? _stored;
 
-    public ChainCase(JsonObject chain)
+    /// <summary>Reads what a case says of the chain.</summary>
+    /// <param name="chain">That.</param>
+    /// <param name="now">The case's now.</param>
+    public ChainCase(JsonObject chain, DateTimeOffset now)
     {
         _chain = chain;
-        // How long a node is down is beyond every limit here.
-        foreach (var name in chain.Select(m => m.Key).Except(Known).Where(n => !IsDown || !OfTime().IsMatch(n)))
-            throw CaseFailed.NotUnderstood("chain." + name);
-        if (chain["rpc"] is { } rpc && !IsDown) throw CaseFailed.NotApplicable($"chain.rpc '{rpc}'");
-        foreach (var text in new[] { Grant, Revoke }.OfType<string>())
-            if (!Block().IsMatch(text) && text is not ("absent" or "pending" or "signer mismatch" or "none"))
-                throw CaseFailed.NotApplicable($"chain '{text}'");
+        if (chain.ContainsKey("rpcs")) throw CaseFailed.NotApplicable("chain.rpcs: a gateway has one node");
+        if (chain.ContainsKey("chainId")) throw CaseFailed.NotApplicable("chain.chainId: a node stays on its chain");
+        foreach (var name in chain.Select(m => m.Key).Except(Known))
+            if (!Outage.Knows(name) && !ChainMark.IsHash(name)) throw CaseFailed.NotUnderstood("chain." + name);
+        (_grant, _revoke, _regrant) = (ChainMark.Of(chain, "grant"), ChainMark.Of(chain, "revoke"), ChainMark.Of(chain, "regrant"));
+        foreach (var (name, value) in chain)
+            if (ChainMark.IsHash(name)) _grant = (_grant ?? new ChainMark()).WithHash(name, value?.ToString() ?? "");
+        foreach (var (name, mark) in new[] { ("revoke", _revoke), ("regrant", _regrant) })
+            if (mark is { IsOfOtherSigner: true } or { IsOfOtherHash: true } or { IsChanged: true })
+                throw CaseFailed.NotApplicable($"chain.{name} '{chain[name]}'");
+        // What is granted in a later block than it was revoked in is granted anew.
+        if (_regrant is null && _grant?.Block > _revoke?.Block) (_grant, _regrant) = (null, _grant);
+        var head = chain["head"]?.ToString();
+        if (head is not (null or "unknown"))
+            _head = long.TryParse(head, CultureInfo.InvariantCulture, out var number)
+                ? number
+                : throw CaseFailed.NotUnderstood($"chain.head '{head}'");
+        _outage = Outage.Of(chain, now);
     }
 
     /// <summary>Blocks on top of a grant before it counts.</summary>
     public int Finality => (int?)_chain["finality"] ?? UsualFinality;
-
-    private string? Grant => (string?)_chain["grant"];
-
-    private string? Revoke => (string?)_chain["revoke"];
-
-    private bool IsDown => _chain["rpc"]?.ToString() is { } rpc && Down().IsMatch(rpc);
 
     private bool IsLagging => _chain["rpcHead"] is not null && (long)_chain["rpcHead"]! < ((long?)_chain["highWater"] ?? long.MaxValue);
 
     /// <summary>Loads the case's consents and makes the chain what the case says.</summary>
     public async Task PlayAsync(CaseContext context)
     {
-        var node = context.Stage.Chain;
-        if ((string?)_chain["expires"] is { } expires)
+        if ((string?)_chain["expires"] is { } expires) await ExpireAsync(context, expires);
+        else if (await GiveAsync(context, _grant))
         {
-            await ExpireAsync(context, expires);
-            return;
+            await RevokeAsync(context);
+            if (_regrant is not null) await GiveAsync(context, _regrant);
         }
-        var before = IsOrphaned(Grant) ? await node.SnapshotAsync() : null;
-        var wallet = new WrongWallet(context);
-        foreach (var consent in context.Spec.Consents)
+        if (_grant?.IsChanged == true)
         {
-            if (Grant == "signer mismatch") await wallet.PostAsync(consent);
-            else await context.PostAsync(consent);
+            _stored = new StoredConsents(context.Stage);
+            await _stored.WidenAsync(context.Consents);
         }
-        if (Grant is "absent" or "none" or "pending" or "signer mismatch") return;
-        await GrantAsync(context);
-        if (before is not null) await ForgetAsync(context, before);
-        await RevokeAsync(context);
-        if (!IsDown) return;
-        await node.SetRunningAsync(false);
-        await Task.Delay(Stage.MaxStaleness + TimeSpan.FromSeconds(2));
+        if (_outage is not null) await _outage.PlayAsync(context.Stage);
     }
 
     /// <summary>Gives the chain back as others need it.</summary>
     public async Task LeaveAsync(Stage stage)
     {
-        if (IsDown) await stage.Chain.SetRunningAsync(true);
+        if (_outage is { Answers: false }) await stage.Chain.SetRunningAsync(true);
+        if (_stored is not null) await _stored.RestoreAsync();
         // Whatever the chain has lost is there again, and the head is beyond what was seen of it.
         for (var i = 0; i < 15; i++)
         {
@@ -78,15 +84,34 @@ internal sealed partial class ChainCase
         }
     }
 
-    private async Task GrantAsync(CaseContext context)
+    // The consents are posted, and their grants go where the case has them; false: they are on no block that stays.
+    private async Task<bool> GiveAsync(CaseContext context, ChainMark? mark)
     {
-        var depth = DepthOf(Grant);
+        var before = mark?.IsOrphaned == true ? await context.Stage.Chain.SnapshotAsync() : null;
+        var (wallets, given) = (new WalletGrants(context), context.Consents.Count);
+        foreach (var consent in context.Spec.Consents)
+        {
+            if (mark?.IsOfOtherSigner == true) await wallets.PostOfOtherSignerAsync(consent);
+            else if (mark?.IsOfOtherHash == true) await wallets.PostOfOtherHashAsync(consent);
+            else await context.PostAsync(consent);
+        }
+        if (mark is { IsAbsent: true } or { IsPending: true } or { IsOfOtherSigner: true } or { IsOfOtherHash: true }) return false;
+        var taken = context.Consents.Skip(given).Where(c => c.Id.Length > 0).ToList();
+        await GrantAsync(context, taken, ChainMark.Depth(mark?.Block, _head));
+        if (before is null) return true;
+        await ForgetAsync(context, before);
+        if (mark?.Again is { } again) await GrantAsync(context, taken, ChainMark.Depth(again, _head));
+        return true;
+    }
+
+    private async Task GrantAsync(CaseContext context, List<LoadedConsent> consents, long? depth)
+    {
         if (depth is null || depth >= Finality)
         {
-            foreach (var consent in context.Consents) await context.SettleAsync(consent);
+            foreach (var consent in consents) await context.SettleAsync(consent);
             return;
         }
-        foreach (var consent in context.Consents.Where(c => c.Id.Length > 0))
+        foreach (var consent in consents)
             await context.StatusAsync(consent, a => CaseContext.Status(a) is "granted" or "confirmed");
         await context.Stage.Chain.MineAsync((int)depth);
         await LevelAsync(context);
@@ -94,20 +119,24 @@ internal sealed partial class ChainCase
 
     private async Task RevokeAsync(CaseContext context)
     {
-        if (Revoke is null or "none" or "absent") return;
+        if (_revoke is null or { IsAbsent: true }) return;
         var node = context.Stage.Chain;
-        var before = IsOrphaned(Revoke) || IsLagging ? await node.SnapshotAsync() : null;
-        foreach (var consent in context.Consents.Where(c => c.Id.Length > 0)) await context.RevokeAsync(consent);
-        if (Revoke == "pending") return;
-        foreach (var consent in context.Consents.Where(c => c.Id.Length > 0))
-        {
-            var status = await context.StatusAsync(consent, a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
-            if (!status.Text.Contains("\"block\"", StringComparison.Ordinal))
-                throw new CaseFailed("the revocation does not come onto the chain: " + status.Text);
-        }
-        if (before is not null) await ForgetAsync(context, before);
-        else await node.MineAsync((int)Math.Min(DepthOf(Revoke) ?? 0, 30));
+        var before = _revoke.IsOrphaned || IsLagging ? await node.SnapshotAsync() : null;
+        var standing = context.Consents.Where(c => c.Id.Length > 0).ToList();
+        foreach (var consent in standing) await context.RevokeAsync(consent);
+        if (_revoke.IsPending) return;
+        foreach (var consent in standing) await RevokedAsync(context, consent);
+        if (before is null) await node.MineAsync((int)Math.Min(ChainMark.Depth(_revoke.Block, _head) ?? 0, 30));
+        else await ForgetAsync(context, before);
+        if (_revoke.Again is not null) foreach (var consent in standing) await RevokedAsync(context, consent);
         if (!IsLagging) await LevelAsync(context);
+    }
+
+    private static async Task RevokedAsync(CaseContext context, LoadedConsent consent)
+    {
+        var status = await context.StatusAsync(consent, a => a.Text.Contains("\"block\"", StringComparison.Ordinal));
+        if (!status.Text.Contains("\"block\"", StringComparison.Ordinal))
+            throw new CaseFailed("the revocation does not come onto the chain: " + status.Text);
     }
 
     // The chain goes back. A node that lags stays there; after a reorganisation there are other blocks, and more of them.
@@ -156,20 +185,4 @@ internal sealed partial class ChainCase
         var (view, head) = (context.Stage.Service<ConsentView>(), await context.Stage.Chain.HeadAsync());
         for (var i = 0; view.Block < head && i < 100; i++) await Task.Delay(50);
     }
-
-    private static bool IsOrphaned(string? text) => text?.Contains("orphaned", StringComparison.Ordinal) == true;
-
-    // How many blocks are on top; null: as many as are asked for.
-    private long? DepthOf(string? text) => text is not null && Block().Match(text) is { Success: true } m && _chain["head"] is { } head
-        ? (long)head - long.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)
-        : null;
-
-    [GeneratedRegex(@"^block (\d+)(?: \(orphaned\))?$")]
-    private static partial Regex Block();
-
-    [GeneratedRegex("stale|down|since|limit|seconds|minutes", RegexOptions.IgnoreCase)]
-    private static partial Regex OfTime();
-
-    [GeneratedRegex(@"down|unreachable|no answer|timeout", RegexOptions.IgnoreCase)]
-    private static partial Regex Down();
 }

@@ -10,22 +10,8 @@ internal static class Collections
     public static async Task<JsonObject> DocumentAsync(GatewayClient client, IReadOnlyList<JsonObject> parts, string author)
     {
         var subject = (string)parts[0]["subject"]!["reference"]!;
-        var composition = new JsonObject
-        {
-            ["resourceType"] = "Composition",
-            ["id"] = "composition",
-            ["status"] = "final",
-            ["type"] = JsonNode.Parse("""{"coding":[{"system":"http://loinc.org","code":"34133-9"}]}"""),
-            ["subject"] = To(subject),
-            ["date"] = "2024-07-01T00:00:00Z",
-            ["author"] = new JsonArray(To(author)),
-            ["title"] = "Summary",
-            ["section"] = new JsonArray(new JsonObject
-            {
-                ["title"] = "Documents",
-                ["entry"] = new JsonArray([.. parts.Select(p => To(NameOf(p)))]),
-            }),
-        };
+        var composition = Composition(parts, author);
+        composition["id"] = "composition";
         var entries = new List<JsonObject> { composition };
         entries.AddRange(parts);
         foreach (var reference in new[] { subject, author })
@@ -36,13 +22,54 @@ internal static class Collections
             ["type"] = "document",
             ["identifier"] = new JsonObject { ["system"] = "urn:cases", ["value"] = Guid.CreateVersion7().ToString() },
             ["timestamp"] = "2024-07-01T00:00:00Z",
-            ["entry"] = new JsonArray([.. entries.Select(e => new JsonObject
-            {
-                ["fullUrl"] = $"{client.BaseUrl}/fhir/{NameOf(e)}",
-                ["resource"] = e,
-            })]),
+            ["entry"] = Entries(client, entries),
         };
     }
+
+    /// <summary>A Bundle that holds the parts themselves.</summary>
+    public static JsonObject Collection(GatewayClient client, IReadOnlyList<JsonObject> parts) => new()
+    {
+        ["resourceType"] = "Bundle",
+        ["type"] = "collection",
+        ["entry"] = Entries(client, parts),
+    };
+
+    /// <summary>A Composition about the parts.</summary>
+    public static JsonObject Composition(IReadOnlyList<JsonObject> parts, string author) => new()
+    {
+        ["resourceType"] = "Composition",
+        ["status"] = "final",
+        ["type"] = JsonNode.Parse("""{"coding":[{"system":"http://loinc.org","code":"34133-9"}]}"""),
+        ["subject"] = parts[0]["subject"]?.DeepClone(),
+        ["date"] = "2024-07-01T00:00:00Z",
+        ["author"] = new JsonArray(To(author)),
+        ["title"] = "Summary",
+        ["section"] = new JsonArray(new JsonObject
+        {
+            ["title"] = "Documents",
+            ["entry"] = new JsonArray([.. parts.Select(p => To(NameOf(p)))]),
+        }),
+    };
+
+    /// <summary>A document of the same patient that stands in a relation to the parts.</summary>
+    /// <param name="parts">Those.</param>
+    /// <param name="author">Who wrote it.</param>
+    /// <param name="how">The relation's code, or any word where it does not matter.</param>
+    public static JsonObject Related(IReadOnlyList<JsonObject> parts, string author, string how) => new()
+    {
+        ["resourceType"] = "DocumentReference",
+        ["status"] = "current",
+        ["type"] = JsonNode.Parse("""{"coding":[{"system":"http://loinc.org","code":"34133-9"}]}"""),
+        ["subject"] = parts[0]["subject"]?.DeepClone(),
+        ["date"] = "2024-07-01T00:00:00Z",
+        ["author"] = new JsonArray(To(author)),
+        ["content"] = JsonNode.Parse("""[{"attachment":{"contentType":"text/plain","data":"dGV4dA=="}}]"""),
+        ["relatesTo"] = new JsonArray([.. parts.Select(p => new JsonObject
+        {
+            ["code"] = how is "replaces" or "transforms" or "signs" ? how : "appends",
+            ["target"] = To(NameOf(p)),
+        })]),
+    };
 
     /// <summary>A List of the parts, about the patient of the first.</summary>
     public static JsonObject List(IReadOnlyList<JsonObject> parts) => new()
@@ -62,6 +89,11 @@ internal static class Collections
         ["recorded"] = "2024-07-01T00:00:00Z",
         ["agent"] = new JsonArray(new JsonObject { ["who"] = To(author) }),
     };
+
+    private static JsonArray Entries(GatewayClient client, IEnumerable<JsonObject> resources) =>
+    [
+        .. resources.Select(r => new JsonObject { ["fullUrl"] = $"{client.BaseUrl}/fhir/{NameOf(r)}", ["resource"] = r }),
+    ];
 
     private static JsonObject To(string reference) => new() { ["reference"] = reference };
 

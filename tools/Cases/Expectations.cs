@@ -12,7 +12,7 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
     private static readonly string[] Known =
     [
         "decision", "status", "sameBodyAs", "audit", "visible", "hidden", "total", "absent", "entryStatus", "links", "headers", "note",
-        "sideEffect", "orOnWrite",
+        "sideEffect", "orOnWrite", "order",
     ];
 
     private readonly JsonObject _expect = context.Spec.Expect;
@@ -25,7 +25,7 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
     public static void Check(JsonObject expect)
     {
         foreach (var name in expect.Select(m => m.Key).Except(Known)) throw CaseFailed.NotUnderstood("expect." + name);
-        if ((string?)expect["sameBodyAs"] is { } same && !same.EndsWith("read of an id that never existed", StringComparison.Ordinal))
+        if ((string?)expect["sameBodyAs"] is { } same && !Nothing().IsMatch(same))
             throw CaseFailed.NotUnderstood($"expect.sameBodyAs '{same}'");
     }
 
@@ -57,13 +57,12 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
     public async Task OfUnknownAsync(Answer answer)
     {
         if (_expect["sameBodyAs"] is null) return;
-        if (TargetId().Match(request.Url) is not { Success: true } target)
-            throw CaseFailed.NotUnderstood($"sameBodyAs for '{context.Spec.Url}', which reads no id");
-        var (id, other) = (target.Groups[1].Value, ResourceId.New());
+        var other = ResourceId.New();
+        var id = TargetOf(request.Url) ?? throw CaseFailed.NotUnderstood($"sameBodyAs for '{context.Spec.Url}', which asks for no id");
         var unknown = await context.Stage.SendAsync(request.About(id, other), token);
         if (answer.Status != unknown.Status) _differences.Add($"status {answer.Status}, of an unknown id {unknown.Status}");
-        var mine = answer.Text.Replace(id, "ID", StringComparison.Ordinal);
-        var its = unknown.Text.Replace(other, "ID", StringComparison.Ordinal);
+        var mine = Comparable(answer.Text).Replace(id, "ID", StringComparison.Ordinal);
+        var its = Comparable(unknown.Text).Replace(other, "ID", StringComparison.Ordinal);
         if (mine != its) _differences.Add($"body '{Short(mine)}', of an unknown id '{Short(its)}'");
         var (ours, theirs) = (HeadersOf(answer, id), HeadersOf(unknown, other));
         foreach (var header in ours.Except(theirs)) _differences.Add($"header {header} is not an unknown id's");
@@ -78,6 +77,22 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
         var agent = context.References.Find(actor.FhirUser ?? actor.Organization ?? "") ?? "";
         var acts = (await context.Stage.Probe.AfterAsync(before)).Where(a => a.Agent == agent).ToList();
         foreach (var word in expected.Split('+', StringSplitOptions.TrimEntries)) await AuditAsync(word, acts);
+    }
+
+    /// <summary>
+    /// What of the expected log is not there where the authorization server gave no token: who is refused there is told so, or counted,
+    /// and has no entry of the log, since no record was asked for yet. Null: nothing was expected, or all is there.
+    /// </summary>
+    /// <param name="context">The case.</param>
+    /// <param name="before">The last entry of the log before the token was asked for.</param>
+    /// <param name="refusal">How it was refused.</param>
+    public static async Task<string?> OfRefusalAsync(CaseContext context, long before, string refusal)
+    {
+        var expectations = new Expectations(context, new RequestText("GET", "", [], null, ""), null);
+        await expectations.OfAuditAsync(before);
+        return expectations.Differences.Count == 0
+            ? null
+            : $"{refusal}; the log has no entries of refused tokens: {string.Join("; ", expectations.Differences)}";
     }
 
     /// <summary>Reads what the case lists, one by one, as the same caller.</summary>
@@ -135,13 +150,21 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
         {
             foreach (var text in context.References.Texts(named))
             {
+                var found = TextOf(text);
                 // A link self gives the caller's own words back, which tells nothing.
                 var body = request.Says(text) ? WithoutSelf(answer.Text) : answer.Text;
-                if (body.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the body");
-                if (headers.Contains(text, StringComparison.Ordinal)) _differences.Add($"{named} is in the headers");
+                if (found.IsMatch(body)) _differences.Add($"{named} is in the body");
+                if (found.IsMatch(headers)) _differences.Add($"{named} is in the headers");
             }
         }
     }
+
+    /// <summary>
+    /// Finds a text that must not occur. A name is one where it is a whole word: Bina is not in Binary. Whatever has a digit or a sign in
+    /// it is found wherever it stands.
+    /// </summary>
+    internal static Regex TextOf(string text) => new(
+        text.All(char.IsLetter) ? $@"(?<!\p{{L}}){text}(?!\p{{L}})" : Regex.Escape(text), RegexOptions.CultureInvariant);
 
     private void OfResource(JsonObject resource)
     {
@@ -165,20 +188,29 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
             if (has != (value.ToString() == "present")) _differences.Add($"link {relation} is not {value}");
         }
         if (_expect["visible"] is not null) Visible(bundles);
+        if (_expect["order"] is not { } order) return;
+        var shown = Shown(bundles).Where(context.Suite.Resources.ContainsKey).ToList();
+        if (!shown.SequenceEqual(order.Texts()))
+            _differences.Add($"the order is {string.Join(", ", shown)}, not {string.Join(", ", order.Texts())}");
     }
 
     // Of the suite's records exactly those; a Binary may come with the document that has it.
     private void Visible(List<JsonObject> bundles)
     {
         var expected = _expect["visible"].Texts();
-        var resources = (string?)bundles[0]["resourceType"] == "Bundle"
-            ? bundles.SelectMany(b => b["entry"].Items()).Select(e => e?["resource"] as JsonObject).OfType<JsonObject>()
-            : bundles;
-        var shown = resources.Select(r => context.References.SuiteOf($"{r["resourceType"]}/{r["id"]}")).OfType<string>().Distinct()
-            .ToList();
+        var shown = Shown(bundles);
         foreach (var missing in expected.Except(shown)) _differences.Add($"{missing} is not shown");
         foreach (var more in shown.Except(expected).Where(context.Suite.Resources.ContainsKey))
             if (!more.StartsWith("Binary/", StringComparison.Ordinal)) _differences.Add($"{more} is shown");
+    }
+
+    // The suite's names of what is shown, in its order.
+    private List<string> Shown(List<JsonObject> bundles)
+    {
+        var resources = (string?)bundles[0]["resourceType"] == "Bundle"
+            ? bundles.SelectMany(b => b["entry"].Items()).Select(e => e?["resource"] as JsonObject).OfType<JsonObject>()
+            : bundles;
+        return [.. resources.Select(r => context.References.SuiteOf($"{r["resourceType"]}/{r["id"]}")).OfType<string>().Distinct()];
     }
 
     private async Task AuditAsync(string word, List<AuditedAct> acts)
@@ -216,6 +248,23 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
             if (log.Status == 200 && acts.Exists(a => log.Text.Contains(a.Id, StringComparison.Ordinal))) return true;
         }
         return false;
+    }
+
+    // The id that is read; of a search the patient, or whatever else of the case, that is searched for.
+    private string? TargetOf(string url)
+    {
+        if (TargetId().Match(url) is { Success: true } read) return read.Groups[1].Value;
+        var values = (request.Body is { } form && request.ContentType.Contains("form", StringComparison.Ordinal) ? $"{url}&{form}" : url)
+            .Split('?', '&').Skip(1).Select(p => Uri.UnescapeDataString(p.Split('=', 2)[^1]).Split('/')[^1]).ToList();
+        return context.References.Servers.Select(r => r.Split('/')[1]).FirstOrDefault(values.Contains);
+    }
+
+    // The answer to a search has an id of its own each time, and says in its link self what was asked.
+    private static string Comparable(string text)
+    {
+        if (!text.StartsWith('{') || JsonNode.Parse(text) is not JsonObject body || (string?)body["resourceType"] != "Bundle") return text;
+        body.Remove("id");
+        return WithoutSelf(body.ToJsonString(Relaxed));
     }
 
     private static string WithoutSelf(string text)
@@ -257,6 +306,10 @@ internal sealed partial class Expectations(CaseContext context, RequestText requ
 
     [GeneratedRegex("^[A-Z][A-Za-z]+/([A-Za-z0-9.-]+)")]
     private static partial Regex TargetId();
+
+    [GeneratedRegex(@"(?:read|search|history|query) (?:of|for|about) (?:an? )?"
+        + @"(?:\w+ )?(?:id|patient|resource|record)(?: id)? that never existed$")]
+    private static partial Regex Nothing();
 
     [GeneratedRegex(@"^or (\d{3})\b")]
     private static partial Regex OrStatus();

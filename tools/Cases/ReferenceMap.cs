@@ -20,6 +20,9 @@ internal sealed partial class ReferenceMap(ReferenceMap? outer = null)
     public IEnumerable<string> WithId(string id) =>
         _server.Where(m => m.Key.EndsWith("/" + id, StringComparison.Ordinal)).Select(m => m.Value).Concat(outer?.WithId(id) ?? []);
 
+    /// <summary>The server's references of everything in the case.</summary>
+    public IEnumerable<string> Servers => _server.Values.Concat(outer?.Servers ?? []);
+
     /// <summary>A copy of a body with the server's ids: in references, in ids, and in the URLs of a Bundle's requests.</summary>
     public JsonNode? Body(JsonNode? node) => node switch
     {

@@ -13,13 +13,16 @@ internal static partial class Requests
     {
         var spec = context.Spec;
         var url = spec.Url.StartsWith('(')
-            ? await SpecialAsync(context, spec.Url)
+            ? await NextPageAsync(context, spec.Url)
             : context.References.Url(Placeholders(context, spec.Url));
         // If-None-Exist is a search, and other headers may name who the caller says it is.
         var headers = (spec.Request["headers"] as JsonObject ?? [])
             .Select(h => KeyValuePair.Create(h.Key, context.References.Url(h.Value!.ToString()))).ToList();
         var (body, type) = await BodyAsync(context, url);
         var asked = headers.FirstOrDefault(h => h.Key.Equals("Content-Type", StringComparison.OrdinalIgnoreCase)).Value;
+        // An update's body has the id of its URL, whatever it was made of.
+        var isMade = spec.Request["body"] is JsonObject made && made.Any(m => m.Key is "$ref" or "$consent");
+        if (isMade && body is not null && spec.Method == "PUT") body = WithId(body, url);
         return new RequestText(spec.Method, url, headers, body, asked ?? type);
     }
 
@@ -29,19 +32,46 @@ internal static partial class Requests
             ? consent.Split('/')[1]
             : throw CaseFailed.NotUnderstood($"url '{url}': there is no {m.Value}"));
 
-    // The author of the first patient's records has more than one page of them without anybody's consent.
-    private static async Task<string> SpecialAsync(CaseContext context, string text)
+    /// <summary>Whether a request is for the page behind the one that the caller itself has got.</summary>
+    public static bool AsksNextPage(string url) => NextPage().Match(url) is { Success: true } m && !m.Groups["other"].Success;
+
+    /// <summary>The caller gets its first page, once, and keeps the link to the next.</summary>
+    public static async Task TakeFirstPageAsync(CaseContext context)
     {
-        if (text != "(next link of another caller)") throw CaseFailed.NotUnderstood($"url '{text}'");
-        var patient = context.Suite.Resources.Keys.First(r => r.StartsWith("Patient/", StringComparison.Ordinal));
-        var author = context.World.AuthorOf(patient);
-        var id = context.References.Find(patient)!.Split('/')[1];
-        var page = await author.GetAsync($"DocumentReference?patient={id}&_count=1");
+        if (context.NextLink is not null) return;
+        var token = await context.Stage.Cast.TokenAsync(
+            context.Actor(context.Spec.Actor), context.Spec.Purposes, context.Token, context.References);
+        context.NextLink = await NextLinkAsync(context, context.Stage.Anyone.As(token.Token));
+    }
+
+    // Another caller is the author of the first patient's records, who has more than one page of them without anybody's consent.
+    private static async Task<string> NextPageAsync(CaseContext context, string text)
+    {
+        if (!NextPage().IsMatch(text)) throw CaseFailed.NotUnderstood($"url '{text}'");
+        if (!AsksNextPage(text)) return await NextLinkAsync(context, context.World.AuthorOf(FirstPatient(context)));
+        await TakeFirstPageAsync(context);
+        return context.NextLink!;
+    }
+
+    private static string FirstPatient(CaseContext context) =>
+        context.Suite.Resources.Keys.First(r => r.StartsWith("Patient/", StringComparison.Ordinal));
+
+    private static async Task<string> NextLinkAsync(CaseContext context, GatewayClient caller)
+    {
+        var id = context.References.Find(FirstPatient(context))!.Split('/')[1];
+        var page = await caller.GetAsync($"DocumentReference?patient={id}&_count=1");
         var next = page.Status != 200
             ? null
             : page.Json.GetProperty("link").EnumerateArray().Where(l => l.GetProperty("relation").ValueEquals("next"))
                 .Select(l => l.GetProperty("url").GetString()).FirstOrDefault();
-        return next ?? throw new CaseFailed($"another caller got no next link: {page.Status} {page.Text}");
+        return next ?? throw new CaseFailed($"there is no next link: {page.Status} {page.Text}");
+    }
+
+    private static string WithId(string body, string url)
+    {
+        var json = JsonNode.Parse(body)!.AsObject();
+        if (url.Split('?')[0].Split('/') is [_, var id]) json["id"] = id;
+        return json.ToJsonString();
     }
 
     private static async Task<(string? Body, string Type)> BodyAsync(CaseContext context, string url)
@@ -81,6 +111,7 @@ internal static partial class Requests
 
     private static JsonObject Valid(CaseContext context, string text)
     {
+        if (context.Suite.Resources.ContainsKey(text)) return context.World.Posted(text);
         if (ValidOf().Match(text) is not { Success: true } m) throw CaseFailed.NotUnderstood($"body '{text}'");
         var patient = context.References.Find("Patient/" + m.Groups["patient"].Value)
             ?? throw CaseFailed.NotUnderstood($"body '{text}': no such patient");
@@ -113,8 +144,13 @@ internal static partial class Requests
         }
     }
 
-    [GeneratedRegex(@"\{(\w+)\}")]
+    [GeneratedRegex(@"(?<=^|[/=,])\{(\w+)\}(?=$|[/?&,])")]
     private static partial Regex Placeholder();
+
+    [GeneratedRegex(@"^\((?:the |own |its |his |her )*(?:next link|link to the next page|next page|second page)"
+        + @"(?: (?:issued |given |got )?(?:(?<other>(?:of|to) another (?:caller|user|client))|(?:of|to) the (?:same )?(?:caller|first page)"
+        + @"|(?:with|from) the first page|(?:before|after) the (?:revocation|revoke)))*\)$")]
+    private static partial Regex NextPage();
 
     [GeneratedRegex(@"^(?:an? )?valid (?<type>\w+) of (?:patient )?(?:Patient/)?(?<patient>[\w.-]+)(?: authored by the caller)?$")]
     private static partial Regex ValidOf();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using PmrGateway.Tests.Client;
@@ -11,35 +10,27 @@ internal static partial class SetupLines
     private const string ConfidentialitySystem = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
     private const string ActCodeSystem = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 
-    /// <summary>The scopes that a line gives the token, or null.</summary>
-    public static string? ScopeOf(string line) => TokenScope().Match(line) is { Success: true } m ? m.Groups[1].Value : null;
-
     /// <summary>What a line says of the token, before anything is done.</summary>
-    public static void ReadToken(CaseContext context, string line)
-    {
-        if (ScopeOf(line) is { } scopes) context.Scopes = scopes;
-        if (Expired().IsMatch(line)) context.Life = (context.Clock.Moment.AddMinutes(-15), context.Clock.Moment.AddMinutes(-10));
-        if (TokenLife().Match(line) is not { Success: true } m) return;
-        var at = context.Spec.Now;
-        var issued = new DateTimeOffset(at.Date + TimeSpan.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture), at.Offset);
-        var number = int.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture);
-        var life = m.Groups[3].Value[0] switch
-        {
-            's' => TimeSpan.FromSeconds(number),
-            'h' => TimeSpan.FromHours(number),
-            _ => TimeSpan.FromMinutes(number),
-        };
-        context.Life = (context.Clock.Move(issued), context.Clock.Move(issued + life));
-    }
+    public static void ReadToken(CaseContext context, string line) =>
+        context.Token = context.Token.With(line, context.Spec.Now, context.Clock) ?? context.Token;
 
     /// <summary>Does what a line says.</summary>
     public static async Task RunAsync(CaseContext context, string line)
     {
-        if (ScopeOf(line) is not null || TokenLife().IsMatch(line) || Expired().IsMatch(line)) return;
+        if (context.Token.With(line, context.Spec.Now, context.Clock) is not null) return;
+        if (NoAudit().IsMatch(line))
+        {
+            await context.Stage.Probe.SetAuditWritableAsync(false);
+            context.World.OnLeave(() => context.Stage.Probe.SetAuditWritableAsync(true));
+            return;
+        }
         if (ByActor().Match(line) is not { Success: true } by) throw CaseFailed.NotUnderstood($"setup '{line}'");
         var (name, act) = (by.Groups[1].Value, by.Groups[2].Value);
         if (Revoke().Match(act) is { Success: true } revoke)
         {
+            // Whoever has a link to a further page has got it while the consent stood.
+            if (revoke.Groups["later"].Success || Requests.AsksNextPage(context.Spec.Url))
+                await Requests.TakeFirstPageAsync(context);
             var consent = context.Consents.Find(c => c.Name == revoke.Groups[1].Value);
             await context.RevokeAsync(consent ?? throw CaseFailed.NotUnderstood($"setup '{line}': no such consent"));
             return;
@@ -63,7 +54,8 @@ internal static partial class SetupLines
         if (actor.IsSystem && actor.Writes) return context.Stage.Cast.SystemOf(actor.Organization!);
         if (actor.IsPatient) return await context.World.PatientAsync(actor.FhirUser!);
         var token = await context.Stage.Cast.TokenAsync(
-            actor, actor.IsPractitioner ? ["TREAT"] : context.Suite.PurposesOf(actor).Take(1).ToList(), null, null, context.References);
+            actor, actor.IsPractitioner ? ["TREAT"] : context.Suite.PurposesOf(actor).Take(1).ToList(), new TokenWish(),
+            context.References);
         return context.Stage.Anyone.As(token.Token ?? throw new CaseFailed($"{name} has no token for the setup: {token.Refusal}"));
     }
 
@@ -105,8 +97,7 @@ internal static partial class SetupLines
     private static async Task CollectAsync(CaseContext context, GatewayClient client, string line, Match match)
     {
         const StringSplitOptions Words = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
-        var named = match.Groups["parts"].Value.Split(["+", ",", " and "], Words).Where(p => p != "Composition").Select(context.Named)
-            .ToList();
+        var named = match.Groups["parts"].Value.Split(["+", ",", " and "], Words).Select(context.Named).ToList();
         if (named.Count == 0) throw CaseFailed.NotUnderstood($"setup '{line}'");
         var parts = new List<JsonObject>();
         foreach (var name in named)
@@ -118,8 +109,11 @@ internal static partial class SetupLines
         var what = match.Groups["what"].Value.Trim();
         var collection = what.Split('/')[0] switch
         {
+            "Bundle" when match.Groups["type"].Value == "collection" => Collections.Collection(client, parts),
             "Bundle" => await Collections.DocumentAsync(client, parts, author),
             "List" => Collections.List(parts),
+            "Composition" => Collections.Composition(parts, author),
+            "DocumentReference" => Collections.Related(parts, author, match.Groups["how"].Value),
             _ => Collections.Provenance(parts, author),
         };
         var answer = await client.PostAsync(what.Split('/')[0], collection.ToJsonString());
@@ -134,19 +128,14 @@ internal static partial class SetupLines
         if (!statuses.Contains(answer.Status)) throw new CaseFailed($"setup '{line}': {answer.Status} {answer.Text}");
     }
 
-    [GeneratedRegex(@"^token scopes?: (.+)$")]
-    private static partial Regex TokenScope();
-
-    [GeneratedRegex(@"^(?:\w+ )?token issued (\d\d:\d\d(?::\d\d)?), lifetime (\d+) ?(s|sec|seconds|min|minutes|h|hours)$")]
-    private static partial Regex TokenLife();
-
-    [GeneratedRegex(@"^(?:\w+ )?token (?:is |has )?expired$")]
-    private static partial Regex Expired();
+    [GeneratedRegex(@"^(?:the )?audit (?:store|log|trail|database|repository) "
+        + @"(?:cannot be written(?: to)?|is (?:down|full|read-only|unavailable))$")]
+    private static partial Regex NoAudit();
 
     [GeneratedRegex(@"^(\w+): (.+)$")]
     private static partial Regex ByActor();
 
-    [GeneratedRegex(@"^(?:revokes?|ends?) (?:consent )?(\w+)$")]
+    [GeneratedRegex(@"^(?:revokes?|ends?) (?:consent )?(\w+)(?<later> after the first page(?: is served)?)?$")]
     private static partial Regex Revoke();
 
     [GeneratedRegex(@"^(?:DELETE|deletes?) (\S+)$")]
@@ -158,7 +147,10 @@ internal static partial class SetupLines
     [GeneratedRegex(@"^(\S+) contains #(\w+) with (Patient)[ /](\S+) data$")]
     private static partial Regex Contains();
 
-    [GeneratedRegex(@"^(?<what>(?:Bundle/\w+ ?(?=\(type document\) with Composition \+ )|(?:List|Provenance)/\w+))"
-        + @"(?:\(type \w+\))? ?(?:with|of|about|for|naming) (?<parts>[\w/.-]+(?:(?: \+ |, | and )[\w/.-]+)*)$")]
+    [GeneratedRegex(@"^(?<what>(?:List|Provenance|Composition|Bundle"
+        + @"|DocumentReference(?=/\w+ (?:relates|replaces|appends|transforms|signs)))/\w+)"
+        + @"(?: \(type (?<type>document|collection)\))? (?:with (?:Composition \+ |entries |entry )?|of |about |for |naming |targets? "
+        + @"|(?:that |which )?(?<how>relatesTo|replaces|appends|transforms|signs)(?: to)? )"
+        + @"(?<parts>[\w/.-]+(?:(?: \+ |, | and )[\w/.-]+)*)$")]
     private static partial Regex Collection();
 }

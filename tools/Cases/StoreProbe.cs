@@ -20,6 +20,15 @@ internal sealed class StoreProbe(string file)
     public async Task<long> TransactionsAsync() =>
         await NumberAsync("SELECT COUNT(*) FROM outbox WHERE key LIKE 'grant %' OR key LIKE 'revoke %'");
 
+    /// <summary>How many of one kind, grant or revoke, were ever meant for the chain.</summary>
+    public async Task<long> TransactionsAsync(string kind) =>
+        (long)(await ScalarAsync("SELECT COUNT(*) FROM outbox WHERE key LIKE $kind || ' %'", ("$kind", kind)))!;
+
+    /// <summary>How many versions of resources there are.</summary>
+    /// <param name="type">Of which type; %: of any.</param>
+    public async Task<long> VersionsAsync(string type) => (long)(await ScalarAsync(
+        "SELECT COUNT(*) FROM versions v JOIN resources r ON r.rid = v.rid WHERE r.type LIKE $type", ("$type", type)))!;
+
     /// <summary>The entries of the audit log after a number.</summary>
     public async Task<List<AuditedAct>> AfterAsync(long number)
     {
@@ -37,12 +46,32 @@ internal sealed class StoreProbe(string file)
         return acts;
     }
 
-    private async Task<long> NumberAsync(string sql)
+    /// <summary>What a Consent last agreed to, as the gateway keeps it; null: there is none.</summary>
+    public async Task<string?> TermsAsync(string consent) => await ScalarAsync(
+        "SELECT terms FROM consents WHERE consent_id = $consent ORDER BY place DESC LIMIT 1", ("$consent", consent)) as string;
+
+    /// <summary>Writes other terms over those of a Consent, as only somebody with the database can.</summary>
+    public async Task SetTermsAsync(string consent, string terms) => await ScalarAsync(
+        """
+        UPDATE consents SET terms = $terms
+        WHERE consent_id = $consent AND place = (SELECT MAX(place) FROM consents WHERE consent_id = $consent)
+        """,
+        ("$consent", consent), ("$terms", terms));
+
+    /// <summary>Whether the log of audited acts takes an entry.</summary>
+    public async Task SetAuditWritableAsync(bool isWritable) => await ScalarAsync(isWritable
+        ? "DROP TRIGGER IF EXISTS cases_no_audit"
+        : "CREATE TRIGGER cases_no_audit BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'the disk of the log is full'); END");
+
+    private async Task<long> NumberAsync(string sql) => (long)(await ScalarAsync(sql))!;
+
+    private async Task<object?> ScalarAsync(string sql, params (string Name, string Value)[] values)
     {
         await using var connection = await OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;
-        return (long)(await command.ExecuteScalarAsync())!;
+        foreach (var (name, value) in values) command.Parameters.AddWithValue(name, value);
+        return await command.ExecuteScalarAsync();
     }
 
     private async Task<SqliteConnection> OpenAsync()

@@ -61,7 +61,7 @@ internal sealed partial class Suite
 
     /// <summary>Scopes that a case asks for in its setup.</summary>
     public IEnumerable<string> ScopesInSetups =>
-        Cases.SelectMany(c => c.Setup).Select(SetupLines.ScopeOf).OfType<string>().SelectMany(s => s.Split(' '));
+        Cases.SelectMany(c => c.Setup).Select(TokenWish.ScopeOf).OfType<string>().SelectMany(s => s.Split(' '));
 
     public static Suite Read(string file)
     {
@@ -85,25 +85,39 @@ internal sealed partial class Suite
         ?? Actors.Values.FirstOrDefault(a => a.IsSystem && a.Writes)?.Organization
         ?? Organizations.First(IsHospital);
 
-    /// <summary>The purposes that a system client is registered for: those that something in the file opens for it.</summary>
+    /// <summary>
+    /// The purposes that a system client is registered for: what it is there for, and those by which something in the file is open to it.
+    /// That it asks for one and is denied tells nothing: it may be denied because it is not registered for it.
+    /// </summary>
     public string[] PurposesOf(SuiteActor actor)
     {
         var purposes = new SortedSet<string>(StringComparer.Ordinal);
         if (IsHospital(actor.Organization!)) purposes.Add("TREAT");
-        foreach (var spec in Cases.Where(c => c.Actor == actor.Name && c.Decision is "permit" or "filter"))
-            if (spec.Actor == actor.Name) purposes.UnionWith(spec.Purposes);
+        if (PurposeOfRole(actor) is { } role) purposes.Add(role);
+        foreach (var spec in Cases.Where(c => c.Actor == actor.Name && c.Opens)) purposes.UnionWith(spec.Purposes);
         foreach (var provision in Consents.Values.Select(c => c["provision"] as JsonObject).OfType<JsonObject>())
         {
             if (!provision["actor"].Items().Any(a => (string?)a?["reference"]?["reference"] == actor.Organization)) continue;
             purposes.UnionWith(provision["purpose"].Items().Select(p => (string?)p?["code"]).OfType<string>());
         }
-        if (purposes.Count == 0) purposes.UnionWith(Cases.Where(c => c.Actor == actor.Name).SelectMany(c => c.Purposes));
         return [.. purposes];
     }
 
     /// <summary>The identifier systems under which requests ask for a resource by its id in the suite.</summary>
     public IEnumerable<string> IdentifierSystemsOf(string id) => IdentifierSearch().Matches(_text)
         .Where(m => m.Groups[2].Value == id).Select(m => m.Groups[1].Value).Distinct();
+
+    // What the words of its client id or of its organization's name say that it does.
+    private static string? PurposeOfRole(SuiteActor actor)
+    {
+        foreach (var word in $"{actor.Client} {actor.Organization?.Split('/')[^1]} {actor.Name}".Split(' ', '-', '_', '.'))
+        {
+            if (Treats().IsMatch(word)) return "TREAT";
+            if (Pays().IsMatch(word)) return "HPAYMT";
+            if (Researches().IsMatch(word)) return "HRESCH";
+        }
+        return null;
+    }
 
     private string? CustodianNamed(JsonObject patient)
     {
@@ -124,6 +138,15 @@ internal sealed partial class Suite
     private IEnumerable<string> References(string type) => new[] { "actors", "resources", "consents" }
         .SelectMany(n => Regex.Matches(_root[n]?.ToJsonString() ?? "", $"\"({type}/[A-Za-z0-9.-]+)\"")).Select(m => m.Groups[1].Value)
         .Distinct();
+
+    [GeneratedRegex(@"^(?:ehr|his|hospital|clinic)", RegexOptions.IgnoreCase)]
+    private static partial Regex Treats();
+
+    [GeneratedRegex(@"^(?:insur\w*|ins|pay[eo]rs?|tpa)$", RegexOptions.IgnoreCase)]
+    private static partial Regex Pays();
+
+    [GeneratedRegex(@"^(?:research\w*|res|study|studies|trials?)$", RegexOptions.IgnoreCase)]
+    private static partial Regex Researches();
 
     [GeneratedRegex(@"identifier=([^|&""=]+)\|([A-Za-z0-9.-]+)")]
     private static partial Regex IdentifierSearch();

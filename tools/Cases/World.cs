@@ -13,6 +13,8 @@ internal sealed class World
     private readonly Dictionary<string, GatewayClient> _authors = [];
     private readonly Dictionary<(string Patient, string Organization), string> _permits = [];
 
+    private readonly Stack<Func<Task>> _undo = [];
+
     private World(Suite suite, Stage stage) => (_suite, Stage, References) = (suite, stage, new ReferenceMap(stage.Cast.References));
 
     public Stage Stage { get; }
@@ -77,9 +79,22 @@ internal sealed class World
             .FirstOrDefault(o => o is not null) ?? _suite.Organizations.First(_suite.IsHospital);
     }
 
+    /// <summary>A record of the suite as the body of one more like it.</summary>
+    public JsonObject Posted(string reference)
+    {
+        var body = (JsonObject)References.Body(_suite.Resources[reference])!;
+        body.Remove("id");
+        Enclose(body);
+        return body;
+    }
+
+    /// <summary>What is to be put right before the case is left.</summary>
+    public void OnLeave(Func<Task> undo) => _undo.Push(undo);
+
     /// <summary>Leaves nothing of a case in force: the consents end, the records are deleted.</summary>
     public async Task LeaveAsync()
     {
+        while (_undo.TryPop(out var undo)) await undo();
         foreach (var (reference, client) in _patients)
         {
             var consents = await client.GetAsync($"Consent?patient={References.Find(reference)!.Split('/')[1]}&_count=200");
@@ -119,12 +134,7 @@ internal sealed class World
             if (!identifiers.Any(i => (string?)i?["value"] == id)) identifiers.Add(new JsonObject { ["system"] = system, ["value"] = id });
         }
         if ((string?)body["resourceType"] == "Binary" && body["data"] is null) body["data"] = Content(reference);
-        var attachments = Attachments(body).ToList();
-        foreach (var (attachment, url) in attachments)
-        {
-            attachment.Remove("url");
-            attachment["data"] = Content(url);
-        }
+        var attachments = Enclose(body);
         var created = await author.PostAsync((string)body["resourceType"]!, body.ToJsonString());
         if (created.Status != 201) throw new CaseFailed($"{reference} is not taken: {created.Status} {created.Text}");
         Own(reference, $"{body["resourceType"]}/{created.Id}", author);
@@ -133,6 +143,18 @@ internal sealed class World
         var kept = JsonNode.Parse((await author.GetAsync(References.Find(reference)!)).Body)!;
         foreach (var (attachment, url) in attachments)
             if ((string?)At(kept, attachment.GetPath())?["url"] is { } binary) Own(url, Relative(binary), author);
+    }
+
+    // Where a record refers to a Binary of the suite, the content comes with the record.
+    private static List<(JsonObject Attachment, string Url)> Enclose(JsonObject body)
+    {
+        var attachments = Attachments(body).ToList();
+        foreach (var (attachment, url) in attachments)
+        {
+            attachment.Remove("url");
+            attachment["data"] = Content(url);
+        }
+        return attachments;
     }
 
     private static string Content(string of) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"what {of} holds {Guid.CreateVersion7()}"));
