@@ -80,14 +80,19 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// nothing.
     /// </summary>
     /// <param name="seal">The key.</param>
+    /// <param name="areSealed">Whether it is known elsewhere that all rows were sealed: then one that is not was made by others.</param>
     /// <param name="cancellation">Stops before anything is changed.</param>
     /// <returns>How many rows were sealed: 0 on any start but the first after the step that brought seals.</returns>
     /// <exception cref="StoreStartException">The rows were sealed, and the note of it was changed.</exception>
-    public Task<long> SealAsync(RowSeal seal, CancellationToken cancellation)
+    public Task<long> SealAsync(RowSeal seal, bool areSealed, CancellationToken cancellation)
     {
+        RowsAreSealed = areSealed;
         Seals.Use(seal);
         return FirstSealing.RunAsync(this, cancellation);
     }
+
+    /// <summary>Whether it is known, elsewhere than in the database, that all rows were sealed once.</summary>
+    public bool RowsAreSealed { get; private set; }
 
     /// <summary>The seal of a row that another part of the gateway keeps, beside the records or in a file of its own.</summary>
     public byte[] SealOf(RowBytes row) => Seals.Of(row);

@@ -3,14 +3,21 @@ using System.Text.Json;
 namespace PmrGateway.Vault;
 
 /// <summary>
-/// The master key, in a JSON file of mode 0600: <c>{"format":"pmr-keyring/1","masterKey":"base64"}</c>. Whoever has this file and the
-/// stores can read everything; whoever has the stores without it can read nothing.
+/// The master key, in a JSON file of mode 0600: <c>{"format":"pmr-keyring/1","masterKey":"base64","rowsSealed":true}</c>. Whoever has this
+/// file and the stores can read everything; whoever has the stores without it can read nothing.
 /// </summary>
 public sealed class Keyring
 {
     private const string Format = "pmr-keyring/1";
+    private const string Sealed = "rowsSealed";
 
-    private Keyring(byte[] masterKey) => MasterKey = masterKey;
+    private Keyring(byte[] masterKey, bool rowsAreSealed) => (MasterKey, RowsAreSealed) = (masterKey, rowsAreSealed);
+
+    /// <summary>
+    /// Whether all rows of its database were sealed once. That stands here since who writes the database could say otherwise there, and
+    /// have rows sealed as they left them. A keyring from before there were seals does not say it.
+    /// </summary>
+    public bool RowsAreSealed { get; }
 
     /// <summary>
     /// 32 bytes that tell this keyring from every other and nothing else of it. The database keeps them, so that a start with a foreign
@@ -35,8 +42,9 @@ public sealed class Keyring
             if (json.RootElement.GetProperty("format").GetString() != Format)
                 throw new KeyringException($"the keyring {path} is not of format {Format}");
             var key = json.RootElement.GetProperty("masterKey").GetBytesFromBase64();
+            var rowsAreSealed = json.RootElement.TryGetProperty(Sealed, out var said) && said.GetBoolean();
             return key.Length == Primitives.KeySize
-                ? new Keyring(key)
+                ? new Keyring(key, rowsAreSealed)
                 : throw new KeyringException($"the master key in {path} has {key.Length} bytes, not {Primitives.KeySize}");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -51,8 +59,35 @@ public sealed class Keyring
     /// <exception cref="KeyringException">There is one already: nothing was written.</exception>
     public static Keyring Create(string path)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        try
+        {
+            Write(path, Primitives.Random(Primitives.KeySize), overwrite: false);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new KeyringException($"there is a keyring at {path} already: it is kept", e);
+        }
+        return Open(path);
+    }
+
+    /// <summary>Notes in the file of a keyring from before there were seals that its rows are sealed now.</summary>
+    /// <returns>Whether that could be written.</returns>
+    public bool TryNoteSealedRows(string path)
+    {
+        try
+        {
+            Write(path, MasterKey, overwrite: true);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static void Write(string path, byte[] masterKey, bool overwrite)
+    {
         var temporary = path + ".new";
         File.Delete(temporary);
         var options = new FileStreamOptions
@@ -63,21 +98,19 @@ public sealed class Keyring
         };
         using (var file = new FileStream(temporary, options))
         {
-            JsonSerializer.Serialize(file, new { format = Format, masterKey = Primitives.Random(Primitives.KeySize) });
+            JsonSerializer.Serialize(file, new { format = Format, masterKey, rowsSealed = true });
             file.Flush();
             Fsync.File(file.SafeFileHandle);
         }
         try
         {
-            File.Move(temporary, path);
+            File.Move(temporary, path, overwrite);
         }
-        catch (IOException e)
+        finally
         {
             File.Delete(temporary);
-            throw new KeyringException($"there is a keyring at {path} already: it is kept", e);
         }
-        Fsync.Folder(folder);
-        return Open(path);
+        Fsync.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>Stops where this is not the keyring that a deployment's data was sealed under.</summary>

@@ -64,7 +64,7 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
 
     /// <summary>Registers an app for emergencies.</summary>
     public Task EmergencyAppAsync(string clientId) => ClientAsync(
-        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.rs", "user/*.cruds" }, purposes = new[] { "TREAT", "BTG" } });
+        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.cruds" }, purposes = new[] { "TREAT", "BTG" } });
 
     /// <summary>A doctor who logs in to break the glass.</summary>
     public Task<GatewayClient> EmergencyAsync(string username, string app, string reason) => anyone.LoginUserAsync(

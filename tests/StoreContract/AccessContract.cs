@@ -267,8 +267,8 @@ public abstract class AccessContract(Engine engine, int worlds)
             if (revoked) await CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(id)] });
             else standing.AddRange(ByBothClocks(own, commitment, block <= Confirmed).Select(c => c with { ConsentId = id }));
         }
-        await Journal.ApplyAsync(
-            new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero) { BlockTime = chain.ToUnixTimeSeconds() }, default);
+        var head = new ViewUpdate(null, [], [new BlockReference(Confirmed, "h")], TimeSpan.Zero);
+        await Journal.ApplyAsync(head with { BlockTime = chain.ToUnixTimeSeconds() }, default);
         return standing;
 
         // What a consent says by one clock alone denies, and permits nothing.

@@ -51,7 +51,8 @@ public static class GatewayHost
         await using var start = await database.LockStartAsync(cancellation);
         var keyring = await DeploymentKeyring.OpenAsync(DeploymentKeyring.PathOf(options), database, cancellation);
         // Only now: under a foreign keyring's key every row would be broken, or be sealed for nobody.
-        var newlySealed = await database.SealAsync(new RowSeal(keyring.Derive("row seals")), cancellation);
+        var newlySealed = await database.SealAsync(
+            new RowSeal(keyring.Derive("row seals")), keyring.RowsAreSealed, cancellation);
         var custody = new Custody(keyring);
 
         var builder = NewBuilder(options, quiet);
@@ -71,7 +72,8 @@ public static class GatewayHost
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.
         app.Services.GetRequiredService<DataFolderLock>();
         newlySealed += await FirstStart.PrepareAsync(app.Services, options);
-        app.Services.GetRequiredService<RowWatch>().Begin(newlySealed);
+        var isNoted = keyring.RowsAreSealed || keyring.TryNoteSealedRows(DeploymentKeyring.PathOf(options));
+        app.Services.GetRequiredService<RowWatch>().Begin(newlySealed, isNoted);
         app.UseFraming();
         // Whose address it is must be known before anything is asked of it.
         app.UseTrustedProxies(options.TrustedProxies);

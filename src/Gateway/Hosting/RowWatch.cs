@@ -5,18 +5,20 @@ namespace PmrGateway.Gateway.Hosting;
 
 /// <summary>
 /// Tells the operator of rows that were changed by others than the gateway: each once in the log, by its table and key; while any is known,
-/// /health is degraded. What rests on them is answered 503, or as
-/// if they were not there where they are of clients and users; everything else is answered.
+/// /health is degraded. What rests on them is answered 503, or as if they were not there where they are of clients and users; everything
+/// else is answered.
 /// </summary>
 internal sealed partial class RowWatch(RecordDatabase database, ILogger<RowWatch> log) : IHealthCheck
 {
     /// <summary>Listens from here on.</summary>
     /// <param name="newlySealed">How many rows were sealed at this start.</param>
-    public void Begin(long newlySealed)
+    /// <param name="isNoted">Whether the keyring's file says that they are.</param>
+    public void Begin(long newlySealed, bool isNoted)
     {
         database.BrokenRows.Found += row => LogBroken(row.Table, row.Key);
         foreach (var row in database.BrokenRows.Now) LogBroken(row.Table, row.Key);
         if (newlySealed > 0) LogSealed(newlySealed);
+        if (!isNoted) LogNotNoted();
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -31,6 +33,10 @@ internal sealed partial class RowWatch(RecordDatabase database, ILogger<RowWatch
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "The row {Key} of {Table} is not what the gateway wrote: nothing rests on it")]
     private partial void LogBroken(string table, string key);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The keyring's file cannot be written: add \"rowsSealed\": true to it, or who takes "
+        + "all seals out of the database has its rows sealed as they are then")]
+    private partial void LogNotNoted();
 
     // Expected at one start, the first of the version that brought seals: at any other, somebody took the seals out.
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Count} rows had no seals and were sealed as they are")]

@@ -66,6 +66,7 @@ internal sealed class AuthSeals(RecordDatabase database)
             clients.Clear();
             users.Clear();
         }
+        else if (database.RowsAreSealed && clients.Count + users.Count > 0) throw Changed();
         clients.ForEach(Put);
         users.ForEach(Put);
         await auth.SaveChangesAsync(cancellation);

@@ -111,7 +111,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         return new ResourceDraft([], facts, [], [], [], reader.Mentions);
     }
 
-    private FactsReader Reader(MappingScene scene) => 
+    private FactsReader Reader(MappingScene scene) =>
         new(d => _indexer.Index(d).Concat(_otherDates.Index(d)), limits, scene.OwnBase);
 
     private static ValidationIssue? Unread(FactsReader reader, string path)

@@ -22,7 +22,10 @@ internal static class FirstSealing
         return await database.ChangeAsync(async change =>
         {
             foreach (var table in Sealed)
-                if (await change.NumberAsync($"SELECT 1 FROM {table} WHERE seal IS NOT NULL LIMIT 1") is not null) throw Changed();
+            {
+                var made = database.RowsAreSealed ? "" : " WHERE seal IS NOT NULL";
+                if (await change.NumberAsync($"SELECT 1 FROM {table}{made} LIMIT 1") is not null) throw Changed();
+            }
             var count = await RecordsAsync(change, database) + await database.Consents.SealAllAsync(change)
                 + await database.Directory.SealAllAsync(change) + await UndoAsync(change, seals);
             await change.ExecuteAsync("INSERT INTO deployment (name, value) VALUES ($1, $2)", Done, note);
@@ -30,7 +33,7 @@ internal static class FirstSealing
         });
     }
 
-    // Sealed rows without the note: whoever took it out wants all rows sealed anew as they are now.
+    // Sealed rows without the note, or any where the keyring knows of it: whoever took it out wants all rows sealed anew as they are now.
     private static StoreStartException Changed() => new(
         "the database says no longer that its rows were sealed, but they were: it was changed by others; restore it from its backup");
 

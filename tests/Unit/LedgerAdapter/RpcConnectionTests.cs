@@ -24,7 +24,8 @@ public sealed class RpcConnectionTests
     {
         var parent = Hash.Replace('a', 'b');
         var chain = Chain((_, _) =>
-            $$"""{"number":"0x10","hash":"0x{{Hash}}","parentHash":"0x{{parent}}","baseFeePerGas":"0x7","timestamp":"0x20","transactions":[]}""");
+            $$"""{"number":"0x10","hash":"0x{{Hash}}","parentHash":"0x{{parent}}","baseFeePerGas":"0x7","timestamp":"0x20","""
+                + "\"transactions\":[]}");
         Assert.Equal(new BlockHeader(16, Hash, parent, 7, 32), await chain.HeadAsync(default));
     }
 

@@ -203,6 +203,21 @@ public sealed class EnvelopeTests : IDisposable
     }
 
     [Fact]
+    public void A_keyring_from_before_there_were_seals_is_told_that_rows_are_sealed_now_and_stays_the_same()
+    {
+        var path = _folder["keyring.json"];
+        Assert.True(Keyring.Create(path).RowsAreSealed);
+        File.WriteAllText(path, File.ReadAllText(path).Replace(",\"rowsSealed\":true", "", StringComparison.Ordinal));
+        var old = Keyring.Open(path);
+        Assert.False(old.RowsAreSealed);
+        Assert.True(old.TryNoteSealedRows(path));
+        Assert.True(Keyring.Open(path).RowsAreSealed);
+        Assert.Equal(old.CheckValue, Keyring.Open(path).CheckValue);
+        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+        Assert.False(old.TryNoteSealedRows(_folder["none/keyring.json"]));
+    }
+
+    [Fact]
     public void A_keyring_of_another_deployment_is_told_by_its_check_value()
     {
         var mine = Keyring.Create(_folder["mine.json"]);
