@@ -104,6 +104,16 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="key">Its key.</param>
     public bool IsWhole(RowBytes row, byte[]? seal, string table, string key) => Seals.Check(row, seal, table, key);
 
+    /// <summary>Notes whether the body of a version, once it was opened, is the one that was sealed.</summary>
+    public void NoteBody(StoredVersion version, bool isWhole)
+    {
+        const string Bodies = "bodies";
+        if (isWhole && !BrokenRows.Any) return;
+        var key = $"{version.Facts.Type}/{version.Facts.Id}/_history/{version.Version}";
+        if (isWhole) BrokenRows.Remove(Bodies, key);
+        else BrokenRows.Add(Bodies, key);
+    }
+
     /// <summary>Carries a plan out, all or nothing; it is durable when this returns <see cref="CommitResult.Committed"/>.</summary>
     /// <param name="plan">What is changed.</param>
     /// <param name="cancellation">Stops only before the plan has reached the writer.</param>

@@ -87,8 +87,9 @@ public class FaultScenarios
                 }
             }
             var refused = await gateway.Ehr.GetAsync(url, "*/*");
-            Assert.Equal(500, refused.Status);
+            Assert.Equal(503, refused.Status);
             Assert.Contains("not what was stored", refused.Text);
+            Assert.Contains("bodies: 1 not as", (await gateway.Anyone.GetAsync($"{gateway.Options.Url}/health", "*/*")).Text);
             Assert.Equal(200, (await gateway.Ehr.GetAsync($"DocumentReference/{document}")).Status);
         }
         finally

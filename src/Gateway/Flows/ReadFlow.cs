@@ -116,8 +116,10 @@ public sealed partial class ReadFlow(
             return FhirResponse.From(notTold);
 
         // (6)
-        var answer = await OrBrokenAsync(async () => await respond(opened.Value));
+        var binaries = opened.Value.FindAll(o => o.Binary is not null);
+        var answer = await OrBrokenAsync(async () => await respond(opened.Value), () => binaries.FirstOrDefault()?.Version);
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        foreach (var binary in binaries) database.NoteBody(binary.Version, isWhole: true);
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
 
@@ -132,17 +134,29 @@ public sealed partial class ReadFlow(
 
     private static Outcome Unavailable(string text) => Outcome.Of(OutcomeCategory.Unavailable, text);
 
-    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation) =>
-        OrBrokenAsync(async () =>
-        {
-            var opened = new List<OpenedRecord>(versions.Count);
-            // Each unwrapped once: a page of one patient's records has one.
-            var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
-            foreach (var version in versions) opened.Add(await OpenAsync(version, keys, cancellation));
-            return opened;
-        });
+    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation)
+    {
+        StoredVersion? now = null;
+        return OrBrokenAsync(
+            async () =>
+            {
+                var opened = new List<OpenedRecord>(versions.Count);
+                // Each unwrapped once: a page of one patient's records has one.
+                var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
+                foreach (var version in versions)
+                {
+                    now = version.Version;
+                    opened.Add(await OpenAsync(version, keys, cancellation));
+                    // Of a Binary nothing but its key was opened so far.
+                    if (now.Facts.Type != "Binary") database.NoteBody(now, isWhole: true);
+                }
+                return opened;
+            },
+            () => now);
+    }
 
-    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
+    // which: the version that is being opened, where that is known.
+    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open, Func<StoredVersion?> which)
     {
         try
         {
@@ -151,7 +165,8 @@ public sealed partial class ReadFlow(
         catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
         {
             LogCorrupt(e);
-            return Outcome.Of(OutcomeCategory.Fault, "a stored record is not what was stored: it is not given out; the operator is told");
+            if (which() is { } version) database.NoteBody(version, isWhole: false);
+            return Unavailable("a stored record is not what was stored: it is not given out; the operator is told");
         }
         catch (BlockStoreUnavailableException e)
         {

@@ -111,8 +111,8 @@ internal static class AccessSql
         const string OfPatient = "s.patient_id = c.patient_id";
         const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
-            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape AND s.valid_from <= {latest} "
-                + $"AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
+            ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape "
+                + $"AND s.valid_from <= {latest} AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
             : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {OfPatient} "
                 + $"AND s.valid_from <= {latest} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
     }

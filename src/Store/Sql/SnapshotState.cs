@@ -13,7 +13,8 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTi
     private const string Text =
         """
         SELECT COALESCE((SELECT block FROM chain_view WHERE one = 1), -1), COALESCE((SELECT hash FROM chain_view WHERE one = 1), ''),
-          COALESCE((SELECT block_time FROM chain_view WHERE one = 1), 0) * 1000, COALESCE((SELECT MAX(id) FROM shapes), 0), COALESCE((SELECT MAX(id) FROM label_sets), 0)
+          COALESCE((SELECT block_time FROM chain_view WHERE one = 1), 0) * 1000, COALESCE((SELECT MAX(id) FROM shapes), 0),
+          COALESCE((SELECT MAX(id) FROM label_sets), 0)
         """;
 
     public static async ValueTask<SnapshotState> ReadAsync(Session session, CancellationToken cancellation) => await session.FirstAsync(

@@ -78,7 +78,8 @@ internal sealed class SqliteEngine : IStoreEngine
 
     // 1811: a trigger refused it. None is ours, so whoever made it keeps the database from being written.
     public bool IsUnavailable(DbException failure) =>
-        failure is SqliteException { SqliteExtendedErrorCode: 1811 } or SqliteException { SqliteErrorCode: not (1 or 19 or 20 or 21 or 25) };
+        failure is SqliteException { SqliteExtendedErrorCode: 1811 }
+            or SqliteException { SqliteErrorCode: not (1 or 19 or 20 or 21 or 25) };
 
     public void Interrupt(DbConnection connection)
     {
