@@ -12,6 +12,8 @@ namespace PmrGateway.Gateway.Api;
 internal sealed class Search(
     SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
 {
+    private const int MaxReferring = 1000;
+
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
         RunAsync(call, call.Type, call.Type, [], call.Request.Query, cancellation);
 
@@ -79,8 +81,8 @@ internal sealed class Search(
             async snapshot =>
             {
                 page = await snapshot.SearchAsync(search.Query with { Cursor = position }, cancellation);
-                return new Found(
-                    [.. page.Versions, .. await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation)]);
+                var included = await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation);
+                return included.Failure is { } tooMuch ? new Found([], tooMuch) : new Found([.. page.Versions, .. included.Value]);
             },
             opened => Respond(call.Caller, self, opened, page),
             cancellation);
@@ -91,18 +93,34 @@ internal sealed class Search(
         .Select(c => c.Values[0].Text)
         .FirstOrDefault();
 
-    private static async Task<List<PermittedVersion>> IncludedAsync(
-        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, IReadOnlyList<string> includes,
+    // An include is a read or a search of its own: it needs the scope for its type and is decided like any other.
+    private static async Task<Result<List<PermittedVersion>>> IncludedAsync(
+        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, IReadOnlyList<Inclusion> includes,
         CancellationToken cancellation)
     {
         var included = new List<PermittedVersion>();
-        if (includes.Count == 0) return included;
+        if (includes.Count == 0 || page.Count == 0) return included;
         var seen = page.Select(p => (p.Version.Facts.Type, p.Version.Facts.Id)).ToHashSet();
-        foreach (var parameter in includes)
+        foreach (var inclusion in includes)
         {
-            foreach (var (type, id) in await snapshot.ReferencesOfAsync(page, parameter, cancellation))
+            if (inclusion.IsReverse)
             {
-                // An include is a read of its own: it needs the scope for its type and is decided like any other.
+                if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) continue;
+                var values = page.Select(p => new SearchValue(p.Version.Facts.Type, p.Version.Facts.Id)).ToList();
+                var referring = new SearchCriterion(inclusion.Parameter, "reference", values);
+                var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [referring], MaxReferring + 1, 0), cancellation);
+                if (found.Versions.Count > MaxReferring)
+                {
+                    return Outcome.Of(
+                        OutcomeCategory.TooLarge,
+                        $"more than {MaxReferring} of _revinclude={inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time "
+                            + "(_count), or search them");
+                }
+                included.AddRange(found.Versions.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
+                continue;
+            }
+            foreach (var (type, id) in await snapshot.ReferencesOfAsync(page, inclusion.Parameter, cancellation))
+            {
                 if (!seen.Add((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null) continue;
                 if (await snapshot.ReadAsync(type, id, null, cancellation) is { Version.IsDeleted: false } target) included.Add(target);
             }

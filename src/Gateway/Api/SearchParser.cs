@@ -8,10 +8,16 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>A search request as it was understood.</summary>
 /// <param name="Query">What to find.</param>
-/// <param name="Includes">Search parameters whose targets come along.</param>
+/// <param name="Includes">What comes along with what matches.</param>
 /// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
 /// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
-internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<string> Includes, string Self, string? Cursor);
+internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor);
+
+/// <summary>What comes along with the matches of a search. https://hl7.org/fhir/R4/search.html#include</summary>
+/// <param name="Type">The type whose reference it is.</param>
+/// <param name="Parameter">Its search parameter.</param>
+/// <param name="IsReverse">Whether what refers to a match comes along (<c>_revinclude</c>), not what a match refers to.</param>
+internal sealed record Inclusion(string Type, string Parameter, bool IsReverse);
 
 /// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
 internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
@@ -28,7 +34,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     public Result<ParsedSearch> Parse(string type, IEnumerable<KeyValuePair<string, StringValues>> parameters)
     {
         var criteria = new List<SearchCriterion>();
-        var includes = new List<string>();
+        var includes = new List<Inclusion>();
         var self = new List<string>();
         var sort = new List<SortKey>();
         var once = new HashSet<string>(StringComparer.Ordinal);
@@ -56,8 +62,10 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 else if (key == "_total") return Bad(key, "none, estimate or accurate");
                 else if (key == "_sort" && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"up to {MaxSortKeys} parameters of {type}, with a minus to fall");
-                else if (key == "_include" && Include(type, value) is { } include) includes.Add(include);
+                else if (key is "_include" or "_revinclude" && Include(type, key == "_revinclude", value) is { } include)
+                    includes.Add(include);
                 else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
+                else if (key == "_revinclude") return Bad(key, $"type:parameter, with one of its reference parameters to {type}");
                 else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);
                 else return Bad(key, Allowed(type));
             }
@@ -79,16 +87,17 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private string Allowed(string type)
     {
         var codes = indexer.ParametersOf(type).Select(p => p.Code);
-        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include; with a value of its type";
+        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude; with a value of its type";
     }
 
-    private string? Include(string type, string value)
+    // A third part names the type that is referred to.
+    private Inclusion? Include(string type, bool isReverse, string value)
     {
         var parts = value.Split(':');
         var isReference = parts.Length is 2 or 3
-            && parts[0] == type
-            && indexer.ParametersOf(type).Any(p => p.Code == parts[1] && p.Type == "reference");
-        return isReference ? parts[1] : null;
+            && (isReverse ? parts.Length == 2 || parts[2] == type : parts[0] == type)
+            && indexer.ParametersOf(parts[0]).Any(p => p.Code == parts[1] && p.Type == "reference");
+        return isReference ? new Inclusion(parts[0], parts[1], isReverse) : null;
     }
 
     private List<SortKey>? Sort(string type, string value)

@@ -124,7 +124,7 @@ internal sealed class Asks(
         from count in Gen.Choose(0, 3)
         from all in Gen.ArrayOf(Parameter(type), count)
         let isSortedByIds = all.Any(p => p.StartsWith("_sort", StringComparison.Ordinal))
-        select all.Where(p => !isSortedByIds || !p.StartsWith("_include", StringComparison.Ordinal))
+        select all.Where(p => !isSortedByIds || !p.Contains("include=", StringComparison.Ordinal))
             .DistinctBy(p => p.StartsWith('_') ? p.Split('=')[0] : p).ToArray();
 
     private Gen<string> Parameter(string type)
@@ -150,6 +150,8 @@ internal sealed class Asks(
         Gen.Elements(
             $"_include={type}:patient", $"_include={type}:subject", "_security=R", "_security=PSY",
             "_security=http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N,V"),
+        Gen.Elements(
+            "_revinclude=Observation:patient", "_revinclude=DocumentReference:subject", "_revinclude=Condition:patient:Patient"),
         Date("_lastUpdated"),
         mirrored.Count == 0
             ? Gen.Constant("_lastUpdated=ge2026")

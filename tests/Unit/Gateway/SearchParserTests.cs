@@ -72,7 +72,7 @@ public class SearchParserTests
 
     [Fact]
     public void An_include_names_a_reference_parameter_of_the_type() =>
-        Assert.Equal(["subject"], Parse("_include=DocumentReference:subject").Value.Includes);
+        Assert.Equal([new Inclusion("DocumentReference", "subject", false)], Parse("_include=DocumentReference:subject").Value.Includes);
 
     [Theory]
     [InlineData("unknown=1", "unknown")]
@@ -91,6 +91,9 @@ public class SearchParserTests
     [InlineData("_id=", "_id")]
     [InlineData("type=&status=current", "type")]
     [InlineData("_include=*", "_include")]
+    [InlineData("_revinclude=*", "_revinclude")]
+    [InlineData("_revinclude=Observation:code", "_revinclude")]
+    [InlineData("_revinclude=Observation:subject:Patient", "_revinclude")]
     [InlineData("_include=DocumentReference:status", "_include")]
     [InlineData("_include=Patient:general-practitioner", "_include")]
     [InlineData("status:not=current", "status:not")]
