@@ -275,5 +275,10 @@ public class BreakGlassScenarios(RunningGateway gateway)
         await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.InsurerOrganization, "BTG");
         Assert.Equal(200, (await client.GetAsync(gateway.Hospital)).Status);
         Assert.Equal(404, (await client.GetAsync($"Patient/{patient}")).Status);
+        // That it tried is told the patient, with what it claimed.
+        var log = await (await gateway.LoginPatientAsync(patient)).GetAsync($"AuditEvent?patient={patient}");
+        Assert.Contains(
+            RunningGateway.Entries(log).Select(e => e.GetProperty("resource").GetRawText()),
+            e => e.Contains("\"BTG\"", StringComparison.Ordinal) && e.Contains("\"outcome\":\"4\"", StringComparison.Ordinal));
     }
 }

@@ -32,6 +32,9 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     /// <summary>Why it breaks the glass; null: it does not.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>What the token claims in vain: to break the glass, where none is broken. The log has it all the same.</summary>
+    public IReadOnlyList<string> Claimed { get; init; } = [];
+
     /// <summary>How the request came.</summary>
     public RequestTrace Trace { get; init; } = RequestTrace.None;
 

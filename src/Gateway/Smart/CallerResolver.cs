@@ -38,8 +38,17 @@ internal sealed partial class CallerResolver(
         var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim() : "";
         if ((cache.Find(token) ?? await ValidateAsync(context, token)) is not { } known) return Refused(context, token);
         var caller = await ResolveAsync(known, context.RequestAborted);
-        return caller.Failure is null ? caller.Value with { Trace = TraceOf(context, known) } : caller;
+        return caller.Failure is null
+            ? caller.Value with
+            {
+                Trace = TraceOf(context, known),
+                Claimed = IsClaimedInVain(known, caller.Value) ? [SmartClaims.BreakGlass] : [],
+            }
+            : caller;
     }
+
+    private static bool IsClaimedInVain(KnownToken token, Caller caller) =>
+        token.Purposes.Contains(SmartClaims.BreakGlass) && !caller.Requester.Purposes.Contains(SmartClaims.BreakGlass);
 
     private static RequestTrace TraceOf(HttpContext context, KnownToken token)
     {
