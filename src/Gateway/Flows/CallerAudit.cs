@@ -20,7 +20,8 @@ internal static class CallerAudit
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
         IReadOnlyList<string> patients, IReadOnlyList<string>? commitments = null, long block = -1, string? query = null) => new(
         Guid.CreateVersion7(at).ToString(), at, ActionOf(interaction), interaction, outcome, caller.Requester.Subject, caller.Client,
-        caller.Requester.Organization, [.. caller.Requester.Purposes, .. caller.Claimed], [.. entities.Select(Shown)], patients, commitments ?? [], block)
+        caller.Requester.Organization, [.. caller.Requester.Purposes, .. caller.Claimed], [.. entities.Select(Shown)], patients,
+        commitments ?? [], block)
         {
             Reason = caller.Reason,
             Address = caller.Trace.Address,
