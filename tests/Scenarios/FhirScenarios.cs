@@ -77,31 +77,6 @@ public class FhirScenarios(RunningGateway gateway)
         static string Mode(JsonElement entry) => entry.GetProperty("search").GetProperty("mode").GetString()!;
     }
 
-    [Fact]
-    public async Task What_refers_to_a_match_comes_along_where_it_may_be_seen()
-    {
-        var patient = await gateway.NewPatientAsync();
-        var seen = await gateway.NewDocumentAsync(patient, [1], "34133-9");
-        var denied = await gateway.NewDocumentAsync(patient, [2], "11502-2");
-        await RunningGateway.GrantAsync(
-            gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT",
-            ",\"provision\":[{\"type\":\"deny\",\"code\":[{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"11502-2\"}]}]}]");
-        async Task<List<string?>> FoundAsync(string query)
-        {
-            var answer = await gateway.Insurer.GetAsync($"Patient?_id={patient}&{query}");
-            Assert.True(answer.Status == 200, answer.Text);
-            Assert.Equal(1, answer.Json.GetProperty("total").GetInt32());
-            AssertValid(answer.Body);
-            return [.. RunningGateway.Entries(answer).Select(e => e.GetProperty("resource").GetProperty("id").GetString())];
-        }
-        Assert.Equal([patient, seen], await FoundAsync("_revinclude=DocumentReference:subject"));
-        Assert.Equal([patient, seen], await FoundAsync("_revinclude=DocumentReference:patient:Patient&_revinclude=Observation:subject"));
-        Assert.Equal([patient], await FoundAsync("_revinclude=Observation:patient"));
-        Assert.DoesNotContain(denied, await FoundAsync("_revinclude=DocumentReference:subject"));
-        var other = await gateway.Insurer.GetAsync($"Patient?_id={patient}&_revinclude=DocumentReference:subject:Group");
-        Assert.True(other.Status == 400 && other.Text.Contains("_revinclude", StringComparison.Ordinal), other.Text);
-    }
-
     [Theory]
     [InlineData("type=http://loinc.org|18842-5", 1)]
     [InlineData("type=18842-5", 1)]
