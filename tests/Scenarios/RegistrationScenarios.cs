@@ -33,6 +33,28 @@ public class RegistrationScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task The_operator_gets_another_key_and_stays_the_operator()
+    {
+        var own = new RunningGateway();
+        await own.InitializeAsync();
+        try
+        {
+            var key = new ClientKey();
+            var less = await own.Operator.AdminAsync(HttpMethod.Put, "clients/operator", new { jwks = key.Jwks, scopes = Reads });
+            Assert.True(less.Status == 400 && less.Text.Contains("scopes", StringComparison.Ordinal), less.Text);
+            Assert.Equal(200, (await own.Operator.AdminAsync(HttpMethod.Put, "clients/operator", new { jwks = key.Jwks })).Status);
+            Assert.Equal(401, (await own.Operator.GetAsync(own.Hospital)).Status);
+            var operators = await own.Anyone.LoginAsync("operator", key.Credentials, "system/*.cruds");
+            Assert.Equal(200, (await operators.GetAsync(own.Hospital)).Status);
+            Assert.Equal(204, (await operators.AdminAsync(HttpMethod.Delete, "clients/insurer")).Status);
+        }
+        finally
+        {
+            await own.DisposeAsync();
+        }
+    }
+
+    [Fact]
     public async Task A_client_that_is_deleted_is_unknown_and_its_tokens_end_and_the_chain_lets_go_of_it()
     {
         var (clientId, key) = ("deleted-" + Guid.CreateVersion7(), new ClientKey());

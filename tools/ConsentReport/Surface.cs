@@ -46,6 +46,7 @@ internal sealed record Surface(
         new("search of the Patient", s => [Of("GET", $"Patient?identifier={s.Key}"), Of("GET", $"Patient?_id={s.Patient}")]),
         new("search by form", s => [Form("Observation", $"patient={s.Patient}"), Form("DocumentReference", $"identifier={s.Key}")]),
         Get("_include", s => $"Observation?_id={s.Observation}&_include=Observation:subject"),
+        Get("_revinclude", s => $"Patient?_id={s.Patient}&_revinclude=Observation:subject"),
         Count("_summary=count", s => $"{Now}patient=Patient/{s.Patient}&_summary=count"),
         Count("_total", s => $"{Now}patient=Patient/{s.Patient}&_count=0&_total=accurate"),
         Get("_sort", s => $"DocumentReference?identifier={s.Key}&_sort=-_lastUpdated,type"),

@@ -22,6 +22,13 @@ internal static class ChangeClient
         if (await applications.FindByClientIdAsync(id, context.RequestAborted) is not { } application) return Unknown;
         if (await applications.HasClientTypeAsync(application, ClientTypes.Public) != (client.Jwks is null))
             return Outcome.Of(OutcomeCategory.Invalid, "a system stays a system and an app an app: register another client");
+        // The operator has all scopes, and without them could not be given them again.
+        if (id == CallerResolver.OperatorClient)
+        {
+            if (client.Scopes is not (null or ["system/*.cruds"]))
+                return OperatorEndpoints.Bad("scopes", "system/*.cruds, which the operator has");
+            client = client with { Scopes = ["system/*.cruds"] };
+        }
         var actor = await ActorOfAsync(services, id, application, context.RequestAborted);
         // Whom it wrote as, and what it may read by that, would go over to another.
         if (client.Actor is not null && client.Actor != actor)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.IdentityModel.Tokens;
+using PmrGateway.Gateway.Smart;
 
 namespace PmrGateway.Gateway.Admin;
 
@@ -33,6 +34,10 @@ internal static class KeySet
         if (Private.FirstOrDefault(name => key.TryGetProperty(name, out _)) is { } secret) return ($"{path}.{secret}", "left out: keep it");
         if (Text(key, "kty") is not ("RSA" or "EC")) return (path + ".kty", "RSA or EC");
         if (Text(key, "kid") is { } kid && !names.Add(kid)) return (path + ".kid", "of one key");
+        // Others are none that an assertion is taken by.
+        if (Text(key, "kty") == "EC" && Text(key, "crv") is not ("P-256" or "P-384")) return (path + ".crv", "P-256 or P-384");
+        if (Text(key, "alg") is { } alg && !ClientAssertions.Algorithms.Contains(alg))
+            return (path + ".alg", string.Join(", ", ClientAssertions.Algorithms));
         return Text(key, "kty") == "RSA" && Bits(Text(key, "n")) < LeastRsaBits ? (path + ".n", $"of {LeastRsaBits} bits or more") : null;
     }
 

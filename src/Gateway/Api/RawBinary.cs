@@ -35,6 +35,10 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
         var copy = new ResourceCopy(limits.MaxBodyBytes);
         if (await upload.SealAsync(http.BodyReader, context, limits.MaxBinaryBytes, copy, cancellation) is not { } streamed)
             return TooLarge();
+        if (copy.IsUnread)
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.TooLarge,
+                $"a FHIR resource is read for its labels, up to {limits.MaxBodyBytes} bytes (Limits:MaxBodyBytes)"));
         var write = request with { Binary = binary with { Streamed = streamed, Text = copy.Bytes } };
         return await writes.RunAsync(call.Caller, write, new StreamedBody([], upload), null, cancellation);
     }

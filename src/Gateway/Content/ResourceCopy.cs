@@ -21,12 +21,16 @@ internal sealed class ResourceCopy(long limit)
             ? null
             : _bytes.GetBuffer().AsMemory(0, (int)_bytes.Length);
 
+    /// <summary>Whether it is a resource that is too long to be read.</summary>
+    public bool IsUnread { get; private set; }
+
     /// <summary>Takes the next bytes.</summary>
     public void Add(ReadOnlySpan<byte> bytes)
     {
         if (_isDropped) return;
         if (_bytes.Length + bytes.Length > limit)
         {
+            IsUnread = EnclosedResource.IsMarked(_bytes.GetBuffer().AsSpan(0, (int)_bytes.Length));
             Drop();
             return;
         }

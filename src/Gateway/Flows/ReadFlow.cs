@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Ipfs;
 using PmrGateway.LedgerAdapter;
@@ -116,10 +117,8 @@ public sealed partial class ReadFlow(
             return FhirResponse.From(notTold);
 
         // (6)
-        var binaries = opened.Value.FindAll(o => o.Binary is not null);
-        var answer = await OrBrokenAsync(async () => await respond(opened.Value), () => binaries.FirstOrDefault()?.Version);
+        var answer = await OrBrokenAsync(async () => await respond(opened.Value), () => null);
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        foreach (var binary in binaries) database.NoteBody(binary.Version, isWhole: true);
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
 
@@ -196,8 +195,31 @@ public sealed partial class ReadFlow(
         var kept = new SealedContent(root!, key, size);
         return new OpenedRecord(version, [], permit)
         {
-            Binary = new OpenedBinary(size, (range, stop) => content.OpenAsync(permit, kept, subject, range, stop)),
+            Binary = new OpenedBinary(
+                size, (range, stop) => NotedAsync(version, range is null, content.OpenAsync(permit, kept, subject, range, stop), stop)),
         };
+    }
+
+    // A body of many pieces is broken where one is, and whole once all were opened.
+    private async IAsyncEnumerable<ReadOnlyMemory<byte>> NotedAsync(
+        StoredVersion version, bool isAll, IAsyncEnumerable<ReadOnlyMemory<byte>> pieces,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var piece = pieces.GetAsyncEnumerator(cancellation);
+        while (true)
+        {
+            try
+            {
+                if (!await piece.MoveNextAsync()) break;
+            }
+            catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
+            {
+                database.NoteBody(version, isWhole: false);
+                throw;
+            }
+            yield return piece.Current;
+        }
+        if (isAll) database.NoteBody(version, isWhole: true);
     }
 
     private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)

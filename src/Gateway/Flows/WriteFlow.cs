@@ -125,12 +125,11 @@ public sealed partial class WriteFlow(
         var mapped = Map(context, request, custodian, caller.Requester.Author, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
-        // A label is whose who put it there, or the hospital's; of who may change a record no more is said.
-        if (caller.Kind == CallerKind.Practitioner && request.Current is { } labelled && labelled.Facts.Author != caller.Requester.Author
-            && LabelSet.Loses(labelled.Facts.Labels, draft.Facts.Labels))
+        // A label is the hospital's. Who wrote the version before is no exception: that is whoever changed it once and kept the labels.
+        if (caller.Kind == CallerKind.Practitioner && request.Current is { } labelled && LosesLabels(labelled.Facts, draft.Facts))
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
-                $"{request.Type}.meta.security: a label comes off by who wrote this version, or by a system of the hospital that keeps it");
+                $"{request.Type}.meta.security: a security label, also one of a part, comes off by a system of the hospital that keeps it");
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };
@@ -150,6 +149,11 @@ public sealed partial class WriteFlow(
         if (request.Type == "Consent") plan = (await TaskAsync(context, request, draft.Facts.Patients[0], cancellation)).And(plan);
         return new PreparedWrite(request, plan, request.Binary is null ? draft.Json : []);
     }
+
+    // The labels of what a Binary encloses are taken over when the record is kept, and are not there yet.
+    private static bool LosesLabels(RecordFacts before, RecordFacts after) => LabelSet.Loses(
+        before.Details.Links.Any(l => l.Kind == LinkKind.Encloses) ? [.. before.Labels.Where(l => !l.IsInner)] : before.Labels,
+        after.Labels);
 
     // Of a deletion, which is sealed for nobody, all whom the version before concerned.
     private static IEnumerable<string> SealedFor(StoredVersion version) =>

@@ -29,9 +29,9 @@ internal static class WriteRules
                 || request is { Type: "Consent", Interaction: Interaction.Delete },
         };
         if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
-        if (request.Current is not { } current) return null;
         if (caller is { Kind: CallerKind.Practitioner, Reason: not null })
-            return Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads: a record is changed with a login of another purpose");
+            return Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads: a record is written with a login of another purpose");
+        if (request.Current is not { } current) return null;
         var isOwn = caller.Kind switch
         {
             CallerKind.Operator => current.Facts.Custodian == WriteFlow.OperatorCustodian,

@@ -97,8 +97,7 @@ internal static class CodeHierarchy
     /// <summary><see cref="LabelSet.Loses"/>.</summary>
     public static bool Loses(IReadOnlyList<RecordLabel> before, IReadOnlyList<RecordLabel> after)
     {
-        var own = before.Where(l => l is { Kind: LabelKind.Security, IsInner: false }).ToList();
-        return LevelOf(after) < LevelOf(own) || own.Exists(o => !LevelSystems.Contains(o.System)
+        return LevelOf(after) < LevelOf(before) || before.Any(o => o.Kind == LabelKind.Security && !LevelSystems.Contains(o.System)
             && !after.Any(l => l.Kind == LabelKind.Security && l.System == o.System && l.Code == o.Code));
     }
 

@@ -111,15 +111,19 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         }
     }
 
-    // Content of what is enclosed is enclosed too; each level is shorter than the one around it by a third.
-    private void ReadContent(ElementNode holder)
+    // Content of what is enclosed is enclosed too, and so is that of a contained Binary; each level is shorter than the one around it by a
+    // third. Of the record itself all other content was split off.
+    private void ReadContent(ElementNode holder, string data)
     {
-        if (!_isEnclosed || holder.StringAt("data") is not { } data || holder.StringAt("contentType") is not { } contentType) return;
         var bytes = new byte[data.Length / 4 * 3 + 3];
         ReadOnlyMemory<byte>? content = Convert.TryFromBase64String(data, bytes, out var length) ? bytes.AsMemory(0, length) : null;
-        var inside = EnclosedResource.Read(contentType, content, limits, out var problem);
+        var inside = EnclosedResource.Read(holder.StringAt("contentType") ?? "", content, limits, out var problem);
         Problem ??= problem;
-        if (inside is not null) ReadEnclosed(inside);
+        if (inside is null) return;
+        var wasEnclosed = _isEnclosed;
+        _isEnclosed = true;
+        ReadEnclosed(inside);
+        _isEnclosed = wasEnclosed;
     }
 
     /// <summary>Who sent it, besides whom it names.</summary>
@@ -149,7 +153,6 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             foreach (var coding in concept.ItemsAt("coding")) AddSecurity(coding, isInner);
         if (resource.StringAt("confidentiality") is { } secrecy) Add(LabelKind.Security, CodeHierarchy.Confidentiality, secrecy, isInner);
         if (isInner && type == "Patient") Mention(resource);
-        if (type == "Binary") ReadContent(resource);
         WalkElements(resource, isInner, isTop: true);
     }
 
@@ -177,6 +180,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         if (node.Kind == JsonTokenType.String)
         {
             if (name == "reference") Refer(node.Text, isInner);
+            else if (name == "data") ReadContent(parent, node.Text);
             return;
         }
         if (node.Kind != JsonTokenType.StartObject) return;
@@ -186,7 +190,6 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             return;
         }
         if (name == "extension") AddInline(node);
-        ReadContent(node);
         // A code anywhere is one that a denial may name. A quantity's is its unit.
         if (node.StringAt("system") is { } system && node.StringAt("code") is { } anyCode && node["value"] is null)
             Add(LabelKind.Code, system, anyCode, isInner: true);

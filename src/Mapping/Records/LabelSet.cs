@@ -30,8 +30,8 @@ public sealed class LabelSet
     /// <summary>The canonical text: a JSON array of [kind, system, code], with a fourth "inner" where it is one of a part.</summary>
     public string Text { get; }
 
-    /// <summary>Whether a change takes a security label off the record itself, or makes it less confidential.</summary>
-    /// <param name="before">All labels of the version before; those of its parts are not asked about.</param>
+    /// <summary>Whether a change takes a security label off a record or a part of it, or makes it less confidential.</summary>
+    /// <param name="before">Labels of the version before.</param>
     /// <param name="after">All labels of the version to be.</param>
     public static bool Loses(IReadOnlyList<RecordLabel> before, IReadOnlyList<RecordLabel> after) => CodeHierarchy.Loses(before, after);
 

@@ -106,15 +106,17 @@ internal static class AccessSql
     // consent.
     private static string Consents(SqlText sql, IStoreEngine engine, BoundViewer viewer)
     {
-        var (now, latest) = (sql.Value(viewer.Now), sql.Value(viewer.Latest));
+        var at = At(viewer.Now) + (viewer.Latest == viewer.Now ? "" : $" OR {At(viewer.Latest)}");
         var who = sql.Value(viewer.Id);
         const string OfPatient = "s.patient_id = c.patient_id";
         const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
             ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape "
-                + $"AND s.valid_from <= {latest} AND {now} < s.valid_to AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
+                + $"AND ({at}) AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
             : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {OfPatient} "
-                + $"AND s.valid_from <= {latest} AND {now} < s.valid_to {engine.OrderedJoin} {Standing}";
+                + $"AND ({at}) {engine.OrderedJoin} {Standing}";
+
+        string At(long instant) => $"(s.valid_from <= {sql.Value(instant)} AND {sql.Value(instant)} < s.valid_to)";
     }
 }
 

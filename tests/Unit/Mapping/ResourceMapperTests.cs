@@ -209,12 +209,46 @@ public class ResourceMapperTests
         + "<code value=\"R\"/></security></meta></Observation>")]
     [InlineData("text/xml", "\n<Observation xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"s\"/><code value=\"R\"/>"
         + "</security></meta></Observation>")]
+    [InlineData("text/xml", "<Observation xmlns=\"http://hl7.org/fhir\"><unknown value=\"x\"/><meta><security><system value=\"s\"/>"
+        + "<code value=\"R\"/></security></meta></Observation>")]
     [InlineData("application/octet-stream", "\uFEFF{\"resourceType\":\"Observation\","
         + "\"meta\":{\"security\":[{\"system\":\"s\",\"code\":\"R\"}]}}")]
     public void A_resource_is_read_in_whatever_format_and_by_whatever_name_it_comes(string type, string content)
     {
         var draft = Map(Attached(type, content));
         Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), draft.Facts.Labels);
+    }
+
+    [Fact]
+    public void A_resource_in_UTF_16_is_read_or_refused()
+    {
+        const string Xml = "<Observation xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"s\"/><code value=\"R\"/>"
+            + "</security></meta></Observation>";
+        byte[] xml = [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("<?xml version=\"1.0\" encoding=\"utf-16\"?>" + Xml)];
+        Assert.NotNull(EnclosedResource.Read("text/xml", xml, null, out _));
+        var json = Encoding.BigEndianUnicode.GetBytes("""{"resourceType":"Observation"}""");
+        Assert.Null(EnclosedResource.Read("application/json", json, null, out var problem));
+        Assert.NotNull(problem);
+    }
+
+    [Fact]
+    public void A_contained_Binary_and_content_without_a_type_are_read()
+    {
+        var inside = """
+            {"resourceType":"Observation","meta":{"security":[{"system":"s","code":"R"}]},"subject":{"reference":"Patient/x"}}
+            """;
+        var contained = Map($$$"""
+            {"resourceType":"DocumentReference","contained":[{"resourceType":"Binary","id":"b","data":"{{{Base64(inside)}}}"}],
+            "content":[{"attachment":{"url":"#b"}}]}
+            """);
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), contained.Facts.Labels);
+        Assert.Empty(contained.Facts.Patients);
+        Assert.Contains(new PatientMention("x", "", ""), contained.Mentions);
+        var bundle = $$$"""
+            {"resourceType":"Bundle","entry":[{"resource":{"resourceType":"DocumentReference",
+            "content":[{"attachment":{"data":"{{{Base64(inside)}}}"}}]}}]}
+            """;
+        Assert.Contains(new RecordLabel(LabelKind.Security, "s", "R", true), Map(Attached("application/fhir+json", bundle)).Facts.Labels);
     }
 
     [Fact]
@@ -238,6 +272,8 @@ public class ResourceMapperTests
     [InlineData("application/fhir+json; charset=utf-8", "%PDF", true)]
     [InlineData("application/fhir+xml", "<Patient/>", true)]
     [InlineData("application/fhir+ndjson", "{\"resourceType\":\"Patient\"}\n{\"resourceType\":\"Patient\"}", true)]
+    [InlineData("application/json", "{\"resourceType\":\"Observation\",\"status\":\"x\",\"status\":\"y\"}", true)]
+    [InlineData("text/xml", "<!DOCTYPE x><Patient xmlns=\"http://hl7.org/fhir\"/>", true)]
     [InlineData("application/json", "{\"a\":1}", false)]
     [InlineData("application/cda+xml", "<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>", false)]
     public void What_its_media_type_calls_FHIR_and_cannot_be_read_is_refused(string type, string content, bool isRefused)
