@@ -22,7 +22,10 @@ public class OperatorScenarios(RunningGateway gateway)
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "jwks.keys[0].k")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"oct\"}]}", "jwks.keys[0].kty")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}]}", "jwks.keys[0].n")]
-    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\"},{\"kty\":\"EC\",\"kid\":\"a\"}]}", "jwks.keys[1].kid")]
+    [InlineData(
+        "\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\"},{\"kty\":\"EC\",\"kid\":\"a\"}]}", "jwks.keys[1].kid")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-521\"}]}", "jwks.keys[0].crv")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES512\"}]}", "jwks.keys[0].alg")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"n\":\"!!\",\"e\":\"AQAB\"}]}", "jwks.keys[0].n")]
     [InlineData("\"jwks\":{\"keys\":[],\"keys\":[]}", "keys")]
     [InlineData("\"redirectUris\":[\"javascript:alert(1)\"]", "redirectUris")]
