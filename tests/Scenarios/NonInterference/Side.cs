@@ -103,6 +103,7 @@ internal sealed partial class Side : IAsyncDisposable
     /// <returns>The names of the Binaries that were split off; null: it was refused.</returns>
     public async Task<(IReadOnlyList<string>? Binaries, Answer Answer)> WriteAsync(Step step, int version, IReadOnlyList<string>? named)
     {
+        await NextMomentAsync();
         var client = await ClientAsync(step.Author);
         var path = $"{step.Type}/{_ids.GetValueOrDefault(step.Name)}";
         var body = Resolve(step.Body);
@@ -130,6 +131,7 @@ internal sealed partial class Side : IAsyncDisposable
     /// <summary>Writes a Binary on its own.</summary>
     public async Task WriteBinaryAsync(string author, string name, string stamp, string contentType, string data)
     {
+        await NextMomentAsync();
         var client = await ClientAsync(author);
         var body = $$$"""{"resourceType":"Binary","contentType":"{{{contentType}}}","data":"{{{data}}}"}""";
         var created = await client.PostAsync("Binary", body);
@@ -203,6 +205,9 @@ internal sealed partial class Side : IAsyncDisposable
         _http.Dispose();
         await _gateway.DisposeAsync();
     }
+
+    // Two writes of one millisecond would have one moment, and one of them the other's name for it.
+    private static Task NextMomentAsync() => Task.Delay(2);
 
     private void Stamp(string name, string instant)
     {
