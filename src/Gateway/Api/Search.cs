@@ -106,17 +106,9 @@ internal sealed class Search(
             if (inclusion.IsReverse)
             {
                 if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) continue;
-                var values = page.Select(p => new SearchValue(p.Version.Facts.Type, p.Version.Facts.Id)).ToList();
-                var referring = new SearchCriterion(inclusion.Parameter, "reference", values);
-                var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [referring], MaxReferring + 1, 0), cancellation);
-                if (found.Versions.Count > MaxReferring)
-                {
-                    return Outcome.Of(
-                        OutcomeCategory.TooLarge,
-                        $"more than {MaxReferring} of _revinclude={inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time "
-                            + "(_count), or search them");
-                }
-                included.AddRange(found.Versions.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
+                var referring = await ReferringAsync(snapshot, page, inclusion, cancellation);
+                if (referring.Failure is { } tooMany) return tooMany;
+                included.AddRange(referring.Value.Versions.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
                 continue;
             }
             foreach (var (type, id) in await snapshot.ReferencesOfAsync(page, inclusion.Parameter, cancellation))
@@ -126,6 +118,19 @@ internal sealed class Search(
             }
         }
         return included;
+    }
+
+    private static async Task<Result<SnapshotPage>> ReferringAsync(
+        ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, Inclusion inclusion, CancellationToken cancellation)
+    {
+        var matches = page.Select(p => new SearchValue(p.Version.Facts.Type, p.Version.Facts.Id)).ToList();
+        var toThem = new SearchCriterion(inclusion.Parameter, "reference", matches);
+        var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], MaxReferring + 1, 0), cancellation);
+        if (found.Versions.Count <= MaxReferring) return found;
+        return Outcome.Of(
+            OutcomeCategory.TooLarge,
+            $"more than {MaxReferring} of _revinclude={inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time (_count), or "
+                + "search them");
     }
 
     private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)

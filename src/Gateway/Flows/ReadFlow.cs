@@ -117,7 +117,7 @@ public sealed partial class ReadFlow(
             return FhirResponse.From(notTold);
 
         // (6)
-        var answer = await OrBrokenAsync(async () => await respond(opened.Value), () => null);
+        var answer = await OrBrokenAsync(async () => await respond(opened.Value));
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
@@ -133,38 +133,44 @@ public sealed partial class ReadFlow(
 
     private static Outcome Unavailable(string text) => Outcome.Of(OutcomeCategory.Unavailable, text);
 
-    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation)
+    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation) =>
+        OrBrokenAsync(async () =>
+        {
+            var opened = new List<OpenedRecord>(versions.Count);
+            // Each unwrapped once: a page of one patient's records has one.
+            var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
+            foreach (var version in versions) opened.Add(await OpenNotedAsync(version, keys, cancellation));
+            return opened;
+        });
+
+    private async ValueTask<OpenedRecord> OpenNotedAsync(
+        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
     {
-        StoredVersion? now = null;
-        return OrBrokenAsync(
-            async () =>
-            {
-                var opened = new List<OpenedRecord>(versions.Count);
-                // Each unwrapped once: a page of one patient's records has one.
-                var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
-                foreach (var version in versions)
-                {
-                    now = version.Version;
-                    opened.Add(await OpenAsync(version, keys, cancellation));
-                    // Of a Binary nothing but its key was opened so far.
-                    if (now.Facts.Type != "Binary") database.NoteBody(now, isWhole: true);
-                }
-                return opened;
-            },
-            () => now);
+        try
+        {
+            var opened = await OpenAsync(permitted, keys, cancellation);
+            // Of a Binary nothing but its key was opened so far.
+            if (opened.Binary is null) database.NoteBody(permitted.Version, isWhole: true);
+            return opened;
+        }
+        catch (Exception e) when (IsBroken(e))
+        {
+            database.NoteBody(permitted.Version, isWhole: false);
+            throw;
+        }
     }
 
-    // which: the version that is being opened, where that is known.
-    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open, Func<StoredVersion?> which)
+    private static bool IsBroken(Exception e) => e is SealBrokenException or BlockCorruptException;
+
+    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
     {
         try
         {
             return await open();
         }
-        catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
+        catch (Exception e) when (IsBroken(e))
         {
             LogCorrupt(e);
-            if (which() is { } version) database.NoteBody(version, isWhole: false);
             return Unavailable("a stored record is not what was stored: it is not given out; the operator is told");
         }
         catch (BlockStoreUnavailableException e)
@@ -212,7 +218,7 @@ public sealed partial class ReadFlow(
             {
                 if (!await piece.MoveNextAsync()) break;
             }
-            catch (Exception e) when (e is SealBrokenException or BlockCorruptException)
+            catch (Exception e) when (IsBroken(e))
             {
                 database.NoteBody(version, isWhole: false);
                 throw;

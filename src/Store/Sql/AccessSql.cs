@@ -97,10 +97,10 @@ internal static class AccessSql
         .ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     // Whether what a consent of these says is confirmed, and holds by both clocks: the chain's may be ahead of ours, and then what is over
-    // or has not begun by one of them permits nothing. A denial that one of them still knows stands.
+    // or has not begun by one of them permits nothing. A denial that one of them still knows stands. Where they are one, the span is of it.
     private static string Permits(SqlText sql, BoundViewer viewer) =>
-        $"k.granted_block <= {sql.Value(viewer.ConfirmedBlock)} AND s.valid_from <= {sql.Value(viewer.Now)} "
-            + $"AND {sql.Value(viewer.Latest)} < s.valid_to";
+        $"k.granted_block <= {sql.Value(viewer.ConfirmedBlock)}" + (viewer.Latest == viewer.Now ? ""
+            : $" AND s.valid_from <= {sql.Value(viewer.Now)} AND {sql.Value(viewer.Latest)} < s.valid_to");
 
     // The standing consents of the patient of a row c of compartments that concern the viewer now: w the reading, s the span, k the
     // consent.
