@@ -10,9 +10,12 @@ namespace PmrGateway.Mapping;
 /// </summary>
 public static class EnclosedResource
 {
-    // What every resource has in it, in JSON and in XML.
-    private static readonly byte[][] Marks = [.. new[] { "\"resourceType\"", "http://hl7.org/fhir\"", "http://hl7.org/fhir'" }
-        .SelectMany(m => new[] { Encoding.UTF8, Encoding.Unicode, Encoding.BigEndianUnicode }.Select(e => e.GetBytes(m)))];
+    // What every resource has in it. A page or a style sheet may name FHIR's namespace and is in another.
+    private static readonly byte[][] JsonMarks = Marks("\"resourceType\"");
+    private static readonly byte[][] XmlMarks = Marks("xmlns=\"http://hl7.org/fhir\"", "xmlns='http://hl7.org/fhir'");
+
+    /// <summary>Bytes of the longest mark.</summary>
+    public static int LongestMark { get; } = JsonMarks.Concat(XmlMarks).Max(m => m.Length);
 
     /// <summary>Whether the media type says that the content is FHIR. https://hl7.org/fhir/R4/http.html#mime-type</summary>
     public static bool IsPromised(string contentType) => contentType.Contains("fhir", StringComparison.OrdinalIgnoreCase);
@@ -20,24 +23,35 @@ public static class EnclosedResource
     /// <summary>Whether content may be a resource, told by how it begins: an object of JSON, or XML, in UTF-8 or UTF-16.</summary>
     /// <param name="beginning">Its first bytes; a byte order mark and white space are passed over.</param>
     /// <returns>Null: there is nothing but these so far.</returns>
-    public static bool? MayBeginWith(ReadOnlySpan<byte> beginning)
+    public static bool? MayBeginWith(ReadOnlySpan<byte> beginning) =>
+        First(beginning) is { } first ? first is '{' or '<' : beginning is [0, 0, ..] ? false : null;
+
+    /// <summary>Whether content that may be a resource would be one in XML.</summary>
+    /// <param name="beginning">Its first bytes.</param>
+    public static bool IsXml(ReadOnlySpan<byte> beginning) => First(beginning) == '<';
+
+    /// <summary>Whether a part of content, or all of it, has the mark of a resource.</summary>
+    public static bool IsMarked(bool isXml, ReadOnlySpan<byte> part)
+    {
+        foreach (var mark in isXml ? XmlMarks : JsonMarks)
+            if (part.IndexOf(mark) >= 0) return true;
+        return false;
+    }
+
+    // The first character that is not white space; null: there is none, or nothing that is text.
+    private static char? First(ReadOnlySpan<byte> beginning)
     {
         if (beginning.StartsWith("\uFEFF"u8)) beginning = beginning[3..];
         else if (beginning.StartsWith(Encoding.Unicode.Preamble) || beginning.StartsWith(Encoding.BigEndianUnicode.Preamble))
             beginning = beginning[2..];
         // In UTF-16 every other byte of these is zero, and no two are.
-        if (beginning is [0, 0, ..]) return false;
+        if (beginning is [0, 0, ..]) return null;
         var first = beginning.IndexOfAnyExcept(" \t\r\n\0"u8);
-        return first < 0 ? null : beginning[first] is (byte)'{' or (byte)'<';
+        return first < 0 ? null : (char)beginning[first];
     }
 
-    /// <summary>Whether content, or a part of it, has the marks of a resource.</summary>
-    public static bool IsMarked(ReadOnlySpan<byte> content)
-    {
-        foreach (var mark in Marks)
-            if (content.IndexOf(mark) >= 0) return true;
-        return false;
-    }
+    private static byte[][] Marks(params string[] marks) =>
+        [.. marks.SelectMany(m => new[] { Encoding.UTF8, Encoding.Unicode, Encoding.BigEndianUnicode }.Select(e => e.GetBytes(m)))];
 
     /// <summary>Reads the resource that content is.</summary>
     /// <param name="contentType">Its media type.</param>
@@ -52,16 +66,14 @@ public static class EnclosedResource
         if (content is { } bytes && MayBeginWith(bytes.Span) == true)
         {
             IReadOnlyList<ValidationIssue> issues = [];
-            var isXml = FhirXml.IsXml(bytes.Span) || bytes.Span.StartsWith(Encoding.Unicode.Preamble)
-                || bytes.Span.StartsWith(Encoding.BigEndianUnicode.Preamble);
-            // What is wrong with it as XML hides none of its labels.
-            var json = isXml ? FhirXml.ToJson(bytes, out issues) : bytes;
-            if (ResourceDocument.TryParse(json, out var document, out var issue, limits)
-                && document!.Schema.Type(document.ResourceType) is { Kind: TypeKind.Resource })
-                return document;
-            text = issues.Count > 0 ? issues[0].Text : issue?.Text;
+            var json = IsXml(bytes.Span) ? FhirXml.ToJson(bytes, out issues) : bytes;
+            // What is wrong with it as XML is not in the JSON, and could be a label.
+            if (issues.Count > 0) text = issues[0].Text;
+            else if (!ResourceDocument.TryParse(json, out var document, out var issue, limits)) text = issue!.Text;
+            else if (document!.Schema.Type(document.ResourceType) is { Kind: TypeKind.Resource }) return document;
+            else if (document.Root["resourceType"] is not null) text = "it is of no resource type of R4";
         }
-        if (IsPromised(contentType) || (content is { } other && text is not null && IsMarked(other.Span)))
+        if (IsPromised(contentType) || (content is { } other && text is not null && IsMarked(IsXml(other.Span), other.Span)))
             problem = $"a FHIR resource is read for its labels, in JSON or XML, and this ({contentType}) cannot be: {text ?? "it is none"}";
         return null;
     }

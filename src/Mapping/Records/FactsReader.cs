@@ -21,8 +21,10 @@ public readonly record struct PatientMention(string? Id, string System, string V
 /// </summary>
 /// <param name="dates">Finds search values, dates among them, of what is enclosed.</param>
 /// <param name="limits">Sizes that a resource may have.</param>
+/// <param name="findCut">What was cut out under a token while the record streamed in.</param>
 /// <param name="ownBase">This server's own FHIR base URL: references under it are references to records here.</param>
-internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>> dates, ResourceLimits? limits, string ownBase)
+internal sealed class FactsReader(
+    Func<ResourceDocument, IEnumerable<IndexEntry>> dates, ResourceLimits? limits, Func<string, CutData?> findCut, string ownBase)
 {
     // A record with more has labels by the thousand, each of which every consent would have to be asked about.
     private const int MaxLabels = 4096;
@@ -115,6 +117,12 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
     // third. Of the record itself all other content was split off.
     private void ReadContent(ElementNode holder, string data)
     {
+        // What was split off is no more here: content under another name is neither kept nor read.
+        if (!_isEnclosed && data.Length == CutData.TokenSize && findCut(data) is not null)
+        {
+            Problem ??= "content this large is sent as an attachment or as a Binary of its own";
+            return;
+        }
         var bytes = new byte[data.Length / 4 * 3 + 3];
         ReadOnlyMemory<byte>? content = Convert.TryFromBase64String(data, bytes, out var length) ? bytes.AsMemory(0, length) : null;
         var inside = EnclosedResource.Read(holder.StringAt("contentType") ?? "", content, limits, out var problem);
@@ -167,12 +175,15 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
 
     private void WalkElements(ElementNode node, bool isInner, bool isTop)
     {
-        foreach (var child in node)
-        {
-            if (child.Kind == JsonTokenType.StartArray)
-                foreach (var item in child) WalkElement(item, child.Name!, node, isInner, isTop);
-            else WalkElement(child, child.Name!, node, isInner, isTop);
-        }
+        foreach (var child in node) WalkValue(child, child.Name!, node, isInner, isTop);
+    }
+
+    // What is enclosed was not validated: an array may stand anywhere.
+    private void WalkValue(ElementNode value, string name, ElementNode parent, bool isInner, bool isTop)
+    {
+        if (value.Kind == JsonTokenType.StartArray)
+            foreach (var item in value) WalkValue(item, name, parent, isInner, isTop);
+        else WalkElement(value, name, parent, isInner, isTop);
     }
 
     private void WalkElement(ElementNode node, string name, ElementNode parent, bool isInner, bool isTop)
@@ -181,6 +192,7 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         {
             if (name == "reference") Refer(node.Text, isInner);
             else if (name == "data") ReadContent(parent, node.Text);
+            else if (_isEnclosed && name == "confidentiality") Add(LabelKind.Security, CodeHierarchy.Confidentiality, node.Text, isInner);
             return;
         }
         if (node.Kind != JsonTokenType.StartObject) return;
@@ -190,6 +202,8 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
             return;
         }
         if (name == "extension") AddInline(node);
+        // Wherever in what was not validated it says so: labels of a part only close.
+        if (_isEnclosed && name is ("security" or "securityLabel")) AddSecurities(node);
         // A code anywhere is one that a denial may name. A quantity's is its unit.
         if (node.StringAt("system") is { } system && node.StringAt("code") is { } anyCode && node["value"] is null)
             Add(LabelKind.Code, system, anyCode, isInner: true);
@@ -236,6 +250,12 @@ internal sealed class FactsReader(Func<ResourceDocument, IEnumerable<IndexEntry>
         if (target.Type == "Patient" && _isEnclosed) _mentions.Add(new PatientMention(target.Id, "", ""));
         else if (target.Type == "Patient") _patients.Add(target.Id);
         _links.Add(new RecordLink(isInner ? LinkKind.PartRefersTo : LinkKind.RefersTo, $"{target.Type}/{target.Id}"));
+    }
+
+    private void AddSecurities(ElementNode node)
+    {
+        AddSecurity(node, isInner: true);
+        foreach (var coding in node.ItemsAt("coding")) AddSecurity(coding, isInner: true);
     }
 
     private void AddSecurity(ElementNode coding, bool isInner)

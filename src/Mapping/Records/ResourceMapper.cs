@@ -112,7 +112,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     }
 
     private FactsReader Reader(MappingScene scene) =>
-        new(d => _indexer.Index(d).Concat(_otherDates.Index(d)), limits, scene.OwnBase);
+        new(d => _indexer.Index(d).Concat(_otherDates.Index(d)), limits, scene.FindCut, scene.OwnBase);
 
     private static ValidationIssue? Unread(FactsReader reader, string path)
     {

@@ -209,8 +209,9 @@ public class ResourceMapperTests
         + "<code value=\"R\"/></security></meta></Observation>")]
     [InlineData("text/xml", "\n<Observation xmlns=\"http://hl7.org/fhir\"><meta><security><system value=\"s\"/><code value=\"R\"/>"
         + "</security></meta></Observation>")]
-    [InlineData("text/xml", "<Observation xmlns=\"http://hl7.org/fhir\"><unknown value=\"x\"/><meta><security><system value=\"s\"/>"
-        + "<code value=\"R\"/></security></meta></Observation>")]
+    [InlineData("application/json", "{\"resourceType\":\"Observation\",\"meta\":[{\"security\":[{\"system\":\"s\",\"code\":\"R\"}]}]}")]
+    [InlineData("application/json", "{\"resourceType\":\"Bundle\",\"entry\":[[{\"resource\":{\"resourceType\":\"Observation\","
+        + "\"meta\":{\"security\":[{\"system\":\"s\",\"code\":\"R\"}]}}}]]}")]
     [InlineData("application/octet-stream", "\uFEFF{\"resourceType\":\"Observation\","
         + "\"meta\":{\"security\":[{\"system\":\"s\",\"code\":\"R\"}]}}")]
     public void A_resource_is_read_in_whatever_format_and_by_whatever_name_it_comes(string type, string content)
@@ -229,6 +230,19 @@ public class ResourceMapperTests
         var json = Encoding.BigEndianUnicode.GetBytes("""{"resourceType":"Observation"}""");
         Assert.Null(EnclosedResource.Read("application/json", json, null, out var problem));
         Assert.NotNull(problem);
+    }
+
+    [Fact]
+    public void Content_that_was_cut_out_and_is_no_attachment_is_refused()
+    {
+        var token = Convert.ToBase64String(new byte[24]);
+        var document = Parse($$$"""
+            {"resourceType":"DocumentReference","contained":[{"resourceType":"Bundle","id":"b","entry":[{"resource":
+            {"resourceType":"Binary","contentType":"application/json","data":"{{{token}}}"}}]}]}
+            """);
+        var scene = new MappingScene(Own, () => "n", t => t == token ? new CutData("c", 9, [], null) : null);
+        Assert.Null(Mapper.Map(document, "1", 1, DateTimeOffset.UnixEpoch, Origin, scene, out var issues));
+        Assert.Contains("attachment", Assert.Single(issues).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -274,6 +288,11 @@ public class ResourceMapperTests
     [InlineData("application/fhir+ndjson", "{\"resourceType\":\"Patient\"}\n{\"resourceType\":\"Patient\"}", true)]
     [InlineData("application/json", "{\"resourceType\":\"Observation\",\"status\":\"x\",\"status\":\"y\"}", true)]
     [InlineData("text/xml", "<!DOCTYPE x><Patient xmlns=\"http://hl7.org/fhir\"/>", true)]
+    [InlineData("text/xml", "<Observation xmlns=\"http://hl7.org/fhir\"><meta/><meta/></Observation>", true)]
+    [InlineData("application/fhir+xml", "<Observation xmlns=\"http://hl7.org/fhir\"><unknown value=\"x\"/></Observation>", true)]
+    [InlineData("application/json", "{\"resourceType\":\"Transport\"}", true)]
+    [InlineData("text/html", "<html><a href=\"http://hl7.org/fhir\"></a><script>{\"resourceType\":\"Patient\"}</script></html>", false)]
+    [InlineData("text/xml", "<x:stylesheet xmlns:x=\"http://www.w3.org/1999/XSL/Transform\" xmlns:f=\"http://hl7.org/fhir\"/>", false)]
     [InlineData("application/json", "{\"a\":1}", false)]
     [InlineData("application/cda+xml", "<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>", false)]
     public void What_its_media_type_calls_FHIR_and_cannot_be_read_is_refused(string type, string content, bool isRefused)
