@@ -199,6 +199,13 @@ public sealed class RecordDatabase : IAsyncDisposable
                 "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
             cancellation) ?? "");
 
+    /// <summary>Ids of the Binaries whose content is a part of a record, as it is now.</summary>
+    public async ValueTask<IReadOnlyList<string>> EnclosingAsync(string type, string id, CancellationToken cancellation) => await ReadAsync(
+        (session, stop) => session.QueryAsync(
+            "SELECT y.reference FROM record_links y JOIN resources r ON r.rid = y.rid WHERE r.type = $1 AND r.id = $2 AND y.kind = $3",
+            static r => r.GetString(0)["Binary/".Length..], stop, type, id, (long)LinkKind.Encloses),
+        cancellation);
+
     /// <summary>Whether there is any record: what was never sealed needs no key.</summary>
     public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
         await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;

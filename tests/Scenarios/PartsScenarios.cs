@@ -231,6 +231,20 @@ public class PartsScenarios(RunningGateway gateway)
         Assert.Equal(403, (await doctor.PutAsync(path, Observation(created.Id, (Secrecy, "R"), (Sensitivity, "PSY")))).Status);
         Assert.Equal(403, (await doctor.PutAsync(path, Observation(created.Id, (Secrecy, "N")))).Status);
         Assert.Equal(200, (await gateway.Ehr.PutAsync(path, Observation(created.Id, (Secrecy, "N")))).Status);
+
+        // What a document encloses keeps its labels by the link to it: a doctor changes the rest, and not the labels that it has itself.
+        string Document(string id, string status, string attachment) => $$$"""
+            {"resourceType":"DocumentReference",{{{(id.Length > 0 ? $"\"id\":\"{id}\"," : "")}}}"status":"{{{status}}}",
+            "subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{"contentType":"application/fhir+json",{{{attachment}}} }}]}
+            """;
+        var inside = Convert.ToBase64String(Encoding.UTF8.GetBytes(Observation("", (Secrecy, "R"), (Sensitivity, "PSY"))));
+        var document = await gateway.Ehr.PostAsync("DocumentReference", Document("", "current", $"\"data\":\"{inside}\""));
+        var url = document.Json.GetProperty("content")[0].GetProperty("attachment").GetProperty("url").GetString();
+        path = $"DocumentReference/{document.Id}";
+        var superseded = await doctor.PutAsync(path, Document(document.Id, "superseded", $"\"url\":\"{url}\""));
+        Assert.True(superseded.Status == 200, superseded.Text);
+        Assert.Equal(403, (await doctor.PutAsync(path, Document(document.Id, "superseded", "\"url\":\"https://else.where/x\""))).Status);
     }
 
     [Fact]

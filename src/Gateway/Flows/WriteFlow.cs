@@ -126,7 +126,7 @@ public sealed partial class WriteFlow(
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
         // A label is the hospital's. Who wrote the version before is no exception: that is whoever changed it once and kept the labels.
-        if (caller.Kind == CallerKind.Practitioner && request.Current is { } labelled && LosesLabels(labelled.Facts, draft.Facts))
+        if (caller.Kind == CallerKind.Practitioner && request.Current is { } old && await LosesLabelsAsync(old.Facts, draft, cancellation))
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
                 $"{request.Type}.meta.security: a security label, also one of a part, comes off by a system of the hospital that keeps it");
@@ -150,10 +150,14 @@ public sealed partial class WriteFlow(
         return new PreparedWrite(request, plan, request.Binary is null ? draft.Json : []);
     }
 
-    // The labels of what a Binary encloses are taken over when the record is kept, and are not there yet.
-    private static bool LosesLabels(RecordFacts before, RecordFacts after) => LabelSet.Loses(
-        before.Details.Links.Any(l => l.Kind == LinkKind.Encloses) ? [.. before.Labels.Where(l => !l.IsInner)] : before.Labels,
-        after.Labels);
+    private async ValueTask<bool> LosesLabelsAsync(RecordFacts before, ResourceDraft draft, CancellationToken cancellation)
+    {
+        if (!LabelSet.Loses(before.Labels, draft.Facts.Labels)) return false;
+        // Labels of what a Binary encloses are none of the draft yet: they are taken over, and stay, when it is kept with its link to that.
+        var enclosing = await database.EnclosingAsync(before.Type, before.Id, cancellation);
+        return enclosing.Count == 0 || enclosing.Except(draft.LinkedBinaries).Any()
+            || LabelSet.Loses([.. before.Labels.Where(l => !l.IsInner)], draft.Facts.Labels);
+    }
 
     // Of a deletion, which is sealed for nobody, all whom the version before concerned.
     private static IEnumerable<string> SealedFor(StoredVersion version) =>
