@@ -101,13 +101,15 @@ internal sealed class Search(
         var included = new List<PermittedVersion>();
         if (includes.Count == 0 || page.Count == 0) return included;
         var seen = page.Select(p => (p.Version.Facts.Type, p.Version.Facts.Id)).ToHashSet();
-        foreach (var inclusion in includes)
+        var left = MaxReferring;
+        foreach (var inclusion in includes.Distinct())
         {
             if (inclusion.IsReverse)
             {
                 if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) continue;
-                var referring = await ReferringAsync(snapshot, page, inclusion, cancellation);
+                var referring = await ReferringAsync(snapshot, page, inclusion, left, cancellation);
                 if (referring.Failure is { } tooMany) return tooMany;
+                left -= referring.Value.Versions.Count;
                 included.AddRange(referring.Value.Versions.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
                 continue;
             }
@@ -121,16 +123,17 @@ internal sealed class Search(
     }
 
     private static async Task<Result<SnapshotPage>> ReferringAsync(
-        ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, Inclusion inclusion, CancellationToken cancellation)
+        ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, Inclusion inclusion, int most,
+        CancellationToken cancellation)
     {
         var matches = page.Select(p => new SearchValue(p.Version.Facts.Type, p.Version.Facts.Id)).ToList();
         var toThem = new SearchCriterion(inclusion.Parameter, "reference", matches);
-        var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], MaxReferring + 1, 0), cancellation);
-        if (found.Versions.Count <= MaxReferring) return found;
+        var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], most + 1, 0), cancellation);
+        if (found.Versions.Count <= most) return found;
         return Outcome.Of(
             OutcomeCategory.TooLarge,
-            $"more than {MaxReferring} of _revinclude={inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time (_count), or "
-                + "search them");
+            $"more than {MaxReferring} of _revinclude, at {inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time "
+                + "(_count), or search them");
     }
 
     private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)

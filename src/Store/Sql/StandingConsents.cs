@@ -91,7 +91,7 @@ internal sealed class ViewerConsents(BoundViewer viewer, Dictionary<string, Stan
     {
         var now = own.Of(viewer.Who, viewer.Now, _key, labels);
         if (viewer.Latest == viewer.Now) return now;
-        var latest = own.Of(viewer.Who, viewer.Latest, _key, labels);
+        var latest = own.Of(viewer.Who, viewer.Latest, _key + " latest", labels);
         return now.Select(c => c with { IsPassing = !latest.Any(c.IsSameAs) })
             .Concat(latest.Where(c => !now.Any(c.IsSameAs)).Select(c => c with { IsPassing = true }));
     }
