@@ -12,6 +12,9 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
     /// <summary>Everybody's password.</summary>
     public const string Password = "correct horse battery";
 
+    private const string PatientScopes = "patient/*.rs patient/Consent.cruds patient/Task.cu";
+    private const string UserScopes = "user/*.cruds";
+
     // A hospital takes part in breaking the glass where it says under which policy.
     private const string Policy = """
         "extension":[{"url":"https://pmrgateway.example/fhir/StructureDefinition/pmr-break-glass-policy",
@@ -40,9 +43,9 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
     /// <summary>Registers a client as the operator's API takes it.</summary>
     public async Task ClientAsync(object registration) => Created(await admin.AdminAsync("clients", registration));
 
-    /// <summary>Registers an app that people log in with.</summary>
-    public Task AppAsync(string clientId, params string[] scopes) =>
-        ClientAsync(new { clientId, redirectUris = new[] { Redirect }, scopes });
+    /// <summary>Registers an app that the people here log in with: its scopes are those that they ask for.</summary>
+    public Task AppAsync(string clientId) =>
+        ClientAsync(new { clientId, redirectUris = new[] { Redirect }, scopes = $"{PatientScopes} {UserScopes}".Split(' ') });
 
     /// <summary>Registers somebody who logs in.</summary>
     public async Task UserAsync(string username, string fhirUser) =>
@@ -58,24 +61,23 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
             "practitioner":{"reference":"{{{practitioner}}}"},"organization":{"reference":"{{{hospital}}}"}}
             """));
         await UserAsync(username, practitioner);
-        var client = await anyone.LoginUserAsync(app, Redirect, username, Password, "openid fhirUser user/*.cruds");
+        var client = await anyone.LoginUserAsync(app, Redirect, username, Password, $"openid fhirUser {UserScopes}");
         return (practitioner, await ReadyAsync(client, practitioner));
     }
 
     /// <summary>Registers an app for emergencies.</summary>
     public Task EmergencyAppAsync(string clientId) => ClientAsync(
-        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { "user/*.cruds" }, purposes = new[] { "TREAT", "BTG" } });
+        new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { UserScopes }, purposes = new[] { "TREAT", "BTG" } });
 
     /// <summary>A doctor who logs in to break the glass.</summary>
     public Task<GatewayClient> EmergencyAsync(string username, string app, string reason) => anyone.LoginUserAsync(
-        app, Redirect, username, Password, "openid fhirUser user/*.cruds", ("purpose_of_use", "BTG"), ("purpose_of_use_reason", reason));
+        app, Redirect, username, Password, $"openid fhirUser {UserScopes}", ("purpose_of_use", "BTG"), ("purpose_of_use_reason", reason));
 
     /// <summary>A patient who can log in, logged in.</summary>
     public async Task<GatewayClient> PatientAsync(string patient, string username, string app)
     {
         await UserAsync(username, "Patient/" + patient);
-        const string Scopes = "openid fhirUser patient/*.rs patient/Consent.cruds patient/Task.cu";
-        return await anyone.LoginUserAsync(app, Redirect, username, Password, Scopes);
+        return await anyone.LoginUserAsync(app, Redirect, username, Password, $"openid fhirUser {PatientScopes}");
     }
 
     // A directory entry is shown to whom the chain knows.

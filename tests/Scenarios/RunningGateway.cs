@@ -73,7 +73,7 @@ public sealed class RunningGateway : IAsyncLifetime
         (Hospital, Ehr) = await RegisterAsync("ehr", "General Hospital", "prov", "system/*.cruds", "TREAT");
         (OtherHospital, OtherEhr) = await RegisterAsync("other-ehr", "Other Hospital", "prov", "system/*.cruds", "TREAT");
         (InsurerOrganization, Insurer) = await RegisterAsync("insurer", "Insurer", "ins", "system/*.rs", "HPAYMT");
-        await _registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "patient/Task.cu", "user/*.cruds");
+        await _registrar.AppAsync(App);
         await _registrar.EmergencyAppAsync(EmergencyApp);
     }
 

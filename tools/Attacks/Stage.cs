@@ -86,7 +86,7 @@ internal sealed class Stage : IAsyncDisposable
                 "other-ehr", await stage.Registrar.OrganizationAsync("Other Hospital", "prov"), "system/*.cruds", "TREAT");
             stage.InsurerOrganization = await stage.Registrar.OrganizationAsync("Insurer", "ins");
             stage.Insurer = await stage.Registrar.SystemAsync("insurer", stage.InsurerOrganization, "system/*.rs", "HPAYMT");
-            await stage.Registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "user/*.rs");
+            await stage.Registrar.AppAsync(App);
             return stage;
         }
         catch

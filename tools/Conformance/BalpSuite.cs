@@ -82,7 +82,7 @@ internal static class BalpSuite
         var grantee = await registrar.SystemAsync("insurer", insurer, "system/*.rs", "HPAYMT");
         var stranger = await registrar.SystemAsync(
             "stranger", await registrar.OrganizationAsync("Other", "prov"), "system/*.cruds", "TREAT");
-        await registrar.AppAsync(App, "patient/*.rs", "patient/Consent.cruds", "user/*.rs");
+        await registrar.AppAsync(App);
         await registrar.EmergencyAppAsync(Emergency);
         await registrar.DoctorAsync("doctor", hospital, App);
         var emergency = await registrar.EmergencyAsync("doctor", Emergency, "unconscious");
