@@ -16,7 +16,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _listening;
 
-    private RecordDatabase(IStoreEngine engine)
+    private RecordDatabase(IStoreEngine engine, int smallReach)
     {
         Engine = engine;
         _readers = new SessionPool(engine);
@@ -28,7 +28,7 @@ public sealed class RecordDatabase : IAsyncDisposable
         Directory = new DirectoryTable(Seals);
         ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
-        Search = new SearchReader(Interners, _verdicts);
+        Search = new SearchReader(Interners, _verdicts, new Reach(smallReach));
         _plans = new PlanTables(new VersionTable(Interners, Records, Seals), Consents, Directory, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
@@ -71,7 +71,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     {
         IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
         engine.Migrate();
-        return new RecordDatabase(engine);
+        return new RecordDatabase(engine, options.SmallReach);
     }
 
     /// <summary>

@@ -22,9 +22,14 @@ public abstract class Engine : IAsyncLifetime
     internal abstract Task<(StoreOptions Options, string File)> NewAsync();
 
     /// <summary>Opens the database once more, as another process would.</summary>
-    internal RecordDatabase Open()
+    /// <param name="smallReach">Setting <c>Store:SmallReach</c>.</param>
+    internal RecordDatabase Open(int smallReach = 500)
     {
-        var database = OpenAsync(Options, File).GetAwaiter().GetResult();
+        var options = new StoreOptions
+        {
+            Provider = Options.Provider, ConnectionString = Options.ConnectionString, SmallReach = smallReach,
+        };
+        var database = OpenAsync(options, File).GetAwaiter().GetResult();
         _open.Add(database);
         return database;
     }

@@ -5,10 +5,13 @@ using PmrGateway.Store;
 
 namespace PmrGateway.Tests.StoreContract;
 
-/// <summary>What one random world holds: records as they come, change and go, consents, and a question.</summary>
+/// <summary>
+/// What one random world holds: records as they come, change and go, consents, and a question. The chain's clock, which counts seconds, is
+/// ours, or ahead.
+/// </summary>
 internal sealed record World(
     IReadOnlyList<Step> Steps, IReadOnlyList<(ConsentTerms Terms, long? Block, bool Revoked)> Consents,
-    Requester Requester, DateTimeOffset Now)
+    Requester Requester, DateTimeOffset Now, TimeSpan ChainAhead)
 {
     /// <summary>
     /// The same without data that is named as <c>related</c>: what a record that is named refers to is there whether or not that may be
@@ -47,7 +50,7 @@ internal static class Worlds
 
     public static Gen<World> Any() =>
         from steps in Gen.ArrayOf(AStep, 14)
-        from consents in Gen.ArrayOf(Consent, 5)
+        from consents in Gen.Choose(1, 5).SelectMany(n => Gen.ArrayOf(Gen.Frequency((1, Consent), (1, PlainConsent)), n))
         from organization in Gen.Elements<string?>(null, "Organization/a", "Organization/b")
         from practitioner in Gen.Elements<string?>(null, "Practitioner/d")
         from patient in Gen.Elements<string?>(null, "p", "q")
@@ -55,18 +58,20 @@ internal static class Worlds
         from purposes in SubsetOf("TREAT", "HPAYMT", "BTG")
         from author in Gen.Elements("", "client:a", "client:b", "Practitioner/d")
         from instant in Gen.Choose(0, 5)
+        from ahead in Gen.Frequency((8, Gen.Constant(0)), (1, Gen.Choose(1, 9)), (1, Gen.Constant(200 * 86_400)))
         select new World(
             steps,
             consents,
             new Requester("x", organization, practitioner, patient, active, purposes) { Author = author },
-            Make.Epoch.AddMilliseconds(instant));
+            Make.Epoch.AddMilliseconds(instant),
+            TimeSpan.FromSeconds(ahead));
 
     private static Gen<Step> AStep =>
         from name in Gen.Choose(0, 7)
         from type in Gen.Elements("Observation", "DocumentReference", "Organization", "Binary", "Consent")
         from custodian in Gen.Elements("Organization/a", "Organization/b", "")
         from author in Gen.Elements("", "client:a", "client:b", "Practitioner/d")
-        from patients in SubsetOf("p", "q")
+        from patients in Gen.Frequency((2, SubsetOf("p", "q")), (1, Gen.Elements<string[]>(["p"], ["q"])))
         from labels in Gen.ArrayOf(Label, 3)
         from period in Gen.Elements<(int, int)?>(null, (0, 2), (3, 5), (0, 9))
         from ties in Gen.ArrayOf(Tie, 2)
@@ -113,6 +118,13 @@ internal static class Worlds
         from block in Gen.Elements<long?>(null, 5, 9)
         from revoked in Gen.Frequency((5, Gen.Constant(false)), (1, Gen.Constant(true)))
         select (new ConsentTerms(patient, permits, root, exceptions), block, revoked);
+
+    // Of consents that say all that they may, one in twenty permits anything: these are what the others take from.
+    private static Gen<(ConsentTerms, long?, bool)> PlainConsent =>
+        from patient in Gen.Elements("p", "q")
+        from exceptions in Gen.Frequency((2, Gen.Constant(Array.Empty<Provision>())), (1, Gen.ArrayOf(Provision, 1)))
+        let root = new Provision(Make.Epoch.AddMilliseconds(-99), Make.Epoch.AddMilliseconds(9999), Actors, [], [], [], [])
+        select (new ConsentTerms(patient, true, root, exceptions), (long?)5, false);
 
     // Periods that begin and end within the milliseconds at which worlds are asked.
     private static Gen<Provision> Provision =>

@@ -102,19 +102,33 @@ internal static class AccessSql
         $"k.granted_block <= {sql.Value(viewer.ConfirmedBlock)}" + (viewer.Latest == viewer.Now ? ""
             : $" AND s.valid_from <= {sql.Value(viewer.Now)} AND {sql.Value(viewer.Latest)} < s.valid_to");
 
+    /// <summary>The consents of all patients that concern the viewer now: <c>s</c> the span, with its patient.</summary>
+    /// <param name="sql">Takes the values.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="viewer">Who asks.</param>
+    public static string Patients(SqlText sql, IStoreEngine engine, BoundViewer viewer) =>
+        $"viewer_readings w {engine.OrderedJoin} consent_spans s ON s.shape = w.shape AND ({Now(sql, viewer)}) "
+            + $"AND w.viewer = {sql.Value(viewer.Id)} {engine.OrderedJoin} {Standing}";
+
+    private const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
+
     // The standing consents of the patient of a row c of compartments that concern the viewer now: w the reading, s the span, k the
     // consent.
     private static string Consents(SqlText sql, IStoreEngine engine, BoundViewer viewer)
     {
-        var at = At(viewer.Now) + (viewer.Latest == viewer.Now ? "" : $" OR {At(viewer.Latest)}");
+        var at = Now(sql, viewer);
         var who = sql.Value(viewer.Id);
         const string OfPatient = "s.patient_id = c.patient_id";
-        const string Standing = "consents k ON k.commitment = s.commitment AND k.revoked = 0";
         return viewer.Readings <= FewReadings
             ? $"FROM viewer_readings w {engine.OrderedJoin} consent_spans s ON {OfPatient} AND s.shape = w.shape "
                 + $"AND ({at}) AND w.viewer = {who} {engine.OrderedJoin} {Standing}"
             : $"FROM consent_spans s {engine.OrderedJoin} viewer_readings w ON w.viewer = {who} AND w.shape = s.shape AND {OfPatient} "
                 + $"AND ({at}) {engine.OrderedJoin} {Standing}";
+    }
+
+    private static string Now(SqlText sql, BoundViewer viewer)
+    {
+        return At(viewer.Now) + (viewer.Latest == viewer.Now ? "" : $" OR {At(viewer.Latest)}");
 
         string At(long instant) => $"(s.valid_from <= {sql.Value(instant)} AND {sql.Value(instant)} < s.valid_to)";
     }

@@ -2,8 +2,11 @@ using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
 
-/// <summary>Searches: a statement that walks the most selective index and asks everything else of each row that it finds.</summary>
-internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
+/// <summary>
+/// Searches: a statement that walks the most selective index, or what the viewer could see at most, and asks everything else of each row
+/// that it finds.
+/// </summary>
+internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Reach reach)
 {
     // Up to here a total is counted while the page is looked for; beyond it by a count of its own.
     private const int Counted = 1000;
@@ -102,41 +105,43 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
 
     private async ValueTask<SqlText?> FromAsync(Session session, BoundViewer viewer, SearchQuery query, CancellationToken cancellation)
     {
-        var sql = new SqlText();
-        var drive = query.Criteria.Where(IsIndexed).OrderBy(Selectivity).FirstOrDefault();
-        if (drive is null && query.Criteria.FirstOrDefault(c => c.Type == "compartment") is { } compartment)
+        if (!viewer.Who.Requester.IsActive) return null;
+        var parameters = new Dictionary<SearchCriterion, long>();
+        foreach (var criterion in query.Criteria.Where(IsIndexed))
         {
-            drive = compartment;
-            sql.Add($"FROM compartments d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid "
-                + $"WHERE d.patient_id = {sql.Value(compartment.Values[0].Text!)} AND d.mentioned = 0 "
-                + $"AND r.type = {sql.Value(query.Type)} AND r.deleted = 0");
+            var name = $"{query.Type}.{criterion.Parameter}";
+            if (await interners.Parameters.FindAsync(session, name, cancellation) is not { } parameter) return null;
+            parameters[criterion] = parameter;
+        }
+        var drive = query.Criteria.Where(IsIndexed).OrderBy(Selectivity).FirstOrDefault()
+            ?? query.Criteria.FirstOrDefault(c => c.Type == "compartment");
+        var isNarrow = drive is not null && Selectivity(drive) <= OfFew;
+        var sql = new SqlText();
+        if (await reach.IsShorterAsync(session, viewer, query.Type, isNarrow, AddFound, cancellation))
+        {
+            drive = null;
+            sql.Add("FROM (");
+            Reach.AddRows(sql, session.Engine, viewer, query.Type);
+            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE r.type = {sql.Value(query.Type)}");
         }
         else if (drive is null)
         {
-            sql.Add($"FROM resources r WHERE r.type = {sql.Value(query.Type)} AND r.deleted = 0");
+            sql.Add($"FROM resources r WHERE r.type = {sql.Value(query.Type)}");
         }
         else
         {
-            if (await ParameterAsync(drive) is not { } parameter) return null;
             sql.Add("FROM (");
-            for (var i = 0; i < drive.Values.Count; i++)
-            {
-                if (i > 0) sql.Add(" UNION ");
-                // DISTINCT where one record may have several values that match; a whole key matches once.
-                var each = IsWholeKey(drive, drive.Values[i]) ? "" : "DISTINCT ";
-                sql.Add($"SELECT {each}x.rid FROM {Table(drive)} x "
-                    + $"WHERE x.param = {sql.Value(parameter)}{Matches(sql, drive, drive.Values[i])}");
-            }
-            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE r.deleted = 0");
+            AddFound(sql);
+            // What an index finds is of the type already.
+            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE "
+                + (IsIndexed(drive) ? "1 = 1" : $"r.type = {sql.Value(query.Type)}"));
         }
-        foreach (var criterion in query.Criteria)
+        sql.Add(" AND r.deleted = 0");
+        foreach (var criterion in query.Criteria.Where(c => c != drive))
         {
-            if (criterion == drive) continue;
-            if (!IsIndexed(criterion))
-                sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => OfResource(sql, criterion, v)))})");
-            else if (await ParameterAsync(criterion) is { } parameter)
-                sql.Add($" AND ({string.Join(" OR ", criterion.Values.Select(v => HasValue(sql, criterion, parameter, v)))})");
-            else return null;
+            var any = criterion.Values.Select(v =>
+                IsIndexed(criterion) ? HasValue(sql, criterion, parameters[criterion], v) : OfResource(sql, criterion, v));
+            sql.Add($" AND ({string.Join(" OR ", any)})");
         }
         if (AccessSql.Condition(sql, session.Engine, viewer, query.Type) is { } access) sql.Add($" AND {access}");
         if (query.Type != "Binary") return sql;
@@ -145,18 +150,33 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts)
                 sql.Add($" AND {inside}");
         return sql;
 
-        ValueTask<long?> ParameterAsync(SearchCriterion criterion) =>
-            interners.Parameters.FindAsync(session, $"{query.Type}.{criterion.Parameter}", cancellation);
+        // The rows of the most selective parameter.
+        void AddFound(SqlText into)
+        {
+            if (drive is null)
+                into.Add($"SELECT t.rid FROM resources t WHERE t.type = {into.Value(query.Type)}");
+            else if (!IsIndexed(drive))
+                into.Add($"SELECT p.rid FROM compartments p WHERE p.patient_id = {into.Value(drive.Values[0].Text!)} AND p.mentioned = 0");
+            else
+                into.Add(string.Join(" UNION ", drive.Values.Select(v => Found(into, drive, parameters[drive], v))));
+        }
     }
+
+    // DISTINCT where one record may have several values that match; a whole key matches once.
+    private static string Found(SqlText sql, SearchCriterion criterion, long parameter, SearchValue value) =>
+        $"SELECT {(IsWholeKey(criterion, value) ? "" : "DISTINCT ")}x.rid FROM {Table(criterion)} x "
+            + $"WHERE x.param = {sql.Value(parameter)}{Matches(sql, criterion, value)}";
 
     private static bool IsIndexed(SearchCriterion criterion) =>
         criterion.Type is not ("id" or "compartment") && criterion.Parameter != "_lastUpdated";
+
+    private const int OfFew = 1;
 
     // Which index is walked: few records have one identifier or one patient, many one status or year.
     private static int Selectivity(SearchCriterion criterion) => criterion switch
     {
         { Parameter: "identifier" } => 0,
-        { Type: "reference" } => 1,
+        { Type: "reference" or "compartment" } => OfFew,
         { Type: "token", Parameter: not "status" } => 2,
         { Type: "date" } => 3,
         _ => 4,
