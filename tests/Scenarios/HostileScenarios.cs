@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using PmrGateway.Mapping;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -38,6 +40,25 @@ public class HostileScenarios(RunningGateway gateway)
             var url = $"{gateway.Options.Url}/{path}";
             Assert.Equal(415, (await gateway.Operator.WriteAsync(HttpMethod.Post, url, patient, "application/json", header)).Status);
         }
+    }
+
+    [Fact]
+    public async Task A_refusal_leaves_at_its_tick_whether_there_is_a_record_or_not_in_a_batch_too()
+    {
+        var patient = await gateway.NewPatientAsync();
+        string[] asked = [$"Patient/{patient}", $"Patient/{ResourceId.New()}", $"Patient/{patient}/$everything", "Patient?name:no=x"];
+        foreach (var path in asked)
+        {
+            var began = Stopwatch.GetTimestamp();
+            var answer = await gateway.Insurer.GetAsync(path);
+            Assert.True(answer.Status is 400 or 404, answer.Text);
+            Assert.True(Stopwatch.GetElapsedTime(began) >= gateway.Options.Limits.RefusalTick, path);
+        }
+        var entries = string.Join(',', asked.Select(p => $$$"""{"request":{"method":"GET","url":"{{{p}}}"}}"""));
+        var batch = $$"""{"resourceType":"Bundle","type":"batch","entry":[{{entries}}]}""";
+        var start = Stopwatch.GetTimestamp();
+        Assert.Equal(200, (await gateway.Insurer.PostAsync("", batch)).Status);
+        Assert.True(Stopwatch.GetElapsedTime(start) >= asked.Length * gateway.Options.Limits.RefusalTick);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
@@ -5,13 +6,21 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>From method and path to one interaction, by the table of routes.</summary>
-internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials denials)
+internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials denials, RefusalPace pace)
 {
     /// <summary>What the API offers.</summary>
     public RouteTable Routes { get; } = new(routes.Rows);
 
     /// <summary>Runs a request of a known caller.</summary>
     public async Task<FhirResponse> RunAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var answer = await FindAsync(caller, request, cancellation);
+        if (answer.Failure is not null) await pace.HoldAsync(began, cancellation);
+        return answer;
+    }
+
+    private async Task<FhirResponse> FindAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
     {
         var path = request.Segments;
         var route = Routes.Find(request.Method, path);

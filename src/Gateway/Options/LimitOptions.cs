@@ -24,6 +24,12 @@ public sealed class LimitOptions
     /// <summary>Time that a search may take, after which it is answered with 503. Default 10 s; 100 ms to 10 min.</summary>
     public TimeSpan MaxSearchTime { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A refusal of the FHIR API is answered after a whole number of these since its request began, so that its time does not tell why.
+    /// Default 5 ms; 0: at once; to 1 s.
+    /// </summary>
+    public TimeSpan RefusalTick { get; set; } = TimeSpan.FromMilliseconds(5);
+
     internal string? Validate() =>
         Allowed.Between("Limits:MaxBodyBytes", MaxBodyBytes, 1024, 1 << 30)
         ?? Allowed.Between("Limits:MaxBinaryBytes", MaxBinaryBytes, 1024, 1L << 40)
@@ -31,5 +37,6 @@ public sealed class LimitOptions
         ?? Allowed.Between("Limits:MaxValues", MaxValues, 1000, 50_000_000)
         ?? Allowed.Between("Limits:MaxBundleEntries", MaxBundleEntries, 1, 100_000)
         ?? Allowed.Between("Limits:MaxSearchValues", MaxSearchValues, 1, 100_000)
-        ?? Allowed.Between("Limits:MaxSearchTime", MaxSearchTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10));
+        ?? Allowed.Between("Limits:MaxSearchTime", MaxSearchTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(10))
+        ?? Allowed.Between("Limits:RefusalTick", RefusalTick, TimeSpan.Zero, TimeSpan.FromSeconds(1));
 }
