@@ -51,6 +51,11 @@ internal static class GrowthPart
             yield return Compare("patient", ByPatient, GrowthData.DocumentsEach);
             yield return Compare("identifier", ByIdentifier, 1);
         }
+        IEnumerable<string> byStatus = [$"DocumentReference?status=current&_count={GrowthData.DocumentsEach}"];
+        Leg OfTen(string size, GrowthData data) =>
+            Search(size, data, GrowthData.InsurerOfTen, byStatus, GrowthData.Ten * GrowthData.DocumentsEach, GrowthData.DocumentsEach);
+        yield return new Workload("search by status, of ten patients", shape, [OfTen("small", small), OfTen("large", large)],
+            [Row.CpuRatio("growth-status-of-ten", 1.3, "large", "small")]);
         var ten = large.Patients.Take(GrowthData.Ten).Select(PatientQuery).ToList();
         Leg By(string name, string insurer) => Search(name, large, insurer, ten, GrowthData.DocumentsEach);
         yield return new Workload(
@@ -60,9 +65,9 @@ internal static class GrowthPart
             [Row.CpuRatio("grants-of-all-vs-10", 2, "all", "ten")]);
     }
 
-    private static Leg Search(string name, GrowthData data, string client, IEnumerable<string> paths, int total)
+    private static Leg Search(string name, GrowthData data, string client, IEnumerable<string> paths, int total, int? page = null)
     {
-        var check = Leg.Expect(200, ($"\"total\":{total}", 1), ("\"resourceType\":\"DocumentReference\"", total));
+        var check = Leg.Expect(200, ($"\"total\":{total}", 1), ("\"resourceType\":\"DocumentReference\"", page ?? total));
         return Leg.Gets(name, data.Target, client, paths, check);
     }
 

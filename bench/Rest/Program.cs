@@ -4,6 +4,11 @@ using PmrGateway.Bench.Rest;
 
 using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => ServerProcess.KillAll());
 using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => ServerProcess.KillAll());
+if (args is [SilentGateway.Command, .. var settings])
+{
+    await SilentGateway.RunAsync(settings);
+    return 0;
+}
 var folder = Directory.CreateTempSubdirectory("pmr-bench-").FullName;
 try
 {

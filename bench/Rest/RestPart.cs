@@ -12,18 +12,22 @@ internal static class RestPart
     private const int UsersOfLarge = 4;
     private const int LargeRequests = 24;
     private const int InTransaction = 50;
+    // An insurer to whom nobody granted anything.
+    private const string Stranger = "stranger";
     private const string IsPatient = "\"resourceType\":\"Patient\"";
     private const string IsDocument = "\"resourceType\":\"DocumentReference\"";
 
     public static async Task RunAsync(BenchOptions options, Report report, string folder)
     {
         await using var floor = await Target.StartFloorAsync(BenchOptions.Floor, Path.Combine(folder, "floor"));
-        await using var gateway = await Target.StartGatewayAsync("gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer");
+        await using var gateway = await Target.StartGatewayAsync("gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer", Stranger);
         var inFloor = await Seeding.AddAsync(floor, Patients, DocumentsEach, SmallAttachment);
         var inGateway = await Seeding.AddAsync(gateway, Patients, DocumentsEach, SmallAttachment);
         await Seeding.GrantAsync(gateway, "insurer", inGateway.Patients, Patients * DocumentsEach);
         report.Detail($"{Patients} patients and {Patients * DocumentsEach} documents in both, all granted");
         foreach (var workload in Reads(options, floor, gateway, inFloor, inGateway)) await workload.RunAsync(options, report);
+        await ShareOfAuditAsync(options, report, gateway, inGateway, folder);
+        foreach (var workload in Withheld(options, gateway, inGateway)) await workload.RunAsync(options, report);
         var (floorPatient, gatewayPatient) = (await Seeding.AddPatientAsync(floor), await Seeding.AddPatientAsync(gateway));
         foreach (var workload in Writes(options, new Writer(floor, floorPatient), new Writer(gateway, gatewayPatient)))
             await workload.RunAsync(options, report);
@@ -66,6 +70,38 @@ internal static class RestPart
         // The patient and the documents; what else a gateway finds in the compartment (the Consent, Binaries) is its own cost.
         var everything = Legs(seed => seed.Patients.Select(p => $"Patient/{p}/$everything"), (IsPatient, 1), (IsDocument, DocumentsEach));
         yield return new Workload("$everything", shape, everything, [Row.CpuRatio("everything", 1.5, "insurer", "floor", "xF")]);
+    }
+
+    // The same build, and beside it the same with an audit log that keeps nothing of reads.
+    private static async Task ShareOfAuditAsync(BenchOptions options, Report report, Target gateway, Seed seed, string folder)
+    {
+        var row = new Row("audit-share-read", 0.25, "of it", legs => 1 - (legs["silent"].Cpu / legs["insurer"].Cpu));
+        if (!options.Wants(row.Name)) return;
+        await using var silent = await Target.StartSilentAsync(Path.Combine(folder, "silent"), "ehr", "insurer");
+        var other = await Seeding.AddAsync(silent, Patients, DocumentsEach, SmallAttachment);
+        await Seeding.GrantAsync(silent, "insurer", other.Patients, Patients * DocumentsEach);
+        Leg Of(string name, Target target, Seed of) =>
+            Leg.Gets(name, target, "insurer", of.Documents.Select(d => $"DocumentReference/{d}"), Leg.Expect(200, (IsDocument, 1)));
+        var shape = new LoadShape(Users, options.Seconds);
+        await new Workload("read, logged or not", shape, [Of("insurer", gateway, seed), Of("silent", silent, other)], [row])
+            .RunAsync(options, report);
+    }
+
+    // How long a no takes, where there is something and where there is nothing: one user, so that nothing but the work is measured.
+    private static IEnumerable<Workload> Withheld(BenchOptions options, Target gateway, Seed seed)
+    {
+        var alone = new LoadShape(1, options.Seconds);
+        Leg Asked(string name, IEnumerable<string> paths, int status) => Leg.Gets(name, gateway, Stranger, paths, Leg.Expect(status));
+        yield return new Workload("read of what is withheld", alone,
+        [
+            Asked("hidden", seed.Documents.Select(d => $"DocumentReference/{d}"), 404),
+            // No document has the id of a patient.
+            Asked("unknown", seed.Patients.Select(p => $"DocumentReference/{p}"), 404),
+        ],
+            [Row.TimeRatio("hidden-read", 1.02, "hidden", "unknown")]);
+        Leg Searched(string name, string status) => Asked(name, [$"DocumentReference?status={status}&_count={PageSize}"], 200);
+        yield return new Workload("search over what is withheld", alone, [Searched("hidden", "current"), Searched("unknown", "superseded")],
+            [Row.TimeRatio("hidden-search", 1.1, "hidden", "unknown")]);
     }
 
     private static IEnumerable<Workload> Writes(BenchOptions options, Writer floor, Writer gateway)

@@ -41,10 +41,17 @@ internal sealed class Target : IAsyncDisposable
     }
 
     /// <summary>Starts a gateway in an empty folder, as in production, and registers clients.</summary>
-    public static async Task<Target> StartGatewayAsync(string name, string pmr, string folder, params string[] clients)
+    public static Task<Target> StartGatewayAsync(string name, string pmr, string folder, params string[] clients) =>
+        StartGatewayAsync(name, [pmr, "serve"], folder, clients);
+
+    /// <summary>Starts a gateway of this build that keeps no audit entries of reads: <see cref="SilentGateway"/>.</summary>
+    public static Task<Target> StartSilentAsync(string folder, params string[] clients) =>
+        StartGatewayAsync("silent", [typeof(SilentGateway).Assembly.Location, SilentGateway.Command], folder, clients);
+
+    private static async Task<Target> StartGatewayAsync(string name, string[] program, string folder, string[] clients)
     {
         var (port, log) = (ServerProcess.FreePort(), folder + ".log");
-        string[] command = [pmr, "serve", "--data", folder, "--url", $"http://127.0.0.1:{port}"];
+        string[] command = [.. program, "--data", folder, "--url", $"http://127.0.0.1:{port}"];
         var target = new Target(() => ServerProcess.Start(name, port, log, command), GatewayDeferredWork);
         await target.Process.WaitAsync(() => GatewaySetup.IsReadyAsync(target.Process.BaseUrl), TimeSpan.FromSeconds(60));
         target._clients = await GatewaySetup.RegisterAsync(target.Process.BaseUrl, folder, clients);

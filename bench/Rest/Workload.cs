@@ -14,6 +14,10 @@ internal sealed record Row(
     /// <summary>CPU of one leg over that of another.</summary>
     public static Row CpuRatio(string name, double goal, string leg, string over, string unit = "x") =>
         new(name, goal, unit, legs => legs[leg].Cpu / legs[over].Cpu);
+
+    /// <summary>Median time of one leg over that of another.</summary>
+    public static Row TimeRatio(string name, double goal, string leg, string over) =>
+        new(name, goal, "x", legs => legs[leg].P50 / legs[over].P50);
 }
 
 /// <summary>Requests that are compared: legs run in turn, round by round, so that a slow minute of the machine meets all of them.</summary>

@@ -39,11 +39,11 @@ public sealed record AuditEntry(
 /// The audit log: append only, each entry holding the hash of itself and the one before, so that an entry taken out or changed is seen.
 /// Entries are appended by <see cref="CommitPlan.Audit"/>, with what they tell of.
 /// </summary>
-public sealed class AuditLog(RecordDatabase database)
+public class AuditLog(RecordDatabase database)
 {
     /// <summary>Appends entries on their own, durably, all or none.</summary>
     /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
-    public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation) =>
+    public virtual Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation) =>
         database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
 
     /// <summary>What of a patient's entries matches, and how much that is.</summary>

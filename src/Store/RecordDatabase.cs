@@ -104,6 +104,11 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="key">Its key.</param>
     public bool IsWhole(RowBytes row, byte[]? seal, string table, string key) => Seals.Check(row, seal, table, key);
 
+    /// <summary>Notes that a sealed row of another database is there no more: it is broken no longer either.</summary>
+    /// <param name="table">Its table.</param>
+    /// <param name="key">Its key.</param>
+    public void NoteGone(string table, string key) => BrokenRows.Remove(table, key);
+
     /// <summary>Notes whether the body of a version, once it was opened, is the one that was sealed.</summary>
     public void NoteBody(StoredVersion version, bool isWhole)
     {

@@ -26,6 +26,8 @@ public class OperatorScenarios(RunningGateway gateway)
         "\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\"},{\"kty\":\"EC\",\"kid\":\"a\"}]}", "jwks.keys[1].kid")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-521\"}]}", "jwks.keys[0].crv")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES512\"}]}", "jwks.keys[0].alg")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES384\"}]}", "jwks.keys[0].alg")]
+    [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"alg\":\"ES384\"}]}", "jwks.keys[0].alg")]
     [InlineData("\"jwks\":{\"keys\":[{\"kty\":\"RSA\",\"n\":\"!!\",\"e\":\"AQAB\"}]}", "jwks.keys[0].n")]
     [InlineData("\"jwks\":{\"keys\":[],\"keys\":[]}", "keys")]
     [InlineData("\"redirectUris\":[\"javascript:alert(1)\"]", "redirectUris")]

@@ -99,6 +99,33 @@ public class RegistrationScenarios(RunningGateway gateway)
     }
 
     [Theory]
+    [InlineData("clients/https://app.example/{0}")]
+    [InlineData("clients/https%3A%2F%2Fapp.example%2F{0}")]
+    public async Task A_client_whose_id_is_a_URL_is_named_by_it_in_the_path(string path)
+    {
+        var id = Guid.CreateVersion7().ToString();
+        var client = new { clientId = "https://app.example/" + id, redirectUris = new[] { RunningGateway.Redirect } };
+        Assert.Equal(201, (await gateway.Operator.AdminAsync("clients", client)).Status);
+        path = string.Format(System.Globalization.CultureInfo.InvariantCulture, path, id);
+        Assert.Equal(200, (await gateway.Operator.AdminAsync(HttpMethod.Put, path, client)).Status);
+        Assert.Equal(204, (await gateway.Operator.AdminAsync(HttpMethod.Delete, path)).Status);
+        Assert.Equal(404, (await gateway.Operator.AdminAsync(HttpMethod.Delete, path)).Status);
+    }
+
+    [Fact]
+    public async Task Of_many_who_change_one_client_at_once_some_are_told_so_and_nobody_gets_an_error_of_ours()
+    {
+        var (clientId, key) = ("raced-" + Guid.CreateVersion7(), new ClientKey());
+        await RegisterAsync(clientId, key);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(i => i % 8 == 7
+            ? gateway.Operator.AdminAsync(HttpMethod.Delete, $"clients/{clientId}")
+            : gateway.Operator.AdminAsync(HttpMethod.Put, $"clients/{clientId}", new { jwks = key.Jwks, scopes = Reads })));
+        Assert.All(answers, a => Assert.True(a.Status is 200 or 204 or 404 or 409, $"{a.Status} {a.Text}"));
+        Assert.All(answers.Where(a => a.Status >= 400), a => Assert.Contains("OperationOutcome", a.Text));
+        Assert.Single(answers, a => a.Status == 204);
+    }
+
+    [Theory]
     [InlineData("clients", "POST")]
     [InlineData("users", "POST")]
     [InlineData("clients/x", "PUT, DELETE")]

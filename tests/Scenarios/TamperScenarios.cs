@@ -145,6 +145,15 @@ public sealed class TamperScenarios : IAsyncLifetime
             + $"WHERE Id = '{name}'");
         Assert.False(await LogsInAsync("made-up"));
         Assert.False(await LogsInAsync("made-up-2"));
+        // What is broken and then deleted is told no longer.
+        Assert.Contains("Users: 2 not as", await HealthAsync());
+        Assert.Equal(204, (await _gateway.Operator.AdminAsync(HttpMethod.Delete, "users/made-up")).Status);
+        Assert.Contains("Users: 1 not as", await HealthAsync());
+        Auth("UPDATE OpenIddictApplications SET DisplayName = 'x', Permissions = '[]' WHERE ClientId = 'tampered'");
+        Assert.Equal(401, (await AskAsync(key)).Status);
+        Assert.Contains("OpenIddictApplications: 1 not as", await HealthAsync());
+        Assert.Equal(204, (await _gateway.Operator.AdminAsync(HttpMethod.Delete, "clients/tampered")).Status);
+        Assert.DoesNotContain("OpenIddictApplications", await HealthAsync());
 
         // Nor are they sealed at a start, and who takes the note of the first sealing out gets no start.
         await _gateway.StopAsync();

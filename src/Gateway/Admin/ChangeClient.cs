@@ -40,21 +40,38 @@ internal static class ChangeClient
         return null;
     }
 
-    /// <summary>Ends a client.</summary>
+    /// <summary>Ends a client, whoever changes it meanwhile.</summary>
     public static async Task<Outcome?> DeleteAsync(HttpContext context, string id)
     {
-        var services = context.RequestServices;
+        const int MaxTries = 10;
+        for (var tries = 1; ; tries++)
+        {
+            // Each try reads it anew.
+            await using var scope = context.RequestServices.CreateAsyncScope();
+            try
+            {
+                return await DeleteAsync(scope.ServiceProvider, id, context.RequestAborted);
+            }
+            catch (OpenIddictExceptions.ConcurrencyException) when (tries < MaxTries)
+            {
+            }
+        }
+    }
+
+    private static async Task<Outcome?> DeleteAsync(IServiceProvider services, string id, CancellationToken cancellation)
+    {
         if (id == CallerResolver.OperatorClient)
             return Outcome.Of(OutcomeCategory.Invalid, "the operator's own client is changed and not ended: nobody could register another");
         // Also one whose row is broken: what is ended opens nothing.
-        if (await services.GetRequiredService<AuthDatabase>().ClientAsync(id, context.RequestAborted) is not { } application)
+        if (await services.GetRequiredService<AuthDatabase>().ClientAsync(id, cancellation) is not { } application)
             return Unknown;
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
-        var actor = await ActorOfAsync(services, id, application, context.RequestAborted);
+        // First of the chain, then here: what is cut off in between is found again, and ended by asking once more.
+        if (await ActorOfAsync(services, id, application, cancellation) is { } actor)
+            await OperatorEndpoints.UnbindAsync(services, actor, id);
         // With its tokens.
         await applications.DeleteAsync(application, CancellationToken.None);
         await OperatorEndpoints.TellTokensEndedAsync(services);
-        if (actor is not null) await OperatorEndpoints.UnbindAsync(services, actor, id);
         return null;
     }
 

@@ -35,11 +35,13 @@ internal static class ChangeUser
         var services = context.RequestServices;
         var users = services.GetRequiredService<AuthDatabase>();
         if (await users.UserAsync(name, context.RequestAborted) is not { } user) return Unknown;
-        users.Users.Remove(user);
-        await users.SaveChangesAsync(CancellationToken.None);
-        await EndTokensAsync(services, name);
+        // First of the chain, then here: what is cut off in between is found again, and ended by asking once more.
         if (user.FhirUser.StartsWith("Practitioner/", StringComparison.Ordinal))
             await OperatorEndpoints.UnbindAsync(services, user.FhirUser, "user:" + name);
+        users.Users.Remove(user);
+        await users.SaveChangesAsync(CancellationToken.None);
+        services.GetRequiredService<AuthSeals>().Forget(user);
+        await EndTokensAsync(services, name);
         return null;
     }
 

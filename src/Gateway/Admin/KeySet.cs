@@ -36,10 +36,17 @@ internal static class KeySet
         if (Text(key, "kid") is { } kid && !names.Add(kid)) return (path + ".kid", "of one key");
         // Others are none that an assertion is taken by.
         if (Text(key, "kty") == "EC" && Text(key, "crv") is not ("P-256" or "P-384")) return (path + ".crv", "P-256 or P-384");
-        if (Text(key, "alg") is { } alg && !ClientAssertions.Algorithms.Contains(alg))
-            return (path + ".alg", string.Join(", ", ClientAssertions.Algorithms));
+        if (Text(key, "alg") is { } alg && !AlgorithmsOf(key).Contains(alg)) return (path + ".alg", string.Join(", ", AlgorithmsOf(key)));
         return Text(key, "kty") == "RSA" && Bits(Text(key, "n")) < LeastRsaBits ? (path + ".n", $"of {LeastRsaBits} bits or more") : null;
     }
+
+    // RFC 7518, 3.4 and 3.5: an algorithm is of one kind of key.
+    private static IEnumerable<string> AlgorithmsOf(JsonElement key) => ClientAssertions.Algorithms.Where(algorithm => algorithm switch
+    {
+        "ES256" => Text(key, "crv") == "P-256",
+        "ES384" => Text(key, "crv") == "P-384",
+        _ => Text(key, "kty") == "RSA",
+    });
 
     private static string? Text(JsonElement key, string name) =>
         key.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

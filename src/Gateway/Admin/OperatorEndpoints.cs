@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Smart;
 using PmrGateway.LedgerAdapter;
@@ -24,7 +27,7 @@ internal static class OperatorEndpoints
         {
             ["POST"] = context => ReadAsync<ClientRegistration>(context, 201, RegisterClient.RunAsync),
         });
-        Map(routes, $"/admin/clients/{{{Name}}}", new()
+        Map(routes, $"/admin/clients/{{**{Name}}}", new()
         {
             ["PUT"] = context => ReadAsync<ClientRegistration>(context, 200, ChangeClient.PutAsync),
             ["DELETE"] = async context => FromOutcome(await ChangeClient.DeleteAsync(context, NameOf(context)), 204),
@@ -33,7 +36,7 @@ internal static class OperatorEndpoints
         {
             ["POST"] = context => ReadAsync<UserRegistration>(context, 201, RegisterUser.RunAsync),
         });
-        Map(routes, $"/admin/users/{{{Name}}}", new()
+        Map(routes, $"/admin/users/{{**{Name}}}", new()
         {
             ["PUT"] = context => ReadAsync<UserChange>(context, 200, ChangeUser.PutAsync),
             ["DELETE"] = async context => FromOutcome(await ChangeUser.DeleteAsync(context, NameOf(context)), 204),
@@ -56,8 +59,13 @@ internal static class OperatorEndpoints
     internal static Task TellTokensEndedAsync(IServiceProvider services) =>
         services.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
 
-    /// <summary>Whom the path of a request names.</summary>
-    internal static string NameOf(HttpContext context) => (string)context.Request.RouteValues[Name]!;
+    /// <summary>Whom the path of a request names. A name may be a URL: its slashes stand in the path as they are, or escaped.</summary>
+    internal static string NameOf(HttpContext context)
+    {
+        // The server leaves %2F alone and decodes all else, so that of what it hands on one cannot tell %2F from %252F.
+        var path = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0].Split('/', 4);
+        return path.Length == 4 ? Uri.UnescapeDataString(path[3]) : "";
+    }
 
     /// <summary>A member of a registration that is not what it should be.</summary>
     internal static Outcome Bad(string member, string shouldBe) =>
@@ -76,13 +84,29 @@ internal static class OperatorEndpoints
         routes.Map(path, async context =>
         {
             var response = methods.TryGetValue(context.Request.Method, out var run)
-                ? await AsOperatorAsync(context, run)
+                ? await AnswerAsync(context, run)
                 : Refused(OutcomeCategory.NotSupported, $"there is no {context.Request.Method} of this path") with
                 {
                     Allow = string.Join(", ", methods.Keys),
                 };
             await response.WriteAsync(context, "");
         });
+
+    private static async Task<FhirResponse> AnswerAsync(HttpContext context, Func<HttpContext, Task<FhirResponse>> run)
+    {
+        try
+        {
+            return await AsOperatorAsync(context, run);
+        }
+        catch (Exception e) when (e is DbUpdateException or OpenIddictExceptions.ConcurrencyException)
+        {
+            return Refused(OutcomeCategory.Conflict, "somebody else changed the same at the same time: look, and try again");
+        }
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            return context.RequestServices.GetRequiredService<FhirFailures>().Answer(e, context.Request.Method, context.Request.Path);
+        }
+    }
 
     private static async Task<FhirResponse> AsOperatorAsync(HttpContext context, Func<HttpContext, Task<FhirResponse>> run)
     {

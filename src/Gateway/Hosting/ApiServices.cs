@@ -1,4 +1,5 @@
 using PmrGateway.Gateway.Api;
+using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Hosting;
 

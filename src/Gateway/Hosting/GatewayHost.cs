@@ -23,7 +23,12 @@ public static class GatewayHost
     /// <exception cref="KeyringException">The keyring must not be used.</exception>
     /// <exception cref="LedgerStartException">The development chain does not start.</exception>
     /// <exception cref="InvalidProfileException">A FHIR package is broken.</exception>
-    public static async Task<WebApplication> BuildAsync(GatewayOptions options, bool quiet, CancellationToken cancellation)
+    public static Task<WebApplication> BuildAsync(GatewayOptions options, bool quiet, CancellationToken cancellation) =>
+        BuildAsync(options, quiet, cancellation, static _ => { });
+
+    // With other parts in the place of some: for what measures a part by leaving it out.
+    internal static async Task<WebApplication> BuildAsync(
+        GatewayOptions options, bool quiet, CancellationToken cancellation, Action<IServiceCollection> replace)
     {
         // First of all: what follows writes into the folder.
         var folder = DataFolderLock.Take(options.DataFolder, EarlyLog(quiet, "data"));
@@ -31,7 +36,7 @@ public static class GatewayHost
         var chain = DevelopmentChainAsync(options, quiet, cancellation);
         try
         {
-            return await BuildAsync(options, folder, chain, quiet, cancellation);
+            return await BuildAsync(options, folder, chain, quiet, replace, cancellation);
         }
         catch
         {
@@ -42,7 +47,8 @@ public static class GatewayHost
     }
 
     private static async Task<WebApplication> BuildAsync(
-        GatewayOptions options, DataFolderLock folder, Task<AnvilNode?> chain, bool quiet, CancellationToken cancellation)
+        GatewayOptions options, DataFolderLock folder, Task<AnvilNode?> chain, bool quiet, Action<IServiceCollection> replace,
+        CancellationToken cancellation)
     {
         options.Url = WithPort(options.Url);
         var baseUrl = new BaseUrl(options.PublicUrl.Length > 0 ? options.PublicUrl : options.Url.TrimEnd('/'));
@@ -67,6 +73,7 @@ public static class GatewayHost
             .AddApi()
             .AddSmart(options, keyring, baseUrl)
             .AddHealth();
+        replace(builder.Services);
 
         var app = builder.Build();
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.

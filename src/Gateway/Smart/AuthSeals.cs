@@ -46,6 +46,12 @@ internal sealed class AuthSeals(RecordDatabase database)
     /// <summary>Whether a user is as it was sealed; where it is not, that is noted and told.</summary>
     public bool Holds(AuthUser user) => database.IsWhole(RowOf(user), user.Seal, Users, user.Id);
 
+    /// <summary>Notes that a client was deleted.</summary>
+    public void Forget(OpenIddictEntityFrameworkCoreApplication client) => database.NoteGone(Clients, $"{client.ClientId}");
+
+    /// <summary>Notes that a user was deleted.</summary>
+    public void Forget(AuthUser user) => database.NoteGone(Users, user.Id);
+
     /// <summary>
     /// Seals, once, the clients and users from before there were seals. A note under the key, beside the one of the records' rows, says
     /// that it was done.

@@ -39,6 +39,13 @@ internal sealed class SealedClients(
         return base.UpdateAsync(application, cancellationToken);
     }
 
+    public override async ValueTask DeleteAsync(
+        OpenIddictEntityFrameworkCoreApplication application, CancellationToken cancellationToken = default)
+    {
+        await base.DeleteAsync(application, cancellationToken);
+        seals.Forget(application);
+    }
+
     private OpenIddictEntityFrameworkCoreApplication? Whole(OpenIddictEntityFrameworkCoreApplication? client) =>
         client is not null && seals.Holds(client) ? client : null;
 }

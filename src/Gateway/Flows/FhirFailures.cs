@@ -1,8 +1,7 @@
-using PmrGateway.Gateway.Flows;
 using PmrGateway.Ipfs;
 using PmrGateway.Store;
 
-namespace PmrGateway.Gateway.Api;
+namespace PmrGateway.Gateway.Flows;
 
 /// <summary>What is answered where a request ends in an exception: the sender gets no word of it, the operator's log all.</summary>
 internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
