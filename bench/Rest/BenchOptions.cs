@@ -6,13 +6,14 @@ namespace PmrGateway.Bench.Rest;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        pmr-bench [growth] [--only ROW,ROW] [--rounds N] [--seconds S] [--pmr PATH] [--size N]
+        pmr-bench [growth] [--only ROW,ROW] [--rounds N] [--seconds S] [--pmr PATH] [--size N] [--documents N]
           growth     what grows with the data: slow, and not in the default part
           --only     these rows alone
           --rounds   rounds of which the median is taken; default 3
           --seconds  length of a round; default 2
           --pmr      the pmr.dll to run; default: this repository's Release build
           --size     resources of the growth part; default 200000
+          --documents  of them each patient has so many; default 19
         """;
 
     public bool Growth { get; private set; }
@@ -26,6 +27,8 @@ internal sealed record BenchOptions
     public string Pmr { get; private set; } = Path.Combine(Root, "src", "Gateway", "bin", "Release", "net10.0", "pmr.dll");
 
     public int Size { get; private set; } = 200_000;
+
+    public int Documents { get; private set; } = 19;
 
     /// <summary>The repository's root: where the solution is.</summary>
     public static string Root { get; } = FindRoot();
@@ -64,6 +67,9 @@ internal sealed record BenchOptions
             case "--size":
                 Size = Number(value);
                 return Size >= 1000;
+            case "--documents":
+                Documents = Number(value);
+                return Documents is > 0 and < 100;
             case "--pmr":
                 Pmr = Path.GetFullPath(value);
                 return true;

@@ -5,20 +5,19 @@ using System.Globalization;
 namespace PmrGateway.Bench.Rest;
 
 /// <summary>
-/// What the growth part fills a gateway with: patients with 19 documents each, who all consent to one insurer, ten of them to a second,
-/// none to a third. Loaded through transactions of 500.
+/// What the growth part fills a gateway with: patients with so many documents each, who all consent to one insurer, ten of them to a
+/// second, none to a third. Loaded through transactions of 500.
 /// </summary>
-internal sealed class GrowthData(Target target, int size)
+internal sealed class GrowthData(Target target, int size, int documentsEach)
 {
-    public const int DocumentsEach = 19;
     public const int Ten = 10;
     public const string InsurerOfAll = "insurer";
     public const string InsurerOfTen = "insurer-of-ten";
     public const string InsurerOfNone = "insurer-of-none";
     private const string LateInsurer = "insurer-late";
-    private const int PatientsPerTransaction = 500 / (DocumentsEach + 1);
     private const int Parallelism = 4;
-    private readonly string[] _patients = new string[size / (DocumentsEach + 1)];
+    private readonly int _perTransaction = 500 / (documentsEach + 1);
+    private readonly string[] _patients = new string[size / (documentsEach + 1)];
     private readonly ConcurrentQueue<string> _witnesses = [];
     private string _lastConsent = "";
     private long _loadStart;
@@ -26,6 +25,9 @@ internal sealed class GrowthData(Target target, int size)
     public static string[] Clients { get; } = ["ehr", InsurerOfAll, InsurerOfTen, InsurerOfNone, LateInsurer];
 
     public Target Target => target;
+
+    /// <summary>Documents a patient.</summary>
+    public int DocumentsEach => documentsEach;
 
     /// <summary>Ids.</summary>
     public IReadOnlyList<string> Patients => _patients;
@@ -37,16 +39,16 @@ internal sealed class GrowthData(Target target, int size)
     public async Task LoadAsync()
     {
         _loadStart = Stopwatch.GetTimestamp();
-        var transactions = _patients.Length / PatientsPerTransaction;
+        var transactions = _patients.Length / _perTransaction;
         await Parallel.ForAsync(0, transactions, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (i, _) =>
         {
-            var entries = Enumerable.Range(i * PatientsPerTransaction, PatientsPerTransaction).SelectMany(Entries);
+            var entries = Enumerable.Range(i * _perTransaction, _perTransaction).SelectMany(Entries);
             var ids = await target.PostBundleAsync("ehr", Records.Bundle("transaction", entries));
-            for (var p = 0; p < PatientsPerTransaction; p++) _patients[(i * PatientsPerTransaction) + p] = ids[p * (DocumentsEach + 2)];
+            for (var p = 0; p < _perTransaction; p++) _patients[(i * _perTransaction) + p] = ids[p * (documentsEach + 2)];
             _witnesses.Enqueue(ids[^2]);
             if (i == transactions - 1) _lastConsent = ids[^1];
         });
-        PerSecond = _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
+        PerSecond = _patients.Length * (documentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
     }
 
     /// <summary>Resources a second that went into blocks, from the start of the load until all are anchored, or patience ends.</summary>
@@ -56,7 +58,7 @@ internal sealed class GrowthData(Target target, int size)
         double share;
         while ((share = await AnchoredShareAsync()) < 1 && Stopwatch.GetElapsedTime(start) < patience)
             await Task.Delay(TimeSpan.FromSeconds(1));
-        return share * _patients.Length * (DocumentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
+        return share * _patients.Length * (documentsEach + 1) / Stopwatch.GetElapsedTime(_loadStart).TotalSeconds;
     }
 
     // Anchoring follows the order of the writes, so that one document of each transaction tells.
@@ -77,7 +79,7 @@ internal sealed class GrowthData(Target target, int size)
     public async Task GrantAsync(TimeSpan patience)
     {
         await Seeding.UntilConfirmedAsync(target, _lastConsent, patience);
-        await Seeding.GrantAsync(target, InsurerOfTen, _patients[..Ten], Ten * DocumentsEach);
+        await Seeding.GrantAsync(target, InsurerOfTen, _patients[..Ten], Ten * documentsEach);
         await Seeding.UntilAsync($"{InsurerOfAll} sees {_patients.Length} patients", patience, async () =>
             (await target.GetAsync(InsurerOfAll, "Patient?_summary=count")).GetProperty("total").GetInt32() == _patients.Length);
     }
@@ -106,7 +108,7 @@ internal sealed class GrowthData(Target target, int size)
     {
         var url = string.Create(CultureInfo.InvariantCulture, $"urn:uuid:6f1b9a52-0000-4000-8000-{patient:D12}");
         yield return ("Patient", Records.Patient(Seeding.Number(patient, 0), patient), url);
-        for (var i = 1; i <= DocumentsEach; i++)
+        for (var i = 1; i <= documentsEach; i++)
             yield return ("DocumentReference", Records.LinkedDocument(Seeding.Number(patient, i), url), null);
         yield return ("Consent", Records.Consent(url, target.OrganizationOf(InsurerOfAll)), null);
     }

@@ -20,7 +20,8 @@ internal static class GrowthPart
         Task<Target> StartAsync(string name) => Target.StartGatewayAsync(name, options.Pmr, Path.Combine(folder, name), GrowthData.Clients);
         await using var smallGateway = await StartAsync("small");
         await using var largeGateway = await StartAsync("large");
-        var (small, large) = (new GrowthData(smallGateway, SmallSize), new GrowthData(largeGateway, options.Size));
+        var small = new GrowthData(smallGateway, SmallSize, options.Documents);
+        var large = new GrowthData(largeGateway, options.Size, options.Documents);
         await small.LoadAsync();
         await small.GrantAsync(GrantPatience);
         await large.LoadAsync();
@@ -48,16 +49,16 @@ internal static class GrowthPart
                 var row = Row.CpuRatio($"growth-{what}-{name}", 1.3, "large", "small");
                 return new Workload($"search by {what}, {name}", shape, [Of("small", small), Of("large", large)], [row]);
             }
-            yield return Compare("patient", ByPatient, GrowthData.DocumentsEach);
+            yield return Compare("patient", ByPatient, large.DocumentsEach);
             yield return Compare("identifier", ByIdentifier, 1);
         }
-        IEnumerable<string> byStatus = [$"DocumentReference?status=current&_count={GrowthData.DocumentsEach}"];
+        IEnumerable<string> byStatus = [$"DocumentReference?status=current&_count={large.DocumentsEach}"];
         Leg OfTen(string size, GrowthData data) =>
-            Search(size, data, GrowthData.InsurerOfTen, byStatus, GrowthData.Ten * GrowthData.DocumentsEach, GrowthData.DocumentsEach);
+            Search(size, data, GrowthData.InsurerOfTen, byStatus, GrowthData.Ten * large.DocumentsEach, large.DocumentsEach);
         yield return new Workload("search by status, of ten patients", shape, [OfTen("small", small), OfTen("large", large)],
             [Row.CpuRatio("growth-status-of-ten", 1.3, "large", "small")]);
         var ten = large.Patients.Take(GrowthData.Ten).Select(PatientQuery).ToList();
-        Leg By(string name, string insurer) => Search(name, large, insurer, ten, GrowthData.DocumentsEach);
+        Leg By(string name, string insurer) => Search(name, large, insurer, ten, large.DocumentsEach);
         yield return new Workload(
             "search by patient, viewers",
             shape,

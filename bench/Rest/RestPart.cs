@@ -20,7 +20,8 @@ internal static class RestPart
     public static async Task RunAsync(BenchOptions options, Report report, string folder)
     {
         await using var floor = await Target.StartFloorAsync(BenchOptions.Floor, Path.Combine(folder, "floor"));
-        await using var gateway = await Target.StartGatewayAsync("gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer", Stranger);
+        await using var gateway = await Target.StartGatewayAsync(
+            "gateway", options.Pmr, Path.Combine(folder, "gateway"), "ehr", "insurer", Stranger);
         var inFloor = await Seeding.AddAsync(floor, Patients, DocumentsEach, SmallAttachment);
         var inGateway = await Seeding.AddAsync(gateway, Patients, DocumentsEach, SmallAttachment);
         await Seeding.GrantAsync(gateway, "insurer", inGateway.Patients, Patients * DocumentsEach);

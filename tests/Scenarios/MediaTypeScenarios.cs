@@ -54,6 +54,17 @@ public class MediaTypeScenarios(RunningGateway gateway)
         Assert.Equal(201, (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", body, "text/plain;" + other)).Status);
     }
 
+    [Theory]
+    [InlineData("application/fhir+json, image/png", "application/fhir+json")]
+    [InlineData("image/png, application/fhir+json", "image/png")]
+    [InlineData("application/fhir+json;q=0.5, image/png", "image/png")]
+    [InlineData("image/*;q=0.1, application/fhir+json;q=0.2", "application/fhir+json")]
+    public async Task A_Binary_comes_as_what_is_wanted_most(string accept, string type)
+    {
+        var id = (await gateway.Ehr.WriteAsync(HttpMethod.Post, "Binary", [1, 2, 3], "image/png")).Id;
+        Assert.Equal(type, (await gateway.Ehr.GetAsync($"Binary/{id}", accept)).Headers.Content.Headers.ContentType!.MediaType);
+    }
+
     [Fact]
     public async Task What_format_asks_for_stands_before_Accept_also_of_a_Binary_and_in_an_entry()
     {

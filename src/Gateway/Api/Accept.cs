@@ -18,7 +18,7 @@ internal sealed class Accept
     /// <summary>Whether FHIR in JSON is named, and not only within a range.</summary>
     public bool NamesFhir => _ranges.Exists(r => r.IsTaken && MediaType.IsFhirJson(r.Range));
 
-    /// <summary>Whether FHIR in JSON is what is named first of what is taken.</summary>
+    /// <summary>Whether FHIR in JSON is what is wanted most of what is taken, or named first of what is wanted as much.</summary>
     public bool NamesFhirFirst => _ranges.Find(r => r.IsTaken).Range is { } first && MediaType.IsFhirJson(first);
 
     /// <summary>Whether FHIR in JSON is taken.</summary>
@@ -28,7 +28,8 @@ internal sealed class Accept
     public static Accept Of(StringValues header)
     {
         var accept = new Accept();
-        foreach (var element in header.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        var elements = header.ToString().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        foreach (var element in elements.OrderByDescending(Quality))
         {
             // Of another FHIR than ours is not what we make (R4 http.html#version-parameter).
             var isTaken = Quality(element) > 0 && MediaType.IsOfR4(element);
