@@ -142,22 +142,22 @@ public sealed class ReadSnapshot : IAsyncDisposable
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
     /// <param name="records">The records.</param>
-    /// <param name="parameter">Code of the search parameter.</param>
+    /// <param name="parameter">Code of the search parameter; null: of all that they have.</param>
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<IReadOnlyList<(string Type, string Id)>> ReferencesOfAsync(
-        IReadOnlyList<PermittedVersion> records, string parameter, CancellationToken cancellation)
+        IReadOnlyList<PermittedVersion> records, string? parameter, CancellationToken cancellation)
     {
         var targets = new List<(string, string)>();
         foreach (var type in records.Select(p => p.Version.Facts).GroupBy(f => f.Type, f => f.Id))
         {
-            var found = await GuardAsync(
-                () => _database.Interners.Parameters.FindAsync(_session, $"{type.Key}.{parameter}", cancellation));
-            if (found is not { } number) continue;
+            // None has this number.
+            var number = parameter is null ? 0 : await GuardAsync(
+                () => _database.Interners.Parameters.FindAsync(_session, $"{type.Key}.{parameter}", cancellation)) ?? -1;
             targets.AddRange(await GuardAsync(() => _session.QueryAsync(
                 $"""
-                SELECT x.target_type, x.target FROM resources r JOIN index_reference x ON x.rid = r.rid AND x.param = $3
-                WHERE r.type = $1 AND r.id {_session.Engine.IsOneOf("$2")} AND x.target_type <> ''
-                ORDER BY r.rid, x.target, x.target_type
+                SELECT t.type, t.id FROM resources r JOIN index_reference x ON x.rid = r.rid AND (x.param = $3 OR $3 = 0)
+                  JOIN resources t ON t.type = x.target_type AND t.id = x.target
+                WHERE r.type = $1 AND r.id {_session.Engine.IsOneOf("$2")} ORDER BY r.rid, t.rid
                 """,
                 static r => (r.GetString(0), r.GetString(1)), cancellation, type.Key, _session.Engine.List([.. type]), number)));
         }

@@ -2,9 +2,29 @@ namespace PmrGateway.Store;
 
 /// <summary>One search criterion: any of its values.</summary>
 /// <param name="Parameter">The search parameter's code, or <c>_id</c>, <c>_lastUpdated</c>.</param>
-/// <param name="Type">token, reference, date, id, or compartment.</param>
-/// <param name="Values">The alternatives.</param>
-public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyList<SearchValue> Values);
+/// <param name="Type">token, reference, date, id, compartment, or link.</param>
+/// <param name="Values">The alternatives; of a link none.</param>
+public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyList<SearchValue> Values)
+{
+    /// <summary>Whether no value may be one of these (<c>:not</c>); what has no value at all holds too.</summary>
+    public bool IsNegated { get; init; }
+
+    /// <summary>Whether there must be no value (true) or one, whichever (false): <c>:missing</c>; null: one of the values.</summary>
+    public bool? IsMissing { get; init; }
+
+    /// <summary>What another record, tied to this one, must be; null: it is about the record itself.</summary>
+    public SearchLink? Link { get; init; }
+}
+
+/// <summary>
+/// What is asked of a record that the one searched refers to, or that refers to it. Whatever the viewer may not see is none such.
+/// https://hl7.org/fhir/R4/search.html#chaining
+/// </summary>
+/// <param name="Type">The other record's type.</param>
+/// <param name="Parameter">The reference parameter: of the searched type, or in reverse of the other's.</param>
+/// <param name="IsReverse">Whether the other refers to this one (<c>_has</c>).</param>
+/// <param name="Criterion">What the other must be.</param>
+public sealed record SearchLink(string Type, string Parameter, bool IsReverse, SearchCriterion Criterion);
 
 /// <summary>One value of a criterion.</summary>
 /// <param name="System">token: the system, "" for none, null for any; reference: the target's type or null.</param>

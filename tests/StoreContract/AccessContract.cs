@@ -13,9 +13,10 @@ public sealed class PostgresAccess(Postgres engine) : AccessContract(engine, wor
 public abstract class AccessContract(Engine engine, int worlds)
 {
     private const long Confirmed = 7;
-    // Everybody is searched for among what they could see at most; or nobody, and what a search names is found first.
+    // Everybody is searched for among what they could see at most; or nobody, and what a search names is found first; or what is less.
     private readonly RecordDatabase _database = engine.Open(smallReach: 10_000);
     private readonly RecordDatabase _byParameters = engine.Open(smallReach: 0);
+    private readonly RecordDatabase _byCount = engine.Open(smallReach: 1);
     private LedgerJournal Journal => new(_database);
 
     [Fact]
@@ -188,6 +189,7 @@ public abstract class AccessContract(Engine engine, int worlds)
         var requester = model.In(world.Requester);
         await using var snapshot = await _database.SnapshotAsync(new Viewer(requester, world.Now, 0), searches: true, default);
         await using var second = await _byParameters.SnapshotAsync(new Viewer(requester, world.Now, 0), searches: true, default);
+        await using var third = await _byCount.SnapshotAsync(new Viewer(requester, world.Now, 0), searches: true, default);
         var permitted = new List<Permit>();
         foreach (var (facts, version, isDeleted) in model.Records)
         {
@@ -201,7 +203,7 @@ public abstract class AccessContract(Engine engine, int worlds)
         {
             var expected = model.Records.Where(r => r.Facts.Type == type && !r.IsDeleted
                 && ConsentDecision.Decide(requester, r.Facts, r.Version, true, standing, Confirmed) is not null).Select(r => r.Facts.Id);
-            foreach (var one in new[] { snapshot, second })
+            foreach (var one in new[] { snapshot, second, third })
             {
                 var found = await one.SearchAsync(new SearchQuery(type, [model.Own], 100, 0), default);
                 Assert.Equal(expected.Order(), found.Versions.Select(v => v.Version.Facts.Id).Order());

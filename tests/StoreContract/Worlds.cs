@@ -170,10 +170,10 @@ internal sealed class Model(string prefix)
     private readonly Dictionary<string, RecordFacts> _ended = [];
 
     /// <summary>Finds this world's records alone.</summary>
-    public SearchCriterion Own => new("identifier", "token", [new SearchValue("urn:world", prefix)]);
+    public SearchCriterion Own => new("code", "token", [new SearchValue("urn:world", prefix)]);
 
     /// <summary>What they are found by.</summary>
-    public Fhir.IndexEntry Mark => Make.Token("identifier", "urn:world", prefix);
+    public Fhir.IndexEntry Mark => Make.Token("code", "urn:world", prefix);
 
     /// <summary>A name as this world's, and back.</summary>
     public string Id(string name) => $"{prefix}-{name}";

@@ -68,7 +68,7 @@ internal static class ChangeClient
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
         // First of the chain, then here: what is cut off in between is found again, and ended by asking once more.
         if (await ActorOfAsync(services, id, application, cancellation) is { } actor)
-            await OperatorEndpoints.UnbindAsync(services, actor, id);
+            await OperatorEndpoints.UnbindAsync(services, actor, id, (await applications.GetIdAsync(application, cancellation))!);
         // With its tokens.
         await applications.DeleteAsync(application, CancellationToken.None);
         await OperatorEndpoints.TellTokensEndedAsync(services);

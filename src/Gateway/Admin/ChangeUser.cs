@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Identity;
 using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
@@ -36,11 +38,17 @@ internal static class ChangeUser
         var users = services.GetRequiredService<AuthDatabase>();
         if (await users.UserAsync(name, context.RequestAborted) is not { } user) return Unknown;
         // First of the chain, then here: what is cut off in between is found again, and ended by asking once more.
+        await EndTokensAsync(services, name);
         if (user.FhirUser.StartsWith("Practitioner/", StringComparison.Ordinal))
-            await OperatorEndpoints.UnbindAsync(services, user.FhirUser, "user:" + name);
+        {
+            // Salted, so that no two registrations have the same.
+            var registration = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(user.PasswordHash)));
+            await OperatorEndpoints.UnbindAsync(services, user.FhirUser, "user:" + name, registration);
+        }
         users.Users.Remove(user);
         await users.SaveChangesAsync(CancellationToken.None);
         services.GetRequiredService<AuthSeals>().Forget(user);
+        // Those too that somebody logged in for meanwhile.
         await EndTokensAsync(services, name);
         return null;
     }

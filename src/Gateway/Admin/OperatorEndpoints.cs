@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.EntityFrameworkCore;
 using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Smart;
@@ -47,9 +45,9 @@ internal static class OperatorEndpoints
     internal static Task BindAsync(IServiceProvider services, Actor actor, string subject) => EnqueueAsync(
         services, ChainCommands.BindClient(actor.Reference, Convert.FromHexString(actor.ActorId), BindingOf(services, subject)));
 
-    /// <summary>Ends the binding of a client or user, on the chain.</summary>
-    internal static Task UnbindAsync(IServiceProvider services, string actor, string subject) =>
-        EnqueueAsync(services, ChainCommands.UnbindClient(actor, BindingOf(services, subject)));
+    /// <summary>Ends the binding of a client or user, on the chain; of one registration once, however often it is asked for.</summary>
+    internal static Task UnbindAsync(IServiceProvider services, string actor, string subject, string registration) =>
+        EnqueueAsync(services, ChainCommands.UnbindClient(actor, BindingOf(services, subject), registration));
 
     /// <summary>The key under which a client or user is bound.</summary>
     internal static string BindingOf(IServiceProvider services, string subject) =>
@@ -62,9 +60,9 @@ internal static class OperatorEndpoints
     /// <summary>Whom the path of a request names. A name may be a URL: its slashes stand in the path as they are, or escaped.</summary>
     internal static string NameOf(HttpContext context)
     {
-        // The server leaves %2F alone and decodes all else, so that of what it hands on one cannot tell %2F from %252F.
-        var path = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0].Split('/', 4);
-        return path.Length == 4 ? Uri.UnescapeDataString(path[3]) : "";
+        // The server decodes all but this, once.
+        var name = context.Request.RouteValues[Name] as string ?? "";
+        return name.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>A member of a registration that is not what it should be.</summary>
@@ -98,7 +96,7 @@ internal static class OperatorEndpoints
         {
             return await AsOperatorAsync(context, run);
         }
-        catch (Exception e) when (e is DbUpdateException or OpenIddictExceptions.ConcurrencyException)
+        catch (Exception e) when (e is OpenIddictExceptions.ConcurrencyException || AuthDatabase.IsChangedByOthers(e))
         {
             return Refused(OutcomeCategory.Conflict, "somebody else changed the same at the same time: look, and try again");
         }

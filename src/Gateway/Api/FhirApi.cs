@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
@@ -14,9 +13,9 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
     /// <summary>Runs a request of a known caller.</summary>
     public async Task<FhirResponse> RunAsync(Caller caller, FhirRequest request, CancellationToken cancellation)
     {
-        var began = Stopwatch.GetTimestamp();
+        var clock = RequestClock.Of(request.Http);
         var answer = await FindAsync(caller, request, cancellation);
-        if (answer.Failure is not null) await pace.HoldAsync(began, cancellation);
+        if (answer.IsWithheld) await pace.HoldAsync(clock.Began, cancellation);
         return answer;
     }
 

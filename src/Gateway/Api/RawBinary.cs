@@ -35,6 +35,7 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
         var copy = new ResourceCopy(limits.MaxBodyBytes);
         if (await upload.SealAsync(http.BodyReader, context, limits.MaxBinaryBytes, copy, cancellation) is not { } streamed)
             return TooLarge();
+        RequestClock.Restart(http);
         if (copy.IsUnread)
             return FhirResponse.From(Outcome.Of(
                 OutcomeCategory.TooLarge,

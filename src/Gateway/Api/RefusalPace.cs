@@ -5,8 +5,9 @@ using PmrGateway.Gateway.Options;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>
-/// Holds a refusal back until a whole number of <c>Limits:RefusalTick</c> has passed since its request began: a record that is there and
-/// denied takes longer to refuse than one that never was, and how long a no takes must not tell which it is.
+/// Holds what is withheld back until a whole number of <c>Limits:RefusalTick</c> has passed since its request began: a record that is
+/// there and denied takes longer to refuse than one that never was, and how long a no takes must not tell which it is. It hides what
+/// takes less than a tick; what takes it over into the next can still be told.
 /// </summary>
 /// <remarks>
 /// Held ones are let go by one clock that ticks on for a while by itself. A timer of each one's own would not do: it counts from when the
@@ -27,7 +28,7 @@ internal sealed class RefusalPace(LimitOptions limits) : IDisposable
     /// <param name="cancellation">The client is gone: it is let go.</param>
     public async Task HoldAsync(long began, CancellationToken cancellation)
     {
-        if (limits.RefusalTick == TimeSpan.Zero) return;
+        if (limits.RefusalTick == TimeSpan.Zero || _stop.IsCancellationRequested) return;
         var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _held[turn] = Due(began, Stopwatch.GetTimestamp(), limits.RefusalTick);
         lock (_starting)

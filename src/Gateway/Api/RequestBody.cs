@@ -16,7 +16,11 @@ internal static class RequestBody
         {
             var memory = bytes.GetMemory(16 * 1024);
             var n = await request.Body.ReadAsync(memory, cancellation);
-            if (n == 0) return bytes.WrittenSpan.ToArray();
+            if (n == 0)
+            {
+                RequestClock.Restart(request);
+                return bytes.WrittenSpan.ToArray();
+            }
             bytes.Advance(n);
             if (bytes.WrittenCount > limit) return TooLarge(limit);
         }
@@ -38,6 +42,7 @@ internal static class RequestBody
         if (MediaType.Refusal(request.ContentType) is { } refusal) return refusal;
         if (await BodyReader.ReadAsync(request.BodyReader, request.ContentLength, limit, cuts, upload, cancellation) is not { } body)
             return TooLarge(limit);
+        RequestClock.Restart(request);
         var document = Parse(body.Json, limits);
         return document.Failure is { } failure ? failure : new ReceivedBody(document.Value, body);
     }

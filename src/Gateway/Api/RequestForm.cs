@@ -31,7 +31,9 @@ internal static class RequestForm
             limit.MaxRequestBodySize = MaxBytes;
         try
         {
-            return (await new FormFeature(request, Options).ReadFormAsync(cancellation)).ToList();
+            var form = (await new FormFeature(request, Options).ReadFormAsync(cancellation)).ToList();
+            RequestClock.Restart(request);
+            return form;
         }
         catch (InvalidDataException)
         {

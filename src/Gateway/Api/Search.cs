@@ -13,6 +13,7 @@ internal sealed class Search(
     SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
 {
     private const int MaxReferring = 1000;
+    private const int MaxIncluded = 5000;
 
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) =>
         RunAsync(call, call.Type, call.Type, [], call.Request.Query, cancellation);
@@ -40,6 +41,8 @@ internal sealed class Search(
     {
         var parsed = parser.Parse(type, parameters);
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
+        if (parsed.Value.Refuse(call.Caller) is { } notAsked)
+            return await denials.AnswerAsync(call.Caller, call.Route.Interaction, path, notAsked, PatientOf(parsed.Value));
         var search = parsed.Value with { Query = parsed.Value.Query with { Criteria = [.. within, .. parsed.Value.Query.Criteria] } };
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
@@ -99,42 +102,62 @@ internal sealed class Search(
         CancellationToken cancellation)
     {
         var included = new List<PermittedVersion>();
-        if (includes.Count == 0 || page.Count == 0) return included;
+        if (includes.Count == 0) return included;
         var seen = page.Select(p => (p.Version.Facts.Type, p.Version.Facts.Id)).ToHashSet();
         var left = MaxReferring;
-        foreach (var inclusion in includes.Distinct())
+        // The matches first, and then, for what iterates, what came along in the round before.
+        for (var round = page; round.Count > 0; )
         {
-            if (inclusion.IsReverse)
+            var next = new List<PermittedVersion>();
+            foreach (var inclusion in includes.Distinct().Where(i => i.Iterates || ReferenceEquals(round, page)))
             {
-                if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) continue;
-                var referring = await ReferringAsync(snapshot, page, inclusion, left, cancellation);
-                if (referring.Failure is { } tooMany) return tooMany;
-                left -= referring.Value.Versions.Count;
-                included.AddRange(referring.Value.Versions.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
-                continue;
+                var found = inclusion.IsReverse
+                    ? await ReferringAsync(caller, snapshot, round, inclusion, left, cancellation)
+                    : await ReferredAsync(caller, snapshot, round, inclusion, seen, cancellation);
+                if (found.Failure is { } tooMany) return tooMany;
+                if (inclusion.IsReverse) left -= found.Value.Count;
+                next.AddRange(found.Value.Where(v => seen.Add((v.Version.Facts.Type, v.Version.Facts.Id))));
+                if (included.Count + next.Count > MaxIncluded) return TooMany(MaxIncluded, inclusion);
             }
-            foreach (var (type, id) in await snapshot.ReferencesOfAsync(page, inclusion.Parameter, cancellation))
-            {
-                if (!seen.Add((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null) continue;
-                if (await snapshot.ReadAsync(type, id, null, cancellation) is { Version.IsDeleted: false } target) included.Add(target);
-            }
+            included.AddRange(next);
+            round = next;
         }
         return included;
     }
 
-    private static async Task<Result<SnapshotPage>> ReferringAsync(
-        ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> page, Inclusion inclusion, int most,
+    private static async Task<Result<List<PermittedVersion>>> ReferredAsync(
+        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> from, Inclusion inclusion,
+        HashSet<(string Type, string Id)> seen, CancellationToken cancellation)
+    {
+        var found = new List<PermittedVersion>();
+        var of = from.Where(p => p.Version.Facts.Type == inclusion.Type).ToList();
+        foreach (var (type, id) in await snapshot.ReferencesOfAsync(of, inclusion.Parameter, cancellation))
+        {
+            if ((inclusion.Target ?? type) != type || seen.Contains((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null)
+                continue;
+            if (await snapshot.ReadAsync(type, id, null, cancellation) is { Version.IsDeleted: false } target) found.Add(target);
+        }
+        return found;
+    }
+
+    private static async Task<Result<List<PermittedVersion>>> ReferringAsync(
+        Caller caller, ReadSnapshot snapshot, IReadOnlyList<PermittedVersion> to, Inclusion inclusion, int most,
         CancellationToken cancellation)
     {
-        var matches = page.Select(p => new SearchValue(p.Version.Facts.Type, p.Version.Facts.Id)).ToList();
-        var toThem = new SearchCriterion(inclusion.Parameter, "reference", matches);
+        if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) return new List<PermittedVersion>();
+        var matches = to.Select(p => p.Version.Facts).Where(f => (inclusion.Target ?? f.Type) == f.Type)
+            .Select(f => new SearchValue(f.Type, f.Id)).ToList();
+        if (matches.Count == 0) return new List<PermittedVersion>();
+        var toThem = new SearchCriterion(inclusion.Parameter!, "reference", matches);
         var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], most + 1, 0), cancellation);
-        if (found.Versions.Count <= most) return found;
-        return Outcome.Of(
-            OutcomeCategory.TooLarge,
-            $"more than {MaxReferring} of _revinclude, at {inclusion.Type}:{inclusion.Parameter}: ask for fewer matches at a time "
-                + "(_count), or search them");
+        if (found.Versions.Count > most) return TooMany(MaxReferring, inclusion);
+        return found.Versions.ToList();
     }
+
+    private static Outcome TooMany(int most, Inclusion inclusion) => Outcome.Of(
+        OutcomeCategory.TooLarge,
+        $"more than {most} come along by {(inclusion.IsReverse ? "_revinclude" : "_include")}, at {inclusion.Type}:"
+            + $"{inclusion.Parameter ?? "*"}: ask for fewer matches at a time (_count), or search them");
 
     private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {

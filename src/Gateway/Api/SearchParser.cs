@@ -11,13 +11,24 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="Includes">What comes along with what matches.</param>
 /// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
 /// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
-internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor);
+internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor)
+{
+    /// <summary>Why a caller may not ask this, though it may search the type: what a link asks of another type is a search of that one.
+    /// </summary>
+    public Outcome? Refuse(Caller caller) =>
+        Query.Criteria.SelectMany(Linked).Select(type => caller.Refuse(type, ScopeAction.Search)).FirstOrDefault(r => r is not null);
+
+    private static IEnumerable<string> Linked(SearchCriterion criterion) =>
+        criterion.Link is { } link ? Linked(link.Criterion).Append(link.Type) : [];
+}
 
 /// <summary>What comes along with the matches of a search. https://hl7.org/fhir/R4/search.html#include</summary>
 /// <param name="Type">The type whose reference it is.</param>
-/// <param name="Parameter">Its search parameter.</param>
+/// <param name="Parameter">Its search parameter; null: each (<c>*</c>).</param>
+/// <param name="Target">The type that is referred to; null: any.</param>
 /// <param name="IsReverse">Whether what refers to a match comes along (<c>_revinclude</c>), not what a match refers to.</param>
-internal sealed record Inclusion(string Type, string Parameter, bool IsReverse);
+/// <param name="Iterates">Whether it is asked of what came along, too (<c>:iterate</c>).</param>
+internal sealed record Inclusion(string Type, string? Parameter, string? Target, bool IsReverse, bool Iterates);
 
 /// <summary>Reads search parameters. An unknown one is refused: a filter passed over would give more than was asked for.</summary>
 internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
@@ -27,6 +38,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private const int MaxCount = 500;
     private const int MaxValues = 200;
     private const int MaxSortKeys = 4;
+    private const int MaxLinks = 3;
     private static readonly string[] Ignored = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", "_summary", "_total", "_sort"];
 
@@ -62,16 +74,17 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 else if (key == "_total") return Bad(key, "none, estimate or accurate");
                 else if (key == "_sort" && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"up to {MaxSortKeys} parameters of {type}, with a minus to fall");
-                else if (key is "_include" or "_revinclude" && Include(type, key == "_revinclude", value) is { } include)
-                    includes.Add(include);
-                else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
-                else if (key == "_revinclude") return Bad(key, $"type:parameter, with one of its reference parameters to {type}");
-                else if (Criterion(type, key, value) is { } criterion) criteria.Add(criterion);
+                else if (Include(type, key, value) is { } include) includes.Add(include);
+                else if (key.StartsWith("_include", StringComparison.Ordinal))
+                    return Bad(key, $"* or {type}:parameter, with one of the reference parameters of {type}; :iterate takes any type's");
+                else if (key.StartsWith("_revinclude", StringComparison.Ordinal))
+                    return Bad(key, $"type:parameter, with one of its reference parameters to {type}; :iterate takes any");
+                else if (Criterion(type, key, value, links: 0) is { } criterion) criteria.Add(criterion);
                 else return Bad(key, Allowed(type));
             }
         }
         // Each is asked of every record that the others leave: a long list of long lists is hours of work in one line.
-        var sum = criteria.Sum(c => c.Values.Count);
+        var sum = criteria.Sum(ValuesOf);
         if (sum > limits.MaxSearchValues)
         {
             return Outcome.Of(
@@ -81,24 +94,37 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
         return new ParsedSearch(new SearchQuery(type, criteria, count, 0) { Sort = sort }, includes, string.Join('&', self), cursor);
     }
 
+    private static int ValuesOf(SearchCriterion criterion) =>
+        criterion.Link is { } link ? 1 + ValuesOf(link.Criterion) : criterion.Values.Count;
+
     private static Outcome Bad(string key, string allowed) => Outcome.Of(
         OutcomeCategory.Malformed, $"the search parameter '{(key.Length > 40 ? key[..40] : key)}' is not understood: {allowed}");
 
     private string Allowed(string type)
     {
         var codes = indexer.ParametersOf(type).Select(p => p.Code);
-        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude; with a value of its type";
+        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude; with a value of its type; "
+            + $":not of a token, :missing, reference:Type.parameter, _has:Type:reference:parameter (to {MaxLinks} links)";
     }
 
     // A third part names the type that is referred to.
-    private Inclusion? Include(string type, bool isReverse, string value)
+    private Inclusion? Include(string type, string key, string value)
     {
-        var parts = value.Split(':');
-        var isReference = parts.Length is 2 or 3
-            && (isReverse ? parts.Length == 2 || parts[2] == type : parts[0] == type)
-            && indexer.ParametersOf(parts[0]).Any(p => p.Code == parts[1] && p.Type == "reference");
-        return isReference ? new Inclusion(parts[0], parts[1], isReverse) : null;
+        if (key.Split(':') is not [var name and ("_include" or "_revinclude"), .. var modifiers] || modifiers is not ([] or ["iterate"]))
+            return null;
+        var (isReverse, iterates) = (name == "_revinclude", modifiers.Length > 0);
+        if (!isReverse && value == "*") return new Inclusion(type, null, null, IsReverse: false, iterates);
+        if (value.Split(':') is not [var from, var parameter, .. var more] || more is not ([] or [_])) return null;
+        var target = more is [var to] ? to : null;
+        // What came along before is of any type, and so is what it refers to.
+        var fits = iterates || (isReverse ? target is null || target == type : from == type);
+        var isKnown = !isReverse && parameter == "*" ? FhirTypes.Offered.Contains(from) : IsReference(from, parameter);
+        return fits && isKnown && (target is null || FhirSchema.R4.IsResourceType(target))
+            ? new Inclusion(from, parameter == "*" ? null : parameter, target, isReverse, iterates)
+            : null;
     }
+
+    private bool IsReference(string type, string code) => indexer.ParametersOf(type).Any(p => p.Code == code && p.Type == "reference");
 
     private List<SortKey>? Sort(string type, string value)
     {
@@ -115,11 +141,23 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
         _ => indexer.ParametersOf(type).FirstOrDefault(p => p.Code == code).Type,
     };
 
-    private SearchCriterion? Criterion(string type, string key, string value)
+    private SearchCriterion? Criterion(string type, string key, string value, int links)
     {
+        if (key.StartsWith("_has:", StringComparison.Ordinal) || key.Contains('.')) return Link(type, key, value, links);
         var (code, modifier) = key.Split(':') is [var c, var m] ? (c, m) : (key, null);
         var kind = KindOf(type, code);
-        if (kind is null || (modifier is not null && (kind != "reference" || !FhirSchema.R4.IsResourceType(modifier)))) return null;
+        if (kind is null) return null;
+        if (modifier == "missing")
+        {
+            // Of these there is always a value.
+            var canBeMissing = code is not ("_id" or "_lastUpdated") && kind is "token" or "reference" or "date";
+            return canBeMissing && value is "true" or "false"
+                ? new SearchCriterion(code, kind, []) { IsMissing = value == "true" }
+                : null;
+        }
+        if (modifier == "not" && kind == "token")
+            return Criterion(type, code, value, links) is { } negated ? negated with { IsNegated = true } : null;
+        if (modifier is not null && (kind != "reference" || !FhirSchema.R4.IsResourceType(modifier))) return null;
         var values = new List<SearchValue>();
         foreach (var text in SplitValues(value))
         {
@@ -127,6 +165,23 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
             values.Add(parsed);
         }
         return values.Count <= MaxValues ? new SearchCriterion(code, kind, values) : null;
+    }
+
+    // patient.identifier, subject:Patient.identifier, _has:Observation:patient:code; what stands behind the first link may be one again.
+    // https://hl7.org/fhir/R4/search.html#chaining and #has
+    private SearchCriterion? Link(string type, string key, string value, int links)
+    {
+        if (links == MaxLinks) return null;
+        if (key.Split(':', 4) is ["_has", var referring, var by, var asked])
+            return IsReference(referring, by) ? Of(referring, by, isReverse: true, asked) : null;
+        if (key.Split('.', 2) is not [var reference, var rest]) return null;
+        var (code, target) = reference.Split(':') is [var c, var t] ? (c, t) : (reference, reference == "patient" ? "Patient" : null);
+        return target is not null && IsReference(type, code) ? Of(target, code, isReverse: false, rest) : null;
+
+        SearchCriterion? Of(string other, string parameter, bool isReverse, string inner) =>
+            FhirTypes.Offered.Contains(other) && Criterion(other, inner, value, links + 1) is { } criterion
+                ? new SearchCriterion(parameter, "link", []) { Link = new SearchLink(other, parameter, isReverse, criterion) }
+                : null;
     }
 
     private static SearchValue? Value(string kind, string code, string? modifier, string text)

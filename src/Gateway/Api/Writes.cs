@@ -42,6 +42,7 @@ internal sealed class Writes(
         if (caller.Refuse(type, ScopeAction.Search) is { } refusal) return refusal;
         var parsed = parser.Parse(type, QueryHelpers.ParseQuery(condition));
         if (parsed.Failure is { } failure) return failure;
+        if (parsed.Value.Refuse(caller) is { } notAsked) return notAsked;
         return parsed.Value.Query.Criteria.Count == 0
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition names nothing to look for")
             : parsed.Value.Query with { Count = 1 };

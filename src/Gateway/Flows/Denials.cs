@@ -24,8 +24,9 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
     public async Task<FhirResponse> AnswerAsync(
         Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
     {
-        if (outcome.Concealed.Count > 0
-            || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone)
+        var isWithheld = outcome.Concealed.Count > 0
+            || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone;
+        if (isWithheld)
         {
             var patients = outcome.Concealed.Count > 0
                 ? [.. outcome.Concealed.SelectMany(CallerAudit.Patients).Distinct()]
@@ -37,6 +38,6 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
             var entries = caller.Entries(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], patients, block: block);
             await audit.AppendAsync([.. entries], CancellationToken.None);
         }
-        return FhirResponse.From(outcome);
+        return FhirResponse.From(outcome) with { IsWithheld = isWithheld };
     }
 }

@@ -49,6 +49,9 @@ public sealed record FhirResponse(int Status, ReadOnlyMemory<byte> Body)
     /// <summary>Why the request was not done; null: it was.</summary>
     public Outcome? Failure { get; init; }
 
+    /// <summary>Whether it was refused for who asks, or what that one may see: then its time must not tell more (RefusalPace).</summary>
+    public bool IsWithheld { get; init; }
+
     /// <summary>An answer without a body.</summary>
     public static FhirResponse NoContent { get; } = new(204, default(ReadOnlyMemory<byte>));
 

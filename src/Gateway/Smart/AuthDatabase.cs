@@ -1,6 +1,8 @@
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace PmrGateway.Gateway.Smart;
@@ -71,6 +73,11 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
         if (Database.IsNpgsql()) modelBuilder.HasDefaultSchema(Schema);
         modelBuilder.Entity<AuthUser>().HasKey(u => u.Id);
     }
+
+    /// <summary>Whether a change failed since somebody else made one of the same: a row is another, is gone, or is there already.</summary>
+    public static bool IsChangedByOthers(Exception failure) => failure is DbUpdateConcurrencyException
+        or DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } }
+        or DbUpdateException { InnerException: SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CONSTRAINT } };
 
     /// <summary>Makes the tables where they are not there. One process does this at a time.</summary>
     public async Task CreateTablesAsync(CancellationToken cancellation)

@@ -88,8 +88,11 @@ public static class ChainCommands
     /// <summary>Ends the binding of a client or user.</summary>
     /// <param name="reference">Resource of the actor that it is bound to.</param>
     /// <param name="bindingKey">The key under which it is bound, hex.</param>
-    public static ChainCommand UnbindClient(string reference, string bindingKey) => new(
-        $"unbind {bindingKey} {ResourceId.New()}",
+    /// <param name="registration">
+    /// Which registration ends, as a name of its own: asked for twice it is one wish, since a second one would end what is bound after it.
+    /// </param>
+    public static ChainCommand UnbindClient(string reference, string bindingKey, string registration) => new(
+        $"unbind {bindingKey} {registration}",
         ContractSet.Actors,
         "unbindClient",
         new UnbindClientFunction(Convert.FromHexString(bindingKey)).GetCallData(),

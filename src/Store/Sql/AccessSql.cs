@@ -3,7 +3,7 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Store;
 
 /// <summary>
-/// What a viewer may see, as a condition over a row <c>r</c> of <c>resources</c>, so that what may not be seen is not counted, sorted,
+/// What a viewer may see, as a condition over a row of <c>resources</c>, so that what may not be seen is not counted, sorted,
 /// paged or included either. What consents say stands in the rows of <c>verdicts</c>, made by <see cref="ConsentDecision"/>; here they are
 /// joined. A property test holds the two against each other.
 /// </summary>
@@ -15,7 +15,12 @@ internal static class AccessSql
     /// <summary>
     /// The condition for records of a type (null: of any that belongs to patients); null: every record of it may be seen.
     /// </summary>
-    public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type)
+    /// <param name="sql">Takes the values.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="viewer">Who asks.</param>
+    /// <param name="type">The resource type.</param>
+    /// <param name="row">The name of the row of <c>resources</c>.</param>
+    public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type, string row = "r")
     {
         var requester = viewer.Who.Requester;
         if (!requester.IsActive) return "1 = 0";
@@ -25,29 +30,29 @@ internal static class AccessSql
             $"""
             SELECT MIN(CASE WHEN v.permits = 0 THEN 0 WHEN {Permits(sql, viewer)} THEN 1 END)
             {Consents(sql, engine, viewer)}
-              {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = r.label_set AND {Residual}
+              {engine.OrderedJoin} verdicts v ON v.reading = w.reading AND v.label_set = {row}.label_set AND {Residual(row)}
             """;
         // The least of all verdicts: a denial (0) is below any permit (1), and nothing said is no permit either.
         var byConsent =
-            $"NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND COALESCE(({verdict}), 0) = 0)";
+            $"NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = {row}.rid AND c.patient_id <> {own} AND COALESCE(({verdict}), 0) = 0)";
         // A Consent is for its patient, and while it stands for whom it names as grantee; no other consent opens it.
         var asGrantee =
             $"""
-            NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = r.rid AND c.patient_id <> {own} AND NOT (
-              EXISTS (SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = {Number(LinkKind.Grants)}
+            NOT EXISTS (SELECT 1 FROM compartments c WHERE c.rid = {row}.rid AND c.patient_id <> {own} AND NOT (
+              EXISTS (SELECT 1 FROM record_links y WHERE y.rid = {row}.rid AND y.kind = {Number(LinkKind.Grants)}
                 AND y.reference {engine.IsOneOf(sql.Value(engine.List([.. requester.ActorReferences])))})
               AND EXISTS (SELECT 1 {Consents(sql, engine, viewer)}
-                AND k.consent_id = r.id AND {Permits(sql, viewer)})))
+                AND k.consent_id = {row}.id AND {Permits(sql, viewer)})))
             """;
         var byRule = type switch
         {
             "Consent" => asGrantee,
-            null => $"CASE WHEN r.type = 'Consent' THEN {asGrantee} ELSE {byConsent} END",
+            null => $"CASE WHEN {row}.type = 'Consent' THEN {asGrantee} ELSE {byConsent} END",
             _ => byConsent,
         };
         // One of whom it holds a copy is asked, and does not make it a patient's; whom earlier versions alone concern counts for these.
-        var ofPatients = $"(r.patients <> '' AND SUBSTR(r.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
-        var ofAuthors = requester.Authors.Select(a => $"r.author = {sql.Value(a)}").ToList();
+        var ofPatients = $"({row}.patients <> '' AND SUBSTR({row}.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
+        var ofAuthors = requester.Authors.Select(a => $"{row}.author = {sql.Value(a)}").ToList();
         return ofAuthors.Count == 0 ? ofPatients : $"({string.Join(" OR ", ofAuthors)} OR {ofPatients})";
     }
 
@@ -74,22 +79,24 @@ internal static class AccessSql
 
     // What a verdict asks of the record besides its labels: the twin of Mapping.Residual.Holds, held against it by a property test. A
     // condition fails where what it tests is what it negates.
-    private static string Residual { get; } =
+    private static string Residual(string row) =>
         $"""
         (v.residual = 0 OR NOT EXISTS (
           SELECT 1 FROM residual_conditions q WHERE q.residual = v.residual AND q.negated = CASE WHEN
             (q.period = {Number(PeriodTest.None)}
-              OR (q.period = {Number(PeriodTest.Within)} AND r.data_from >= q.lo AND r.data_to <= q.hi)
-              OR (q.period = {Number(PeriodTest.Touches)} AND (r.data_from IS NULL OR (r.data_from < q.hi AND r.data_to > q.lo))))
+              OR (q.period = {Number(PeriodTest.Within)} AND {row}.data_from >= q.lo AND {row}.data_to <= q.hi)
+              OR (q.period = {Number(PeriodTest.Touches)}
+                AND ({row}.data_from IS NULL OR ({row}.data_from < q.hi AND {row}.data_to > q.lo))))
             AND (q.linked = 0 OR EXISTS (SELECT 1 FROM residual_links x WHERE x.condition = q.condition AND (
-              (x.kind = {Number(LinkKind.Is)} AND x.type = r.type AND x.id = r.id)
+              (x.kind = {Number(LinkKind.Is)} AND x.type = {row}.type AND x.id = {row}.id)
               OR (x.kind <> {Number(LinkKind.ReferredBy)} AND EXISTS (
-                SELECT 1 FROM record_links y WHERE y.rid = r.rid AND y.kind = x.kind AND y.reference = x.reference))
+                SELECT 1 FROM record_links y WHERE y.rid = {row}.rid AND y.kind = x.kind AND y.reference = x.reference))
               OR (x.kind = {Number(LinkKind.ReferredBy)} AND EXISTS (
                 SELECT 1 FROM resources t JOIN record_links y ON y.rid = t.rid WHERE t.type = x.type AND t.id = x.id
                 AND y.kind IN ({Number(LinkKind.RefersTo)}, {Number(LinkKind.PartRefersTo)})
-                AND (y.reference = r.type || '/' || r.id OR EXISTS (
-                  SELECT 1 FROM record_links i WHERE i.rid = r.rid AND i.kind = {Number(LinkKind.Is)} AND i.reference = y.reference)))))))
+                AND (y.reference = {row}.type || '/' || {row}.id OR EXISTS (
+                  SELECT 1 FROM record_links i
+                  WHERE i.rid = {row}.rid AND i.kind = {Number(LinkKind.Is)} AND i.reference = y.reference)))))))
             THEN 1 ELSE 0 END))
         """;
 
@@ -141,4 +148,5 @@ internal static class AccessSql
 /// <param name="ConfirmedBlock">Grants up to this block permit.</param>
 /// <param name="Now">The instant at which it looks, by our clock, ms since 1970.</param>
 /// <param name="Latest">The same, or by the chain's clock where that is ahead.</param>
-internal sealed record BoundViewer(Viewer Who, long Id, int Readings, long ConfirmedBlock, long Now, long Latest);
+/// <param name="Records">The highest number of a record.</param>
+internal sealed record BoundViewer(Viewer Who, long Id, int Readings, long ConfirmedBlock, long Now, long Latest, long Records);

@@ -5,8 +5,8 @@ namespace PmrGateway.Store;
 
 /// <summary>
 /// What a viewer could see at most, found by indexes: what it wrote, its own compartment, and those of the patients whose standing
-/// consents concern it. It is more than <see cref="AccessSql"/> lets through, never less; a search that starts there costs what the viewer
-/// may see, and neither its cost nor its time says anything of the rest.
+/// consents concern it. It is more than <see cref="AccessSql"/> lets through, never less; a search that starts there costs as much
+/// whatever there is of others, and its time tells nothing of them.
 /// </summary>
 /// <param name="few">A viewer of no more records is always searched from there; 0: nobody is.</param>
 internal sealed class Reach(int few)
@@ -15,13 +15,15 @@ internal sealed class Reach(int few)
     private const int Many = 50_000;
     private static readonly TimeSpan FewHold = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ManyHold = TimeSpan.FromMinutes(1);
-    private readonly ConcurrentDictionary<(long Viewer, string Patient), Size> _sizes = new();
+    // Who ever searched: past this they are counted anew.
+    private const int MaxSizes = 10_000;
+    private readonly ConcurrentDictionary<string, Size> _sizes = new(StringComparer.Ordinal);
 
     /// <summary>Whether to start from here, and not from the rows that a search's parameters find.</summary>
     /// <param name="session">The snapshot.</param>
     /// <param name="viewer">Who searches.</param>
     /// <param name="type">The resource type.</param>
-    /// <param name="isNarrow">Whether the search names what few records have: an identifier, a reference.</param>
+    /// <param name="isNarrow">Whether the search names what few records have: a reference.</param>
     /// <param name="found">The rows that its parameters find.</param>
     /// <param name="cancellation">Stops it.</param>
     public async ValueTask<bool> IsShorterAsync(
@@ -35,29 +37,44 @@ internal sealed class Reach(int few)
         var sql = new SqlText();
         sql.Add("SELECT COUNT(*) FROM (SELECT 1 FROM (");
         found(sql);
-        sql.Add($") d LIMIT {rows + 1}) l");
+        sql.Add($") d LIMIT {sql.Value(rows + 1)}) l");
         return await session.NumberAsync(sql.ToString(), cancellation, sql.Values) > rows;
     }
+
+    /// <summary>Whether a viewer could see few records at most.</summary>
+    /// <param name="session">The snapshot.</param>
+    /// <param name="viewer">Who looks.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public async ValueTask<bool> IsSmallAsync(Session session, BoundViewer viewer, CancellationToken cancellation) =>
+        few > 0 && await SizeAsync(session, viewer, cancellation) <= few;
 
     /// <summary>Adds a query of the numbers of the records; of one that is in it for several reasons once.</summary>
     /// <param name="sql">Takes it.</param>
     /// <param name="engine">The engine.</param>
     /// <param name="viewer">Who searches.</param>
-    /// <param name="type">The resource type; of the rows by compartment, some are of others.</param>
-    public static void AddRows(SqlText sql, IStoreEngine engine, BoundViewer viewer, string type) =>
+    /// <param name="type">The resource type, null for all; of the rows by compartment, some are of others.</param>
+    public static void AddRows(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type) =>
         sql.Add(string.Join(" UNION ", Parts(sql, engine, viewer, type)));
 
-    // How large it was a moment ago: a plan may be old, it finds the same.
+    // How large it was a moment ago, and what was written since: a plan may be old, it finds the same.
     private async ValueTask<long> SizeAsync(Session session, BoundViewer viewer, CancellationToken cancellation)
     {
-        var key = (viewer.Id, viewer.Who.Requester.Patient ?? "");
-        if (_sizes.TryGetValue(key, out var known) && known.Until > Environment.TickCount64) return known.Rows;
+        var requester = viewer.Who.Requester;
+        // Systems of one hospital are one viewer to consents, and have each written something else.
+        var key = $"{viewer.Id} {requester.Patient} {string.Join(' ', requester.Authors)}";
+        if (_sizes.TryGetValue(key, out var known) && known.Until > Environment.TickCount64)
+        {
+            // What came since may all be theirs: who loads much must not be taken for one who has little.
+            var most = known.Rows + Math.Max(0, viewer.Records - known.Records);
+            if (known.Rows > few || most <= few) return known.Rows;
+        }
         var sql = new SqlText();
         var parts = string.Join(" UNION ALL ", Parts(sql, session.Engine, viewer, null));
         sql.Add($"SELECT COUNT(*) FROM (SELECT 1 FROM ({parts}) u LIMIT {Many}) l");
         var rows = (await session.NumberAsync(sql.ToString(), cancellation, sql.Values)).GetValueOrDefault();
         var hold = rows <= few ? FewHold : ManyHold;
-        _sizes[key] = new Size(rows, Environment.TickCount64 + (long)hold.TotalMilliseconds);
+        if (_sizes.Count >= MaxSizes) _sizes.Clear();
+        _sizes[key] = new Size(rows, viewer.Records, Environment.TickCount64 + (long)hold.TotalMilliseconds);
         return rows;
     }
 
@@ -71,5 +88,5 @@ internal sealed class Reach(int few)
             + "ON g.patient_id = s.patient_id";
     }
 
-    private readonly record struct Size(long Rows, long Until);
+    private readonly record struct Size(long Rows, long Records, long Until);
 }

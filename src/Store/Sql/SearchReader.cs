@@ -70,8 +70,19 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
         Session session, BoundViewer viewer, string patient, IReadOnlyCollection<string>? types, long cursor, int count,
         CancellationToken cancellation)
     {
-        var sql = new SqlText();
-        sql.Add($"FROM compartments p {session.Engine.OrderedJoin} resources r ON r.rid = p.rid "
+        if (!viewer.Who.Requester.IsActive) return ([], 0, null);
+        var (sql, engine) = (new SqlText(), session.Engine);
+        if (await reach.IsSmallAsync(session, viewer, cancellation))
+        {
+            sql.Add("FROM (");
+            Reach.AddRows(sql, engine, viewer, null);
+            sql.Add($") d {engine.OrderedJoin} compartments p ON p.rid = d.rid ");
+        }
+        else
+        {
+            sql.Add("FROM compartments p ");
+        }
+        sql.Add($"{engine.OrderedJoin} resources r ON r.rid = p.rid "
             + $"WHERE p.patient_id = {sql.Value(patient)} AND p.mentioned = 0 AND r.deleted = 0");
         if (types is not null) sql.Add($" AND r.type {session.Engine.IsOneOf(sql.Value(session.Engine.List(types)))}");
         if (AccessSql.Condition(sql, session.Engine, viewer, null) is { } access) sql.Add($" AND {access}");
@@ -106,133 +117,47 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
     private async ValueTask<SqlText?> FromAsync(Session session, BoundViewer viewer, SearchQuery query, CancellationToken cancellation)
     {
         if (!viewer.Who.Requester.IsActive) return null;
-        var parameters = new Dictionary<SearchCriterion, long>();
-        foreach (var criterion in query.Criteria.Where(IsIndexed))
-        {
-            var name = $"{query.Type}.{criterion.Parameter}";
-            if (await interners.Parameters.FindAsync(session, name, cancellation) is not { } parameter) return null;
-            parameters[criterion] = parameter;
-        }
-        var drive = query.Criteria.Where(IsIndexed).OrderBy(Selectivity).FirstOrDefault()
-            ?? query.Criteria.FirstOrDefault(c => c.Type == "compartment");
-        var isNarrow = drive is not null && Selectivity(drive) <= OfFew;
+        var (engine, type) = (session.Engine, query.Type);
+        var parameters = new Dictionary<string, long>();
+        foreach (var name in query.Criteria.SelectMany(c => CriterionSql.ParametersOf(type, c)).Distinct())
+            if (await interners.Parameters.FindAsync(session, name, cancellation) is { } parameter) parameters[name] = parameter;
+        var drive = query.Criteria.Where(CriterionSql.IsWalked).OrderBy(CriterionSql.Selectivity).FirstOrDefault();
+        var isNarrow = drive is not null && (drive.Type == "compartment" || CriterionSql.Selectivity(drive) <= CriterionSql.OfFew);
         var sql = new SqlText();
-        if (await reach.IsShorterAsync(session, viewer, query.Type, isNarrow, AddFound, cancellation))
+        // One identifier or id is of one record or so: by its index it takes no time that tells anything.
+        var isOne = drive is not null && CriterionSql.Selectivity(drive) == 0 && drive.Link is null;
+        if (!isOne && await reach.IsShorterAsync(session, viewer, type, isNarrow, AddFound, cancellation))
         {
             drive = null;
             sql.Add("FROM (");
-            Reach.AddRows(sql, session.Engine, viewer, query.Type);
-            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE r.type = {sql.Value(query.Type)}");
+            Reach.AddRows(sql, engine, viewer, type);
+            sql.Add($") d {engine.OrderedJoin} resources r ON r.rid = d.rid");
         }
         else if (drive is null)
         {
-            sql.Add($"FROM resources r WHERE r.type = {sql.Value(query.Type)}");
+            sql.Add("FROM resources r");
         }
         else
         {
             sql.Add("FROM (");
             AddFound(sql);
-            // What an index finds is of the type already.
-            sql.Add($") d {session.Engine.OrderedJoin} resources r ON r.rid = d.rid WHERE "
-                + (IsIndexed(drive) ? "1 = 1" : $"r.type = {sql.Value(query.Type)}"));
+            sql.Add($") d {engine.OrderedJoin} resources r ON r.rid = d.rid");
         }
-        sql.Add(" AND r.deleted = 0");
-        foreach (var criterion in query.Criteria.Where(c => c != drive))
-        {
-            var any = criterion.Values.Select(v =>
-                IsIndexed(criterion) ? HasValue(sql, criterion, parameters[criterion], v) : OfResource(sql, criterion, v));
-            sql.Add($" AND ({string.Join(" OR ", any)})");
-        }
-        if (AccessSql.Condition(sql, session.Engine, viewer, query.Type) is { } access) sql.Add($" AND {access}");
-        if (query.Type != "Binary") return sql;
+        sql.Add($" WHERE r.type = {sql.Value(type)} AND r.deleted = 0");
+        var criteria = new CriterionSql(sql, engine, viewer, parameters);
+        // What a link finds may be tied to what the viewer may not see.
+        foreach (var criterion in query.Criteria.Where(c => c != drive || c.Link is not null))
+            sql.Add($" AND {criteria.Holds(type, criterion, "r")}");
+        if (AccessSql.Condition(sql, engine, viewer, type) is { } access) sql.Add($" AND {access}");
+        if (type != "Binary") return sql;
         foreach (var criterion in query.Criteria.Where(c => c.Type == "compartment"))
-            if (AccessSql.InCompartment(sql, session.Engine, viewer, criterion.Values[0].Text!, "d.rid") is { } inside)
+            if (AccessSql.InCompartment(sql, engine, viewer, criterion.Values[0].Text!, "d.rid") is { } inside)
                 sql.Add($" AND {inside}");
         return sql;
 
         // The rows of the most selective parameter.
-        void AddFound(SqlText into)
-        {
-            if (drive is null)
-                into.Add($"SELECT t.rid FROM resources t WHERE t.type = {into.Value(query.Type)}");
-            else if (!IsIndexed(drive))
-                into.Add($"SELECT p.rid FROM compartments p WHERE p.patient_id = {into.Value(drive.Values[0].Text!)} AND p.mentioned = 0");
-            else
-                into.Add(string.Join(" UNION ", drive.Values.Select(v => Found(into, drive, parameters[drive], v))));
-        }
-    }
-
-    // DISTINCT where one record may have several values that match; a whole key matches once.
-    private static string Found(SqlText sql, SearchCriterion criterion, long parameter, SearchValue value) =>
-        $"SELECT {(IsWholeKey(criterion, value) ? "" : "DISTINCT ")}x.rid FROM {Table(criterion)} x "
-            + $"WHERE x.param = {sql.Value(parameter)}{Matches(sql, criterion, value)}";
-
-    private static bool IsIndexed(SearchCriterion criterion) =>
-        criterion.Type is not ("id" or "compartment") && criterion.Parameter != "_lastUpdated";
-
-    private const int OfFew = 1;
-
-    // Which index is walked: few records have one identifier or one patient, many one status or year.
-    private static int Selectivity(SearchCriterion criterion) => criterion switch
-    {
-        { Parameter: "identifier" } => 0,
-        { Type: "reference" or "compartment" } => OfFew,
-        { Type: "token", Parameter: not "status" } => 2,
-        { Type: "date" } => 3,
-        _ => 4,
-    };
-
-    private static bool IsWholeKey(SearchCriterion criterion, SearchValue value) => criterion.Type switch
-    {
-        "token" => value is { System: not null, Text: not null },
-        "reference" => value.System is not null,
-        _ => false,
-    };
-
-    private static string Table(SearchCriterion criterion) =>
-        criterion.Type switch { "token" => "index_token", "reference" => "index_reference", _ => "index_date" };
-
-    private static string HasValue(SqlText sql, SearchCriterion criterion, long parameter, SearchValue value) =>
-        $"EXISTS (SELECT 1 FROM {Table(criterion)} x WHERE x.rid = r.rid AND x.param = "
-            + $"{sql.Value(parameter)}{Matches(sql, criterion, value)})";
-
-    private static string Matches(SqlText sql, SearchCriterion criterion, SearchValue value)
-    {
-        switch (criterion.Type)
-        {
-            case "token":
-                var code = value.Text is null ? "" : $" AND x.code = {sql.Value(IndexText.Of(value.Text))}";
-                return code + (value.System is null ? "" : $" AND x.system = {sql.Value(IndexText.Of(value.System))}");
-            case "reference":
-                var target = $" AND x.target = {sql.Value(IndexText.Of(value.Text!))}";
-                return target + (value.System is null ? "" : $" AND x.target_type = {sql.Value(value.System)}");
-            default:
-                return " AND " + Range("x.lo", "x.hi", value, sql);
-        }
-    }
-
-    private static string OfResource(SqlText sql, SearchCriterion criterion, SearchValue value) => criterion.Type switch
-    {
-        "id" => $"r.id = {sql.Value(IndexText.Of(value.Text!))}",
-        "compartment" =>
-            $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = r.rid AND m.mentioned = 0 AND m.patient_id = {sql.Value(value.Text!)})",
-        _ => Range("r.last_updated", "r.last_updated + 1", value, sql),
-    };
-
-    // R4 search.html, "prefixes": eq asks that the resource's range lies inside the parameter's.
-    private static string Range(string lo, string hi, SearchValue value, SqlText sql)
-    {
-        string Below() => $"{lo} < {sql.Value(value.From)}";
-        string Above() => $"{hi} > {sql.Value(value.To)}";
-        string Inside() => $"({lo} >= {sql.Value(value.From)} AND {hi} <= {sql.Value(value.To)})";
-        return value.Prefix switch
-        {
-            "ne" => $"NOT {Inside()}",
-            "lt" => Below(),
-            "le" => $"({Below()} OR {Inside()})",
-            "gt" => Above(),
-            "ge" => $"({Above()} OR {Inside()})",
-            _ => Inside(),
-        };
+        void AddFound(SqlText into) => into.Add(drive is null
+            ? $"SELECT t.rid FROM resources t WHERE t.type = {into.Value(type)}"
+            : new CriterionSql(into, engine, viewer, parameters).Found(type, drive));
     }
 }

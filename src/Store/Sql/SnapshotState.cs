@@ -8,19 +8,21 @@ namespace PmrGateway.Store;
 /// <param name="BlockTime">When that block was made, as the chain has it, ms since 1970.</param>
 /// <param name="Shapes">The highest number of a shape.</param>
 /// <param name="LabelSets">The highest number of a label set.</param>
-internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTime, long Shapes, long LabelSets)
+/// <param name="Records">The highest number of a record.</param>
+internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTime, long Shapes, long LabelSets, long Records)
 {
     private const string Text =
         """
         SELECT COALESCE((SELECT block FROM chain_view WHERE one = 1), -1), COALESCE((SELECT hash FROM chain_view WHERE one = 1), ''),
           COALESCE((SELECT block_time FROM chain_view WHERE one = 1), 0) * 1000, COALESCE((SELECT MAX(id) FROM shapes), 0),
-          COALESCE((SELECT MAX(id) FROM label_sets), 0)
+          COALESCE((SELECT MAX(id) FROM label_sets), 0), COALESCE((SELECT MAX(rid) FROM resources), 0)
         """;
 
     public static async ValueTask<SnapshotState> ReadAsync(Session session, CancellationToken cancellation) => await session.FirstAsync(
         Text,
         static r => new SnapshotState(
-            new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4)),
+            new ViewCheckpoint(r.GetInt64(0), r.GetString(1), TimeSpan.MaxValue), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4),
+            r.GetInt64(5)),
         cancellation);
 
     /// <summary>A viewer in this snapshot.</summary>
@@ -35,7 +37,7 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTi
         var complete = known.GetValueOrDefault();
         var now = who.Now.ToUnixTimeMilliseconds();
         return new BoundViewer(
-            who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations, now, Math.Max(now, BlockTime));
+            who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations, now, Math.Max(now, BlockTime), Records);
     }
 }
 

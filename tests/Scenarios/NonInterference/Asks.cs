@@ -131,7 +131,7 @@ internal sealed class Asks(
     {
         var of = type switch
         {
-            "Patient" => Gen.OneOf(Identifier),
+            "Patient" => Gen.OneOf(Identifier, Has),
             "Binary" => Gen.OneOf(Ids),
             "Consent" => Gen.OneOf(About("patient"), Status, Date("date"), Category),
             "Condition" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category),
@@ -141,8 +141,23 @@ internal sealed class Asks(
             "Observation" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category, Status, Date("date")),
             _ => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("type"), Category, Status, Date("date")),
         };
-        return Gen.Frequency((6, of), (5, General(type)));
+        return Gen.Frequency((6, of), (5, General(type)), (2, type == "Patient" ? Has : Linked(type)));
     }
+
+    // What another record is that this one is tied to.
+    private Gen<string> Has =>
+        from referring in Gen.Elements("Observation", "Condition", "DocumentReference")
+        let code = referring == "DocumentReference" ? "type" : "code"
+        from by in Gen.Elements("patient", "subject")
+        from asked in Gen.OneOf(
+            Code(code), Category.Select(c => c.Replace("category=", "category:not=", StringComparison.Ordinal)), Status, Identifier, Ids,
+            Gen.Elements($"{code}:missing=false", "category:missing=true", "_security=R"))
+        select $"_has:{referring}:{by}:{asked}";
+
+    private Gen<string> Linked(string type) => type == "Binary" ? Ids : Gen.OneOf(
+        Identifier.Select(i => "patient." + i), Ids.Select(i => "patient." + i), Has.Select(h => "patient." + h),
+        Gen.Elements("patient:missing=true", "patient:missing=false", "status:not=final", "category:missing=true"),
+        Gen.Elements("_include=*", "_include:iterate=*", "_revinclude:iterate=Observation:subject"));
 
     private Gen<string> General(string type) => Gen.OneOf(
         Ids, Gen.Choose(1, 5).Select(n => $"_count={n}"), Gen.Elements("_summary=count", "_count=0", "_total=accurate", "_total=none"),

@@ -70,9 +70,28 @@ public class SearchParserTests
         Assert.Equal("12", parsed.Cursor);
     }
 
+    [Theory]
+    [InlineData("_include=DocumentReference:subject", "DocumentReference", "subject", null, false, false)]
+    [InlineData("_include=DocumentReference:subject:Patient", "DocumentReference", "subject", "Patient", false, false)]
+    [InlineData("_include=*", "DocumentReference", null, null, false, false)]
+    [InlineData("_include=DocumentReference:*", "DocumentReference", null, null, false, false)]
+    [InlineData("_include:iterate=Observation:patient", "Observation", "patient", null, false, true)]
+    [InlineData("_revinclude:iterate=Observation:subject:Patient", "Observation", "subject", "Patient", true, true)]
+    public void An_include_names_a_reference_parameter_of_the_type_or_all(
+        string query, string type, string? parameter, string? target, bool isReverse, bool iterates) =>
+        Assert.Equal([new Inclusion(type, parameter, target, isReverse, iterates)], Parse(query).Value.Includes);
+
     [Fact]
-    public void An_include_names_a_reference_parameter_of_the_type() =>
-        Assert.Equal([new Inclusion("DocumentReference", "subject", false)], Parse("_include=DocumentReference:subject").Value.Includes);
+    public void A_link_asks_of_what_is_referred_to_or_refers_and_so_does_what_stands_behind_it()
+    {
+        var chain = Assert.Single(Parse("patient.identifier=urn:x|1").Value.Query.Criteria).Link!;
+        Assert.Equal(("Patient", "patient", false, "identifier"), (chain.Type, chain.Parameter, chain.IsReverse, chain.Criterion.Parameter));
+        var has = Assert.Single(Parse("subject:Patient._has:Observation:subject:code:not=x").Value.Query.Criteria).Link!.Criterion.Link!;
+        Assert.Equal(("Observation", "subject", true, "code"), (has.Type, has.Parameter, has.IsReverse, has.Criterion.Parameter));
+        Assert.True(has.Criterion.IsNegated);
+        Assert.True(Assert.Single(Parse("patient:missing=true").Value.Query.Criteria).IsMissing);
+        Assert.False(Assert.Single(Parse("type:missing=false").Value.Query.Criteria).IsMissing);
+    }
 
     [Theory]
     [InlineData("unknown=1", "unknown")]
@@ -90,13 +109,23 @@ public class SearchParserTests
     [InlineData("_cursor=a&_cursor=b", "_cursor")]
     [InlineData("_id=", "_id")]
     [InlineData("type=&status=current", "type")]
-    [InlineData("_include=*", "_include")]
+    [InlineData("_include=Observation:*", "_include")]
+    [InlineData("_include:recurse=*", "_include:recurse")]
+    [InlineData("subject.identifier=x", "subject.identifier")]
+    [InlineData("patient.identifiers=x", "patient.identifiers")]
+    [InlineData("type.identifier=x", "type.identifier")]
+    [InlineData("subject:Nonsense.identifier=x", "subject:Nonsense.identifier")]
+    [InlineData("_has:Observation:code:status=x", "_has:Observation:code:status")]
+    [InlineData("_has:Observation:subject=x", "_has:Observation:subject")]
+    [InlineData("patient._has:DocumentReference:patient:patient._has:DocumentReference:patient:type=x", "patient._has:DocumentReference:patient:p")]
+    [InlineData("type:missing=maybe", "type:missing")]
+    [InlineData("_id:missing=true", "_id:missing")]
+    [InlineData("date:not=2026", "date:not")]
     [InlineData("_revinclude=*", "_revinclude")]
     [InlineData("_revinclude=Observation:code", "_revinclude")]
     [InlineData("_revinclude=Observation:subject:Patient", "_revinclude")]
     [InlineData("_include=DocumentReference:status", "_include")]
     [InlineData("_include=Patient:general-practitioner", "_include")]
-    [InlineData("status:not=current", "status:not")]
     [InlineData("subject:Nonsense=x", "subject:Nonsense")]
     public void What_is_not_understood_is_refused_by_its_name(string query, string named)
     {
