@@ -91,6 +91,10 @@ public class FhirScenarios(RunningGateway gateway)
     [InlineData("date=ne2026-01-02", 0)]
     [InlineData("_lastUpdated=gt2000", 1)]
     [InlineData("_lastUpdated=lt2000", 0)]
+    [InlineData("status:not=superseded", 1)]
+    [InlineData("status:not=current", 0)]
+    [InlineData("type:missing=false", 1)]
+    [InlineData("type:missing=true", 0)]
     [InlineData("_summary=count", 1)]
     public async Task A_search_parameter_finds_what_it_says(string query, int total)
     {
@@ -105,9 +109,9 @@ public class FhirScenarios(RunningGateway gateway)
     [InlineData("unknown=1")]
     [InlineData("date=yesterday")]
     [InlineData("_count=-1")]
-    [InlineData("_include=*")]
+    [InlineData("_revinclude=*")]
     [InlineData("_cursor=x")]
-    [InlineData("status:not=current")]
+    [InlineData("status:contains=current")]
     public async Task A_search_that_is_not_understood_is_refused(string query)
     {
         var refused = await gateway.Ehr.GetAsync($"DocumentReference?{query}");

@@ -46,7 +46,8 @@ public class HostileScenarios(RunningGateway gateway)
     public async Task A_refusal_leaves_at_its_tick_whether_there_is_a_record_or_not_in_a_batch_too()
     {
         var patient = await gateway.NewPatientAsync();
-        string[] asked = [$"Patient/{patient}", $"Patient/{ResourceId.New()}", $"Patient/{patient}/$everything", $"Patient/{patient}/_history"];
+        string[] asked =
+            [$"Patient/{patient}", $"Patient/{ResourceId.New()}", $"Patient/{patient}/$everything", $"Patient/{patient}/_history"];
         foreach (var path in asked)
         {
             var began = Stopwatch.GetTimestamp();

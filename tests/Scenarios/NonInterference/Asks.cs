@@ -148,11 +148,11 @@ internal sealed class Asks(
     private Gen<string> Has =>
         from referring in Gen.Elements("Observation", "Condition", "DocumentReference")
         let code = referring == "DocumentReference" ? "type" : "code"
-        from by in Gen.Elements("patient", "subject")
+        from reference in Gen.Elements("patient", "subject")
         from asked in Gen.OneOf(
             Code(code), Category.Select(c => c.Replace("category=", "category:not=", StringComparison.Ordinal)), Status, Identifier, Ids,
             Gen.Elements($"{code}:missing=false", "category:missing=true", "_security=R"))
-        select $"_has:{referring}:{by}:{asked}";
+        select $"_has:{referring}:{reference}:{asked}";
 
     private Gen<string> Linked(string type) => type == "Binary" ? Ids : Gen.OneOf(
         Identifier.Select(i => "patient." + i), Ids.Select(i => "patient." + i), Has.Select(h => "patient." + h),

@@ -85,7 +85,8 @@ public class SearchParserTests
     public void A_link_asks_of_what_is_referred_to_or_refers_and_so_does_what_stands_behind_it()
     {
         var chain = Assert.Single(Parse("patient.identifier=urn:x|1").Value.Query.Criteria).Link!;
-        Assert.Equal(("Patient", "patient", false, "identifier"), (chain.Type, chain.Parameter, chain.IsReverse, chain.Criterion.Parameter));
+        Assert.Equal(
+            ("Patient", "patient", false, "identifier"), (chain.Type, chain.Parameter, chain.IsReverse, chain.Criterion.Parameter));
         var has = Assert.Single(Parse("subject:Patient._has:Observation:subject:code:not=x").Value.Query.Criteria).Link!.Criterion.Link!;
         Assert.Equal(("Observation", "subject", true, "code"), (has.Type, has.Parameter, has.IsReverse, has.Criterion.Parameter));
         Assert.True(has.Criterion.IsNegated);
@@ -117,7 +118,8 @@ public class SearchParserTests
     [InlineData("subject:Nonsense.identifier=x", "subject:Nonsense.identifier")]
     [InlineData("_has:Observation:code:status=x", "_has:Observation:code:status")]
     [InlineData("_has:Observation:subject=x", "_has:Observation:subject")]
-    [InlineData("patient._has:DocumentReference:patient:patient._has:DocumentReference:patient:type=x", "patient._has:DocumentReference:patient:p")]
+    [InlineData(
+        "patient._has:DocumentReference:patient:patient._has:DocumentReference:patient:type=x", "patient._has:DocumentReference:patient:p")]
     [InlineData("type:missing=maybe", "type:missing")]
     [InlineData("_id:missing=true", "_id:missing")]
     [InlineData("date:not=2026", "date:not")]
