@@ -64,7 +64,7 @@ public abstract class CommitContract(Engine engine)
         var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _database.CommitAsync(
             new CommitPlan
             {
-                If = [new Precondition.MatchesNothing(Make.Hospital(), query)],
+                If = [new Precondition.Matches(Make.Hospital(), query, null)],
                 Versions = [Make.Version(Make.Facts("Patient", Id()), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
             },
             default)));

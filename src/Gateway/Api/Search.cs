@@ -49,7 +49,7 @@ internal sealed class Search(
         {
             return await denials.AnswerAsync(
                 call.Caller, call.Route.Interaction, path,
-                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), PatientOf(search));
+                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), search.Query.Patient);
         }
         using var clock = new CancellationTokenSource(limits.MaxSearchTime);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation, clock.Token);
@@ -73,7 +73,7 @@ internal sealed class Search(
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
-            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search))
+            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, search.Query.Patient)
             {
                 Searches = true,
                 Query = AuditedQuery.Of(path, search.Self),
@@ -87,11 +87,6 @@ internal sealed class Search(
             opened => Respond(call.Caller, self, opened, page),
             cancellation);
     }
-
-    private static string? PatientOf(ParsedSearch search) => search.Query.Criteria
-        .Where(c => c.Parameter is "patient" or "subject" && c.Values is [{ System: "Patient" }])
-        .Select(c => c.Values[0].Text)
-        .FirstOrDefault();
 
     // An include is a read or a search of its own: it needs the scope for its type and is decided like any other.
     private static async Task<Result<List<PermittedVersion>>> IncludedAsync(

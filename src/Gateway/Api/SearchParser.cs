@@ -29,6 +29,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private const int MaxSortKeys = 4;
     private static readonly string[] Ignored = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", "_summary", "_total", "_sort"];
+    private static readonly string[] Includes = ["_include", "_revinclude"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
     public Result<ParsedSearch> Parse(string type, IEnumerable<KeyValuePair<string, StringValues>> parameters)
@@ -62,7 +63,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 else if (key == "_total") return Bad(key, "none, estimate or accurate");
                 else if (key == "_sort" && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"up to {MaxSortKeys} parameters of {type}, with a minus to fall");
-                else if (key is "_include" or "_revinclude" && Include(type, key == "_revinclude", value) is { } include)
+                else if (Includes.Contains(key) && Include(type, key == "_revinclude", value) is { } include)
                     includes.Add(include);
                 else if (key == "_include") return Bad(key, $"{type}:parameter, with one of the reference parameters of {type}");
                 else if (key == "_revinclude") return Bad(key, $"type:parameter, with one of its reference parameters to {type}");
@@ -79,6 +80,26 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 $"the search has {sum} values, and may have {limits.MaxSearchValues} (Limits:MaxSearchValues): ask in several searches");
         }
         return new ParsedSearch(new SearchQuery(type, criteria, count, 0) { Sort = sort }, includes, string.Join('&', self), cursor);
+    }
+
+    /// <summary>
+    /// Parses the condition of a write: criteria alone, one at least. What says how a search is answered would change nothing here, and
+    /// whoever sends it (<c>_count=1</c>) may think that it does.
+    /// </summary>
+    public Result<SearchQuery> ParseCondition(string type, IEnumerable<KeyValuePair<string, StringValues>> criteria)
+    {
+        List<KeyValuePair<string, StringValues>> all = [.. criteria];
+        if (all.Find(p => Once.Contains(p.Key) || Includes.Contains(p.Key)) is { Key: { } key })
+        {
+            return Outcome.Of(
+                OutcomeCategory.Malformed, $"the parameter '{key}' says how a search is answered: a condition has criteria alone");
+        }
+        var parsed = Parse(type, all);
+        if (parsed.Failure is { } failure) return failure;
+        return parsed.Value.Query.Criteria.Count == 0
+            ? Outcome.Of(OutcomeCategory.Malformed, $"the condition names nothing to look for: it has search parameters of {type}")
+            // The first, and how many there are.
+            : parsed.Value.Query with { Count = 1 };
     }
 
     private static Outcome Bad(string key, string allowed) => Outcome.Of(

@@ -12,7 +12,7 @@ internal static class ApiServices
         .AddSingleton<SearchParser>().AddSingleton<Search>()
         .AddSingleton<AuditEntryResource>().AddSingleton<AuditSearchParser>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
-        .AddSingleton<Writes>().AddSingleton<RawBinary>()
+        .AddSingleton<Conditions>().AddSingleton<Writes>().AddSingleton<RawBinary>()
         .AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
         .AddSingleton<ReceiveDocument>()
         .AddSingleton<Batch>().AddSingleton<Transaction>()
