@@ -8,7 +8,8 @@ namespace PmrGateway.Gateway.Api;
 /// What the condition of a write names: If-None-Exist, the criteria in its URL, or a conditional reference. It is a search in the eyes of
 /// the caller alone: a match that the caller may not see is none, and changes no answer. https://hl7.org/fhir/R4/http.html#cond-update
 /// </summary>
-internal sealed class Conditions(RecordDatabase database, Viewers viewers, GlassFlow glass, SearchParser parser, TimeProvider time)
+internal sealed class Conditions(
+    RecordDatabase database, Viewers viewers, GlassFlow glass, SearchParser parser, SearchClock clock, TimeProvider time)
 {
     /// <summary>The one resource that a condition names now; null: none. It asks nothing of the commit.</summary>
     /// <param name="caller">Under whose eyes.</param>
@@ -79,17 +80,22 @@ internal sealed class Conditions(RecordDatabase database, Viewers viewers, Glass
 
     private async Task<Result<StoredVersion?>> FindAsync(Caller caller, SearchQuery query, CancellationToken cancellation)
     {
-        SnapshotPage page;
-        await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
-            page = await snapshot.SearchAsync(query, cancellation);
-        if (page.Versions is not [var match]) return (StoredVersion?)null;
+        var found = await clock.RunAsync(
+            async stop =>
+            {
+                await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, stop);
+                return await snapshot.SearchAsync(query, stop);
+            },
+            cancellation);
+        if (found.Failure is { } tooLong) return tooLong;
+        if (found.Value.Versions is not [var match]) return (StoredVersion?)null;
         // The requester learns of the match, also where there are more: that is a release.
         var facts = match.Version.Facts;
         var entries = caller.Entries(
             time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
             match.Permit, query: AuditedQuery.Of(query));
         if (await glass.ReleaseAsync(caller, [match.Permit], [.. entries], cancellation) is { } notTold) return notTold;
-        return page.Total > 1
+        return found.Value.Total > 1
             ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
             : match.Version;
     }

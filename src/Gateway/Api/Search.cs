@@ -10,7 +10,7 @@ namespace PmrGateway.Gateway.Api;
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
 internal sealed class Search(
-    SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
+    SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, SearchClock clock, BaseUrl baseUrl)
 {
     private const int MaxReferring = 1000;
 
@@ -51,20 +51,8 @@ internal sealed class Search(
                 call.Caller, call.Route.Interaction, path,
                 Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), search.Query.Patient);
         }
-        using var clock = new CancellationTokenSource(limits.MaxSearchTime);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation, clock.Token);
-        try
-        {
-            return await FindAsync(call, path, type, search, self, position.Value, patience.Token);
-        }
-        catch (Exception e) when (
-            e is OperationCanceledException or StoreUnavailableException
-            && patience.IsCancellationRequested && !cancellation.IsCancellationRequested)
-        {
-            return FhirResponse.From(Outcome.Of(
-                OutcomeCategory.Unavailable,
-                $"the search takes longer than {limits.MaxSearchTime.TotalSeconds:0.#} s (Limits:MaxSearchTime): ask for less at a time"));
-        }
+        var answer = await clock.RunAsync(stop => FindAsync(call, path, type, search, self, position.Value, stop), cancellation);
+        return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
     }
 
     private async Task<FhirResponse> FindAsync(
