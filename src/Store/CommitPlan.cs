@@ -63,13 +63,16 @@ public abstract record Precondition
     {
     }
 
-    /// <summary>A search finds nothing that a viewer may see: conditional create.</summary>
+    /// <summary>A search finds one record of those that a viewer may see, and no other; or none at all.</summary>
     /// <param name="Who">Under whose eyes.</param>
     /// <param name="Query">The search.</param>
-    public sealed record MatchesNothing(Viewer Who, SearchQuery Query) : Precondition
+    /// <param name="Only">Id of the one; null: none.</param>
+    public sealed record Matches(Viewer Who, SearchQuery Query, string? Only) : Precondition
     {
         /// <inheritdoc/>
-        public override string ToString() => $"no {Query.Type} matches {string.Join('&', Query.Criteria.Select(c => c.Parameter))}";
+        public override string ToString() =>
+            $"{(Only is null ? "no " + Query.Type : $"{Query.Type}/{Only} alone")} matches "
+                + string.Join('&', Query.Criteria.Select(c => c.Parameter));
     }
 }
 

@@ -43,6 +43,12 @@ public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Cri
 {
     /// <summary>The order of the results; empty: as they were first written. The cursor counts results then.</summary>
     public IReadOnlyList<SortKey> Sort { get; init; } = [];
+
+    /// <summary>Id of the one patient whom the criteria name; null: they name none, or several.</summary>
+    public string? Patient => Criteria
+        .Where(c => c.Parameter is "patient" or "subject" && c.Values is [{ System: "Patient" }])
+        .Select(c => c.Values[0].Text)
+        .FirstOrDefault();
 }
 
 /// <summary>A search parameter by which results are sorted.</summary>

@@ -55,6 +55,14 @@ public sealed class EveryInteraction(
         yield return new("POST Bundle create", () => ehr.PostAsync("Bundle", Document()));
         yield return new("POST  transaction", () => ehr.PostAsync("", Bundle("transaction", "POST", "Observation", Observation())));
         yield return new("POST  batch", () => ehr.PostAsync("", Bundle("batch", "GET", $"Observation/{observation}")));
+        yield return new("PUT {type} update", () => ehr.PutAsync($"Observation?_id={observation}", Observation()));
+        yield return new("PATCH {type} patch", () => ehr.PatchAsync(
+            $"Observation?_id={observation}", """[{"op":"replace","path":"/status","value":"amended"}]""", "application/json-patch+json"));
+        yield return new("DELETE {type} delete", async () =>
+        {
+            var second = await ehr.PostAsync("Observation", Observation());
+            return await ehr.DeleteAsync($"Observation?_id={second.Id}&patient=Patient/{patient}");
+        });
         yield return new("DELETE {type}/{id} delete", () => ehr.DeleteAsync($"Observation/{observation}"));
         yield return new("DELETE {type}/{id} delete", () => ehr.DeleteAsync($"Observation/{observation}"));
         yield return new("POST Patient/{id}/$break-glass operation", () => emergency.PostAsync($"Patient/{patient}/$break-glass", ""));
@@ -87,6 +95,10 @@ public sealed class EveryInteraction(
         yield return new("PATCH", () => stranger.PatchAsync(
             $"Patient/{patient}", """[{"op":"remove","path":"/name"}]""", "application/json-patch+json"));
         yield return new("DELETE", () => stranger.DeleteAsync($"Patient/{patient}"));
+        yield return new("PUT by criteria", () => stranger.PutAsync($"Observation?patient=Patient/{patient}", Observation()));
+        yield return new("PATCH by criteria", () => stranger.PatchAsync(
+            $"Observation?patient=Patient/{patient}", """[{"op":"remove","path":"/code"}]""", "application/json-patch+json"));
+        yield return new("DELETE by criteria", () => stranger.DeleteAsync($"Observation?patient=Patient/{patient}"));
         yield return new("$ledger-status", () => stranger.GetAsync($"Consent/{consent}/$ledger-status"));
         yield return new("$consent-explain", () => stranger.GetAsync(
             $"Patient/{patient}/$consent-explain?viewer={organization}&resource=Patient/{patient}"));

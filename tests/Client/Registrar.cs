@@ -36,7 +36,7 @@ public sealed class Registrar(GatewayClient anyone, GatewayClient admin)
     public async Task<GatewayClient> SystemAsync(string clientId, string organization, string scope, string purpose)
     {
         var key = new ClientKey();
-        await ClientAsync(new { clientId, jwks = key.Jwks, actor = organization, scopes = new[] { scope }, purposes = new[] { purpose } });
+        await ClientAsync(new { clientId, jwks = key.Jwks, actor = organization, scopes = scope.Split(' '), purposes = new[] { purpose } });
         return await ReadyAsync(await anyone.LoginAsync(clientId, key.Credentials, scope), organization);
     }
 

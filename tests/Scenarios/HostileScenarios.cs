@@ -217,6 +217,10 @@ public class SearchTimeScenarios
                 Assert.Equal(503, answer.Status);
                 Assert.Contains("Limits:MaxSearchTime", answer.Text);
             }
+            // A condition is a search as well.
+            var update = await gateway.Ehr.PutAsync("Patient?identifier=x", """{"resourceType":"Patient"}""");
+            Assert.Equal(503, update.Status);
+            Assert.Contains("Limits:MaxSearchTime", update.Text);
             Assert.Equal(200, (await gateway.Ehr.GetAsync($"Patient/{patient}")).Status);
         }
         finally

@@ -60,7 +60,7 @@ public class RouteScenarios(RunningGateway gateway)
 
     [Theory]
     [InlineData("Patient/x", 204, "GET, PUT, PATCH, DELETE, HEAD, OPTIONS")]
-    [InlineData("Patient", 204, "GET, POST, HEAD, OPTIONS")]
+    [InlineData("Patient", 204, "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS")]
     [InlineData("", 204, "POST, OPTIONS")]
     [InlineData("Consent/$intent", 204, "POST, OPTIONS")]
     [InlineData("Patient/x/$unknown", 204, "OPTIONS")]

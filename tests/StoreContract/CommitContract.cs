@@ -64,7 +64,7 @@ public abstract class CommitContract(Engine engine)
         var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _database.CommitAsync(
             new CommitPlan
             {
-                If = [new Precondition.MatchesNothing(Make.Hospital(), query)],
+                If = [new Precondition.Matches(Make.Hospital(), query, null)],
                 Versions = [Make.Version(Make.Facts("Patient", Id()), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
             },
             default)));
@@ -72,6 +72,39 @@ public abstract class CommitContract(Engine engine)
         Assert.Equal(7, results.OfType<CommitResult.NotHeld>().Count());
         await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
         Assert.Equal(1, (await snapshot.SearchAsync(query, default)).Total);
+    }
+
+    [Fact]
+    public async Task What_a_condition_found_is_written_where_it_is_still_the_one_that_is_seen_alone()
+    {
+        var (identifier, first, second, hidden) = (Id(), Id(), Id(), Id());
+        var query = new SearchQuery(
+            "Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 1, 0);
+        Task<CommitResult> WriteAsync(string id, long version, string? only) => _database.CommitAsync(
+            new CommitPlan
+            {
+                If = [new Precondition.Matches(Make.Hospital(), query, only)],
+                Versions = [Make.Version(Make.Facts("Patient", id), version, [Make.Token("identifier", "urn:mrn", identifier)])],
+            },
+            default);
+
+        Assert.IsType<CommitResult.NotHeld>(await WriteAsync(first, 1, first));
+        Assert.IsType<CommitResult.Committed>(await WriteAsync(first, 1, null));
+        Assert.IsType<CommitResult.NotHeld>(await WriteAsync(first, 2, null));
+        Assert.IsType<CommitResult.NotHeld>(await WriteAsync(first, 2, second));
+        Assert.IsType<CommitResult.Committed>(await WriteAsync(first, 2, first));
+        // One that the viewer does not see makes no difference; one that it does makes two.
+        var others = Make.Facts("Patient", hidden, "Organization/other");
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(
+            new CommitPlan { Versions = [Make.Version(others, 1, [Make.Token("identifier", "urn:mrn", identifier)])] }, default));
+        Assert.IsType<CommitResult.Committed>(await WriteAsync(first, 3, first));
+        await _database.CommitAsync(
+            new CommitPlan
+            {
+                Versions = [Make.Version(Make.Facts("Patient", second), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
+            },
+            default);
+        Assert.IsType<CommitResult.NotHeld>(await WriteAsync(first, 4, first));
     }
 
     [Fact]

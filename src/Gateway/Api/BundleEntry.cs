@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 
@@ -26,6 +28,12 @@ internal sealed record BundleEntry(
     /// <summary>What it asks for, without a query.</summary>
     public string Target => Url.Split('?')[0];
 
+    /// <summary>Its condition: ifNoneExist of a create, the criteria in the URL of another write; null: none.</summary>
+    public IReadOnlyList<KeyValuePair<string, StringValues>>? Condition =>
+        IfNoneExist is { } condition ? [.. QueryHelpers.ParseQuery(condition)]
+        : Method == "POST" || Target.Contains('/') ? null
+        : AsRequest().Query;
+
     /// <summary>The entries of a Bundle.</summary>
     /// <param name="bundle">The Bundle.</param>
     /// <param name="most">How many it may have (Limits:MaxBundleEntries).</param>
@@ -42,6 +50,12 @@ internal sealed record BundleEntry(
                 || request.StringAt("url") is not { } url)
             {
                 return Outcome.Of(OutcomeCategory.Malformed, "an entry needs request.method and request.url", at + ".request");
+            }
+            if (method != "POST" && request["ifNoneExist"] is not null)
+            {
+                return Outcome.Of(
+                    OutcomeCategory.Malformed, "ifNoneExist is of a POST: another write has its criteria in request.url",
+                    at + ".request.ifNoneExist");
             }
             if (node["resource"] is { Kind: not JsonTokenType.StartObject })
                 return Outcome.Of(OutcomeCategory.Malformed, "a resource is an object", at + ".resource");

@@ -83,18 +83,26 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
                 resource.Documentation = "A Bundle of type document is kept as a DocumentReference with the document as its attachment.";
                 break;
             default:
-                AddRecords(resource, type);
+                AddRecords(resource, type, routes);
                 break;
         }
         return resource;
     }
 
-    private void AddRecords(ResourceComponent resource, string type)
+    private void AddRecords(ResourceComponent resource, string type, List<FhirRoute> routes)
     {
         resource.Versioning = ResourceVersionPolicy.VersionedUpdate;
         resource.ReadHistory = true;
         resource.UpdateCreate = false;
         resource.ConditionalCreate = true;
+        var byCriteria = routes.Where(r => r.Length == 1).Select(r => r.Method).ToHashSet();
+        resource.ConditionalUpdate = byCriteria.Contains("PUT");
+        resource.ConditionalDelete = byCriteria.Contains("DELETE")
+            ? ConditionalDeleteStatus.Single
+            : ConditionalDeleteStatus.NotSupported;
+        // R4 has no element for it.
+        if (byCriteria.Contains("PATCH"))
+            resource.Documentation = $"Conditional patch: PATCH {type}?criteria changes the one match that the requester may see.";
         resource.SearchParam.Add(Parameter("_id", SearchParamType.Token));
         resource.SearchParam.Add(Parameter("_lastUpdated", SearchParamType.Date));
         var includes = new List<string>();

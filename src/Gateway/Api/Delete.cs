@@ -15,4 +15,13 @@ internal sealed class Delete(Writes writes, Denials denials)
             ? await writes.DoneAsync(call.Caller, current.Value, cancellation)
             : await writes.RunAsync(call.Caller, request, null, null, cancellation);
     }
+
+    /// <summary>The one resource that the criteria match, never several. https://hl7.org/fhir/R4/http.html#3.1.0.7.1</summary>
+    public async Task<FhirResponse> RunByCriteriaAsync(FhirCall call, CancellationToken cancellation)
+    {
+        if (call.Refusal is { } refusal) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
+        return await writes.RunByCriteriaAsync(
+            call, null, null, current => Task.FromResult<Attempt>(new WriteRequest(null, call.Type, current!.Facts.Id, current)),
+            cancellation);
+    }
 }

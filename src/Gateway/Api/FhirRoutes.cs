@@ -33,6 +33,10 @@ internal sealed class FhirRoutes(
         new("GET", "{type}", Interaction.SearchType, ScopeAction.Search, search.RunAsync),
         new("POST", "{type}/_search", Interaction.SearchType, ScopeAction.Search, search.RunByFormAsync),
         new("POST", "{type}", Interaction.Create, ScopeAction.Create, create.RunAsync),
+        // By criteria in the URL.
+        new("PUT", "{type}", Interaction.Update, ScopeAction.Update, update.RunByCriteriaAsync),
+        new("PATCH", "{type}", Interaction.Patch, ScopeAction.Update, patch.RunByCriteriaAsync),
+        new("DELETE", "{type}", Interaction.Delete, ScopeAction.Delete, delete.RunByCriteriaAsync),
         new("GET", "{type}/{id}", Interaction.Read, ScopeAction.Read, read.RunAsync),
         new("PUT", "{type}/{id}", Interaction.Update, ScopeAction.Update, update.RunAsync),
         new("PATCH", "{type}/{id}", Interaction.Patch, ScopeAction.Update, patch.RunAsync),

@@ -21,12 +21,36 @@ internal sealed class Patch(
         if (patch.Failure is { } unreadable) return Unreadable(unreadable);
         var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
-        var patched = await ApplyAsync(call.Caller, current.Value, patch.Value, cancellation);
-        if (patched.Failure is { } refused) return FhirResponse.From(refused);
+        var write = await WriteAsync(call, current.Value, patch.Value, cancellation);
+        return write.Failure is { } refused
+            ? FhirResponse.From(refused)
+            : await writes.RunAsync(call.Caller, write.Value, patch.Value.Body, null, cancellation);
+    }
+
+    /// <summary>Of the one resource that the criteria match. https://hl7.org/fhir/R4/http.html#patch</summary>
+    public async Task<FhirResponse> RunByCriteriaAsync(FhirCall call, CancellationToken cancellation)
+    {
+        if (Refusal(call.Caller, call.Type) is { } refusal)
+            return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
+        var patch = await ReadAsync(call.Request, cancellation);
+        if (patch.Failure is { } unreadable) return Unreadable(unreadable);
+        return await writes.RunByCriteriaAsync(call, patch.Value.Body, null, TryAsync, cancellation);
+
+        async Task<Attempt> TryAsync(StoredVersion? current)
+        {
+            var write = await WriteAsync(call, current!, patch.Value, cancellation);
+            return write.Failure is { } refused ? FhirResponse.From(refused) : write.Value;
+        }
+    }
+
+    private async Task<Result<WriteRequest>> WriteAsync(
+        FhirCall call, StoredVersion current, PatchBody patch, CancellationToken cancellation)
+    {
+        var patched = await ApplyAsync(call.Caller, current, patch, cancellation);
+        if (patched.Failure is { } refused) return refused;
         // An attachment that the patch brings may have been cut out of the Bundle that the patch is in.
-        var body = patch.Value.Body;
-        var write = Writes.RequestFor(new ReceivedBody(patched.Value, body), call.Type, call.Id, current.Value) with { IsPatch = true };
-        return await writes.RunAsync(call.Caller, write, body, null, cancellation);
+        var received = new ReceivedBody(patched.Value, patch.Body);
+        return Writes.RequestFor(received, call.Type, current.Facts.Id, current) with { IsPatch = true };
     }
 
     /// <summary>Why the token's scopes do not allow a patch; null: they do.</summary>

@@ -1,3 +1,4 @@
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -10,11 +11,19 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="IfNoneMatch">As it came; null: not at all.</param>
 internal readonly record struct Preconditions(string? IfMatch, string? IfNoneMatch)
 {
-    /// <summary>Which one keeps a change from a version that there is; null: none does.</summary>
-    public string? Broken(StoredVersion current) =>
-        IfMatch is not null && !Names(IfMatch, current) ? "If-Match"
-        : IfNoneMatch is not null && Names(IfNoneMatch, current) ? "If-None-Match"
-        : null;
+    /// <summary>Why a change is not made of what there is; null: it is.</summary>
+    /// <param name="current">The version that there is; null: none, and there is none that If-Match could name.</param>
+    public Outcome? Broken(StoredVersion? current)
+    {
+        var broken = IfMatch is not null && !(current is not null && Names(IfMatch, current)) ? "If-Match"
+            : IfNoneMatch is not null && current is not null && Names(IfNoneMatch, current) ? "If-None-Match"
+            : null;
+        if (broken is null) return null;
+        return Outcome.Of(
+            OutcomeCategory.PreconditionFailed,
+            current is null ? $"{broken} does not hold: there is no such resource"
+                : $"{broken} does not hold for the version that the resource is at");
+    }
 
     // Any that there is: what is deleted has none. Our tags are weak, and R4 compares them all the same.
     private static bool Names(string list, StoredVersion current)

@@ -10,7 +10,7 @@ namespace PmrGateway.Gateway.Api;
 /// https://hl7.org/fhir/R4/search.html
 /// </summary>
 internal sealed class Search(
-    SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, LimitOptions limits, BaseUrl baseUrl)
+    SearchParser parser, ReadFlow flow, Denials denials, PageCursor cursors, SearchClock clock, BaseUrl baseUrl)
 {
     private const int MaxReferring = 1000;
     private const int MaxIncluded = 5000;
@@ -41,8 +41,8 @@ internal sealed class Search(
     {
         var parsed = parser.Parse(type, parameters);
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
-        if (parsed.Value.Refuse(call.Caller) is { } notAsked)
-            return await denials.AnswerAsync(call.Caller, call.Route.Interaction, path, notAsked, PatientOf(parsed.Value));
+        if (call.Caller.RefuseLinks(parsed.Value.Query) is { } notAsked)
+            return await denials.AnswerAsync(call.Caller, call.Route.Interaction, path, notAsked, parsed.Value.Query.Patient);
         var search = parsed.Value with { Query = parsed.Value.Query with { Criteria = [.. within, .. parsed.Value.Query.Criteria] } };
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
@@ -52,22 +52,10 @@ internal sealed class Search(
         {
             return await denials.AnswerAsync(
                 call.Caller, call.Route.Interaction, path,
-                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), PatientOf(search));
+                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), search.Query.Patient);
         }
-        using var clock = new CancellationTokenSource(limits.MaxSearchTime);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation, clock.Token);
-        try
-        {
-            return await FindAsync(call, path, type, search, self, position.Value, patience.Token);
-        }
-        catch (Exception e) when (
-            e is OperationCanceledException or StoreUnavailableException
-            && patience.IsCancellationRequested && !cancellation.IsCancellationRequested)
-        {
-            return FhirResponse.From(Outcome.Of(
-                OutcomeCategory.Unavailable,
-                $"the search takes longer than {limits.MaxSearchTime.TotalSeconds:0.#} s (Limits:MaxSearchTime): ask for less at a time"));
-        }
+        var answer = await clock.RunAsync(stop => FindAsync(call, path, type, search, self, position.Value, stop), cancellation);
+        return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
     }
 
     private async Task<FhirResponse> FindAsync(
@@ -76,7 +64,7 @@ internal sealed class Search(
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
             call.Caller,
-            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, PatientOf(search))
+            new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, search.Query.Patient)
             {
                 Searches = true,
                 Query = AuditedQuery.Of(path, search.Self),
@@ -90,11 +78,6 @@ internal sealed class Search(
             opened => Respond(call.Caller, self, opened, page),
             cancellation);
     }
-
-    private static string? PatientOf(ParsedSearch search) => search.Query.Criteria
-        .Where(c => c.Parameter is "patient" or "subject" && c.Values is [{ System: "Patient" }])
-        .Select(c => c.Values[0].Text)
-        .FirstOrDefault();
 
     // An include is a read or a search of its own: it needs the scope for its type and is decided like any other.
     private static async Task<Result<List<PermittedVersion>>> IncludedAsync(

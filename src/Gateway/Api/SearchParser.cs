@@ -11,16 +11,7 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="Includes">What comes along with what matches.</param>
 /// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
 /// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
-internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor)
-{
-    /// <summary>Why a caller may not ask this, though it may search the type: what a link asks of another type is a search of that one.
-    /// </summary>
-    public Outcome? Refuse(Caller caller) =>
-        Query.Criteria.SelectMany(Linked).Select(type => caller.Refuse(type, ScopeAction.Search)).FirstOrDefault(r => r is not null);
-
-    private static IEnumerable<string> Linked(SearchCriterion criterion) =>
-        criterion.Link is { } link ? Linked(link.Criterion).Append(link.Type) : [];
-}
+internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor);
 
 /// <summary>What comes along with the matches of a search. https://hl7.org/fhir/R4/search.html#include</summary>
 /// <param name="Type">The type whose reference it is.</param>
@@ -41,6 +32,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private const int MaxLinks = 3;
     private static readonly string[] Ignored = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", "_summary", "_total", "_sort"];
+    private static readonly string[] Includes = ["_include", "_revinclude"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
     public Result<ParsedSearch> Parse(string type, IEnumerable<KeyValuePair<string, StringValues>> parameters)
@@ -96,6 +88,26 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
 
     private static int ValuesOf(SearchCriterion criterion) =>
         criterion.Link is { } link ? 1 + ValuesOf(link.Criterion) : criterion.Values.Count;
+
+    /// <summary>
+    /// Parses the condition of a write: criteria alone, one at least. What says how a search is answered would change nothing here, and
+    /// whoever sends it (<c>_count=1</c>) may think that it does.
+    /// </summary>
+    public Result<SearchQuery> ParseCondition(string type, IEnumerable<KeyValuePair<string, StringValues>> criteria)
+    {
+        List<KeyValuePair<string, StringValues>> all = [.. criteria];
+        if (all.Find(p => Once.Contains(p.Key) || Includes.Contains(p.Key.Split(':')[0])) is { Key: { } key })
+        {
+            return Outcome.Of(
+                OutcomeCategory.Malformed, $"the parameter '{key}' says how a search is answered: a condition has criteria alone");
+        }
+        var parsed = Parse(type, all);
+        if (parsed.Failure is { } failure) return failure;
+        return parsed.Value.Query.Criteria.Count == 0
+            ? Outcome.Of(OutcomeCategory.Malformed, $"the condition names nothing to look for: it has search parameters of {type}")
+            // The first, and how many there are.
+            : parsed.Value.Query with { Count = 1 };
+    }
 
     private static Outcome Bad(string key, string allowed) => Outcome.Of(
         OutcomeCategory.Malformed, $"the search parameter '{(key.Length > 40 ? key[..40] : key)}' is not understood: {allowed}");

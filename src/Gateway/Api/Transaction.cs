@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
@@ -7,24 +8,23 @@ using PmrGateway.Store;
 namespace PmrGateway.Gateway.Api;
 
 /// <summary>FHIR transaction: all entries or none. https://hl7.org/fhir/R4/http.html#transaction</summary>
-internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes, Patch patch, BaseUrl baseUrl)
+internal sealed class Transaction(
+    WriteFlow flow, Conditions conditions, Denials denials, Writes writes, Patch patch, BaseUrl baseUrl)
 {
     // What an entry is about. Exists: nothing has to be written, Current is the answer.
     private readonly record struct Planned(string Type, string Id, StoredVersion? Current, bool Exists);
-
-    private const int MaxTries = 5;
 
     /// <summary>Runs a transaction, again where somebody else was first with what a condition names or with the key of a patient.</summary>
     public async Task<FhirResponse> RunAsync(
         FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, CancellationToken cancellation)
     {
         for (var tries = 1; ; tries++)
-            if (await TryAsync(call, bundle, entries, tries == MaxTries, cancellation) is { } answer) return answer;
+            if (await TryAsync(call, bundle, entries, tries, cancellation) is { } answer) return answer;
     }
 
     // (1) each entry gets its id, (2) is prepared or asked, (3) all are committed, (4) reads see what was written. Null: to be tried again.
     private async Task<FhirResponse?> TryAsync(
-        FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, bool isLast, CancellationToken cancellation)
+        FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, int tries, CancellationToken cancellation)
     {
         var context = flow.Begin(call.Caller, bundle.Body);
         // (1) Ids first, so that the others can point to it.
@@ -63,7 +63,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         var committed = await flow.CommitAsync(context, [.. prepared.Values], cancellation);
         if (committed.Failure is { } broken) return FhirResponse.From(broken);
         if (committed.Value is not CommitResult.Committed)
-            return isLast || committed.Value is CommitResult.Conflict ? FhirResponse.From(Writes.Conflict(committed.Value)) : null;
+            return Writes.IsTriedAgain(context, committed.Value, tries) ? null : FhirResponse.From(Writes.Conflict(committed.Value));
 
         // (4)
         return new FhirResponse(200, default) { Stream = (to, stop) => AnswerAsync(call, entries, plan, prepared, to, stop) };
@@ -121,16 +121,19 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
                 return refusal;
             case "PUT" or "PATCH" or "DELETE" when path.Length == 2 && ResourceId.IsId(path[1]):
                 return await PlanChangeAsync(caller, entry, type, path[1], cancellation);
+            case "PUT" or "PATCH" or "DELETE" when path.Length == 1 && FhirTypes.IsRecord(type):
+                return await PlanByCriteriaAsync(context, entry, type, cancellation);
             default:
                 return Outcome.Of(
                     OutcomeCategory.NotSupported,
-                    "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance, a GET or a HEAD");
+                    "an entry of a transaction is a POST to a type, a PUT, PATCH or DELETE of an instance or by criteria, a GET or a HEAD");
         }
     }
 
-    // Of a create by condition the condition: each of two would find nothing, and both would be made.
-    private static string IdentityOf(BundleEntry entry, Planned planned) =>
-        entry.IfNoneExist is { } condition && planned.Current is null ? $"{planned.Type}?{condition}" : $"{planned.Type}/{planned.Id}";
+    // Of what a condition makes the condition: each of two would find nothing, and both would be made.
+    private static string IdentityOf(BundleEntry entry, Planned planned) => planned.Current is null && entry.Condition is { } condition
+        ? $"{planned.Type}?{string.Join('&', condition.SelectMany(p => p.Value.Select(v => $"{p.Key}={v}")).Order(StringComparer.Ordinal))}"
+        : $"{planned.Type}/{planned.Id}";
 
     private static Outcome? RefusalOf(Caller caller, string method, string type) => method switch
     {
@@ -147,8 +150,8 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         if (type == "Bundle") return Outcome.Of(OutcomeCategory.NotSupported, "a document is posted to /Bundle on its own");
         if (context.Caller.Refuse(type, ScopeAction.Create) is { } refusal) return refusal;
         var planned = new Planned(type, Writes.NewId(resource, context.Body), null, false);
-        if (entry.IfNoneExist is null) return planned;
-        var existing = await writes.RequireNoneAsync(context, type, entry.IfNoneExist, cancellation);
+        if (entry.Condition is not { } condition) return planned;
+        var existing = await conditions.RequireAsync(context, type, condition, cancellation);
         if (existing.Failure is { } failure) return failure;
         return existing.Value is { } found ? new Planned(type, found.Facts.Id, found, true) : planned;
     }
@@ -164,12 +167,24 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
         return new Planned(type, id, current.Value, isDone);
     }
 
+    private async Task<Result<Planned>> PlanByCriteriaAsync(
+        WriteContext context, BundleEntry entry, string type, CancellationToken cancellation)
+    {
+        var target = await conditions.TargetAsync(context, entry.AsRequest(), entry.Resource?.StringAt("id"), cancellation);
+        if (target.Failure is { } failure) return failure;
+        if (target.Value is { } current) return new Planned(type, current.Facts.Id, current, false);
+        return entry.Resource is { } resource
+            ? new Planned(type, Writes.NewId(resource, context.Body), null, false)
+            : Outcome.Of(OutcomeCategory.Malformed, "the entry has no resource");
+    }
+
     private async Task<Result<WriteRequest>> WriteAsync(
         Caller caller, BundleEntry entry, Planned planned, Dictionary<string, string> links, CancellationToken cancellation)
     {
         var (type, id, current, _) = planned;
         if (entry.Method == "DELETE") return new WriteRequest(null, type, id, current);
         if (entry.Document() is not { } document) return Outcome.Of(OutcomeCategory.Malformed, "the entry has no resource");
+        if (entry.Method == "PUT" && Writes.Mismatch(document.Document, type) is { } mismatch) return mismatch;
         if (entry.Method == "PATCH")
         {
             var body = Patch.Of(document);
@@ -194,9 +209,7 @@ internal sealed class Transaction(WriteFlow flow, Denials denials, Writes writes
             var (type, query) = (node.Text.Split('?')[0], node.Text[(node.Text.IndexOf('?') + 1)..]);
             if (!links.TryGetValue(node.Text, out var target))
             {
-                var condition = writes.Condition(caller, type, query);
-                if (condition.Failure is { } notAsked) return notAsked;
-                var found = await writes.ExistingAsync(caller, type, condition.Value, cancellation);
+                var found = await conditions.FindAsync(caller, type, QueryHelpers.ParseQuery(query), cancellation);
                 if (found.Failure is { } failure) return failure;
                 if (found.Value is null)
                     return Outcome.Of(OutcomeCategory.PreconditionFailed, $"a conditional reference to {type} matches nothing");

@@ -9,53 +9,16 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>What the interactions that write have in common: what there is already, the write itself, the answer.</summary>
 internal sealed class Writes(
-    WriteFlow flow, Denials denials, RecordDatabase database, Viewers viewers, GlassFlow glass, AuditLog audit, SearchParser parser,
-    TimeProvider time)
+    WriteFlow flow, Conditions conditions, Denials denials, AuditLog audit, TimeProvider time)
 {
     private const int MaxTries = 5;
-
-    /// <summary>The one resource that a condition names, null for none.</summary>
-    /// <param name="caller">Who writes.</param>
-    /// <param name="type">Resource type.</param>
-    /// <param name="query">The condition, parsed.</param>
-    /// <param name="cancellation">Stops the search.</param>
-    public async Task<Result<StoredVersion?>> ExistingAsync(Caller caller, string type, SearchQuery query, CancellationToken cancellation)
-    {
-        SnapshotPage page;
-        await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
-            page = await snapshot.SearchAsync(query, cancellation);
-        if (page.Versions is not [var match]) return (StoredVersion?)null;
-        // The requester learns of the match, also where there are more: that is a release.
-        var facts = match.Version.Facts;
-        var entries = caller.Entries(
-            time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [$"{facts.Type}/{facts.Id}"], facts.Patients,
-            match.Permit, query: AuditedQuery.Of(query));
-        if (await glass.ReleaseAsync(caller, [match.Permit], [.. entries], cancellation) is { } notTold) return notTold;
-        return page.Total > 1
-            ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition matches several resources")
-            : match.Version;
-    }
-
-    /// <summary>A condition as a search: it takes the scope for one.</summary>
-    public Result<SearchQuery> Condition(Caller caller, string type, string condition)
-    {
-        if (caller.Refuse(type, ScopeAction.Search) is { } refusal) return refusal;
-        var parsed = parser.Parse(type, QueryHelpers.ParseQuery(condition));
-        if (parsed.Failure is { } failure) return failure;
-        if (parsed.Value.Refuse(caller) is { } notAsked) return notAsked;
-        return parsed.Value.Query.Criteria.Count == 0
-            ? Outcome.Of(OutcomeCategory.PreconditionFailed, "the condition names nothing to look for")
-            : parsed.Value.Query with { Count = 1 };
-    }
 
     /// <summary>The current version as the writer may see it, for a change of it.</summary>
     public async Task<Result<StoredVersion>> CurrentAsync(
         Caller caller, string type, string id, Preconditions preconditions, CancellationToken cancellation)
     {
         if (await flow.VisibleAsync(caller, type, id, cancellation) is not { } current) return Outcome.NotFound;
-        if (preconditions.Broken(current) is { } broken)
-            return Outcome.Of(OutcomeCategory.PreconditionFailed, $"{broken} does not hold for the version that the resource is at");
-        return current;
+        return preconditions.Broken(current) is { } broken ? broken : current;
     }
 
     /// <summary>Prepares and commits one write, and answers.</summary>
@@ -64,20 +27,51 @@ internal sealed class Writes(
     /// <param name="body">The body that it came in; null: none.</param>
     /// <param name="ifNoneExist">The condition of a conditional create: where it matches, that is the answer.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
-    public async Task<FhirResponse> RunAsync(
-        Caller caller, WriteRequest request, StreamedBody? body, string? ifNoneExist, CancellationToken cancellation)
+    public Task<FhirResponse> RunAsync(
+        Caller caller, WriteRequest request, StreamedBody? body, string? ifNoneExist, CancellationToken cancellation) =>
+            RunAsync(
+                caller,
+                body,
+                async context =>
+                {
+                    if (ifNoneExist is null) return request;
+                    var criteria = QueryHelpers.ParseQuery(ifNoneExist);
+                    var existing = await conditions.RequireAsync(context, request.Type, criteria, cancellation);
+                    if (existing.Failure is { } refused)
+                        return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
+                    return existing.Value is { } found ? Existing(found) : request;
+                },
+                cancellation);
+
+    /// <summary>Finds what a request by criteria is about, then writes that.</summary>
+    /// <param name="call">The request.</param>
+    /// <param name="body">The body that it came in; null: none.</param>
+    /// <param name="id">The id that the body has; null: none.</param>
+    /// <param name="decide">What to make of the one match; of an update, also of null: there is none.</param>
+    /// <param name="cancellation">Stops the wait for the stores.</param>
+    public Task<FhirResponse> RunByCriteriaAsync(
+        FhirCall call, StreamedBody? body, string? id, Func<StoredVersion?, Task<Attempt>> decide, CancellationToken cancellation) =>
+            RunAsync(
+                call.Caller,
+                body,
+                async context =>
+                {
+                    var target = await conditions.TargetAsync(context, call.Request, id, cancellation);
+                    return target.Failure is { } refused
+                        ? await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refused)
+                        : await decide(target.Value);
+                },
+                cancellation);
+
+    // Again where somebody else was first: with what the condition names, or with the key of a patient.
+    private async Task<FhirResponse> RunAsync(
+        Caller caller, StreamedBody? body, Func<WriteContext, Task<Attempt>> attempt, CancellationToken cancellation)
     {
-        // Again where somebody else was first: with what the condition names, or with the key of a patient.
         for (var tries = 1; ; tries++)
         {
             var context = flow.Begin(caller, body);
-            if (ifNoneExist is not null)
-            {
-                var existing = await RequireNoneAsync(context, request.Type, ifNoneExist, cancellation);
-                if (existing.Failure is { } refused)
-                    return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
-                if (existing.Value is { } found) return Existing(found);
-            }
+            var tried = await attempt(context);
+            if (tried.Request is not { } request) return tried.Answer!;
             var prepared = await flow.PrepareAsync(context, request, cancellation);
             if (prepared.Failure is { } failure)
             {
@@ -87,20 +81,16 @@ internal sealed class Writes(
             var committed = await flow.CommitAsync(context, [prepared.Value], cancellation);
             if (committed.Failure is { } broken) return FhirResponse.From(broken);
             if (committed.Value is CommitResult.Committed) return Written(prepared.Value);
-            if (committed.Value is CommitResult.Conflict || tries == MaxTries) return FhirResponse.From(Conflict(committed.Value));
+            if (!IsTriedAgain(context, committed.Value, tries)) return FhirResponse.From(Conflict(committed.Value));
         }
     }
 
-    /// <summary>Asks for a condition that nothing matches, now and when the request is committed.</summary>
-    /// <returns>What matches it now; null: nothing.</returns>
-    public async Task<Result<StoredVersion?>> RequireNoneAsync(
-        WriteContext context, string type, string condition, CancellationToken cancellation)
-    {
-        var query = Condition(context.Caller, type, condition);
-        if (query.Failure is { } refused) return refused;
-        context.Require(query.Value);
-        return await ExistingAsync(context.Caller, type, query.Value, cancellation);
-    }
+    /// <summary>
+    /// Whether a request that was not committed is begun anew. Of a condition it is asked what it names now; who named a version, or an
+    /// id, is told that it is another version.
+    /// </summary>
+    public static bool IsTriedAgain(WriteContext context, CommitResult result, int tries) =>
+        tries < MaxTries && (result is not CommitResult.Conflict || context.Preconditions.Count > 0);
 
     /// <summary>Why a plan was not carried out.</summary>
     public static Outcome Conflict(CommitResult result) => Outcome.Of(
@@ -192,4 +182,16 @@ internal sealed class Writes(
             return null;
         }
     }
+}
+
+/// <summary>What one try of a write comes to.</summary>
+/// <param name="Request">What is to be written; null: nothing.</param>
+/// <param name="Answer">The answer, where nothing is to be written.</param>
+internal readonly record struct Attempt(WriteRequest? Request, FhirResponse? Answer)
+{
+    /// <summary>Something is to be written.</summary>
+    public static implicit operator Attempt(WriteRequest request) => new(request, null);
+
+    /// <summary>Nothing is.</summary>
+    public static implicit operator Attempt(FhirResponse answer) => new(null, answer);
 }

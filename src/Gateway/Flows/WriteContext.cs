@@ -35,8 +35,11 @@ public sealed class WriteContext(
     public IReadOnlyList<WrappedSubjectKey> NewKeys =>
         [.. _keys.Where(k => k.Value.IsNew).Select(k => new WrappedSubjectKey(k.Key, k.Value.Wrapped))];
 
-    /// <summary>Asks that a search finds nothing still when the request is committed.</summary>
-    public void Require(SearchQuery query) => _if.Add(new Precondition.MatchesNothing(viewers.Of(caller.Requester), query));
+    /// <summary>Asks that a search finds, of what the writer may see, the same still when the request is committed.</summary>
+    /// <param name="query">The search.</param>
+    /// <param name="only">Id of the one record that it finds; null: none.</param>
+    public void Require(SearchQuery query, string? only) =>
+        _if.Add(new Precondition.Matches(viewers.Of(caller.Requester), query, only));
 
     /// <summary>A patient that this request makes.</summary>
     /// <param name="id">The id.</param>

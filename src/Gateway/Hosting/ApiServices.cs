@@ -9,10 +9,10 @@ internal static class ApiServices
     public static IServiceCollection AddApi(this IServiceCollection services) => services
         .AddSingleton<Capabilities>().AddSingleton<PageCursor>()
         .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
-        .AddSingleton<SearchParser>().AddSingleton<Search>()
+        .AddSingleton<SearchClock>().AddSingleton<SearchParser>().AddSingleton<Search>()
         .AddSingleton<AuditEntryResource>().AddSingleton<AuditSearchParser>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()
-        .AddSingleton<Writes>().AddSingleton<RawBinary>()
+        .AddSingleton<Conditions>().AddSingleton<Writes>().AddSingleton<RawBinary>()
         .AddSingleton<Create>().AddSingleton<Update>().AddSingleton<Patch>().AddSingleton<Delete>()
         .AddSingleton<ReceiveDocument>()
         .AddSingleton<Batch>().AddSingleton<Transaction>()

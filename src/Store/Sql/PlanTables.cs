@@ -9,8 +9,7 @@ internal sealed class PlanTables(
     public async ValueTask ApplyAsync(Change change, CommitPlan plan)
     {
         foreach (var condition in plan.If)
-            if (condition is Precondition.MatchesNothing nothing
-                && await search.AnyAsync(change.Session, nothing.Who, nothing.Query, default))
+            if (condition is Precondition.Matches it && !await search.MatchesAsync(change.Session, it.Who, it.Query, it.Only, default))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await versions.WriteAsync(change, plan.Versions);

@@ -11,13 +11,21 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
     // Up to here a total is counted while the page is looked for; beyond it by a count of its own.
     private const int Counted = 1000;
 
-    /// <summary>Whether a search finds anything that a viewer may see, inside a change.</summary>
+    /// <summary>Whether a search finds one record of those that a viewer may see, and no other, inside a change.</summary>
+    /// <param name="session">The session of the change.</param>
+    /// <param name="who">Under whose eyes.</param>
+    /// <param name="query">The search.</param>
+    /// <param name="only">Id of the one; null: whether it finds none.</param>
+    /// <param name="cancellation">Stops the search.</param>
     /// <exception cref="VerdictsMissingException">The viewer's verdicts are to be completed first.</exception>
-    public async ValueTask<bool> AnyAsync(Session session, Viewer who, SearchQuery query, CancellationToken cancellation)
+    public async ValueTask<bool> MatchesAsync(
+        Session session, Viewer who, SearchQuery query, string? only, CancellationToken cancellation)
     {
         var viewer = (await SnapshotState.ReadAsync(session, cancellation)).Bind(who, verdicts.Of(who), searches: true);
-        return await FromAsync(session, viewer, query, cancellation) is { } rows
-            && await session.NumberAsync($"SELECT 1 {rows} LIMIT 1", cancellation, rows.Values) is not null;
+        if (await FromAsync(session, viewer, query, cancellation) is not { } rows) return only is null;
+        var found = await session.QueryAsync(
+            $"SELECT r.id {rows} LIMIT {(only is null ? 1 : 2)}", static r => r.GetString(0), cancellation, rows.Values);
+        return only is null ? found.Count == 0 : found is [var id] && id == only;
     }
 
     /// <summary>The rows of a page, how many there are in all, and the cursor of the next page (null: this is the last).</summary>

@@ -1,5 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios.NonInterference;
@@ -14,6 +16,9 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
 
     /// <summary>JSON in which names stay as they are written.</summary>
     public static readonly JsonSerializerOptions AsWritten = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly JsonSerializerOptions WithoutNulls =
+        new(AsWritten) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public (string Name, string Value)[] Headers { get; init; } = [];
 
@@ -79,9 +84,13 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
         {
             resourceType = "Bundle",
             type = BundleType,
-            entry = Entries!.Select(e => new { request = new { method = e.Method, url = e.Url } }),
+            entry = Entries!.Select(e => new
+            {
+                resource = e.Body is null ? null : JsonNode.Parse(e.Body),
+                request = new { method = e.Method, url = e.Url, ifMatch = e.Headers.FirstOrDefault(h => h.Name == "If-Match").Value },
+            }),
         },
-        AsWritten);
+        WithoutNulls);
 
     private static IEnumerable<string> Parts(Answer page) => RunningGateway.Entries(page).Select(e => e.GetRawText())
         .Append($"total {page.Json.GetProperty("total")}");

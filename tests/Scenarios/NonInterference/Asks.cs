@@ -16,7 +16,7 @@ internal sealed class Asks(
     private int _made;
 
     public Arbitrary<Ask> Any() => Arb.From(
-        Gen.Frequency((6, OneRecord), (8, Search), (2, OfPatient), (3, Bundled), (1, Question)), a => a.Smaller());
+        Gen.Frequency((6, OneRecord), (8, Search), (2, OfPatient), (3, Bundled), (1, Question), (2, ByCriteria)), a => a.Smaller());
 
     private Gen<string> Patient => from world in Gen.Choose(0, worlds - 1)
                                    from which in Gen.Elements("p", "p", "q")
@@ -84,7 +84,12 @@ internal sealed class Asks(
     private Gen<Ask> Bundled =>
         from entries in Gen.Choose(1, 4).SelectMany(n => Gen.ArrayOf(Entry, n))
         from type in Gen.Elements("batch", "transaction")
-        select new Ask("POST", "") { Entries = [.. entries.Select(e => e with { Method = "GET", Headers = [] })], BundleType = type };
+        from last in Gen.Frequency((3, Gen.Constant<Ask?>(null)), (1, Unmade.Select(a => (Ask?)a)))
+        select new Ask("POST", "")
+        {
+            Entries = [.. entries.Select(e => e with { Method = "GET", Headers = [] }), .. last is null ? (Ask[])[] : [last]],
+            BundleType = type,
+        };
 
     // Writes as questions: whether there is what they name, and at which version.
     private Gen<Ask> Question =>
@@ -97,6 +102,41 @@ internal sealed class Asks(
         select what < 3
             ? Create(patient, what == 0 ? $"identifier={Story.Identifiers}|k{key}" : string.Join('&', parameters.DefaultIfEmpty("code=x")))
             : Change(method, record);
+
+    // Writes of what criteria match: whether there is nothing, one or several. An update is made where there is nothing, and only there.
+    private Gen<Ask> ByCriteria => Gen.Frequency((1, Unmade), (1, Update));
+
+    private Gen<Ask> Update =>
+        from patient in Patient
+        from criteria in Criteria("Observation")
+        from id in Gen.Frequency((4, Gen.Constant("")), (1, Gen.Constant("\"id\":\"§nobody§\",")))
+        let create = Create(patient, "")
+        select create with
+        {
+            Method = "PUT",
+            Query = criteria,
+            Headers = [("If-None-Match", "*")],
+            Body = "{" + id + create.Body!.TrimStart()[1..],
+        };
+
+    private Gen<Ask> Unmade =>
+        from type in Gen.Elements(Types)
+        from criteria in Criteria(type)
+        from method in Gen.Elements("PUT", "PATCH", "DELETE")
+        from isPatched in Gen.Elements(true, false)
+        select new Ask(method, type, criteria)
+        {
+            // Of no version that there is, or by a patch of no kind that there is: nothing is changed.
+            Headers = method == "PATCH" && isPatched ? [] : [("If-Match", "W/\"99\"")],
+            Body = method switch
+            {
+                "PUT" => $$"""{"resourceType":"{{type}}"}""",
+                "PATCH" => """
+                    {"resourceType":"Parameters","parameter":[{"name":"operation","part":[{"name":"type","valueCode":"none"}]}]}
+                    """,
+                _ => null,
+            },
+        };
 
     private Ask Create(string patient, string condition)
     {
@@ -118,6 +158,12 @@ internal sealed class Asks(
             _ => null,
         },
     };
+
+    // One that says how a search is answered is refused.
+    private Gen<string[]> Criteria(string type) =>
+        from all in Parameters(type)
+        from isLeft in Gen.Choose(0, 9)
+        select isLeft == 0 ? all : all.Where(p => p.Split('=')[0] is "_id" or "_lastUpdated" or "_security" || p[0] != '_').ToArray();
 
     // References of what is found go along page by page, and pages in the order of ids are compared as one.
     private Gen<string[]> Parameters(string type) =>
