@@ -36,7 +36,6 @@ public class ConsentCaseTests(CaseStage stage) : IClassFixture<CaseStage>
         ["CC-074"] = "status 400, not 200 (*'_has:DocumentReference:patient:type' is not understood*)",
         ["CC-079"] = "status 404, not 200 (*no such resource*)",
         ["CC-094"] = "status 405, not 403 or 404 or 204 (*this interaction is not offered*)",
-        ["CC-105"] = "status 400, not 200 (*'_elements' is not understood*)",
         ["CC-110"] = "status 403, not 200 (*the token's scopes do not allow search*)",
     };
 
