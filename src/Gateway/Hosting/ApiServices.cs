@@ -19,7 +19,8 @@ internal static class ApiServices
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
         .AddSingleton<ConsentExplain>()
         .AddSingleton<BreakGlass>().AddSingleton<DisposeTask>()
-        .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<RefusalPace>().AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
+        .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<RefusalPace>()
+        .AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();
 
     // Straight from the router: what stands between it and the other endpoints is OAuth's, which asks dozens of handlers of its own.
     public static void MapFhir(this IEndpointRouteBuilder routes) =>
