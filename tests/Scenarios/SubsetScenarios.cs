@@ -152,6 +152,13 @@ public partial class SubsetScenarios(RunningGateway gateway)
             Assert.Contains("Patient.meta.tag", refused.Text);
         }
         Assert.Equal("W/\"1\"", (await gateway.Ehr.GetAsync($"Patient/{patient}")).Headers.Headers.ETag!.ToString());
+        var document = await gateway.Ehr.PostAsync("Bundle", $$$"""
+            {"resourceType":"Bundle","meta":{"tag":[{"system":"{{{tag[0]}}}","code":"{{{tag[1]}}}"}]},"type":"document"}
+            """);
+        Assert.True(document.Status == 422 && document.Text.Contains("Bundle.meta.tag", StringComparison.Ordinal), document.Text);
+        // The code of another system says nothing.
+        var tagged = part.Replace(tag[0], "urn:other", StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Patient/{patient}", tagged)).Status);
     }
 
     [Fact]
