@@ -21,6 +21,7 @@ internal sealed class Subset
 
     // What was stored was within limits once: those of today are for what comes in.
     private static readonly ResourceLimits NoLimits = new(1000, int.MaxValue);
+    private static readonly Subset Whole = new(View.Whole, "");
 
     private readonly View _view;
     private HashSet<string>? _names;
@@ -71,10 +72,11 @@ internal sealed class Subset
 
     private static Result<Subset> Read(string? type, string? summary, string? elements, bool includes)
     {
+        if (summary is null && elements is null) return Whole;
         if (summary is not null && elements is not null) return Bad(Elements, "not together with _summary");
         var view = (summary, elements) switch
         {
-            (null, null) or ("false" or "count", _) => View.Whole,
+            ("false" or "count", _) => View.Whole,
             ("true", _) => View.Summary,
             ("text", _) => View.Text,
             ("data", _) => View.Data,
@@ -88,7 +90,7 @@ internal sealed class Subset
         if (known != View.Whole && type == "Binary") return Bad(summary is null ? Elements : Summary, "a Binary is given whole");
         var subset = new Subset(
             known,
-            summary is not null ? $"{Summary}={summary}" : elements is not null ? $"{Elements}={Uri.EscapeDataString(elements)}" : "");
+            summary is not null ? $"{Summary}={summary}" : $"{Elements}={Uri.EscapeDataString(elements!)}");
         foreach (var name in elements?.Split(',') ?? [])
             if (subset.Add(type, name, includes || type is null) is { } unknown) return unknown;
         return subset;
