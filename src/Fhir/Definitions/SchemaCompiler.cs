@@ -121,7 +121,10 @@ internal static class SchemaCompiler
             // https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.contentReference
             ContentOf(element) is { } at
                 ? [.. Invariants(Find(all, at), definition), .. Invariants(element, definition)]
-                : Invariants(element, definition));
+                : Invariants(element, definition))
+        {
+            IsSummary = element.TryGetProperty("isSummary", out var summary) && summary.GetBoolean(),
+        };
     }
 
     private static string? ContentOf(JsonElement element) =>

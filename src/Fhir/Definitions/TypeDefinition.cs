@@ -69,6 +69,12 @@ public sealed record TypeReference(string Name, IReadOnlyList<string> Targets)
 public sealed record ElementSpec(
     string Name, int Min, int Max, bool IsChoice, IReadOnlyList<TypeReference> Types, Binding? Binding, IReadOnlyList<Invariant> Invariants)
 {
+    /// <summary>
+    /// Whether it belongs to a summary of the resource.
+    /// https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.isSummary
+    /// </summary>
+    public bool IsSummary { get; init; }
+
     /// <summary>Whether JSON writes an array.</summary>
     public bool IsArray => Max is -1 or > 1;
 

@@ -11,11 +11,12 @@ namespace PmrGateway.Gateway.Api;
 /// <param name="Patients">Of whom one must be the patient who asks, of each list.</param>
 /// <param name="OldestFirst">Whether the oldest come first.</param>
 /// <param name="Count">Entries a page.</param>
+/// <param name="Subset">Which part of each event.</param>
 /// <param name="Self">The parameters, for the self link, without the cursor.</param>
 /// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
 internal sealed record ParsedAuditSearch(
-    IReadOnlyList<AuditCriterion> Criteria, IReadOnlyList<IReadOnlyList<string>> Patients, bool OldestFirst, int Count, string Self,
-    string? Cursor);
+    IReadOnlyList<AuditCriterion> Criteria, IReadOnlyList<IReadOnlyList<string>> Patients, bool OldestFirst, int Count, Subset Subset,
+    string Self, string? Cursor);
 
 /// <summary>
 /// Reads the parameters of a search of AuditEvents. One that is not understood is refused: passed over, it would give more than was asked
@@ -42,7 +43,10 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     {
         var (criteria, patients, self) = (new List<AuditCriterion>(), new List<IReadOnlyList<string>>(), new List<string>());
         var (count, cursor, sort, total) = ((int?)null, (string?)null, (string?)null, (string?)null);
-        foreach (var (key, values) in parameters)
+        var all = parameters.ToList();
+        var subset = Subset.Of("AuditEvent", all);
+        if (subset.Failure is { } notCut) return notCut;
+        foreach (var (key, values) in all)
         {
             foreach (var value in values)
             {
@@ -59,6 +63,7 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
                     continue;
                 }
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
+                if (key is Subset.Summary or Subset.Elements) continue;
                 if (key == "_count" && count is null && int.TryParse(value, out var n) && n > 0) count = Math.Min(n, MaxCount);
                 else if (key == "_sort" && sort is null && value is "date" or "-date") sort = value;
                 else if (key is "patient" or "patient:Patient" && References(value, "Patient") is { } asked) patients.Add(asked);
@@ -66,7 +71,8 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
                 else return Bad(key);
             }
         }
-        return new ParsedAuditSearch(criteria, patients, sort == "date", count ?? DefaultCount, string.Join('&', self), cursor);
+        return new ParsedAuditSearch(
+            criteria, patients, sort == "date", count ?? DefaultCount, subset.Value, string.Join('&', self), cursor);
     }
 
     /// <summary>The event with an id.</summary>
@@ -76,7 +82,7 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
         OutcomeCategory.Malformed,
         $"the search parameter '{(key.Length > 40 ? key[..40] : key)}' is not understood: one of "
             + $"{string.Join(", ", Parameters.Select(p => p.Name))}, agent:identifier, _count from 1 (once), _sort=date or -date (once), "
-            + "_total=none, estimate or accurate (once); each with a value");
+            + "_summary, _elements, _total=none, estimate or accurate (once); each with a value");
 
     private AuditCriterion? Criterion(string key, string value)
     {

@@ -8,7 +8,7 @@ namespace PmrGateway.Gateway.Api;
 /// </summary>
 internal static class AuditedQuery
 {
-    private static readonly HashSet<string> Controls = ["_count", "_sort", "_include", "_revinclude", "_summary"];
+    private static readonly HashSet<string> Controls = ["_count", "_sort", "_include", "_revinclude", Subset.Summary, Subset.Elements];
 
     /// <summary>The text.</summary>
     /// <param name="path">Type, or path of the compartment.</param>

@@ -32,7 +32,17 @@ internal static class BinaryJson
         return json.ToArray();
     }
 
+    /// <summary>The resource without its content: nothing is opened.</summary>
+    public static byte[] WithoutData(OpenedRecord opened) => Encoding.UTF8.GetBytes(Head(opened) + "}");
+
     private static (byte[] Before, byte[] After) Around(OpenedRecord opened)
+    {
+        // A text of FHIR is never empty.
+        var hasData = opened.Binary!.Size > 0;
+        return (Encoding.UTF8.GetBytes(Head(opened) + (hasData ? ",\"data\":\"" : "")), hasData ? "\"}"u8.ToArray() : "}"u8.ToArray());
+    }
+
+    private static string Head(OpenedRecord opened)
     {
         var (version, facts) = (opened.Version, opened.Version.Facts);
         var json = new StringBuilder($"{{\"resourceType\":\"Binary\",\"id\":\"{facts.Id}\",\"meta\":{{\"versionId\":\"{version.Version}\",")
@@ -40,9 +50,6 @@ internal static class BinaryJson
             .Append($",\"contentType\":{JsonSerializer.Serialize(version.ContentType)}");
         // Whose it is besides follows from records that link to it, and of those the requester may not know.
         if (version.SentFor is { } patient) json.Append($",\"securityContext\":{{\"reference\":\"Patient/{patient}\"}}");
-        // A text of FHIR is never empty.
-        var hasData = opened.Binary!.Size > 0;
-        if (hasData) json.Append(",\"data\":\"");
-        return (Encoding.UTF8.GetBytes(json.ToString()), hasData ? "\"}"u8.ToArray() : "}"u8.ToArray());
+        return json.ToString();
     }
 }

@@ -19,7 +19,9 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
     {
         // The same for all, and made once: two first requests at a time make the same.
         _json ??= FhirTyped.ToJson(Statement(call.Api.Routes.Rows));
-        return Task.FromResult(new FhirResponse(200, _json));
+        var subset = Subset.Of("CapabilityStatement", call.Request.Query);
+        return Task.FromResult(
+            subset.Failure is { } notUnderstood ? FhirResponse.From(notUnderstood) : new FhirResponse(200, subset.Value.Cut(_json)));
     }
 
     private CapabilityStatement Statement(IReadOnlyList<FhirRoute> routes)
@@ -27,6 +29,10 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
         var rest = new RestComponent { Mode = RestfulCapabilityMode.Server, Security = Security() };
         foreach (var route in routes.Where(r => r.Length == 0))
             rest.Interaction.Add(new() { Code = EnumUtility.ParseLiteral<SystemRestfulInteraction>(route.Interaction) });
+        rest.SearchParam.Add(Parameter(
+            Subset.Summary, SearchParamType.Token, "true, text, data, false; of records also count. Also for reads and histories."));
+        rest.SearchParam.Add(Parameter(
+            Subset.Elements, SearchParamType.String, "Names, or Type.element of what comes along. Also for reads and histories."));
         foreach (var type in FhirTypes.Offered)
         {
             var own = routes.Where(r => r.OwnType == type || (r.IsOfEveryType && FhirTypes.IsRecord(type))).ToList();
@@ -114,6 +120,6 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
         resource.SearchInclude = includes;
     }
 
-    private static CapabilityStatement.SearchParamComponent Parameter(string name, SearchParamType? type) =>
-        new() { Name = name, Type = type };
+    private static CapabilityStatement.SearchParamComponent Parameter(string name, SearchParamType? type, string? documentation = null) =>
+        new() { Name = name, Type = type, Documentation = documentation };
 }

@@ -14,11 +14,10 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl base
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var query = PageQuery.Of(call, MaxCount, MaxCount);
+        var query = PageQuery.Of(call, null, MaxCount, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
-        var (count, cursor) = query.Value;
-        var self = $"Patient/{call.Id}/$everything";
-        var position = cursors.Open(call.Caller, self, cursor);
+        var (asked, path) = (query.Value, $"Patient/{call.Id}/$everything");
+        var position = cursors.Open(call.Caller, asked.Self(path), asked.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         var types = FhirTypes.Offered.Where(t => call.Caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
@@ -28,19 +27,19 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl base
             async snapshot =>
             {
                 page = await snapshot.CompartmentAsync(
-                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, count, cancellation);
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, asked.Count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call.Caller, self, count, page, opened),
+            opened => Respond(call.Caller, path, asked, page, opened),
             cancellation);
     }
 
-    private FhirResponse Respond(Caller caller, string self, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(Caller caller, string path, PageQuery asked, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
         var bundle = new BundleWriter("searchset", page.Total);
-        bundle.Link("self", $"{baseUrl.Fhir}/{self}");
-        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, $"{self}?_count={count}", next)}");
-        foreach (var record in opened)
+        bundle.Link("self", $"{baseUrl.Fhir}/{asked.Self(path)}");
+        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, asked.Pages(path), next)}");
+        foreach (var record in opened.Select(o => asked.Subset.Of(o)))
             bundle.SearchEntry($"{baseUrl.Fhir}/{record.Version.Facts.Type}/{record.Version.Facts.Id}", record, "match");
         return bundle.ToResponse();
     }

@@ -28,6 +28,9 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
         var isNowhere = route is null && request.Method == HttpMethods.Put && Routes.AllowedAt(path) is null;
         if (isNowhere && path is [var type, var id] && FhirTypes.IsRecord(type) && !ResourceId.IsId(id))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "an id is 1 to 64 of A-Z, a-z, 0-9, '-' and '.'", $"{type}.id"));
+        if (route is { HasSubsets: false } && Subset.IsAsked(request.Query))
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.Malformed, $"'{Subset.Summary}' and '{Subset.Elements}' are for what is read or searched"));
         return route is null ? NotOffered(path) : await route.Handler(new FhirCall(caller, request, route, this), cancellation);
     }
 

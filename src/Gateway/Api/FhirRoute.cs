@@ -46,6 +46,10 @@ internal sealed record FhirRoute(string Method, string Template, string Interact
     /// <summary>The operation's name, without <c>$</c>; null: it is none.</summary>
     public string? Operation => _segments is [.., (Part.Literal, ['$', .. var name])] ? name : null;
 
+    /// <summary>Whether a part of each resource of the answer can be asked for (<see cref="Subset"/>).</summary>
+    public bool HasSubsets => Operation == "everything" || Interaction is Flows.Interaction.Read or Flows.Interaction.Vread
+        or Flows.Interaction.HistoryInstance or Flows.Interaction.SearchType or Flows.Interaction.Capabilities;
+
     /// <summary>Whether a path of as many segments is of this template.</summary>
     public bool Matches(IReadOnlyList<string> path)
     {

@@ -11,11 +11,10 @@ internal sealed class HistoryInstance(ReadFlow flow, PageCursor cursors, BaseUrl
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var query = PageQuery.Of(call, MaxCount, MaxCount);
+        var query = PageQuery.Of(call, call.Type, MaxCount, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
-        var (count, cursor) = query.Value;
-        var self = $"{call.Target}/_history";
-        var position = cursors.Open(call.Caller, self, cursor);
+        var asked = query.Value;
+        var position = cursors.Open(call.Caller, asked.Self($"{call.Target}/_history"), asked.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
@@ -23,20 +22,20 @@ internal sealed class HistoryInstance(ReadFlow flow, PageCursor cursors, BaseUrl
             call.AsRead(),
             async snapshot =>
             {
-                page = await snapshot.HistoryAsync(call.Type, call.Id, position.Value, count, cancellation);
+                page = await snapshot.HistoryAsync(call.Type, call.Id, position.Value, asked.Count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
-            opened => Respond(call, self, count, page, opened),
+            opened => Respond(call, asked, page, opened),
             cancellation);
     }
 
-    private FhirResponse Respond(FhirCall call, string self, int count, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
+    private FhirResponse Respond(FhirCall call, PageQuery asked, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
-        var (type, id) = (call.Type, call.Id);
+        var (type, id, path) = (call.Type, call.Id, $"{call.Target}/_history");
         var bundle = new BundleWriter("history", page.Total);
-        bundle.Link("self", $"{baseUrl.Fhir}/{self}");
-        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(call.Caller, $"{self}?_count={count}", next)}");
-        foreach (var record in opened)
+        bundle.Link("self", $"{baseUrl.Fhir}/{asked.Self(path)}");
+        if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(call.Caller, asked.Pages(path), next)}");
+        foreach (var record in opened.Select(o => asked.Subset.Of(o)))
         {
             var version = record.Version;
             var (method, url) = version.IsDeleted ? ("DELETE", $"{type}/{id}")

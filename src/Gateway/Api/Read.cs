@@ -13,12 +13,17 @@ internal sealed class Read(ReadFlow flow)
     public Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation) => VersionAsync(call, null, cancellation);
 
     /// <summary>One version of a resource; null: the current one.</summary>
-    public Task<FhirResponse> VersionAsync(FhirCall call, long? version, CancellationToken cancellation) => flow.RunAsync(
-        call.Caller,
-        call.AsRead(),
-        async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
-        opened => RespondAsync(opened[0], call.Request, cancellation),
-        cancellation);
+    public async Task<FhirResponse> VersionAsync(FhirCall call, long? version, CancellationToken cancellation)
+    {
+        var subset = Subset.Of(call.Type, call.Request.Query);
+        if (subset.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
+        return await flow.RunAsync(
+            call.Caller,
+            call.AsRead(),
+            async snapshot => Found.Of(await snapshot.ReadAsync(call.Type, call.Id, version, cancellation)),
+            opened => RespondAsync(subset.Value.Of(opened[0]), call.Request, cancellation),
+            cancellation);
+    }
 
     // What a sender wrote as contentType goes into a header only if a header can hold it.
     private static string HeaderSafe(string contentType) =>

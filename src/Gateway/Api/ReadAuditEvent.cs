@@ -11,6 +11,8 @@ internal sealed class ReadAuditEvent(AuditLog audit, AuditEntryResource resource
     {
         var (caller, interaction) = (call.Caller, call.Route.Interaction);
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, interaction, call.Target, refusal);
+        var subset = Subset.Of(call.Type, call.Request.Query);
+        if (subset.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
         var own = caller.Requester.Patient;
         var found = own is null
             ? AuditPage.Nothing
@@ -18,6 +20,6 @@ internal sealed class ReadAuditEvent(AuditLog audit, AuditEntryResource resource
         if (found.Events is not [var evidence]) return await denials.AnswerAsync(caller, interaction, call.Target, Outcome.NotFound, own);
         await audit.AppendAsync(
             [caller.Entry(time.GetUtcNow(), interaction, AuditOutcome.Permit, [call.Target], CallerAudit.Patients(own))], cancellation);
-        return new FhirResponse(200, FhirTyped.ToJson(resources.Of(evidence, found.Consents)));
+        return new FhirResponse(200, subset.Value.Cut(FhirTyped.ToJson(resources.Of(evidence, found.Consents))));
     }
 }

@@ -38,6 +38,7 @@ internal sealed class ReceiveDocument(
         if (received.IsCut)
             return Outcome.Of(OutcomeCategory.TooLarge, "a document with large attachments is sent on its own, not in a Bundle");
         var bundle = received.Document;
+        if (Subsetted.Refusal(bundle) is { } part) return part;
         var report = validator.Validate(bundle);
         if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         if (bundle.Root.StringAt("type") != "document")

@@ -75,7 +75,7 @@ internal sealed class Search(
                 var included = await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation);
                 return included.Failure is { } tooMuch ? new Found([], tooMuch) : new Found([.. page.Versions, .. included.Value]);
             },
-            opened => Respond(call.Caller, self, opened, page),
+            opened => Respond(call.Caller, self, search.Subset, opened, page),
             cancellation);
     }
 
@@ -142,7 +142,8 @@ internal sealed class Search(
         $"more than {most} come along by {(inclusion.IsReverse ? "_revinclude" : "_include")}, at {inclusion.Type}:"
             + $"{inclusion.Parameter ?? "*"}: ask for fewer matches at a time (_count), or search them");
 
-    private FhirResponse Respond(Caller caller, string self, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
+    private FhirResponse Respond(
+        Caller caller, string self, Subset subset, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
         // Of those on other pages nobody has been told.
         var isWhole = page.Total == page.Versions.Count;
@@ -151,8 +152,8 @@ internal sealed class Search(
         if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, self, next)}");
         for (var i = 0; i < opened.Count; i++)
         {
-            var facts = opened[i].Version.Facts;
-            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", opened[i], i < page.Versions.Count ? "match" : "include");
+            var (facts, isMatch) = (opened[i].Version.Facts, i < page.Versions.Count);
+            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", subset.Of(opened[i], isMatch), isMatch ? "match" : "include");
         }
         return bundle.ToResponse();
     }

@@ -54,7 +54,7 @@ internal sealed class SearchAuditEvents(
         foreach (var evidence in found.Events)
         {
             var resource = resources.Of(evidence, found.Consents);
-            bundle.SearchEntry($"{baseUrl.Fhir}/AuditEvent/{resource.Id}", FhirTyped.ToJson(resource), "match");
+            bundle.SearchEntry($"{baseUrl.Fhir}/AuditEvent/{resource.Id}", search.Subset.Cut(FhirTyped.ToJson(resource)), "match");
         }
         return new FhirResponse(200, bundle.ToJson());
     }

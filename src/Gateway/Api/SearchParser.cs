@@ -9,9 +9,11 @@ namespace PmrGateway.Gateway.Api;
 /// <summary>A search request as it was understood.</summary>
 /// <param name="Query">What to find.</param>
 /// <param name="Includes">What comes along with what matches.</param>
+/// <param name="Subset">Which part of each resource.</param>
 /// <param name="Self">The parameters that were understood, for the self link, without the cursor.</param>
 /// <param name="Cursor">The cursor of a next link, not opened yet; null: the first page.</param>
-internal sealed record ParsedSearch(SearchQuery Query, IReadOnlyList<Inclusion> Includes, string Self, string? Cursor);
+internal sealed record ParsedSearch(
+    SearchQuery Query, IReadOnlyList<Inclusion> Includes, Subset Subset, string Self, string? Cursor);
 
 /// <summary>What comes along with the matches of a search. https://hl7.org/fhir/R4/search.html#include</summary>
 /// <param name="Type">The type whose reference it is.</param>
@@ -31,7 +33,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private const int MaxSortKeys = 4;
     private const int MaxLinks = 3;
     private static readonly string[] Ignored = ["_format", "_pretty"];
-    private static readonly string[] Once = ["_count", "_cursor", "_summary", "_total", "_sort"];
+    private static readonly string[] Once = ["_count", "_cursor", Subset.Summary, Subset.Elements, "_total", "_sort"];
     private static readonly string[] Includes = ["_include", "_revinclude"];
 
     /// <summary>Parses the parameters of a search over a type.</summary>
@@ -42,7 +44,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
         var self = new List<string>();
         var sort = new List<SortKey>();
         var once = new HashSet<string>(StringComparer.Ordinal);
-        var (count, cursor) = (DefaultCount, (string?)null);
+        var (count, cursor, summary, elements) = (DefaultCount, (string?)null, (string?)null, (string?)null);
         foreach (var (key, values) in parameters)
         {
             if (Ignored.Contains(key)) continue;
@@ -59,10 +61,11 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                     continue;
                 }
                 self.Add($"{Uri.EscapeDataString(key)}={Uri.EscapeDataString(value)}");
-                if (key == "_summary" && value == "count") count = 0;
+                if (key == Subset.Summary) summary = value;
+                else if (key == Subset.Elements) elements = value;
                 else if (key == "_count" && value.All(char.IsAsciiDigit))
                     count = int.TryParse(value, Invariant, out var wanted) ? Math.Min(wanted, MaxCount) : MaxCount;
-                else if (key is "_count" or "_summary") return Bad(key, key == "_count" ? "a number from 0" : "count");
+                else if (key == "_count") return Bad(key, "a number from 0");
                 else if (key == "_total") return Bad(key, "none, estimate or accurate");
                 else if (key == "_sort" && Sort(type, value) is { } keys) sort.AddRange(keys);
                 else if (key == "_sort") return Bad(key, $"up to {MaxSortKeys} parameters of {type}, with a minus to fall");
@@ -83,7 +86,10 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
                 OutcomeCategory.Malformed,
                 $"the search has {sum} values, and may have {limits.MaxSearchValues} (Limits:MaxSearchValues): ask in several searches");
         }
-        return new ParsedSearch(new SearchQuery(type, criteria, count, 0) { Sort = sort }, includes, string.Join('&', self), cursor);
+        var subset = Subset.Of(type, summary, elements, includes.Count > 0);
+        if (subset.Failure is { } notCut) return notCut;
+        var query = new SearchQuery(type, criteria, summary == "count" ? 0 : count, 0) { Sort = sort };
+        return new ParsedSearch(query, includes, subset.Value, string.Join('&', self), cursor);
     }
 
     private static int ValuesOf(SearchCriterion criterion) =>
@@ -115,8 +121,8 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private string Allowed(string type)
     {
         var codes = indexer.ParametersOf(type).Select(p => p.Code);
-        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude; with a value of its type; "
-            + $":not of a token, :missing, reference:Type.parameter, _has:Type:reference:parameter (to {MaxLinks} links)";
+        return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude, _summary, _elements; with a "
+            + $"value of its type; :not of a token, :missing, reference:Type.parameter, _has:Type:reference:parameter (to {MaxLinks} links)";
     }
 
     // A third part names the type that is referred to.

@@ -111,8 +111,8 @@ public sealed partial class WriteFlow(
         // (2)
         if (request.Document is { } resource)
         {
-            var report = validator.Validate(resource);
-            if (!report.IsValid) return new Outcome(OutcomeCategory.Invalid, report.Errors);
+            if (Subsetted.Refusal(resource) is { } part) return part;
+            if (validator.Validate(resource) is { IsValid: false } report) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         }
 
         if (caller.Kind == CallerKind.Patient && request.Type == "Task") return await AskAsync(context, request, cancellation);

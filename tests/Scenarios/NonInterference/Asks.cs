@@ -35,7 +35,7 @@ internal sealed class Asks(
         from range in Gen.Elements<(string, string)[]>([], [("Range", "bytes=0-3")], [("Range", "bytes=-2")], [("Range", "bytes=900-")])
         from what in Gen.Elements(
             "", "", "", $"/_history/{version}", "/_history", "/_history", $"/_history?_count={count}", "/$anchor-proof", "/$ledger-status",
-            "/$everything", "/$consent-explain")
+            "/$everything", "/$consent-explain", "?_elements=id", "?_summary=true", "/_history?_summary=true", "/$everything?_elements=id")
         let path = $"{record.Type}/§{record.Name}§{what}"
         select new Ask(method, path.Split('?')[0], path.Split('?')[1..])
         {
@@ -207,6 +207,7 @@ internal sealed class Asks(
 
     private Gen<string> General(string type) => Gen.OneOf(
         Ids, Gen.Choose(1, 5).Select(n => $"_count={n}"), Gen.Elements("_summary=count", "_count=0", "_total=accurate", "_total=none"),
+        Gen.Elements("_elements=id", "_summary=true", "_summary=data"),
         Gen.Elements("_sort=_id", "_sort=-_lastUpdated", "_sort=_lastUpdated", "_sort=identifier,-_lastUpdated", Sort(type)),
         Gen.Elements(
             $"_include={type}:patient", $"_include={type}:subject", "_security=R", "_security=PSY",

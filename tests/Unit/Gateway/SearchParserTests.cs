@@ -58,6 +58,8 @@ public class SearchParserTests
     [InlineData("_count=501", 500)]
     [InlineData("_count=0", 0)]
     [InlineData("_summary=count", 0)]
+    [InlineData("_summary=count&_count=3", 0)]
+    [InlineData("_summary=true&_count=3", 3)]
     [InlineData("_total=accurate&_count=3", 3)]
     public void A_page_is_as_long_as_was_asked_for_within_its_bounds(string query, int count) =>
         Assert.Equal(count, Parse(query).Value.Query.Count);
@@ -102,7 +104,12 @@ public class SearchParserTests
     [InlineData("_count=x", "_count")]
     [InlineData("_count=1&_count=2", "_count")]
     [InlineData("_count=", "_count")]
-    [InlineData("_summary=true", "_summary")]
+    [InlineData("_summary=yes", "_summary")]
+    [InlineData("_summary=count&_elements=id", "_elements")]
+    [InlineData("_elements=id&_elements=status", "_elements")]
+    [InlineData("_elements=color", "color")]
+    [InlineData("_elements=Patient.name", "Patient.name")]
+    [InlineData("_summary=text&_include=DocumentReference:subject", "_summary")]
     [InlineData("_summary=count&_summary=count", "_summary")]
     [InlineData("_total=garbage", "_total")]
     [InlineData("_total=none&_total=accurate", "_total")]
