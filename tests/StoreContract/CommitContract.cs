@@ -116,7 +116,7 @@ public abstract class CommitContract(Engine engine)
         var query = new SearchQuery("Basic", [new SearchCriterion(parameter, "token", [new SearchValue("s", "c")])], 2, 0);
         CommitPlan Create() => new()
         {
-            If = [new Precondition.MatchesNothing(Make.Hospital(), query)],
+            If = [new Precondition.Matches(Make.Hospital(), query, null)],
             Versions = [Make.Version(Make.Facts("Basic", Id()), 1, [Make.Token(parameter, "s", "c")])],
         };
         var document = Make.Facts("DocumentReference", Id(), "Organization/a", "p", new RecordLabel(LabelKind.Code, "s", Id()));
@@ -157,7 +157,7 @@ public abstract class CommitContract(Engine engine)
             var made = await _database.CommitAsync(
                 new CommitPlan
                 {
-                    If = [new Precondition.MatchesNothing(Make.Hospital(hospital), query)],
+                    If = [new Precondition.Matches(Make.Hospital(hospital), query, null)],
                     Versions = [Make.Version(Make.Facts("Patient", Id(), hospital), 1, [Make.Token("identifier", "urn:mrn", identifier)])],
                 },
                 default);
