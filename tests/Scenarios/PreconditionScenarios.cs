@@ -27,6 +27,16 @@ public class PreconditionScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_condition_of_a_create_is_not_passed_over_by_another_interaction()
+    {
+        var id = await gateway.NewPatientAsync();
+        var refused = await gateway.Ehr.PutAsync(
+            $"Patient/{id}", $$$"""{"resourceType":"Patient","id":"{{{id}}}"}""", ("If-None-Exist", "identifier=x"));
+        Assert.True(refused.Status == 400 && refused.Text.Contains("If-None-Exist", StringComparison.Ordinal), refused.Text);
+        Assert.Equal("1", (await gateway.Ehr.GetAsync($"Patient/{id}")).Json.GetProperty("meta").GetProperty("versionId").GetString());
+    }
+
+    [Fact]
     public async Task What_is_deleted_has_no_version_that_a_star_could_mean()
     {
         var id = await gateway.NewPatientAsync();

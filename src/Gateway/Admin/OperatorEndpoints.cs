@@ -100,7 +100,8 @@ internal static class OperatorEndpoints
         {
             return Refused(OutcomeCategory.Conflict, "somebody else changed the same at the same time: look, and try again");
         }
-        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+        // What is wrong with the body itself BodyLimits answers.
+        catch (Exception e) when (e is not BadHttpRequestException && !context.RequestAborted.IsCancellationRequested)
         {
             return context.RequestServices.GetRequiredService<FhirFailures>().Answer(e, context.Request.Method, context.Request.Path);
         }

@@ -31,6 +31,9 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
         if (route is { HasSubsets: false } && Subset.IsAsked(request.Query))
             return FhirResponse.From(Outcome.Of(
                 OutcomeCategory.Malformed, $"'{Subset.Summary}' and '{Subset.Elements}' are for what is read or searched"));
+        // R4 http.html#ccreate: passed over, a condition would let through what it was there to stop.
+        if (route is not null && route.Interaction != Interaction.Create && request.IfNoneExist is not null)
+            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "If-None-Exist is the condition of a create"));
         return route is null ? NotOffered(path) : await route.Handler(new FhirCall(caller, request, route, this), cancellation);
     }
 
