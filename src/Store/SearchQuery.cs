@@ -45,10 +45,15 @@ public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Cri
     public IReadOnlyList<SortKey> Sort { get; init; } = [];
 
     /// <summary>Id of the one patient whom the criteria name; null: they name none, or several.</summary>
-    public string? Patient => Criteria
-        .Where(c => c.Parameter is "patient" or "subject" && c.Values is [{ System: "Patient" }])
-        .Select(c => c.Values[0].Text)
-        .FirstOrDefault();
+    public string? Patient => Criteria.Select(PatientOf).FirstOrDefault(p => p is not null);
+
+    private static string? PatientOf(SearchCriterion criterion) => criterion switch
+    {
+        { Link: { Type: "Patient", Criterion: { Type: "id", Values: [{ } one] } } } => one.Text,
+        { Link: { } link } => PatientOf(link.Criterion),
+        { Parameter: "patient" or "subject", Values: [{ System: "Patient" } one] } => one.Text,
+        _ => null,
+    };
 }
 
 /// <summary>A search parameter by which results are sorted.</summary>

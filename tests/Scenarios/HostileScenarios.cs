@@ -62,6 +62,24 @@ public class HostileScenarios(RunningGateway gateway)
         Assert.True(Stopwatch.GetElapsedTime(start) >= asked.Length * gateway.Options.Limits.RefusalTick);
     }
 
+    [Theory]
+    [InlineData("batch")]
+    [InlineData("transaction")]
+    public async Task A_write_of_what_is_withheld_leaves_at_its_tick_in_a_Bundle_too(string type)
+    {
+        var patient = await gateway.NewPatientAsync();
+        foreach (var id in new[] { patient, ResourceId.New() })
+        {
+            var began = Stopwatch.GetTimestamp();
+            var answer = await gateway.OtherEhr.PostAsync("", $$$"""
+                {"resourceType":"Bundle","type":"{{{type}}}","entry":[{"request":{"method":"PUT","url":"Patient/{{{id}}}"},
+                "resource":{"resourceType":"Patient","id":"{{{id}}}"}}]}
+                """);
+            Assert.True(answer.Text.Contains("no such resource", StringComparison.Ordinal), answer.Text);
+            Assert.True(Stopwatch.GetElapsedTime(began) >= gateway.Options.Limits.RefusalTick);
+        }
+    }
+
     [Fact]
     public async Task Links_are_of_our_own_address_whatever_host_a_request_names()
     {

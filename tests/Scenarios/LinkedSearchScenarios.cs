@@ -86,6 +86,21 @@ public class LinkedSearchScenarios(RunningGateway gateway)
         Assert.Equal([seen], await FoundAsync(gateway.Ehr, $"DocumentReference?_id={seen}&_include=DocumentReference:subject:Group"));
     }
 
+    [Fact]
+    public async Task What_came_along_by_the_hundred_is_asked_for_more()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = $$$"""
+            {"request":{"method":"POST","url":"DocumentReference"},"resource":{"resourceType":"DocumentReference","status":"current",
+            "subject":{"reference":"Patient/{{{patient}}}"},"content":[{"attachment":{"url":"http://x.example/1"}}]}}
+            """;
+        var entries = string.Join(',', Enumerable.Repeat(document, 600));
+        var bundle = $$"""{"resourceType":"Bundle","type":"transaction","entry":[{{entries}}]}""";
+        Assert.Equal(200, (await gateway.Ehr.PostAsync("", bundle)).Status);
+        var found = await FoundAsync(gateway.Ehr, $"Patient?_id={patient}&_revinclude:iterate=DocumentReference:subject");
+        Assert.Equal(601, found.Distinct().Count());
+    }
+
     private async Task<(string Patient, string Seen, string Denied)> WorldAsync()
     {
         var patient = await gateway.NewPatientAsync();

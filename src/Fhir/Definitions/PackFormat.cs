@@ -11,7 +11,7 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal static class PackFormat
 {
-    private const string VersionLine = "pmr-definitions/4\n";
+    private const string VersionLine = "pmr-definitions/5\n";
     private const string ResourceName = "PmrGateway.Fhir.r4.pack";
 
     /// <summary>Writes a schema. The same schema gives the same bytes.</summary>
@@ -71,7 +71,8 @@ internal static class PackFormat
                 w.Text(e.Name);
                 w.Number(e.Min);
                 w.Number(e.Max);
-                w.Number((e.IsChoice ? 1 : 0) + (e.IsSummary ? 2 : 0) + 4 * (int)(e.Binding?.Strength ?? BindingStrength.None));
+                w.Number((e.IsChoice ? 1 : 0) + (e.IsSummary ? 2 : 0) + (e.IsModifier ? 4 : 0)
+                    + 8 * (int)(e.Binding?.Strength ?? BindingStrength.None));
                 if (e.Binding is not null) w.Text(e.Binding.ValueSet);
                 w.List(e.Types, t =>
                 {
@@ -120,9 +121,13 @@ internal static class PackFormat
     private static ElementSpec ReadElement(SectionReader r)
     {
         var (name, min, max, flags) = (r.Text(), r.Number(), r.Number(), r.Number());
-        var binding = flags / 4 == 0 ? null : new Binding((BindingStrength)(flags / 4), r.Text());
+        var binding = flags / 8 == 0 ? null : new Binding((BindingStrength)(flags / 8), r.Text());
         var types = r.List(x => new TypeReference(x.Text(), x.List(y => y.Text())));
-        return new ElementSpec(name, min, max, flags % 2 == 1, types, binding, r.List(ReadInvariant)) { IsSummary = flags % 4 >= 2 };
+        return new ElementSpec(name, min, max, flags % 2 == 1, types, binding, r.List(ReadInvariant)) 
+        {
+            IsSummary = flags % 4 >= 2,
+            IsModifier = flags % 8 >= 4,
+        };
     }
 
     // An invariant stands on many elements: one object for all of them is compiled once.

@@ -124,6 +124,7 @@ internal static class SchemaCompiler
                 : Invariants(element, definition))
         {
             IsSummary = element.TryGetProperty("isSummary", out var summary) && summary.GetBoolean(),
+            IsModifier = element.TryGetProperty("isModifier", out var modifier) && modifier.GetBoolean(),
         };
     }
 

@@ -75,6 +75,12 @@ public sealed record ElementSpec(
     /// </summary>
     public bool IsSummary { get; init; }
 
+    /// <summary>
+    /// Whether its value may change what the others mean.
+    /// https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.isModifier
+    /// </summary>
+    public bool IsModifier { get; init; }
+
     /// <summary>Whether JSON writes an array.</summary>
     public bool IsArray => Max is -1 or > 1;
 

@@ -16,11 +16,12 @@ internal static class AuditedQuery
     public static string Of(string path, string self) => Text(path, self.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p =>
     {
         var name = p.Split('=')[0];
-        return Controls.Contains(name) ? p : name + "=*";
+        return Controls.Contains(Uri.UnescapeDataString(name).Split(':')[0]) ? p : name + "=*";
     }));
 
     /// <summary>The same of a condition.</summary>
-    public static string Of(SearchQuery condition) => Text(condition.Type, condition.Criteria.Select(c => c.Parameter + "=*"));
+    public static string Of(SearchQuery condition) => Text(condition.Type, condition.Criteria.Select(
+        c => $"{c.Parameter}{(c.IsNegated ? ":not" : c.IsMissing is null ? "" : ":missing")}=*"));
 
     // A compartment's patient is an entity of its own.
     private static string Text(string path, IEnumerable<string> parameters)

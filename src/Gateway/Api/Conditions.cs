@@ -101,10 +101,6 @@ internal sealed class Conditions(
     }
 
     // A condition takes the scope for a search.
-    private Result<SearchQuery> Parse(Caller caller, string type, IEnumerable<KeyValuePair<string, StringValues>> criteria)
-    {
-        if (caller.Refuse(type, ScopeAction.Search) is { } refusal) return refusal;
-        var query = parser.ParseCondition(type, criteria);
-        return query.Failure is null && caller.RefuseLinks(query.Value) is { } notAsked ? notAsked : query;
-    }
+    private Result<SearchQuery> Parse(Caller caller, string type, IEnumerable<KeyValuePair<string, StringValues>> criteria) =>
+        caller.Refuse(type, ScopeAction.Search) is { } refusal ? refusal : parser.ParseCondition(type, criteria);
 }

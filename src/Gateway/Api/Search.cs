@@ -47,12 +47,13 @@ internal sealed class Search(
         var self = path + (search.Self.Length > 0 ? "?" + search.Self : "");
         var position = cursors.Open(call.Caller, self, search.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
-        // Whom a mere number was about nobody could be told.
-        if (call.Caller.Reason is not null && search.Query.Count == 0)
+        // Whom a mere number was about, or what a link found, nobody could be told.
+        if (call.Caller.Reason is not null && (search.Query.Count == 0 || search.Query.Criteria.Any(c => c.Link is not null)))
         {
             return await denials.AnswerAsync(
                 call.Caller, call.Route.Interaction, path,
-                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records, not numbers of them"), search.Query.Patient);
+                Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads records: no numbers of them, and none by chains"),
+                search.Query.Patient);
         }
         var answer = await clock.RunAsync(stop => FindAsync(call, path, type, search, self, position.Value, stop), cancellation);
         return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
@@ -114,8 +115,10 @@ internal sealed class Search(
     {
         var found = new List<PermittedVersion>();
         var of = from.Where(p => p.Version.Facts.Type == inclusion.Type).ToList();
-        foreach (var (type, id) in await snapshot.ReferencesOfAsync(of, inclusion.Parameter, cancellation))
+        // Of what many refer to one copy is read.
+        foreach (var (type, id) in (await snapshot.ReferencesOfAsync(of, inclusion.Parameter, cancellation)).Distinct())
         {
+            if (found.Count > MaxIncluded) break;
             if ((inclusion.Target ?? type) != type || seen.Contains((type, id)) || caller.Refuse(type, ScopeAction.Read) is not null)
                 continue;
             if (await snapshot.ReadAsync(type, id, null, cancellation) is { Version.IsDeleted: false } target) found.Add(target);
@@ -130,11 +133,16 @@ internal sealed class Search(
         if (caller.Refuse(inclusion.Type, ScopeAction.Search) is not null) return new List<PermittedVersion>();
         var matches = to.Select(p => p.Version.Facts).Where(f => (inclusion.Target ?? f.Type) == f.Type)
             .Select(f => new SearchValue(f.Type, f.Id)).ToList();
-        if (matches.Count == 0) return new List<PermittedVersion>();
-        var toThem = new SearchCriterion(inclusion.Parameter!, "reference", matches);
-        var found = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], most + 1, 0), cancellation);
-        if (found.Versions.Count > most) return TooMany(MaxReferring, inclusion);
-        return found.Versions.ToList();
+        var found = new List<PermittedVersion>();
+        // As many as a search may name at once.
+        foreach (var some in matches.Chunk(SearchParser.MaxValues))
+        {
+            var toThem = new SearchCriterion(inclusion.Parameter!, "reference", some);
+            var page = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], most + 1, 0), cancellation);
+            found.AddRange(page.Versions);
+            if (found.Count > most) return TooMany(MaxReferring, inclusion);
+        }
+        return found;
     }
 
     private static Outcome TooMany(int most, Inclusion inclusion) => Outcome.Of(

@@ -29,9 +29,10 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     private static readonly IFormatProvider Invariant = System.Globalization.CultureInfo.InvariantCulture;
     private const int DefaultCount = 50;
     private const int MaxCount = 500;
-    private const int MaxValues = 200;
+    public const int MaxValues = 200;
     private const int MaxSortKeys = 4;
     private const int MaxLinks = 3;
+    private const int MaxCriteria = 100;
     private static readonly string[] Ignored = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", Subset.Summary, Subset.Elements, "_total", "_sort"];
     private static readonly string[] Includes = ["_include", "_revinclude"];
@@ -79,6 +80,8 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
             }
         }
         // Each is asked of every record that the others leave: a long list of long lists is hours of work in one line.
+        if (criteria.Count > MaxCriteria)
+            return Outcome.Of(OutcomeCategory.Malformed, $"the search asks {criteria.Count} parameters, and may ask {MaxCriteria}");
         var sum = criteria.Sum(ValuesOf);
         if (sum > limits.MaxSearchValues)
         {
@@ -93,7 +96,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     }
 
     private static int ValuesOf(SearchCriterion criterion) =>
-        criterion.Link is { } link ? 1 + ValuesOf(link.Criterion) : criterion.Values.Count;
+        criterion.Link is { } link ? 1 + ValuesOf(link.Criterion) : Math.Max(1, criterion.Values.Count);
 
     /// <summary>
     /// Parses the condition of a write: criteria alone, one at least. What says how a search is answered would change nothing here, and
@@ -109,7 +112,11 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
         }
         var parsed = Parse(type, all);
         if (parsed.Failure is { } failure) return failure;
-        return parsed.Value.Query.Criteria.Count == 0
+        var named = parsed.Value.Query.Criteria;
+        // It is asked again where all writes wait for each other: what is tied to others, or lacks something, takes too long for that.
+        if (named.Any(c => c.Link is not null))
+            return Outcome.Of(OutcomeCategory.Malformed, "a condition says what a resource has itself: no chain and no _has");
+        return !named.Any(c => c is { IsNegated: false, IsMissing: null })
             ? Outcome.Of(OutcomeCategory.Malformed, $"the condition names nothing to look for: it has search parameters of {type}")
             // The first, and how many there are.
             : parsed.Value.Query with { Count = 1 };
@@ -122,7 +129,7 @@ internal sealed class SearchParser(SearchIndexer indexer, LimitOptions limits)
     {
         var codes = indexer.ParametersOf(type).Select(p => p.Code);
         return $"one of: _id, _lastUpdated, {string.Join(", ", codes)}, _count, _sort, _include, _revinclude, _summary, _elements; with a "
-            + $"value of its type; :not of a token, :missing, reference:Type.parameter, _has:Type:reference:parameter (to {MaxLinks} links)";
+            + $"value of its type; :not of a token, :missing, reference:Type.parameter, _has:Type:reference:parameter, {MaxLinks} links";
     }
 
     // A third part names the type that is referred to.

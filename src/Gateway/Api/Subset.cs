@@ -176,7 +176,7 @@ internal sealed class Subset
     private bool Keeps(ElementNode child, HashSet<string> names)
     {
         if (child.Property is not { Element: var element }) return child.Name == "resourceType";
-        var isKept = element.Min > 0 || element.Name is "id" or "meta" or "modifierExtension";
+        var isKept = element.Min > 0 || element.IsModifier || element.Name is "id" or "meta";
         return _view switch
         {
             View.Summary => (isKept || element.IsSummary) && HasSummary(child),

@@ -222,8 +222,8 @@ internal sealed class Transaction(
 
     private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, BundleEntry entry)
     {
-        await denials.AnswerAsync(caller, Interaction.Transaction, entry.Target, outcome);
-        return Failed(outcome, entry);
+        var answer = await denials.AnswerAsync(caller, Interaction.Transaction, entry.Target, outcome);
+        return Failed(outcome, entry) with { IsWithheld = answer.IsWithheld };
     }
 
     private static FhirResponse Failed(Outcome outcome, BundleEntry entry) => FhirResponse.From(outcome with

@@ -15,6 +15,10 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
                 // Which row it is was logged when it was found; a line a request would hide what else happens.
                 return Failed(
                     OutcomeCategory.Unavailable, "a stored row is not what was stored: nothing is given out; the operator is told");
+            case DecisionDiffersException:
+                LogDisagreement(exception);
+                return Failed(
+                    OutcomeCategory.Unavailable, "the consents could not be decided: nothing is given out; the operator is told");
             case StoreUnavailableException:
                 LogUnavailable(exception);
                 return Failed(OutcomeCategory.Unavailable, "the database cannot be written: nothing is given out unaudited");
@@ -33,6 +37,9 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private partial void LogBug(Exception e, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The query and the decision differ")]
+    private partial void LogDisagreement(Exception e);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The block store cannot be reached")]
     private partial void LogNoBlocks(Exception e);

@@ -94,15 +94,7 @@ public sealed partial class ReadFlow(
         Found found;
         await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), request.Searches, cancellation))
         {
-            try
-            {
-                found = await find(snapshot);
-            }
-            catch (DecisionDiffersException e)
-            {
-                LogDisagreement(e);
-                return FhirResponse.From(Unavailable("the consents could not be decided: nothing is given out; the operator is told"));
-            }
+            found = await find(snapshot);
         }
         if (found.Failure is { } nothing)
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, nothing, request.PatientAsked, view.Block);
@@ -253,9 +245,6 @@ public sealed partial class ReadFlow(
         // All permits of one snapshot are of one block; the view may have gone on since.
         opened.Count == 0 ? view.Block : opened[0].Permit.Block,
         request.Query);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The query and the decision differ")]
-    private partial void LogDisagreement(Exception e);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "A stored record is not what was stored")]
     private partial void LogCorrupt(Exception e);

@@ -83,6 +83,31 @@ public class SearchParserTests
         string query, string type, string? parameter, string? target, bool isReverse, bool iterates) =>
         Assert.Equal([new Inclusion(type, parameter, target, isReverse, iterates)], Parse(query).Value.Includes);
 
+    [Theory]
+    [InlineData("DocumentReference", "patient._id=p")]
+    [InlineData("DocumentReference", "subject=Patient/p&status=current")]
+    [InlineData("Practitioner", "_has:Observation:performer:patient=p")]
+    [InlineData("Practitioner", "_has:Observation:performer:patient._id=p")]
+    public void Of_whom_a_search_asks_is_known_also_where_a_link_names_them(string type, string query) =>
+        Assert.Equal("p", Parse(query, type).Value.Query.Patient);
+
+    [Theory]
+    [InlineData("patient._id=p", "no chain and no _has")]
+    [InlineData("_has:Observation:subject:status=final&status=current", "no chain and no _has")]
+    [InlineData("status:not=current", "nothing to look for")]
+    [InlineData("type:missing=true", "nothing to look for")]
+    [InlineData("_include:iterate=*&status=current", "'_include:iterate' says how")]
+    public void A_condition_says_what_a_resource_has_itself(string query, string text) =>
+        Assert.Contains(text, Parser.ParseCondition("DocumentReference", QueryHelpers.ParseQuery(query)).Failure!.Issues[0].Text);
+
+    [Fact]
+    public void A_search_asks_a_hundred_parameters_at_most()
+    {
+        static string Asked(int count) => string.Join('&', Enumerable.Repeat("type:missing=false", count));
+        Assert.Null(Parse(Asked(100)).Failure);
+        Assert.Contains("may ask 100", Parse(Asked(101)).Failure!.Issues[0].Text);
+    }
+
     [Fact]
     public void A_link_asks_of_what_is_referred_to_or_refers_and_so_does_what_stands_behind_it()
     {

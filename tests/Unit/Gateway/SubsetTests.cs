@@ -38,14 +38,14 @@ public class SubsetTests
         string.Join(' ', JsonDocument.Parse(json).RootElement.EnumerateObject().Select(p => p.Name));
 
     [Theory]
-    [InlineData("_elements=birthDate", "resourceType id meta modifierExtension birthDate _birthDate")]
-    [InlineData("_elements=id", "resourceType id meta modifierExtension")]
-    [InlineData("_elements=Patient.name,contact", "resourceType id meta modifierExtension name contact")]
+    [InlineData("_elements=birthDate", "resourceType id meta modifierExtension birthDate _birthDate deceasedBoolean")]
+    [InlineData("_elements=id", "resourceType id meta modifierExtension deceasedBoolean")]
+    [InlineData("_elements=Patient.name,contact", "resourceType id meta modifierExtension name deceasedBoolean contact")]
     [InlineData("_elements=deceased", "resourceType id meta modifierExtension deceasedBoolean")]
     [InlineData("_elements=deceased[x]", "resourceType id meta modifierExtension deceasedBoolean")]
     [InlineData("_elements=deceasedDateTime", "resourceType id meta modifierExtension deceasedBoolean")]
     [InlineData("_summary=true", "resourceType id meta modifierExtension name birthDate _birthDate deceasedBoolean")]
-    [InlineData("_summary=text", "resourceType id meta text modifierExtension")]
+    [InlineData("_summary=text", "resourceType id meta text modifierExtension deceasedBoolean")]
     [InlineData(
         "_summary=data",
         "resourceType id meta language contained extension modifierExtension name birthDate _birthDate deceasedBoolean maritalStatus photo "
@@ -111,7 +111,8 @@ public class SubsetTests
         Assert.Equal(Observation, Text(subset.Cut(Encoding.UTF8.GetBytes(Observation), isMatch: false)));
         Assert.DoesNotContain("component", Text(subset.Cut(Encoding.UTF8.GetBytes(Observation), isMatch: true)));
         Assert.Equal(
-            "resourceType id meta modifierExtension name", Names(Text(subset.Cut(Encoding.UTF8.GetBytes(Patient), isMatch: false))));
+            "resourceType id meta modifierExtension name deceasedBoolean",
+            Names(Text(subset.Cut(Encoding.UTF8.GetBytes(Patient), isMatch: false))));
         var ofOthers = Subset.Of("Observation", null, "Patient.name", includes: true).Value;
         Assert.Equal(Observation, Text(ofOthers.Cut(Encoding.UTF8.GetBytes(Observation), isMatch: true)));
         static string Text(byte[] json) => Encoding.UTF8.GetString(json);

@@ -43,14 +43,14 @@ public sealed class AnvilNodeTests : IDisposable
         var binary = _folder["anvil"];
         File.WriteAllText(binary, "#!/bin/sh\nenv > \"$HOME/env\"\n");
         File.SetUnixFileMode(binary, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Environment.SetEnvironmentVariable("PMR_TEST_SECRET", "s3cret");
+        Environment.SetEnvironmentVariable("OPERATORS_TEST_SECRET", "s3cret");
         try
         {
             await Assert.ThrowsAsync<LedgerStartException>(() => StartAsync(new LedgerOptions { AnvilPath = binary }));
         }
         finally
         {
-            Environment.SetEnvironmentVariable("PMR_TEST_SECRET", null);
+            Environment.SetEnvironmentVariable("OPERATORS_TEST_SECRET", null);
         }
         var names = File.ReadLines(Path.Combine(Chain, "env")).Select(l => l.Split('=')[0]).Except(["PWD", "OLDPWD", "SHLVL", "_"]);
         Assert.Equal(["HOME", "PATH", "PMR_PID_FILE"], names.Order());
