@@ -49,8 +49,11 @@ public class LinkedSearchScenarios(RunningGateway gateway)
         var key = new ClientKey();
         var client = new
         {
-            clientId = "chained-" + Guid.CreateVersion7(), jwks = key.Jwks, actor = gateway.Hospital,
-            scopes = new[] { "system/DocumentReference.rs" }, purposes = new[] { "TREAT" },
+            clientId = "chained-" + Guid.CreateVersion7(),
+            jwks = key.Jwks,
+            actor = gateway.Hospital,
+            scopes = new[] { "system/DocumentReference.rs" },
+            purposes = new[] { "TREAT" },
         };
         Assert.Equal(201, (await gateway.Operator.AdminAsync("clients", client)).Status);
         var narrow = await gateway.Anyone.LoginAsync(client.clientId, key.Credentials, client.scopes[0]);

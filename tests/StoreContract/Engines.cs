@@ -27,7 +27,9 @@ public abstract class Engine : IAsyncLifetime
     {
         var options = new StoreOptions
         {
-            Provider = Options.Provider, ConnectionString = Options.ConnectionString, SmallReach = smallReach,
+            Provider = Options.Provider,
+            ConnectionString = Options.ConnectionString,
+            SmallReach = smallReach,
         };
         var database = OpenAsync(options, File).GetAwaiter().GetResult();
         _open.Add(database);

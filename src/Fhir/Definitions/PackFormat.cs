@@ -123,7 +123,7 @@ internal static class PackFormat
         var (name, min, max, flags) = (r.Text(), r.Number(), r.Number(), r.Number());
         var binding = flags / 8 == 0 ? null : new Binding((BindingStrength)(flags / 8), r.Text());
         var types = r.List(x => new TypeReference(x.Text(), x.List(y => y.Text())));
-        return new ElementSpec(name, min, max, flags % 2 == 1, types, binding, r.List(ReadInvariant)) 
+        return new ElementSpec(name, min, max, flags % 2 == 1, types, binding, r.List(ReadInvariant))
         {
             IsSummary = flags % 4 >= 2,
             IsModifier = flags % 8 >= 4,

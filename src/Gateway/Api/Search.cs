@@ -90,7 +90,7 @@ internal sealed class Search(
         var seen = page.Select(p => (p.Version.Facts.Type, p.Version.Facts.Id)).ToHashSet();
         var left = MaxReferring;
         // The matches first, and then, for what iterates, what came along in the round before.
-        for (var round = page; round.Count > 0; )
+        for (var round = page; round.Count > 0;)
         {
             var next = new List<PermittedVersion>();
             foreach (var inclusion in includes.Distinct().Where(i => i.Iterates || ReferenceEquals(round, page)))
