@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace PmrGateway.Tests.Client;
@@ -8,6 +10,7 @@ namespace PmrGateway.Tests.Client;
 /// <summary>A gateway as a process of its own, as an operator starts it: <c>pmr serve</c>.</summary>
 public sealed class GatewayProcess : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<int, bool> Given = new();
     private readonly Process _process;
     private readonly StringBuilder _said;
 
@@ -66,12 +69,27 @@ public sealed class GatewayProcess : IAsyncDisposable
         return (process.ExitCode, await output, await error);
     }
 
-    /// <summary>A port of the loopback that nobody listens on now.</summary>
+    /// <summary>
+    /// A port of the loopback that nobody listens on now, and that is given once. It is below those that the system gives to outgoing
+    /// connections: one of these could have it before it is listened on.
+    /// </summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = RandomNumberGenerator.GetInt32(10_000, 32_000);
+            if (!Given.TryAdd(port, true)) continue;
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody listens on it.
+            }
+        }
     }
 
     /// <summary>Ends it as an operator does (SIGTERM); one that does not end in 20 s is killed.</summary>

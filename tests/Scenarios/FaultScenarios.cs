@@ -104,7 +104,7 @@ public class FaultScenarios
         var folder = Directory.CreateTempSubdirectory("pmr-kill-").FullName;
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
         // One port for both runs: clients are bound under the issuer's URL.
-        var port = FreePort();
+        var port = GatewayProcess.FreePort();
         var store = await TestStore.NewAsync();
         var (process, client) = await ServeAsync(folder, port, store, http);
         try
@@ -174,13 +174,6 @@ public class FaultScenarios
         {"resourceType":"Organization","active":true,"name":"x",
         "type":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/organization-type","code":"{{{type}}}"}]}]}
         """;
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
-    }
 
     private static async Task<(Process Process, GatewayClient Client)> ServeAsync(
         string folder, int port, StoreOptions store, HttpClient http)

@@ -30,7 +30,7 @@ public sealed class RunningGateway : IAsyncLifetime
 
     internal GatewayOptions Options { get; } = new()
     {
-        Url = "http://127.0.0.1:0",
+        Url = $"http://127.0.0.1:{GatewayProcess.FreePort()}",
         DataFolder = Directory.CreateTempSubdirectory("pmr-scenario-").FullName,
         Ledger =
         {

@@ -52,7 +52,7 @@ internal static class ChangeClient
             {
                 return await DeleteAsync(scope.ServiceProvider, id, context.RequestAborted);
             }
-            catch (OpenIddictExceptions.ConcurrencyException) when (tries < MaxTries)
+            catch (Exception e) when (tries < MaxTries && AuthDatabase.IsChangedByOthers(e))
             {
             }
         }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Smart;
 using PmrGateway.LedgerAdapter;
@@ -96,7 +95,7 @@ internal static class OperatorEndpoints
         {
             return await AsOperatorAsync(context, run);
         }
-        catch (Exception e) when (e is OpenIddictExceptions.ConcurrencyException || AuthDatabase.IsChangedByOthers(e))
+        catch (Exception e) when (AuthDatabase.IsChangedByOthers(e))
         {
             return Refused(OutcomeCategory.Conflict, "somebody else changed the same at the same time: look, and try again");
         }

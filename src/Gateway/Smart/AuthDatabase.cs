@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
+using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 
 namespace PmrGateway.Gateway.Smart;
@@ -75,9 +76,24 @@ internal sealed class AuthDatabase(DbContextOptions<AuthDatabase> options) : DbC
     }
 
     /// <summary>Whether a change failed since somebody else made one of the same: a row is another, is gone, or is there already.</summary>
-    public static bool IsChangedByOthers(Exception failure) => failure is DbUpdateConcurrencyException
-        or DbUpdateException { InnerException: PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } }
-        or DbUpdateException { InnerException: SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CONSTRAINT } };
+    public static bool IsChangedByOthers(Exception failure)
+    {
+        for (var e = failure; e is not null; e = e.InnerException)
+        {
+            if (e is DbUpdateConcurrencyException or OpenIddictExceptions.ConcurrencyException
+                or SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CONSTRAINT }
+                or PostgresException
+                {
+                    // Transactions in which PostgreSQL sees that they cannot both have gone before the other, too.
+                    SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.SerializationFailure
+                        or PostgresErrorCodes.DeadlockDetected,
+                })
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 
     /// <summary>Makes the tables where they are not there. One process does this at a time.</summary>
     public async Task CreateTablesAsync(CancellationToken cancellation)
