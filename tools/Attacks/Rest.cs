@@ -61,7 +61,7 @@ internal static class Rest
             var elapsed = TimeProvider.System.GetElapsedTime(start);
             a.Check(elapsed < TimeSpan.FromSeconds(5), sent, "a bounded time", $"{elapsed.TotalSeconds:F1} s");
         }
-        a.Refused(await a.Stage.Ehr.GetAsync($"Observation?patient={patient}&_include=*"), "_include=*", 400);
+        a.Refused(await a.Stage.Ehr.GetAsync($"Observation?patient={patient}&_revinclude=*"), "_revinclude=*", 400);
     }
 
     [Plays("AT-071")]
