@@ -219,7 +219,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
                 : await GuardAsync(() => _session.QueryAsync(
                     "SELECT r.id FROM index_token x JOIN resources r ON r.rid = x.rid "
                         + "WHERE x.param = $1 AND x.code = $2 AND x.system = $3 AND r.deleted = 0",
-                    static r => r.GetString(0), cancellation, number, IndexText.Of(mention.Value), IndexText.Of(mention.System))));
+                    static r => r.GetString(0), cancellation, number,
+                    _database.IndexKey.Of("Patient.identifier", IndexKey.Form.Code, mention.Value), IndexText.Of(mention.System))));
         }
         return found;
     }

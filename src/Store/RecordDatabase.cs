@@ -28,8 +28,9 @@ public sealed class RecordDatabase : IAsyncDisposable
         Directory = new DirectoryTable(Seals);
         ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
-        Search = new SearchReader(Interners, _verdicts, new Reach(smallReach));
-        _plans = new PlanTables(new VersionTable(Interners, Records, Seals), Consents, Directory, Search, Actors);
+        Index = new IndexRows(Interners, IndexKey);
+        Search = new SearchReader(Interners, IndexKey, _verdicts, new Reach(smallReach));
+        _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
@@ -53,6 +54,10 @@ public sealed class RecordDatabase : IAsyncDisposable
 
     internal RecordRows Records { get; }
 
+    internal IndexKey IndexKey { get; } = new();
+
+    internal IndexRows Index { get; }
+
     internal ConsentTable Consents { get; }
 
     internal DirectoryTable Directory { get; }
@@ -75,17 +80,19 @@ public sealed class RecordDatabase : IAsyncDisposable
     }
 
     /// <summary>
-    /// Gives the database the key of its rows' seals, and seals, once, the rows that were there before there were seals. Until then it
-    /// tells facts about the deployment, from which it is known whether the keyring is its own; it carries nothing out, and believes
-    /// nothing.
+    /// Gives the database the keys of its rows' seals and of its index, and seals, once, the rows that were there before there were seals.
+    /// Until then it tells facts about the deployment, from which it is known whether the keyring is its own; it carries nothing out, and
+    /// believes nothing.
     /// </summary>
-    /// <param name="seal">The key.</param>
+    /// <param name="seal">The key of the seals.</param>
+    /// <param name="indexKey">32 bytes that the database does not hold: the key of the index's values that name a person.</param>
     /// <param name="areSealed">Whether it is known elsewhere that all rows were sealed: then one that is not was made by others.</param>
     /// <param name="cancellation">Stops before anything is changed.</param>
     /// <returns>How many rows were sealed: 0 on any start but the first after the step that brought seals.</returns>
     /// <exception cref="StoreStartException">The rows were sealed, and the note of it was changed.</exception>
-    public Task<long> SealAsync(RowSeal seal, bool areSealed, CancellationToken cancellation)
+    public Task<long> SealAsync(RowSeal seal, byte[] indexKey, bool areSealed, CancellationToken cancellation)
     {
+        IndexKey.Use(indexKey);
         RowsAreSealed = areSealed;
         Seals.Use(seal);
         return FirstSealing.RunAsync(this, cancellation);
@@ -211,6 +218,37 @@ public sealed class RecordDatabase : IAsyncDisposable
             static r => r.GetString(0)["Binary/".Length..], stop, type, id, (long)LinkKind.Encloses),
         cancellation);
 
+    /// <summary>Records that are indexed by other definitions than those of now, in the order in which they came.</summary>
+    /// <param name="after">Those behind this one; 0: from the first.</param>
+    /// <param name="most">How many at most.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public ValueTask<List<UnindexedRecord>> UnindexedAsync(long after, int most, CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.QueryAsync(
+            "SELECT rid, type, id, version, author, patients FROM resources WHERE rid > $1 AND indexed <> $2 AND deleted = 0 "
+                + "ORDER BY rid LIMIT $3",
+            static r => new UnindexedRecord(
+                r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetString(4),
+                Interner.PatientsOf(r.GetString(5)).FirstOrDefault()),
+            stop, after, IndexRows.Definitions, most),
+        cancellation);
+
+    /// <summary>Puts the search values of records into the index, in the place of those that they have there.</summary>
+    /// <param name="records">They; one that was written since is passed over, being indexed by that.</param>
+    public Task IndexAsync(IReadOnlyList<(UnindexedRecord Record, IReadOnlyList<Fhir.IndexEntry> Entries)> records) => ChangeAsync(
+        async change =>
+        {
+            foreach (var (record, entries) in records)
+            {
+                var isAsItWas = await change.ExecuteAsync(
+                    "UPDATE resources SET indexed = $1 WHERE rid = $2 AND version = $3", IndexRows.Definitions, record.Rid,
+                    record.Version) == 1;
+                if (!isAsItWas) continue;
+                await IndexRows.RemoveAsync(change, record.Rid);
+                await Index.AddAsync(change, record.Rid, record.Type, entries);
+            }
+            return true;
+        });
+
     /// <summary>Whether there is any record: what was never sealed needs no key.</summary>
     public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
         await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;
@@ -273,3 +311,12 @@ public sealed class RecordDatabase : IAsyncDisposable
 /// <param name="Subject">Whose it is.</param>
 /// <param name="Wrapped">The key, wrapped by the master key.</param>
 public sealed record KeptSubjectKey(string Subject, byte[] Wrapped);
+
+/// <summary>A record that is to be indexed anew.</summary>
+/// <param name="Rid">Its number in the database.</param>
+/// <param name="Type">Resource type.</param>
+/// <param name="Id">Logical id.</param>
+/// <param name="Version">Its current version.</param>
+/// <param name="Author">As whom that was written.</param>
+/// <param name="Patient">The first of its patients; null: it has none.</param>
+public sealed record UnindexedRecord(long Rid, string Type, string Id, long Version, string Author, string? Patient);

@@ -2,8 +2,8 @@ namespace PmrGateway.Store;
 
 /// <summary>One search criterion: any of its values.</summary>
 /// <param name="Parameter">The search parameter's code, or <c>_id</c>, <c>_lastUpdated</c>.</param>
-/// <param name="Type">token, reference, date, id, compartment, or link.</param>
-/// <param name="Values">The alternatives; of a link none.</param>
+/// <param name="Type">token, reference, date, string, uri, number, quantity, id, compartment, link, or any.</param>
+/// <param name="Values">The alternatives; of a link and of any none.</param>
 public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyList<SearchValue> Values)
 {
     /// <summary>Whether no value may be one of these (<c>:not</c>); what has no value at all holds too.</summary>
@@ -12,9 +12,42 @@ public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyLis
     /// <summary>Whether there must be no value (true) or one, whichever (false): <c>:missing</c>; null: one of the values.</summary>
     public bool? IsMissing { get; init; }
 
+    /// <summary>Whether the index has hashes of its values: <see cref="Fhir.SearchParameter.IsPersonal"/>.</summary>
+    public bool IsPersonal { get; init; }
+
+    /// <summary>How a text or a URI is compared.</summary>
+    public TextMatch Match { get; init; }
+
     /// <summary>What another record, tied to this one, must be; null: it is about the record itself.</summary>
     public SearchLink? Link { get; init; }
+
+    /// <summary>Of any: what else it is, one of these; none: it is asked itself.</summary>
+    public IReadOnlyList<SearchAlternative> Alternatives { get; init; } = [];
 }
+
+/// <summary>How a text or a URI is compared. https://hl7.org/fhir/R4/search.html#modifiers</summary>
+public enum TextMatch
+{
+    /// <summary>A text begins as the value does, a URI is it.</summary>
+    Default,
+
+    /// <summary>A text is the value, in every letter.</summary>
+    Exact,
+
+    /// <summary>A text has the value in it.</summary>
+    Contains,
+
+    /// <summary>A URI is the value, or goes on from it at a slash.</summary>
+    Below,
+
+    /// <summary>The value is a URI, or goes on from it at a slash.</summary>
+    Above,
+}
+
+/// <summary>One of what a criterion may be: criteria that hold together.</summary>
+/// <param name="Criteria">They; where one element has to have them, each with one value.</param>
+/// <param name="InOnePart">Whether one element has to have them: those of a composite.</param>
+public sealed record SearchAlternative(IReadOnlyList<SearchCriterion> Criteria, bool InOnePart);
 
 /// <summary>
 /// What is asked of a record that the one searched refers to, or that refers to it. Whatever the viewer may not see is none such.
@@ -27,12 +60,24 @@ public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyLis
 public sealed record SearchLink(string Type, string Parameter, bool IsReverse, SearchCriterion Criterion);
 
 /// <summary>One value of a criterion.</summary>
-/// <param name="System">token: the system, "" for none, null for any; reference: the target's type or null.</param>
-/// <param name="Text">token: the code, or null for any; reference: id or URL; id: the id.</param>
-/// <param name="Prefix">date: eq, ne, lt, le, gt, ge.</param>
+/// <param name="System">token: the system, "" for none, null for any; reference: the target's type or null; quantity: the unit's system.
+/// </param>
+/// <param name="Text">token: the code, or null for any; reference: id or URL; id: the id; string, uri: the text; quantity: the unit, or
+/// null for any.</param>
+/// <param name="Prefix">date, number, quantity: eq, ne, lt, le, gt, ge, sa, eb, ap.</param>
 /// <param name="From">date: first millisecond.</param>
 /// <param name="To">date: the millisecond behind the last.</param>
-public sealed record SearchValue(string? System, string? Text, string Prefix = "eq", long From = 0, long To = 0);
+public sealed record SearchValue(string? System, string? Text, string Prefix = "eq", long From = 0, long To = 0)
+{
+    /// <summary>number, quantity: the number.</summary>
+    public double Number { get; init; }
+
+    /// <summary>number, quantity: the least that is written as the number is, at its precision.</summary>
+    public double Low { get; init; }
+
+    /// <summary>number, quantity: what lies just above the most that is.</summary>
+    public double High { get; init; }
+}
 
 /// <summary>A search over one resource type: all criteria hold.</summary>
 /// <param name="Type">Resource type.</param>
@@ -58,6 +103,6 @@ public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Cri
 
 /// <summary>A search parameter by which results are sorted.</summary>
 /// <param name="Parameter">Its code, or <c>_id</c>, <c>_lastUpdated</c>.</param>
-/// <param name="Type">token, reference, date, or id.</param>
+/// <param name="Type">token, reference, date, string, uri, number, quantity, or id.</param>
 /// <param name="IsDescending">Whether the highest comes first.</param>
 public sealed record SortKey(string Parameter, string Type, bool IsDescending);

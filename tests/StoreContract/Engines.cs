@@ -40,7 +40,7 @@ public abstract class Engine : IAsyncLifetime
     internal static async Task<RecordDatabase> OpenAsync(StoreOptions options, string file)
     {
         var database = RecordDatabase.Open(options, file);
-        await database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), areSealed: false, default);
+        await database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), new byte[32], areSealed: false, default);
         return database;
     }
 }

@@ -100,6 +100,45 @@ public abstract class SearchContract(Engine engine)
     }
 
     [Fact]
+    public async Task What_names_a_person_is_found_and_stands_in_no_index_in_clear()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = await Engine.OpenAsync(options, file);
+        var born = new DateTimeOffset(1980, 5, 3, 0, 0, 0, TimeSpan.Zero);
+        Fhir.IndexEntry[] personal =
+        [
+            Make.Token("identifier", "urn:mrn", "MRN-4711"), new("name", "string", null, "Bina Rao", default, default),
+            new("birthdate", "date", null, null, born, born.AddDays(1)), Make.Token("phone", "phone", "555-0100"),
+            Make.Token("subject" + Fhir.SearchIndexer.OfIdentifier, "urn:mrn", "MRN-4712"),
+        ];
+        Fhir.IndexEntry[] index = [.. personal.Select(p => p with { IsPersonal = true }), Make.Token("gender", null, "female")];
+        var write = Make.Version(Make.Facts("Patient", "x", "Organization/a", "x"), 1, index);
+        Assert.IsType<CommitResult.Committed>(await database.CommitAsync(new CommitPlan { Versions = [write] }, default));
+        SearchCriterion Personal(string parameter, string type, SearchValue value) => new(parameter, type, [value]) { IsPersonal = true };
+        var day = new SearchValue(null, null, "lt", born.AddDays(9).ToUnixTimeMilliseconds(), born.AddDays(10).ToUnixTimeMilliseconds());
+        foreach (var (criterion, count) in new[]
+        {
+            (Personal("identifier", "token", new SearchValue("urn:mrn", "MRN-4711")), 1),
+            (Personal("identifier", "token", new SearchValue("urn:mrn", null)), 1),
+            (Personal("identifier", "token", new SearchValue("urn:other", "MRN-4711")), 0),
+            (Personal("name", "string", new SearchValue(null, "BIN")), 1), (Personal("name", "string", new SearchValue(null, "Rao")), 0),
+            (Personal("birthdate", "date", day), 1), (Personal("birthdate", "date", day with { Prefix = "gt" }), 0),
+            (Personal("birthdate", "date", day with { Prefix = "ne" }), 1),
+        })
+        {
+            await using var snapshot = await database.SnapshotAsync(Make.Hospital(), searches: true, default);
+            Assert.Equal(count, (await snapshot.SearchAsync(new SearchQuery("Patient", [criterion], 10, 0), default)).Total);
+        }
+        await using var raw = await RawDatabase.OpenAsync(options, file);
+        var cells = new List<string>();
+        foreach (var table in IndexRows.Tables)
+            cells.AddRange((await raw.RowsAsync(table)).SelectMany(r => r.Values).OfType<object>().Select(v => $"{v}"));
+        Assert.Contains("female", cells);
+        foreach (var clear in new[] { "4711", "4712", "bina", "rao", "1980", "555-0100", $"{born.ToUnixTimeMilliseconds()}" })
+            Assert.DoesNotContain(cells, c => c.Contains(clear, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
     public async Task A_value_longer_than_a_database_indexes_is_found()
     {
         var value = new string('x', 100_000);

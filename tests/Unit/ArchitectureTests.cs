@@ -77,6 +77,10 @@ public partial class ArchitectureTests
         Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
 
     [Fact]
+    public void Nothing_is_opened_unaudited_but_to_be_indexed() =>
+        Assert.Equal(["src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bflow\.BodyAsync\("));
+
+    [Fact]
     public void Ciphers_are_called_in_two_files() =>
         Assert.Equal(["src/Vault/Primitives.cs", "src/Vault/SegmentCipher.cs"], FilesWith(@"\bnew AesGcm\("));
 

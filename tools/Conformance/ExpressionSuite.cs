@@ -27,7 +27,7 @@ internal static class ExpressionSuite
         foreach (var parameter in schema.SearchParameters.Where(p => p.Expression.Length > 0))
         {
             Try(parameter.Code, parameter.Expression);
-            foreach (var (_, expression) in parameter.Components) Try(parameter.Code, expression);
+            foreach (var component in parameter.Components) Try(parameter.Code, component.Expression);
         }
         var core = total;
         foreach (var package in data.Folder("packages") is { } folder

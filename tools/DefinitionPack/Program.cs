@@ -36,7 +36,8 @@ foreach (var resource in Entries("Bundle-searchParams.json"))
         resource.GetProperty("type").GetString()!,
         [.. resource.GetProperty("base").EnumerateArray().Select(b => b.GetString()!)],
         resource.TryGetProperty("expression", out var expression) ? expression.GetString()! : "",
-        [.. components.Select(c => (TypeOf(c.GetProperty("definition").GetString()!), c.GetProperty("expression").GetString()!))]));
+        resource.TryGetProperty("target", out var targets) ? [.. targets.EnumerateArray().Select(t => t.GetString()!)] : [],
+        [.. Mended(resource.GetProperty("id").GetString()!, components.ConvertAll(Component))]));
 }
 searchParameters.Sort((a, b) => string.CompareOrdinal(a.Code + " " + a.Bases[0] + a.Expression, b.Code + " " + b.Bases[0] + b.Expression));
 
@@ -89,5 +90,16 @@ Dictionary<string, JsonElement> ByUrl(string type)
     return found;
 }
 
-string TypeOf(string searchParameter) =>
-    Entries("Bundle-searchParams.json").First(p => p.GetProperty("url").GetString() == searchParameter).GetProperty("type").GetString()!;
+// The official definition gives each of its two components the other's expression.
+static List<SearchComponentSpec> Mended(string id, List<SearchComponentSpec> components) => id != "DocumentReference-relationship"
+    ? components
+    : [components[0] with { Expression = components[1].Expression }, components[1] with { Expression = components[0].Expression }];
+
+SearchComponentSpec Component(JsonElement component)
+{
+    var url = component.GetProperty("definition").GetString();
+    var defined = Entries("Bundle-searchParams.json").First(p => p.GetProperty("url").GetString() == url);
+    return new SearchComponentSpec(
+        defined.GetProperty("code").GetString()!, defined.GetProperty("type").GetString()!,
+        component.GetProperty("expression").GetString()!);
+}

@@ -11,7 +11,7 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal static class PackFormat
 {
-    private const string VersionLine = "pmr-definitions/5\n";
+    private const string VersionLine = "pmr-definitions/6\n";
     private const string ResourceName = "PmrGateway.Fhir.r4.pack";
 
     /// <summary>Writes a schema. The same schema gives the same bytes.</summary>
@@ -39,7 +39,9 @@ internal static class PackFormat
         var (types, next) = OpenSection(pack, VersionLine.Length);
         var definitions = types.List(r => ReadType(r));
         var parameters = types
-            .List(r => new SearchParameterSpec(r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => (x.Text(), x.Text()))));
+            .List(r => new SearchParameterSpec(
+                r.Text(), r.Text(), r.List(x => x.Text()), r.Text(), r.List(x => x.Text()),
+                r.List(x => new SearchComponentSpec(x.Text(), x.Text(), x.Text()))));
         var compartment = types.List(r => KeyValuePair.Create(r.Text(), (IReadOnlyList<string>)r.List(x => x.Text())));
         var profiles = AfterSection(pack, next);
         return new FhirSchema(
@@ -89,8 +91,10 @@ internal static class PackFormat
             w.Text(p.Type);
             w.List(p.Bases, w.Text);
             w.Text(p.Expression);
+            w.List(p.Targets, w.Text);
             w.List(p.Components, c =>
             {
+                w.Text(c.Code);
                 w.Text(c.Type);
                 w.Text(c.Expression);
             });

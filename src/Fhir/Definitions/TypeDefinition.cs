@@ -248,6 +248,14 @@ public sealed class TypeDefinition
 /// <param name="Type">token, reference, date, string, uri, number, quantity, composite or special.</param>
 /// <param name="Bases">The resource types that have it.</param>
 /// <param name="Expression">Its FHIRPath expression; "" where it has none.</param>
-/// <param name="Components">Of a composite: code of each component and the expression under the composite's own.</param>
+/// <param name="Targets">Of a reference: the types that it may name; none: it does not say.</param>
+/// <param name="Components">Of a composite: its components.</param>
 public sealed record SearchParameterSpec(
-    string Code, string Type, IReadOnlyList<string> Bases, string Expression, IReadOnlyList<(string Type, string Expression)> Components);
+    string Code, string Type, IReadOnlyList<string> Bases, string Expression, IReadOnlyList<string> Targets,
+    IReadOnlyList<SearchComponentSpec> Components);
+
+/// <summary>A component of a composite search parameter.</summary>
+/// <param name="Code">Code of the parameter that it is defined by.</param>
+/// <param name="Type">Type of that parameter.</param>
+/// <param name="Expression">FHIRPath expression under the composite's own.</param>
+public sealed record SearchComponentSpec(string Code, string Type, string Expression);

@@ -50,7 +50,7 @@ public sealed class CompartmentResolver
         {
             var spec = schema.SearchParameters.FirstOrDefault(p => p.Code == code && p.Bases.Contains(type))
                 ?? throw new InvalidOperationException($"the Patient compartment names {type}:{code}, which is not defined");
-            yield return SearchIndexer.CompileFor(schema, spec.Expression, type)
+            yield return TypeParameters.CompileFor(schema, spec.Expression, type)
                 ?? throw new InvalidOperationException($"{type}:{code} begins at no {type}: {spec.Expression}");
         }
     }

@@ -87,10 +87,13 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     private AuditCriterion? Criterion(string key, string value)
     {
         var (name, modifier) = key.Split(':') is [var n, var m] ? (n, m) : (key, null);
-        var parts = SearchParser.SplitValues(value).ToList();
+        var parts = ParameterValue.Split(value, ',').ToList();
         if (parts.Count > MaxValues) return null;
         if (name == "agent" && modifier == "identifier")
-            return new AuditCriterion.Client([.. parts.Select(SearchParser.Token).Where(t => t.System is null or "").Select(t => t.Code)]);
+        {
+            return new AuditCriterion.Client(
+                [.. parts.Select(ParameterValue.Token).Where(t => t.System is null or "").Select(t => t.Code)]);
+        }
         if (name is "agent" or "entity" && (modifier is null || FhirSchema.R4.IsResourceType(modifier)))
         {
             if (References(value, modifier) is not { } references) return null;
@@ -103,14 +106,14 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
             "type" => Events(parts, OfType),
             "subtype" => Events(parts, OfSubtype),
             "action" => Events(parts, OfAction),
-            "outcome" => new AuditCriterion.Outcome([.. parts.Select(SearchParser.Token).SelectMany(OfOutcome)]),
-            "date" => Dates(parts),
+            "outcome" => new AuditCriterion.Outcome([.. parts.Select(ParameterValue.Token).SelectMany(OfOutcome)]),
+            "date" => Dates(parts.ConvertAll(ParameterValue.Plain)),
             _ => null,
         };
     }
 
     private static AuditCriterion.Event Events(List<string> values, Func<(string? System, string Code), IEnumerable<AuditEventKind>> of) =>
-        new([.. values.Select(SearchParser.Token).SelectMany(of)]);
+        new([.. values.Select(ParameterValue.Token).SelectMany(of)]);
 
     private static IEnumerable<AuditEventKind> OfId((string? System, string Code) token)
     {
@@ -152,7 +155,7 @@ internal sealed class AuditSearchParser(BaseUrl baseUrl)
     private List<string>? References(string value, string? type)
     {
         var references = new List<string>();
-        foreach (var part in SearchParser.SplitValues(value))
+        foreach (var part in ParameterValue.Split(value, ',').Select(ParameterValue.Plain))
         {
             var text = part.StartsWith(baseUrl.Fhir + "/", StringComparison.Ordinal) ? part[(baseUrl.Fhir.Length + 1)..] : part;
             if (!text.Contains('/') && type is not null) text = $"{type}/{text}";

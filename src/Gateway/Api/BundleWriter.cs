@@ -22,6 +22,9 @@ internal sealed class BundleWriter(string type, long? total)
     public void SearchEntry(string fullUrl, OpenedRecord record, string mode) =>
         Entry(fullUrl, record.Content, record, $"\"search\":{{\"mode\":\"{mode}\"}}");
 
+    /// <summary>What is to be known of the search itself. https://hl7.org/fhir/R4/search.html#errors</summary>
+    public void OutcomeEntry(byte[] outcome) => Entry(null, outcome, null, "\"search\":{\"mode\":\"outcome\"}");
+
     public void HistoryEntry(
         string fullUrl, byte[]? resource, string method, string url, long version, DateTimeOffset when, OpenedRecord? record = null)
     {
@@ -72,10 +75,10 @@ internal sealed class BundleWriter(string type, long? total)
         await to.WriteAsync(json[written..], cancellation);
     }
 
-    private void Entry(string fullUrl, byte[]? resource, OpenedRecord? record, string rest)
+    private void Entry(string? fullUrl, byte[]? resource, OpenedRecord? record, string rest)
     {
         if (_entries.WrittenCount > 0) Write(_entries, ",");
-        Write(_entries, $"{{\"fullUrl\":{JsonSerializer.Serialize(fullUrl)},");
+        Write(_entries, fullUrl is null ? "{" : $"{{\"fullUrl\":{JsonSerializer.Serialize(fullUrl)},");
         if (resource is not null)
         {
             Write(_entries, "\"resource\":");

@@ -112,10 +112,10 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
         resource.SearchParam.Add(Parameter("_id", SearchParamType.Token));
         resource.SearchParam.Add(Parameter("_lastUpdated", SearchParamType.Date));
         var includes = new List<string>();
-        foreach (var (code, kind) in mapper.Indexer.ParametersOf(type))
+        foreach (var parameter in mapper.Indexer.ParametersOf(type))
         {
-            resource.SearchParam.Add(Parameter(code, EnumUtility.ParseLiteral<SearchParamType>(kind)));
-            if (kind == "reference") includes.Add($"{type}:{code}");
+            resource.SearchParam.Add(Parameter(parameter.Code, EnumUtility.ParseLiteral<SearchParamType>(parameter.Type)));
+            if (parameter.Type == "reference") includes.Add($"{type}:{parameter.Code}");
         }
         resource.SearchInclude = includes;
     }

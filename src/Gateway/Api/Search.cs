@@ -39,7 +39,7 @@ internal sealed class Search(
         FhirCall call, string path, string type, IEnumerable<SearchCriterion> within,
         IEnumerable<KeyValuePair<string, StringValues>> parameters, CancellationToken cancellation)
     {
-        var parsed = parser.Parse(type, parameters);
+        var parsed = parser.Parse(type, parameters, IsLenient(call.Request));
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
         if (call.Caller.RefuseLinks(parsed.Value.Query) is { } notAsked)
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, path, notAsked, parsed.Value.Query.Patient);
@@ -59,6 +59,9 @@ internal sealed class Search(
         return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
     }
 
+    private static bool IsLenient(FhirRequest request) =>
+        request.Http?.Headers["Prefer"].ToString().Contains("handling=lenient", StringComparison.Ordinal) == true;
+
     private async Task<FhirResponse> FindAsync(
         FhirCall call, string path, string type, ParsedSearch search, string self, long position, CancellationToken cancellation)
     {
@@ -76,7 +79,7 @@ internal sealed class Search(
                 var included = await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation);
                 return included.Failure is { } tooMuch ? new Found([], tooMuch) : new Found([.. page.Versions, .. included.Value]);
             },
-            opened => Respond(call.Caller, self, search.Subset, opened, page),
+            opened => Respond(call.Caller, self, search, opened, page),
             cancellation);
     }
 
@@ -135,7 +138,7 @@ internal sealed class Search(
             .Select(f => new SearchValue(f.Type, f.Id)).ToList();
         var found = new List<PermittedVersion>();
         // As many as a search may name at once.
-        foreach (var some in matches.Chunk(SearchParser.MaxValues))
+        foreach (var some in matches.Chunk(CriterionParser.MaxValues))
         {
             var toThem = new SearchCriterion(inclusion.Parameter!, "reference", some);
             var page = await snapshot.SearchAsync(new SearchQuery(inclusion.Type, [toThem], most + 1, 0), cancellation);
@@ -151,7 +154,7 @@ internal sealed class Search(
             + $"{inclusion.Parameter ?? "*"}: ask for fewer matches at a time (_count), or search them");
 
     private FhirResponse Respond(
-        Caller caller, string self, Subset subset, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
+        Caller caller, string self, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
         // Of those on other pages nobody has been told.
         var isWhole = page.Total == page.Versions.Count;
@@ -161,8 +164,9 @@ internal sealed class Search(
         for (var i = 0; i < opened.Count; i++)
         {
             var (facts, isMatch) = (opened[i].Version.Facts, i < page.Versions.Count);
-            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", subset.Of(opened[i], isMatch), isMatch ? "match" : "include");
+            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", search.Subset.Of(opened[i], isMatch), isMatch ? "match" : "include");
         }
+        if (search.Ignored.Count > 0) bundle.OutcomeEntry(Outcome.Ignored(search.Ignored));
         return bundle.ToResponse();
     }
 }

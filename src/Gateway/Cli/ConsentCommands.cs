@@ -90,7 +90,8 @@ internal static class ConsentCommands
         {
             await using var database = RecordDatabase.Open(options.Store, file);
             var keyring = await DeploymentKeyring.OpenExistingAsync(DeploymentKeyring.PathOf(options), database, cancellation);
-            await database.SealAsync(new RowSeal(keyring.Derive("row seals")), keyring.RowsAreSealed, cancellation);
+            await database.SealAsync(new RowSeal(keyring.Derive("row seals")), keyring.Derive("search index"),
+                keyring.RowsAreSealed, cancellation);
             if ((await new LedgerJournal(database).CheckpointAsync(cancellation)).Observed > options.Ledger.MaxStaleness)
                 CommandError.Say("the chain was not looked at for longer than Ledger:MaxStaleness: until it is, every read is refused");
             return await answer(new Asked(parsed, options, database, cancellation));

@@ -101,6 +101,21 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
         return FhirTyped.ToJson(outcome);
     }
 
+    /// <summary>The OperationOutcome of an answer that passed parameters over, JSON.</summary>
+    /// <param name="parameters">Their names.</param>
+    public static byte[] Ignored(IEnumerable<string> parameters) => FhirTyped.ToJson(new OperationOutcome
+    {
+        Issue =
+        [
+            .. parameters.Distinct().Select(p => new OperationOutcome.IssueComponent
+            {
+                Severity = OperationOutcome.IssueSeverity.Warning,
+                Code = OperationOutcome.IssueType.NotSupported,
+                Diagnostics = $"the search parameter '{(p.Length > 40 ? p[..40] : p)}' is not known here and was passed over",
+            }),
+        ],
+    });
+
     private static (int Status, OperationOutcome.IssueType Code) Table(OutcomeCategory category) => category switch
     {
         OutcomeCategory.Malformed => (400, OperationOutcome.IssueType.Structure),

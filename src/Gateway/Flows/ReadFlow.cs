@@ -172,6 +172,10 @@ public sealed partial class ReadFlow(
         }
     }
 
+    /// <summary>The bytes of a version that are wanted here and go nowhere: for the index.</summary>
+    internal Task<Result<byte[]>> BodyAsync(PermittedVersion permitted, CancellationToken cancellation) =>
+        OrBrokenAsync(async () => (await OpenNotedAsync(permitted, [], cancellation)).Content);
+
     private async ValueTask<OpenedRecord> OpenAsync(
         PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
     {

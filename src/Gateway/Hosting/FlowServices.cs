@@ -8,7 +8,7 @@ internal static class FlowServices
     public static IServiceCollection AddFlows(this IServiceCollection services) => services
         .AddSingleton<Viewers>()
         .AddSingleton<Denials>()
-        .AddSingleton<ReadFlow>()
+        .AddSingleton<ReadFlow>().AddSingleton<Reindexing>()
         .AddSingleton<WriteFlow>()
         .AddSingleton<GlassFlow>()
         .AddSingleton<OverdueTasks>().AddHostedService<OverdueWatch>()

@@ -58,7 +58,7 @@ public static class GatewayHost
         var keyring = await DeploymentKeyring.OpenAsync(DeploymentKeyring.PathOf(options), database, cancellation);
         // Only now: under a foreign keyring's key every row would be broken, or be sealed for nobody.
         var newlySealed = await database.SealAsync(
-            new RowSeal(keyring.Derive("row seals")), keyring.RowsAreSealed, cancellation);
+            new RowSeal(keyring.Derive("row seals")), keyring.Derive("search index"), keyring.RowsAreSealed, cancellation);
         var custody = new Custody(keyring);
 
         var builder = NewBuilder(options, quiet);
@@ -79,6 +79,7 @@ public static class GatewayHost
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.
         app.Services.GetRequiredService<DataFolderLock>();
         newlySealed += await FirstStart.PrepareAsync(app.Services, options);
+        await app.Services.GetRequiredService<Reindexing>().RunAsync(cancellation);
         var isNoted = keyring.RowsAreSealed || keyring.TryNoteSealedRows(DeploymentKeyring.PathOf(options));
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed, isNoted);
         app.UseFraming();

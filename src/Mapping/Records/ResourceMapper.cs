@@ -30,17 +30,14 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     // meta with its two instants, and a url, size and hash for each data: what the gateway adds must not break the sender's limit.
     private const int AddedNodes = 8;
     private const int AddedNodesOfAttachment = 3;
-    private static readonly HashSet<string> Offered =
-        ["identifier", "patient", "subject", "type", "category", "date", "status", "code", "authored-on", "priority", "_security"];
 
     // Dates of a person's life, and until when something may be used, are not the time that a record is about.
-    private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date", "_lastUpdated"];
+    private static readonly HashSet<string> OtherDates = ["birthdate", "death-date", "expiration-date"];
 
-    private readonly SearchIndexer _indexer = new(schema, p => p.Type is "token" or "reference" or "date" && Offered.Contains(p.Code));
+    private readonly SearchIndexer _indexer = new(schema);
 
-    // The dates that are not indexed: of these and those that are, the time that a record is about.
-    private readonly SearchIndexer _otherDates =
-        new(schema, p => p.Type == "date" && !Offered.Contains(p.Code) && !OtherDates.Contains(p.Code));
+    // Of what is inside a record only the dates count.
+    private readonly SearchIndexer _dates = new(schema, IsTime);
     private readonly CompartmentResolver _compartments = new(schema);
 
     /// <summary>The search values that resources have.</summary>
@@ -71,7 +68,7 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
         var final = Reparse(json, splitter.Attachments.Count);
         var index = _indexer.Index(final);
         var reader = Reader(scene);
-        reader.Read(final, index.Concat(_otherDates.Index(final)));
+        reader.Read(final, index.Where(e => !OtherDates.Contains(e.Parameter)));
         reader.AddWriters(origin.Writers);
         foreach (var (binary, inside) in splitter.Enclosed) reader.ReadEnclosed(inside, binary);
         if (Unread(reader, document.ResourceType) is { } unread)
@@ -112,7 +109,9 @@ public sealed class ResourceMapper(FhirSchema schema, ResourceLimits? limits = n
     }
 
     private FactsReader Reader(MappingScene scene) =>
-        new(d => _indexer.Index(d).Concat(_otherDates.Index(d)), limits, scene.FindCut, scene.OwnBase);
+        new(_dates.Index, limits, scene.FindCut, scene.OwnBase);
+
+    private static bool IsTime(SearchParameterSpec parameter) => parameter.Type == "date" && !OtherDates.Contains(parameter.Code);
 
     private static ValidationIssue? Unread(FactsReader reader, string path)
     {

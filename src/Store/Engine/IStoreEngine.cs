@@ -39,6 +39,9 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>The words of a column that holds a JSON array of strings, as a table of the column <c>value</c>, under a name.</summary>
     string Words(string column, string name);
 
+    /// <summary>Whether a text has another in it.</summary>
+    string Contains(string text, string part);
+
     /// <summary>The value of a list parameter.</summary>
     object List(IReadOnlyCollection<long> values);
 

@@ -23,26 +23,30 @@ internal static class Migrations
     /// <param name="blob">The type of bytes.</param>
     /// <param name="clustered">What stands behind a table that lies in the order of its key.</param>
     /// <param name="jsonList">The aggregate that makes a JSON array.</param>
+    /// <param name="text">The type of a text that is ordered by its code points, so that what begins alike lies together.</param>
     /// <exception cref="StoreStartException">A step failed; the ones before it are done.</exception>
     public static void Run(
-        Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered, string jsonList)
+        Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered, string jsonList,
+        string text)
     {
         var scripts = typeof(Migrations).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal).Select(Script).ToList();
         // Between them data is carried over by code.
         Scripts([.. scripts.TakeWhile(s => string.CompareOrdinal(s.Name, "0003") < 0)]);
         using (var connection = open()) FirstFloorData.CarryOver(connection);
-        Scripts(scripts);
+        // It reads the index as it was.
+        Scripts([.. scripts.TakeWhile(s => string.CompareOrdinal(s.Name, "0007") < 0)]);
         using (var connection = open()) AccessFacts.CarryOver(connection);
+        Scripts(scripts);
 
         SqlScript Script(string resource)
         {
             using var stream = typeof(Migrations).Assembly.GetManifestResourceStream(resource)!;
             using var reader = new StreamReader(stream);
-            var text = reader.ReadToEnd().Replace("$identity$", identity, StringComparison.Ordinal)
+            var script = reader.ReadToEnd().Replace("$identity$", identity, StringComparison.Ordinal)
                 .Replace("$blob$", blob, StringComparison.Ordinal).Replace("$clustered$", clustered, StringComparison.Ordinal)
-                .Replace("$jsonList$", jsonList, StringComparison.Ordinal);
-            return new SqlScript(resource[Prefix.Length..], text);
+                .Replace("$jsonList$", jsonList, StringComparison.Ordinal).Replace("$text$", text, StringComparison.Ordinal);
+            return new SqlScript(resource[Prefix.Length..], script);
         }
 
         void Scripts(IReadOnlyList<SqlScript> steps)

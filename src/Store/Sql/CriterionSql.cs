@@ -4,11 +4,17 @@ namespace PmrGateway.Store;
 /// <param name="sql">Takes the values.</param>
 /// <param name="engine">The engine.</param>
 /// <param name="viewer">Who searches: what it may not see is tied to nothing.</param>
+/// <param name="values">What a value asks of a row of the index.</param>
 /// <param name="parameters">Numbers of the parameters by <c>Type.code</c>; of one that no record has there is none.</param>
-internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer viewer, IReadOnlyDictionary<string, long> parameters)
+internal sealed class CriterionSql(
+    SqlText sql, IStoreEngine engine, BoundViewer viewer, ValueSql values, IReadOnlyDictionary<string, long> parameters)
 {
     /// <summary>A <see cref="Selectivity"/> up to which a criterion names what few records have.</summary>
-    public const int OfFew = 1;
+    public const int OfFew = 2;
+
+    // Of these few values are all that there are.
+    private static readonly HashSet<string> OfMany =
+        ["status", "active", "gender", "language", "deceased", "_profile", "_security", "_tag", "_source", "intent", "contenttype"];
 
     private int _links;
 
@@ -17,29 +23,41 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
     {
         { Link: { IsReverse: true } link } => ParametersOf(link.Type, link.Criterion).Append($"{link.Type}.{link.Parameter}"),
         { Link: { } link } => ParametersOf(link.Type, link.Criterion).Append($"{type}.{link.Parameter}"),
-        _ => IsIndexed(criterion) ? [$"{type}.{criterion.Parameter}"] : [],
+        { Alternatives.Count: > 0 } => criterion.Alternatives.SelectMany(a => a.Criteria).SelectMany(c => ParametersOf(type, c)),
+        _ => ValueSql.IsIndexed(criterion) ? [$"{type}.{criterion.Parameter}"] : [],
     };
 
     /// <summary>Whether what a criterion finds can be walked: there is an index, and it does not say what a record is not.</summary>
-    public static bool IsWalked(SearchCriterion criterion) => criterion is { IsNegated: false, IsMissing: null }
-        && (criterion.Link is { } link ? IsWalked(link.Criterion) : criterion.Type is "id" or "compartment" || IsIndexed(criterion));
+    public static bool IsWalked(SearchCriterion criterion) => criterion is { IsNegated: false, IsMissing: null } && criterion switch
+    {
+        { Link: { } link } => IsWalked(link.Criterion),
+        { Alternatives.Count: > 0 } => criterion.Alternatives.All(a => a.Criteria.Any(IsWalked)),
+        { Type: "id" or "compartment" } => true,
+        _ => ValueSql.IsIndexed(criterion) && criterion.Values.All(v => v.Prefix != "ne"),
+    };
 
     /// <summary>Which index is walked: few records have one identifier or one patient, many one status or year.</summary>
     public static int Selectivity(SearchCriterion criterion) => criterion switch
     {
         { Link: { } link } => Selectivity(link.Criterion),
-        { Type: "id" } or { Parameter: "identifier" } => 0,
-        { Type: "reference" } => OfFew,
-        { Type: "token", Parameter: not "status" } => 2,
-        { Type: "date" } => 3,
-        // The last: all of a patient's types are in it.
-        { Type: "compartment" } => 5,
-        _ => 4,
+        { Alternatives.Count: > 0 } => criterion.Alternatives.Max(a => a.Criteria.Where(IsWalked).Min(Selectivity)),
+        { Type: "id" } or { Type: "token", IsPersonal: true } => 0,
+        { Type: "reference" } => 1,
+        // All of a patient's types are in it.
+        { Type: "compartment" } => OfFew,
+        { IsPersonal: true } => 3,
+        { Parameter: var parameter } when OfMany.Contains(parameter) => 7,
+        { Type: "token" } => 4,
+        { Type: "date" } => 6,
+        _ => 5,
     };
 
+    /// <summary>Whether what a criterion finds is all of what it asks for; else each row is still to be asked.</summary>
+    public static bool IsFoundExactly(SearchCriterion criterion) => criterion is { Link: null, Alternatives.Count: 0 };
+
     /// <summary>
-    /// A query of the numbers of the records that a walked criterion finds; by compartment also those of other types, and of a link
-    /// whoever may see what they are tied to.
+    /// A query of the numbers of the records that a walked criterion finds; by compartment also those of other types, of a link whoever may
+    /// see what they are tied to, and of alternatives what one criterion of each finds.
     /// </summary>
     public string Found(string type, SearchCriterion criterion) => criterion switch
     {
@@ -56,14 +74,16 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
               {engine.OrderedJoin} index_reference h ON h.param = {Parameter($"{type}.{link.Parameter}")} AND h.target = t.id
                 AND h.target_type = t.type
             """,
+        { Alternatives.Count: > 0 } => string.Join(" UNION ", criterion.Alternatives.Select(
+            a => $"SELECT e.rid FROM ({Found(type, a.Criteria.Where(IsWalked).MinBy(Selectivity)!)}) e")),
         { Type: "compartment" } =>
             $"SELECT p.rid FROM compartments p WHERE p.patient_id = {sql.Value(criterion.Values[0].Text!)} AND p.mentioned = 0",
         { Type: "id" } => string.Join(" UNION ", criterion.Values.Select(
             v => $"SELECT t.rid FROM resources t WHERE t.type = {sql.Value(type)} AND t.id = {sql.Value(IndexText.Of(v.Text!))}")),
         _ => string.Join(" UNION ", criterion.Values.Select(v =>
             // DISTINCT where one record may have several values that match; a whole key matches once.
-            $"SELECT {(IsWholeKey(criterion, v) ? "" : "DISTINCT ")}x.rid FROM {Table(criterion)} x "
-                + $"WHERE x.param = {Parameter($"{type}.{criterion.Parameter}")}{Matches(criterion, v)}")),
+            $"SELECT {(ValueSql.IsWholeKey(criterion, v) ? "" : "DISTINCT ")}x.rid FROM {ValueSql.Table(criterion)} x "
+                + $"WHERE x.param = {Parameter($"{type}.{criterion.Parameter}")}{values.Matches(type, criterion, v, "x")}")),
     };
 
     /// <summary>The condition that a criterion holds of a row.</summary>
@@ -75,11 +95,46 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
         if (criterion.Link is { } link) return Linked(type, link, row);
         if (criterion.IsMissing is { } isMissing)
         {
-            var any = $"SELECT 1 FROM {Table(criterion)} x WHERE x.rid = {row}.rid AND x.param = ";
-            return $"{(isMissing ? "NOT " : "")}EXISTS ({any}{Parameter($"{type}.{criterion.Parameter}")})";
+            var any = criterion.Alternatives.Count == 0
+                ? HasAny(type, criterion, row)
+                : string.Join(" OR ", criterion.Alternatives.SelectMany(a => a.Criteria).Select(c => HasAny(type, c, row)));
+            return $"{(isMissing ? "NOT " : "")}({any})";
         }
-        var values = criterion.Values.Select(v => IsIndexed(criterion) ? HasValue(type, criterion, v, row) : OfRow(criterion, v, row));
-        return $"{(criterion.IsNegated ? "NOT " : "")}({string.Join(" OR ", values)})";
+        var ways = criterion.Alternatives.Count == 0
+            ? criterion.Values.Select(v => ValueSql.IsIndexed(criterion) ? HasValue(type, criterion, v, row) : OfRow(criterion, v, row))
+            : criterion.Alternatives.Select(a => a.InOnePart
+                ? InOnePart(type, a.Criteria, row)
+                : $"({string.Join(" AND ", a.Criteria.Select(c => Holds(type, c, row)))})");
+        return $"{(criterion.IsNegated ? "NOT " : "")}({string.Join(" OR ", ways)})";
+    }
+
+    private string HasAny(string type, SearchCriterion criterion, string row) =>
+        $"EXISTS (SELECT 1 FROM {ValueSql.Table(criterion)} x WHERE x.rid = {row}.rid AND x.param = "
+            + $"{Parameter($"{type}.{criterion.Parameter}")})";
+
+    private string HasValue(string type, SearchCriterion criterion, SearchValue value, string row)
+    {
+        // Of hashes it cannot be asked which are others: it has one, and is none of these.
+        if (criterion.IsPersonal && value.Prefix == "ne")
+            return $"({HasAny(type, criterion, row)} AND NOT {HasValue(type, criterion, value with { Prefix = "eq" }, row)})";
+        return $"EXISTS (SELECT 1 FROM {ValueSql.Table(criterion)} x WHERE x.rid = {row}.rid AND x.param = "
+            + $"{Parameter($"{type}.{criterion.Parameter}")}{values.Matches(type, criterion, value, "x")})";
+    }
+
+    // One element has them all.
+    private string InOnePart(string type, IReadOnlyList<SearchCriterion> criteria, string row)
+    {
+        var (from, where) = (new List<string>(), new List<string>());
+        for (var i = 0; i < criteria.Count; i++)
+        {
+            var criterion = criteria[i];
+            from.Add(i == 0
+                ? $"{ValueSql.Table(criterion)} c0"
+                : $"{engine.OrderedJoin} {ValueSql.Table(criterion)} c{i} ON c{i}.rid = c0.rid AND c{i}.part = c0.part");
+            var matches = values.Matches(type, criterion, criterion.Values[0], $"c{i}");
+            where.Add($"c{i}.param = {Parameter($"{type}.{criterion.Parameter}")}{matches}");
+        }
+        return $"EXISTS (SELECT 1 FROM {string.Join(' ', from)} WHERE c0.rid = {row}.rid AND {string.Join(" AND ", where)})";
     }
 
     private string Linked(string type, SearchLink link, string row)
@@ -100,61 +155,12 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
     // No parameter has the number 0.
     private string Parameter(string name) => sql.Value(parameters.GetValueOrDefault(name));
 
-    private static bool IsIndexed(SearchCriterion criterion) =>
-        criterion.Type is "token" or "reference" or "date" && criterion.Parameter != "_lastUpdated";
-
-    private static bool IsWholeKey(SearchCriterion criterion, SearchValue value) => criterion.Type switch
-    {
-        "token" => value is { System: not null, Text: not null },
-        "reference" => value.System is not null,
-        _ => false,
-    };
-
-    private static string Table(SearchCriterion criterion) =>
-        criterion.Type switch { "token" => "index_token", "reference" => "index_reference", _ => "index_date" };
-
-    private string HasValue(string type, SearchCriterion criterion, SearchValue value, string row) =>
-        $"EXISTS (SELECT 1 FROM {Table(criterion)} x WHERE x.rid = {row}.rid AND x.param = "
-            + $"{Parameter($"{type}.{criterion.Parameter}")}{Matches(criterion, value)})";
-
-    private string Matches(SearchCriterion criterion, SearchValue value)
-    {
-        switch (criterion.Type)
-        {
-            case "token":
-                var code = value.Text is null ? "" : $" AND x.code = {sql.Value(IndexText.Of(value.Text))}";
-                return code + (value.System is null ? "" : $" AND x.system = {sql.Value(IndexText.Of(value.System))}");
-            case "reference":
-                var target = $" AND x.target = {sql.Value(IndexText.Of(value.Text!))}";
-                return target + (value.System is null ? "" : $" AND x.target_type = {sql.Value(value.System)}");
-            default:
-                return " AND " + Range("x.lo", "x.hi", value);
-        }
-    }
-
     private string OfRow(SearchCriterion criterion, SearchValue value, string row) => criterion.Type switch
     {
         "id" => $"{row}.id = {sql.Value(IndexText.Of(value.Text!))}",
         "compartment" =>
             $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = {row}.rid AND m.mentioned = 0 "
                 + $"AND m.patient_id = {sql.Value(value.Text!)})",
-        _ => Range($"{row}.last_updated", $"{row}.last_updated + 1", value),
+        _ => values.Range($"{row}.last_updated", $"{row}.last_updated + 1", value),
     };
-
-    // R4 search.html, "prefixes": eq asks that the resource's range lies inside the parameter's.
-    private string Range(string lo, string hi, SearchValue value)
-    {
-        string Below() => $"{lo} < {sql.Value(value.From)}";
-        string Above() => $"{hi} > {sql.Value(value.To)}";
-        string Inside() => $"({lo} >= {sql.Value(value.From)} AND {hi} <= {sql.Value(value.To)})";
-        return value.Prefix switch
-        {
-            "ne" => $"NOT {Inside()}",
-            "lt" => Below(),
-            "le" => $"({Below()} OR {Inside()})",
-            "gt" => Above(),
-            "ge" => $"({Above()} OR {Inside()})",
-            _ => Inside(),
-        };
-    }
 }

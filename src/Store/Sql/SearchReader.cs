@@ -6,7 +6,7 @@ namespace PmrGateway.Store;
 /// Searches: a statement that walks the most selective index, or what the viewer could see at most, and asks everything else of each row
 /// that it finds.
 /// </summary>
-internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Reach reach)
+internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRows verdicts, Reach reach)
 {
     // Up to here a total is counted while the page is looked for; beyond it by a count of its own.
     private const int Counted = 1000;
@@ -45,10 +45,10 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
     {
         var total = await CountAsync(session, from.ToString(), from.Values, cancellation);
         var order = new List<string>();
-        foreach (var key in query.Sort)
+        foreach (var by in query.Sort)
         {
-            if (await SortedByAsync(session, from, query.Type, key, cancellation) is { } value)
-                order.Add($"{value} {(key.IsDescending ? "DESC" : "ASC")} NULLS LAST");
+            if (await SortedByAsync(session, query.Type, by, cancellation) is { } value)
+                order.Add($"{value} {(by.IsDescending ? "DESC" : "ASC")} NULLS LAST");
         }
         var page = await session.QueryAsync(
             $"SELECT r.rid {from} ORDER BY {string.Join(", ", order.Append("r.rid"))} LIMIT {query.Count + 1} OFFSET {query.Cursor}",
@@ -58,18 +58,20 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
     }
 
     private async ValueTask<string?> SortedByAsync(
-        Session session, SqlText sql, string type, SortKey key, CancellationToken cancellation)
+        Session session, string type, SortKey by, CancellationToken cancellation)
     {
-        if (key.Parameter == "_id") return "r.id";
-        if (key.Parameter == "_lastUpdated") return "r.last_updated";
-        if (await interners.Parameters.FindAsync(session, $"{type}.{key.Parameter}", cancellation) is not { } parameter) return null;
-        var (table, column) = key.Type switch
+        if (by.Parameter == "_id") return "r.id";
+        if (by.Parameter == "_lastUpdated") return "r.last_updated";
+        if (await interners.Parameters.FindAsync(session, $"{type}.{by.Parameter}", cancellation) is not { } parameter) return null;
+        var (table, column) = by.Type switch
         {
-            "token" => ("index_token", "code"),
+            "token" or "uri" => ("index_token", "code"),
             "reference" => ("index_reference", "target"),
-            _ => ("index_date", key.IsDescending ? "hi" : "lo"),
+            "string" => ("index_text", "value"),
+            "number" or "quantity" => ("index_number", by.IsDescending ? "hi" : "lo"),
+            _ => ("index_date", by.IsDescending ? "hi" : "lo"),
         };
-        return $"(SELECT {(key.IsDescending ? "MAX" : "MIN")}(o.{column}) FROM {table} o WHERE o.rid = r.rid AND o.param = "
+        return $"(SELECT {(by.IsDescending ? "MAX" : "MIN")}(o.{column}) FROM {table} o WHERE o.rid = r.rid AND o.param = "
             + $"{parameter.ToString(System.Globalization.CultureInfo.InvariantCulture)})";
     }
 
@@ -130,7 +132,7 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
         foreach (var name in query.Criteria.SelectMany(c => CriterionSql.ParametersOf(type, c)).Distinct())
             if (await interners.Parameters.FindAsync(session, name, cancellation) is { } parameter) parameters[name] = parameter;
         var drive = query.Criteria.Where(CriterionSql.IsWalked).OrderBy(CriterionSql.Selectivity).FirstOrDefault();
-        var isNarrow = drive is not null && (drive.Type == "compartment" || CriterionSql.Selectivity(drive) <= CriterionSql.OfFew);
+        var isNarrow = drive is not null && CriterionSql.Selectivity(drive) <= CriterionSql.OfFew;
         var sql = new SqlText();
         // One identifier or id is of one record or so: by its index it takes no time that tells anything.
         var isOne = drive is not null && CriterionSql.Selectivity(drive) == 0 && drive.Link is null;
@@ -152,9 +154,9 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
             sql.Add($") d {engine.OrderedJoin} resources r ON r.rid = d.rid");
         }
         sql.Add($" WHERE r.type = {sql.Value(type)} AND r.deleted = 0");
-        var criteria = new CriterionSql(sql, engine, viewer, parameters);
+        var criteria = Criteria(sql);
         // What a link finds may be tied to what the viewer may not see.
-        foreach (var criterion in query.Criteria.Where(c => c != drive || c.Link is not null))
+        foreach (var criterion in query.Criteria.Where(c => c != drive || !CriterionSql.IsFoundExactly(c)))
             sql.Add($" AND {criteria.Holds(type, criterion, "r")}");
         if (AccessSql.Condition(sql, engine, viewer, type) is { } access) sql.Add($" AND {access}");
         if (type != "Binary") return sql;
@@ -166,6 +168,8 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
         // The rows of the most selective parameter.
         void AddFound(SqlText into) => into.Add(drive is null
             ? $"SELECT t.rid FROM resources t WHERE t.type = {into.Value(type)}"
-            : new CriterionSql(into, engine, viewer, parameters).Found(type, drive));
+            : Criteria(into).Found(type, drive));
+
+        CriterionSql Criteria(SqlText into) => new(into, engine, viewer, new ValueSql(into, engine, key), parameters);
     }
 }

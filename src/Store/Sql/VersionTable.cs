@@ -1,4 +1,3 @@
-using PmrGateway.Fhir;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Store;
@@ -7,7 +6,7 @@ namespace PmrGateway.Store;
 /// Versions of records, their search values and links, and the facts that are derived from these. What a change goes on from is held
 /// against its seal first: a broken row does not become a whole one by being written.
 /// </summary>
-internal sealed class VersionTable(Interners interners, RecordRows records, RowSeals seals)
+internal sealed class VersionTable(Interners interners, RecordRows records, RowSeals seals, IndexRows index)
 {
     private static readonly RecordTies NoTies = new([], []);
 
@@ -51,7 +50,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
             await SetPatientsAsync(change, rid, row.Patients);
             await AddLinksAsync(change, rid, links);
         }
-        await IndexAsync(change, rid, facts.Type, write.Index);
+        await index.AddAsync(change, rid, facts.Type, write.Index);
         return (rid, before);
     }
 
@@ -113,18 +112,19 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
             ? await change.NumberAsync(
                 """
                 INSERT INTO resources (type, id, version, deleted, custodian, last_updated, label_set, patients, own_patients, author,
-                  data_from, data_to, links_digest, seal)
-                VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (type, id) DO NOTHING RETURNING rid
+                  data_from, data_to, links_digest, seal, indexed)
+                VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (type, id) DO NOTHING RETURNING rid
                 """,
                 row.Type, row.Id, row.Deleted, row.Custodian, updated, labels, row.Patients, row.OwnPatients, row.Author, row.From, row.To,
-                row.LinksDigest, seal)
+                row.LinksDigest, seal, IndexRows.Definitions)
             : await change.NumberAsync(
                 """
                 UPDATE resources SET version = $1, deleted = $2, last_updated = $3, label_set = $4, patients = $5, author = $6,
-                  data_from = $7, data_to = $8, links_digest = $9, seal = $10
-                WHERE rid = $11 RETURNING rid
+                  data_from = $7, data_to = $8, links_digest = $9, seal = $10, indexed = $11
+                WHERE rid = $12 RETURNING rid
                 """,
-                row.Version, row.Deleted, updated, labels, row.Patients, row.Author, row.From, row.To, row.LinksDigest, seal, row.Rid);
+                row.Version, row.Deleted, updated, labels, row.Patients, row.Author, row.From, row.To, row.LinksDigest, seal,
+                IndexRows.Definitions, row.Rid);
         return rid ?? throw new PlanRefusedException(new CommitResult.Conflict(row.Type, row.Id));
     }
 
@@ -145,13 +145,11 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
 
     private static async ValueTask ForgetAsync(Change change, long rid, bool keepsFacts)
     {
-        foreach (var table in IndexTables) await change.ExecuteAsync($"DELETE FROM {table} WHERE rid = $1", rid);
+        await IndexRows.RemoveAsync(change, rid);
         if (keepsFacts) return;
         await change.ExecuteAsync("DELETE FROM compartments WHERE rid = $1", rid);
         await change.ExecuteAsync("DELETE FROM record_links WHERE rid = $1", rid);
     }
-
-    private static readonly string[] IndexTables = ["index_token", "index_reference", "index_date"];
 
     private static async ValueTask SetPatientsAsync(Change change, long rid, string patients)
     {
@@ -183,26 +181,6 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         foreach (var link in links)
             await change.ExecuteAsync(
                 "INSERT INTO record_links (rid, kind, reference) VALUES ($1, $2, $3)", rid, (long)link.Kind, link.Reference);
-    }
-
-    private async ValueTask IndexAsync(Change change, long rid, string type, IReadOnlyList<IndexEntry> entries)
-    {
-        foreach (var entry in entries.Distinct())
-        {
-            var parameter = await interners.Parameters.InternAsync(change, $"{type}.{entry.Parameter}");
-            await (entry.Type switch
-            {
-                "token" => change.ExecuteAsync(
-                    "INSERT INTO index_token (param, code, system, rid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    parameter, IndexText.Of(entry.Value!), IndexText.Of(entry.System ?? ""), rid),
-                "reference" => change.ExecuteAsync(
-                    "INSERT INTO index_reference (param, target, target_type, rid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    parameter, IndexText.Of(entry.Value!), IndexText.Of(entry.System ?? ""), rid),
-                _ => change.ExecuteAsync(
-                    "INSERT INTO index_date (param, lo, hi, rid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    parameter, entry.From.ToUnixTimeMilliseconds(), entry.To.ToUnixTimeMilliseconds(), rid),
-            });
-        }
     }
 
     // Into touched: the Binaries linked to before or now, each with the version that lets go of it, or null.

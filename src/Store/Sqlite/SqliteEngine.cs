@@ -38,6 +38,8 @@ internal sealed class SqliteEngine : IStoreEngine
 
     public string Words(string column, string name) => $"json_each({column}) {name}";
 
+    public string Contains(string text, string part) => $"INSTR({text}, {part}) > 0";
+
     public object List(IReadOnlyCollection<long> values) => JsonSerializer.Serialize(values);
 
     public object List(IReadOnlyCollection<string> values) => JsonSerializer.Serialize(values);
@@ -53,7 +55,8 @@ internal sealed class SqliteEngine : IStoreEngine
                 // Reads every page's place in the file's structure, not its content: finds a file that is cut off or overwritten.
                 if (Scalar(connection, "PRAGMA schema_version") is null) throw Corrupt(null);
             }
-            Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID", "json_group_array");
+            Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID", "json_group_array",
+                "TEXT");
         }
         catch (SqliteException e)
         {

@@ -177,18 +177,42 @@ internal sealed class Asks(
     {
         var of = type switch
         {
-            "Patient" => Gen.OneOf(Identifier, Has),
+            "Patient" => Gen.OneOf(Identifier, Has, OfPerson),
             "Binary" => Gen.OneOf(Ids),
             "Consent" => Gen.OneOf(About("patient"), Status, Date("date"), Category),
             "Condition" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category),
             "Task" => Gen.OneOf(
                 About("patient"), About("subject"), Gen.Elements("status=requested", "priority=routine", "code=supply-request"),
                 Date("authored-on")),
-            "Observation" => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("code"), Category, Status, Date("date")),
-            _ => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("type"), Category, Status, Date("date")),
+            "Observation" => Gen.OneOf(
+                About("patient"), About("subject"), Identifier, Code("code"), Category, Status, Date("date"), Measured, Measured),
+            _ => Gen.OneOf(About("patient"), About("subject"), Identifier, Code("type"), Category, Status, Date("date"), OfDocument),
         };
         return Gen.Frequency((6, of), (5, General(type)), (2, type == "Patient" ? Has : Linked(type)));
     }
+
+    private Gen<string> OfPerson => Gen.OneOf(
+        Patient.Select(p => "family=" + p), Patient.Select(p => "name:exact=" + p),
+        Gen.Elements("name=w", "given=ASHA", "given=b", "family:missing=true", "gender=female", "gender:not=female"),
+        from prefix in Gen.Elements("", "gt", "ge", "lt", "le", "ne", "sa", "eb", "ap")
+        from date in Gen.Elements("1980", "1980-05", "1980-05-03", "1985", "1990-07-02")
+        select $"birthdate={prefix}{date}");
+
+    private static Gen<string> Measured => Gen.OneOf(
+        from prefix in Gen.Elements("", "gt", "ge", "lt", "le", "ne", "sa", "eb", "ap")
+        from parameter in Gen.Elements("value-quantity", "combo-value-quantity", "component-value-quantity")
+        from number in Gen.Choose(1, 4)
+        from unit in Gen.Elements("", "|http://unitsofmeasure.org|mg", "|http://unitsofmeasure.org|kg", "||g")
+        select $"{parameter}={prefix}{number}{unit}",
+        from parameter in Gen.Elements("code-value-quantity", "component-code-value-quantity", "combo-code-value-quantity")
+        from code in Gen.Elements(Codes)
+        from number in Gen.Choose(1, 4)
+        select $"{parameter}={code}${number}",
+        Code("combo-code"), Code("component-code:not"), Gen.Elements("value-string=0", "value-string:missing=false", "combo-code:missing=true"));
+
+    private static Gen<string> OfDocument => Gen.Elements(
+        "description=0", "description:missing=true", "relation=appends", "relatesto:missing=false", "related:missing=true",
+        "contenttype=text/plain", "author:missing=true", "event:missing=true");
 
     // What another record is that this one is tied to.
     private Gen<string> Has =>
@@ -201,7 +225,8 @@ internal sealed class Asks(
         select $"_has:{referring}:{reference}:{asked}";
 
     private Gen<string> Linked(string type) => type == "Binary" ? Ids : Gen.OneOf(
-        Identifier.Select(i => "patient." + i), Ids.Select(i => "patient." + i), Has.Select(h => "patient." + h),
+        Identifier.Select(i => "patient." + i), OfPerson.Select(i => "patient." + i), Ids.Select(i => "patient." + i),
+        Has.Select(h => "patient." + h),
         Gen.Elements("patient:missing=true", "patient:missing=false", "status:not=final", "category:missing=true"),
         Gen.Elements("_include=*", "_include:iterate=*", "_revinclude:iterate=Observation:subject"));
 

@@ -67,7 +67,9 @@ internal sealed class Story(Dice dice, int number)
 
     /// <summary>A patient; <paramref name="more"/> is what its Patient holds besides, with its comma behind it.</summary>
     public static string PatientBody(string name, string more) => $$$"""
-        {"resourceType":"Patient",{{{more}}}"identifier":[{"system":"urn:mrn","value":"{{{name}}}"}],"name":[{"family":"{{{name}}}"}]}
+        {"resourceType":"Patient",{{{more}}}"identifier":[{"system":"urn:mrn","value":"{{{name}}}"}],
+        "name":[{"family":"{{{name}}}","given":["Asha"]}],"gender":"{{{(name[^1] == 'p' ? "female" : "male")}}}",
+        "birthDate":"{{{(name[^1] == 'p' ? "1980-05-03" : "1990-07")}}}"}
         """;
 
     private static Step Patient(string name, string author, string more) =>
@@ -153,7 +155,15 @@ internal sealed class Story(Dice dice, int number)
         {{{Optional("performer", $"[{Ref(Pick("Organization/§other§", "Practitioner/§doctor§"))}]")}}}
         {{{(Day() is { } day ? $"\"effectiveDateTime\":\"{day}\"," : "")}}}
         {{{(Other() is { } o ? $"\"{Pick("hasMember", "derivedFrom")}\":[{Ref(o)}]," : "")}}}
-        {{{(copy.Length > 0 ? $"\"focus\":[{copy}]," : "")}}}"valueString":"{{{Text()}}}"}
+        {{{(copy.Length > 0 ? $"\"focus\":[{copy}]," : "")}}}{{{Component()}}}{{{Value()}}}}
+        """;
+
+    private string Value() => Chance(1, 2) ? $"\"valueString\":\"{Text()}\"" : $"\"valueQuantity\":{Quantity()}";
+
+    private string Component() => Chance(1, 2) ? "" : $"\"component\":[{{\"code\":{Code()},\"valueQuantity\":{Quantity()}}}],";
+
+    private string Quantity() => $$$"""
+        {"value":{{{dice.Next(1, 5)}}},"system":"http://unitsofmeasure.org","code":"{{{Pick("mg", "g")}}}"}
         """;
 
     private string Condition(string subject) => $$$"""

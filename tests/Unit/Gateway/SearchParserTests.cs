@@ -9,7 +9,9 @@ namespace PmrGateway.Tests.Unit.Gateway;
 
 public class SearchParserTests
 {
-    private static readonly SearchParser Parser = new(new SearchIndexer(FhirSchema.R4), new LimitOptions());
+    private static readonly SearchParser Parser = new(
+        new CriterionParser(new SearchIndexer(FhirSchema.R4), new BaseUrl("http://gateway.example"), TimeProvider.System),
+        new LimitOptions());
 
     private static Result<ParsedSearch> Parse(string query, string type = "DocumentReference") =>
         Parser.Parse(type, QueryHelpers.ParseQuery(query));

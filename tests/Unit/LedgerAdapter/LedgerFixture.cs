@@ -28,7 +28,7 @@ internal sealed class LedgerFixture : IAsyncDisposable
     {
         var fixture = new LedgerFixture();
         fixture.Database = RecordDatabase.Open(new StoreOptions(), fixture._folder["t.db"]);
-        await fixture.Database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), areSealed: false, default);
+        await fixture.Database.SealAsync(new RowSeal(Enumerable.Repeat((byte)7, 32).ToArray()), new byte[32], areSealed: false, default);
         fixture.Journal = new LedgerJournal(fixture.Database);
         return fixture;
     }
