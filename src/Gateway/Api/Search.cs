@@ -164,7 +164,8 @@ internal sealed class Search(
         for (var i = 0; i < opened.Count; i++)
         {
             var (facts, isMatch) = (opened[i].Version.Facts, i < page.Versions.Count);
-            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", search.Subset.Of(opened[i], isMatch), isMatch ? "match" : "include");
+            var record = search.Subset.Of(opened[i], isMatch);
+            bundle.SearchEntry($"{baseUrl.Fhir}/{facts.Type}/{facts.Id}", record, isMatch ? "match" : "include");
         }
         if (search.Ignored.Count > 0) bundle.OutcomeEntry(Outcome.Ignored(search.Ignored));
         return bundle.ToResponse();

@@ -208,7 +208,8 @@ internal sealed class Asks(
         from code in Gen.Elements(Codes)
         from number in Gen.Choose(1, 4)
         select $"{parameter}={code}${number}",
-        Code("combo-code"), Code("component-code:not"), Gen.Elements("value-string=0", "value-string:missing=false", "combo-code:missing=true"));
+        Code("combo-code"), Code("component-code:not"),
+        Gen.Elements("value-string=0", "value-string:missing=false", "combo-code:missing=true"));
 
     private static Gen<string> OfDocument => Gen.Elements(
         "description=0", "description:missing=true", "relation=appends", "relatesto:missing=false", "related:missing=true",
