@@ -199,6 +199,16 @@ public abstract class AccessContract(Engine engine, int worlds)
             Assert.Equal(expected?.Commitments.Order(), found?.Permit.Commitments.Order());
             if (expected is not null) permitted.Add(expected);
         }
+        var versions = await VersionsAsync(snapshot, model);
+        foreach (var one in new[] { snapshot, second, third })
+        {
+            foreach (var (facts, _, _) in model.Records)
+            {
+                var page = await one.HistoryAsync(new HistoryQuery([facts.Type], facts.Id, 100, 0), default);
+                Assert.Equal(versions.Where(v => v.Id == facts.Id), page.Versions.Select(v => (v.Version.Facts.Id, v.Version.Version)));
+                Assert.Equal(page.Versions.Count, page.Total);
+            }
+        }
         foreach (var type in model.Records.Select(r => r.Facts.Type).Distinct())
         {
             var expected = model.Records.Where(r => r.Facts.Type == type && !r.IsDeleted
@@ -211,6 +221,16 @@ public abstract class AccessContract(Engine engine, int worlds)
             }
         }
         return permitted;
+    }
+
+    // Which versions may be seen, each asked by its number: the newest of a record first.
+    private static async Task<List<(string Id, long Version)>> VersionsAsync(ReadSnapshot snapshot, Model model)
+    {
+        var versions = new List<(string, long)>();
+        foreach (var (facts, last, _) in model.Records)
+            for (var version = last; version > 0; version--)
+                if (await snapshot.ReadAsync(facts.Type, facts.Id, version, default) is not null) versions.Add((facts.Id, version));
+        return versions;
     }
 
     // A second world has the records alone that the viewer may see in the first, as they are now, written in the same order.

@@ -14,9 +14,6 @@ internal sealed record HistoryParameters(PageQuery Page, long? Since, (long From
     private const string SinceName = "_since";
     private const string AtName = "_at";
 
-    /// <summary>Whether all versions are asked for, whenever they were made and current.</summary>
-    public bool IsWhole => Since is null && At is null;
-
     /// <summary>Reads the query.</summary>
     /// <param name="call">The request.</param>
     /// <param name="type">The type of the resources; null: of several types.</param>
