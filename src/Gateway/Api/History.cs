@@ -30,7 +30,8 @@ internal sealed class History(ReadFlow flow, Denials denials, PageCursor cursors
                 call.Caller, call.Route.Interaction, Suffix,
                 Outcome.Of(OutcomeCategory.Forbidden, "the token's scopes do not allow search on any type"));
         }
-        return await RunAsync(call, new Asked(Suffix, types, null, new(call.Route.Interaction, null, call.Route.Action, Suffix)), cancellation);
+        var read = new ReadRequest(call.Route.Interaction, null, call.Route.Action, Suffix);
+        return await RunAsync(call, new Asked(Suffix, types, null, read), cancellation);
     }
 
     private async Task<FhirResponse> RunAsync(FhirCall call, Asked asked, CancellationToken cancellation)

@@ -26,7 +26,7 @@ internal sealed class HistoryReader(Reach reach)
         return page.Count > query.Count ? (page[..query.Count], total, page[query.Count - 1]) : (page, total, null);
     }
 
-    // Where it starts: at the record, at what the viewer could see at most, at what was made since, or at the types.
+    // Where it starts: at the record, at what the viewer could see at most, at the newest of all that there is, or at the type.
     private async ValueTask<SqlText> FromAsync(
         Session session, BoundViewer viewer, HistoryQuery query, CancellationToken cancellation)
     {
@@ -40,7 +40,7 @@ internal sealed class HistoryReader(Reach reach)
             Reach.AddVersionRows(sql, engine, viewer, query.Types);
             sql.Add($") d {engine.OrderedJoin} resources r ON r.rid = d.rid {versions}");
         }
-        else if (query.Id is null && query.Since is not null)
+        else if (query.Id is null && (query.Since is not null || query.Type is null))
         {
             sql.Add($"FROM versions v {engine.OrderedJoin} resources r ON r.rid = v.rid");
         }

@@ -105,13 +105,13 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
     private static IEnumerable<string> Parts(Answer page) => RunningGateway.Entries(page).Select(e => e.GetRawText())
         .Append($"total {page.Json.GetProperty("total")}");
 
-    private static string Without(Side side, List<Answer> pages, IReadOnlySet<string> leftOut)
+    private string Without(Side side, List<Answer> pages, IReadOnlySet<string> leftOut)
     {
         var all = pages.SelectMany(RunningGateway.Entries).ToList();
         var kept = all.Where(e => side.NameOf(e.GetProperty("fullUrl").GetString()!) is not { } name || !leftOut.Contains(name)).ToList();
         var totals = pages.Select(p => p.Json.GetProperty("total").GetInt32()).Distinct();
         // Which of them a mere number counts is not known.
-        return (all.Count == 0 ? "" : string.Join(' ', totals.Select(t => t - all.Count + kept.Count))) + '\n'
+        return (Query.Contains("_count=0") ? "" : string.Join(' ', totals.Select(t => t - all.Count + kept.Count))) + '\n'
             + string.Join('\n', kept.Select(e => side.InNames(e.GetRawText())));
     }
 
