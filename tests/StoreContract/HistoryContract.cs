@@ -122,7 +122,8 @@ public abstract class HistoryContract(Engine engine)
         foreach (var (id, at) in new[] { (open, 10), (closed, 20) })
         {
             var labels = id == closed ? new[] { closing } : [];
-            for (var version = 1; version <= 2; version++) await WriteAsync(author, "Observation", id, version, at + version, patient, labels);
+            for (var version = 1; version <= 2; version++)
+                await WriteAsync(author, "Observation", id, version, at + version, patient, labels);
         }
         var denial = Make.Permit(patient, permits: false);
         await GiveAsync(patient, Make.Permit(patient));

@@ -18,7 +18,8 @@ internal sealed class HistoryReader(Reach reach)
         if (total == 0 || query.Count == 0) return ([], total, null);
         if (query.Cursor != 0)
         {
-            sql.Add($" AND (v.last_updated, v.seq) < (SELECT b.last_updated, b.seq FROM versions b WHERE b.seq = {sql.Value(query.Cursor)})");
+            var last = sql.Value(query.Cursor);
+            sql.Add($" AND (v.last_updated, v.seq) < (SELECT b.last_updated, b.seq FROM versions b WHERE b.seq = {last})");
         }
         var page = await session.QueryAsync(
             $"SELECT v.seq {sql} ORDER BY {VersionRow.NewestFirst} LIMIT {query.Count + 1}", static r => r.GetInt64(0), cancellation,
