@@ -113,31 +113,15 @@ public sealed class ReadSnapshot : IAsyncDisposable
         await PageAsync(
             () => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
 
-    /// <summary>A page of the versions of a record, newest first; the cursor is a version number, 0 for the first page.</summary>
-    /// <param name="type">Resource type.</param>
-    /// <param name="id">Logical id.</param>
-    /// <param name="cursor">Versions below this one; 0: all.</param>
-    /// <param name="count">Versions a page.</param>
+    /// <summary>A page of a history with its exact total.</summary>
+    /// <param name="query">Of what.</param>
     /// <param name="cancellation">Stops the read.</param>
-    public async ValueTask<SnapshotPage> HistoryAsync(string type, string id, long cursor, int count, CancellationToken cancellation)
+    public async ValueTask<SnapshotPage> HistoryAsync(HistoryQuery query, CancellationToken cancellation)
     {
-        var current = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
-        if (current is null) return new SnapshotPage([], 0, null);
-        var permit = (await DecideAsync([current], cancellation))[0]?.Permit;
-        // Whose record it is, and always was, sees all versions. Others see what they wrote themselves, and the current one.
-        var seesAll = permit?.Basis == PermitBasis.Directory
-            || (permit?.Basis == PermitBasis.OwnRecord && Interner.FormerOf(current.Patients).Count == 0);
-        List<string>? of = seesAll ? null : [.. _viewer.Who.Requester.Authors];
-        var also = permit?.Basis is PermitBasis.Consent or PermitBasis.OwnRecord ? current.Version : 0;
-        if (of is [] && also == 0) return new SnapshotPage([], 0, null);
-        var below = cursor == 0 ? long.MaxValue : cursor;
-        var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, current.Rid, of, also, below, count + 1, cancellation));
-        if (rows.Count == 0) return new SnapshotPage([], 0, null);
-        var seen = await DecideAsync(rows, cancellation);
-        if (seen.Contains(null)) throw new DecisionDiffersException(rows[seen.IndexOf(null)].Facts([], []));
-        var total = await GuardAsync(() => VersionRow.CountAsync(_session, current.Rid, of, also, cancellation));
-        var next = rows.Count > count ? rows[count - 1].Version : (long?)null;
-        return new SnapshotPage([.. seen.OfType<PermittedVersion>().Take(count)], total, next);
+        var (versions, total, next) = await GuardAsync(() => _database.History.PageAsync(_session, _viewer, query, cancellation));
+        if (versions.Count == 0) return new SnapshotPage([], total, null);
+        var rows = await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
+        return new SnapshotPage(await PermittedAsync(rows, cancellation), total, next);
     }
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
@@ -179,10 +163,15 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
         var places = rids.Index().ToDictionary(r => r.Item, r => r.Index);
         rows.Sort((a, b) => places[a.Rid].CompareTo(places[b.Rid]));
+        return new SnapshotPage(await PermittedAsync(rows, cancellation), total, next);
+    }
+
+    // The query and the decision say the same, or nothing is given out.
+    private async ValueTask<IReadOnlyList<PermittedVersion>> PermittedAsync(List<VersionRow> rows, CancellationToken cancellation)
+    {
         var decided = await DecideAsync(rows, cancellation);
-        // The query and the decision say the same, or nothing is given out.
         if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([], []));
-        return new SnapshotPage([.. decided.OfType<PermittedVersion>()], total, next);
+        return [.. decided.OfType<PermittedVersion>()];
     }
 
     /// <summary>

@@ -29,7 +29,9 @@ public sealed class RecordDatabase : IAsyncDisposable
         ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
         Index = new IndexRows(Interners, IndexKey);
-        Search = new SearchReader(Interners, IndexKey, _verdicts, new Reach(smallReach));
+        var reach = new Reach(smallReach);
+        Search = new SearchReader(Interners, IndexKey, _verdicts, reach);
+        History = new HistoryReader(reach);
         _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
@@ -67,6 +69,8 @@ public sealed class RecordDatabase : IAsyncDisposable
     internal ActorCache Actors { get; } = new();
 
     internal SearchReader Search { get; }
+
+    internal HistoryReader History { get; }
 
     /// <summary>Opens the database and brings its tables to this version.</summary>
     /// <param name="options">Which database.</param>

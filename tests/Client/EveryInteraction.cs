@@ -38,6 +38,8 @@ public sealed class EveryInteraction(
         yield return new("GET {type}/{id} read", () => self.GetAsync($"Patient/{patient}"));
         yield return new("GET {type}/{id}/_history/{vid} vread", () => ehr.GetAsync($"Observation/{observation}/_history/1"));
         yield return new("GET {type}/{id}/_history history-instance", () => self.GetAsync($"Observation/{observation}/_history"));
+        yield return new("GET {type}/_history history-type", () => self.GetAsync("Observation/_history?_since=2020-01-01T00:00:00Z"));
+        yield return new("GET _history history-system", () => self.GetAsync("_history?_count=3"));
         yield return new("PUT {type}/{id} update", () => ehr.PutAsync($"Observation/{observation}", Observation(observation)));
         yield return new("PATCH {type}/{id} patch", () => ehr.PatchAsync(
             $"Observation/{observation}", """[{"op":"replace","path":"/status","value":"amended"}]""", "application/json-patch+json"));
@@ -89,7 +91,7 @@ public sealed class EveryInteraction(
     /// <param name="stranger">Who.</param>
     public IEnumerable<Play> Refused(GatewayClient stranger)
     {
-        string[] reads = ["", "/_history", "/_history/1", "/_history/x", "/$anchor-proof", "/$everything"];
+        string[] reads = ["", "/_history", "/_history/1", "/_history/x", "/_history?_count=0", "/$anchor-proof", "/$everything"];
         foreach (var read in reads) yield return new($"GET Patient/{{id}}{read}", () => stranger.GetAsync($"Patient/{patient}{read}"));
         yield return new("PUT", () => stranger.PutAsync($"Patient/{patient}", $$"""{"resourceType":"Patient","id":"{{patient}}"}"""));
         yield return new("PATCH", () => stranger.PatchAsync(

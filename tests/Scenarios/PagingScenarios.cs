@@ -118,6 +118,7 @@ public class PagingScenarios(RunningGateway gateway)
     private static (string List, int Count)[] Lists(string patient) =>
     [
         ("DocumentReference?_count=1&_format=json", 3), ($"Patient/{patient}/_history?_count=1", 2),
+        ("Patient/_history?_count=1", 2), ("DocumentReference/_history?_count=1&_since=2001-01-01T00:00:00Z", 3), ("_history?_count=7", 8),
         ($"Patient/{patient}/$everything?_count=1", 4), ($"AuditEvent?patient=Patient/{patient}&_count=3", 4),
     ];
 

@@ -41,7 +41,7 @@ public class RouteScenarios(RunningGateway gateway)
     {
         var rest = (await gateway.Anyone.GetAsync("metadata")).Json.GetProperty("rest")[0];
         Assert.Equal(
-            Rows.Where(r => r.Template.Length == 0).Select(r => r.Interaction).Order(), Codes(rest).Order());
+            Rows.Where(r => r.Template is "" or "_history").Select(r => r.Interaction).Order(), Codes(rest).Order());
         foreach (var resource in rest.GetProperty("resource").EnumerateArray())
         {
             var type = resource.GetProperty("type").GetString()!;
@@ -62,6 +62,9 @@ public class RouteScenarios(RunningGateway gateway)
     [InlineData("Patient/x", 204, "GET, PUT, PATCH, DELETE, HEAD, OPTIONS")]
     [InlineData("Patient", 204, "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS")]
     [InlineData("", 204, "POST, OPTIONS")]
+    [InlineData("_history", 204, "GET, HEAD, OPTIONS")]
+    [InlineData("Patient/_history", 204, "GET, HEAD, OPTIONS")]
+    [InlineData("AuditEvent/_history", 404, null)]
     [InlineData("Consent/$intent", 204, "POST, OPTIONS")]
     [InlineData("Patient/x/$unknown", 204, "OPTIONS")]
     [InlineData("Nonsense", 404, null)]
@@ -88,13 +91,14 @@ public class RouteScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         await gateway.NewDocumentAsync(patient, [1]);
         var self = await gateway.LoginPatientAsync(patient);
-        string[] notTaken = ["colour=red", "_count=x", "_count=-1", "_count=0", "_count=1&_count=2", "_cursor=x", "_cursor=-1"];
-        foreach (var path in new[] { "AuditEvent", $"Patient/{patient}/_history", $"Patient/{patient}/$everything" })
+        string[] notTaken = ["colour=red", "_count=x", "_count=-1", "_count=1&_count=2", "_cursor=x", "_cursor=-1"];
+        string[] histories = ["_history", "Patient/_history", $"Patient/{patient}/_history"];
+        foreach (var path in (string[])["AuditEvent", $"Patient/{patient}/$everything", .. histories])
         {
             var page = await self.GetAsync($"{path}?_format=json&_pretty=true&_count=1");
             Assert.True(page.Status == 200, page.Text);
             Assert.Single(RunningGateway.Entries(page));
-            foreach (var wrong in notTaken)
+            foreach (var wrong in histories.Contains(path) ? notTaken : [.. notTaken, "_count=0"])
             {
                 var refused = await self.GetAsync($"{path}?{wrong}");
                 Assert.True(refused.Status == 400, $"{path}?{wrong}: {refused.Text}");

@@ -8,7 +8,7 @@ public sealed class SqliteSearch(Sqlite engine) : SearchContract(engine), IClass
 
 public sealed class PostgresSearch(Postgres engine) : SearchContract(engine), IClassFixture<Postgres>;
 
-/// <summary>Search, compartment, history and snapshots, on every engine.</summary>
+/// <summary>Search, compartment and snapshots, on every engine.</summary>
 public abstract class SearchContract(Engine engine)
 {
     private readonly RecordDatabase _database = engine.Open();
@@ -185,10 +185,6 @@ public abstract class SearchContract(Engine engine)
         Assert.Equal(0, await TotalAsync("Basic", Token("code", "s", facts.Id + "new")));
         await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
         Assert.True((await snapshot.ReadAsync("Basic", facts.Id, null, default))!.Version.IsDeleted);
-        var history = await snapshot.HistoryAsync("Basic", facts.Id, 0, 2, default);
-        Assert.Equal([3, 2], history.Versions.Select(v => v.Version.Version));
-        Assert.Equal((3, 2), (history.Total, history.Next));
-        Assert.Equal([1], (await snapshot.HistoryAsync("Basic", facts.Id, 2, 2, default)).Versions.Select(v => v.Version.Version));
     }
 
     [Fact]

@@ -37,6 +37,7 @@ internal sealed record Surface(
         Get("vread, current", s => $"DocumentReference/{s.Document}/_history/2"),
         Get("vread, earlier", s => $"DocumentReference/{s.Document}/_history/1", Control.Patient),
         Get("history", s => $"DocumentReference/{s.Document}/_history"),
+        Get("history of the type", _ => "DocumentReference/_history"),
         new("HEAD", s => [Of("HEAD", $"DocumentReference/{s.Document}"), Of("HEAD", $"Binary/{s.Binary}")], ShowsBytes: false),
         With("If-None-Match", s => $"DocumentReference/{s.Document}", [("If-None-Match", "W/\"2\"")]),
         With("If-Modified-Since", s => $"DocumentReference/{s.Document}", [("If-Modified-Since", "Tue, 01 Jan 2199 00:00:00 GMT")]),

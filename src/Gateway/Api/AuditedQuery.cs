@@ -11,9 +11,9 @@ internal static class AuditedQuery
     private static readonly HashSet<string> Controls = ["_count", "_sort", "_include", "_revinclude", Subset.Summary, Subset.Elements];
 
     /// <summary>The text.</summary>
-    /// <param name="path">Type, or path of the compartment.</param>
+    /// <param name="list">Type, also of a search in a compartment, whose patient is an entity of its own; or path of a history.</param>
     /// <param name="self">The parameters that were understood, as they stand in the self link.</param>
-    public static string Of(string path, string self) => Text(path, self.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p =>
+    public static string Of(string list, string self) => Text(list, self.Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p =>
     {
         var name = p.Split('=')[0];
         return Controls.Contains(Uri.UnescapeDataString(name).Split(':')[0]) ? p : name + "=*";
@@ -23,11 +23,9 @@ internal static class AuditedQuery
     public static string Of(SearchQuery condition) => Text(condition.Type, condition.Criteria.Select(
         c => $"{c.Parameter}{(c.IsNegated ? ":not" : c.IsMissing is null ? "" : ":missing")}=*"));
 
-    // A compartment's patient is an entity of its own.
-    private static string Text(string path, IEnumerable<string> parameters)
+    private static string Text(string list, IEnumerable<string> parameters)
     {
-        var type = path[(path.LastIndexOf('/') + 1)..];
         var query = string.Join('&', parameters);
-        return query.Length == 0 ? type : $"{type}?{query}";
+        return query.Length == 0 ? list : $"{list}?{query}";
     }
 }

@@ -25,12 +25,21 @@ internal sealed class BundleWriter(string type, long? total)
     /// <summary>What is to be known of the search itself. https://hl7.org/fhir/R4/search.html#errors</summary>
     public void OutcomeEntry(byte[] outcome) => Entry(null, outcome, null, "\"search\":{\"mode\":\"outcome\"}");
 
-    public void HistoryEntry(
-        string fullUrl, byte[]? resource, string method, string url, long version, DateTimeOffset when, OpenedRecord? record = null)
+    /// <summary>Adds a version to a history: how it was made, and, unless it is a deletion, what it is.</summary>
+    /// <param name="root">The FHIR base.</param>
+    /// <param name="record">The version, or a part of it.</param>
+    public void HistoryEntry(string root, OpenedRecord record)
     {
-        var status = version == 1 ? 201 : 200;
-        var response = $"\"status\":\"{status}\",\"etag\":\"W/\\\"{version}\\\"\",\"lastModified\":\"{FhirInstant.Format(when)}\"";
-        Entry(fullUrl, resource, record, $"\"request\":{{\"method\":\"{method}\",\"url\":\"{url}\"}},\"response\":{{{response}}}");
+        var (version, facts) = (record.Version, record.Version.Facts);
+        var (method, url, status) = version.IsDeleted ? ("DELETE", $"{facts.Type}/{facts.Id}", 204)
+            : version.Version == 1 ? ("POST", facts.Type, 201)
+            : ("PUT", $"{facts.Type}/{facts.Id}", 200);
+        var request = $"\"method\":\"{method}\",\"url\":\"{url}\"";
+        var response = $"\"status\":\"{status}\",\"etag\":\"W/\\\"{version.Version}\\\"\","
+            + $"\"lastModified\":\"{FhirInstant.Format(version.LastUpdated)}\"";
+        Entry(
+            $"{root}/{facts.Type}/{facts.Id}", version.IsDeleted ? null : record.Content, record,
+            $"\"request\":{{{request}}},\"response\":{{{response}}}");
     }
 
     /// <summary>The Bundle as an answer: the Binaries in it are opened while it is sent.</summary>

@@ -27,7 +27,7 @@ internal sealed class Capabilities(ResourceMapper mapper, BaseUrl baseUrl, TimeP
     private CapabilityStatement Statement(IReadOnlyList<FhirRoute> routes)
     {
         var rest = new RestComponent { Mode = RestfulCapabilityMode.Server, Security = Security() };
-        foreach (var route in routes.Where(r => r.Length == 0))
+        foreach (var route in routes.Where(r => r.IsOfSystem))
             rest.Interaction.Add(new() { Code = EnumUtility.ParseLiteral<SystemRestfulInteraction>(route.Interaction) });
         rest.SearchParam.Add(Parameter(
             Subset.Summary, SearchParamType.Token, "true, text, data, false; of records also count. Also for reads and histories."));

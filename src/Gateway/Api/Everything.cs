@@ -14,7 +14,7 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl base
 
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
-        var query = PageQuery.Of(call, null, MaxCount, MaxCount);
+        var query = PageQuery.Of(call, null, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
         var (asked, path) = (query.Value, $"Patient/{call.Id}/$everything");
         var position = cursors.Open(call.Caller, asked.Self(path), asked.Cursor);

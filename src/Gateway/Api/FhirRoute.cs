@@ -43,12 +43,16 @@ internal sealed record FhirRoute(string Method, string Template, string Interact
     /// <summary>Whether it is a route of every type of record.</summary>
     public bool IsOfEveryType => _segments is [(Part.Type, _), ..];
 
+    /// <summary>Whether it is a route of no type at all, which the CapabilityStatement has by itself.</summary>
+    public bool IsOfSystem => Length == 0 || Interaction == Flows.Interaction.HistorySystem;
+
     /// <summary>The operation's name, without <c>$</c>; null: it is none.</summary>
     public string? Operation => _segments is [.., (Part.Literal, ['$', .. var name])] ? name : null;
 
     /// <summary>Whether a part of each resource of the answer can be asked for (<see cref="Subset"/>).</summary>
     public bool HasSubsets => Operation == "everything" || Interaction is Flows.Interaction.Read or Flows.Interaction.Vread
-        or Flows.Interaction.HistoryInstance or Flows.Interaction.SearchType or Flows.Interaction.Capabilities;
+        or Flows.Interaction.HistoryInstance or Flows.Interaction.HistoryType or Flows.Interaction.HistorySystem
+        or Flows.Interaction.SearchType or Flows.Interaction.Capabilities;
 
     /// <summary>Whether a path of as many segments is of this template.</summary>
     public bool Matches(IReadOnlyList<string> path)

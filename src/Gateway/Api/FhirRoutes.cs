@@ -8,7 +8,7 @@ namespace PmrGateway.Gateway.Api;
 /// </summary>
 internal sealed class FhirRoutes(
     Capabilities capabilities, Batch batch,
-    Read read, Vread vread, HistoryInstance history, Search search,
+    Read read, Vread vread, History history, Search search,
     Create create, ReceiveDocument receiveDocument, Update update, Patch patch, Delete delete,
     SearchAuditEvents searchAudit, ReadAuditEvent readAudit,
     Everything everything, AnchorProofOperation anchorProof, ConsentLedgerStatus ledgerStatus, ConsentIntent intent,
@@ -42,7 +42,9 @@ internal sealed class FhirRoutes(
         new("PATCH", "{type}/{id}", Interaction.Patch, ScopeAction.Update, patch.RunAsync),
         new("DELETE", "{type}/{id}", Interaction.Delete, ScopeAction.Delete, delete.RunAsync),
         new("GET", "Patient/{id}/{type}", Interaction.SearchType, ScopeAction.Search, search.RunInCompartmentAsync),
-        new("GET", "{type}/{id}/_history", Interaction.HistoryInstance, ScopeAction.Read, history.RunAsync),
+        new("GET", "_history", Interaction.HistorySystem, ScopeAction.Search, history.RunOfSystemAsync),
+        new("GET", "{type}/_history", Interaction.HistoryType, ScopeAction.Search, history.RunOfTypeAsync),
+        new("GET", "{type}/{id}/_history", Interaction.HistoryInstance, ScopeAction.Read, history.RunOfInstanceAsync),
         new("GET", "{type}/{id}/_history/{vid}", Interaction.Vread, ScopeAction.Read, vread.RunAsync),
 
         new("GET", "{type}/{id}/$anchor-proof", Interaction.Operation, ScopeAction.Read, anchorProof.RunAsync)

@@ -71,7 +71,7 @@ internal sealed class Search(
             new ReadRequest(call.Route.Interaction, type, call.Route.Action, path, search.Query.Patient)
             {
                 Searches = true,
-                Query = AuditedQuery.Of(path, search.Self),
+                Query = AuditedQuery.Of(type, search.Self),
             },
             async snapshot =>
             {

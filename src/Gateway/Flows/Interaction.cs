@@ -12,6 +12,8 @@ internal static class Interaction
     public const string Patch = "patch";
     public const string Delete = "delete";
     public const string HistoryInstance = "history-instance";
+    public const string HistoryType = "history-type";
+    public const string HistorySystem = "history-system";
     public const string Create = "create";
     public const string SearchType = "search-type";
     public const string Capabilities = "capabilities";

@@ -27,6 +27,9 @@ public sealed record OpenedBinary(long Size, Func<ByteRange?, CancellationToken,
 /// <param name="Failure">What to answer where there is nothing; null where nothing is an answer (a search).</param>
 public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Failure = null)
 {
+    /// <summary>Ids of the patients of a record that the answer tells of and does not have: their logs are told.</summary>
+    public IReadOnlyList<string> Told { get; init; } = [];
+
     /// <summary>One record, or that there is none, or that it was deleted.</summary>
     public static Found Of(PermittedVersion? record) => record switch
     {
@@ -38,11 +41,11 @@ public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Fa
 
 /// <summary>What the audit log is told of a read.</summary>
 /// <param name="Interaction">FHIR interaction code.</param>
-/// <param name="Type">Resource type asked for.</param>
+/// <param name="Type">Resource type asked for; null: several, of those alone that the scopes cover.</param>
 /// <param name="Action">What scope it takes.</param>
 /// <param name="Asked">What was asked for, e.g. <c>Patient/1</c>: told of a denial, where nothing is released.</param>
 /// <param name="PatientAsked">Id of the patient asked about, where the request names one.</param>
-public sealed record ReadRequest(string Interaction, string Type, ScopeAction Action, string Asked, string? PatientAsked = null)
+public sealed record ReadRequest(string Interaction, string? Type, ScopeAction Action, string Asked, string? PatientAsked = null)
 {
     /// <summary>What is searched, without values, for the audit log; null: it is no search.</summary>
     public string? Query { get; init; }
@@ -83,7 +86,7 @@ public sealed partial class ReadFlow(
         Func<IReadOnlyList<OpenedRecord>, Task<FhirResponse>> respond, CancellationToken cancellation)
     {
         // (1) What the token may ask for at all.
-        if (caller.Refuse(request.Type, request.Action) is { } refusal)
+        if ((request.Type is { } type ? caller.Refuse(type, request.Action) : caller.RefuseAll()) is { } refusal)
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, refusal, request.PatientAsked, view.Block);
 
         // (2) Without a recent look at the chain nobody knows whether a consent still stands.
@@ -105,7 +108,7 @@ public sealed partial class ReadFlow(
 
         // (5) No byte leaves before the entry that tells of it is durable.
         var released = opened.Value.Select(o => o.Permit);
-        if (await glass.ReleaseAsync(caller, released, Entries(caller, request, opened.Value), cancellation) is { } notTold)
+        if (await glass.ReleaseAsync(caller, released, Entries(caller, request, found, opened.Value), cancellation) is { } notTold)
             return FhirResponse.From(notTold);
 
         // (6)
@@ -231,9 +234,9 @@ public sealed partial class ReadFlow(
     }
 
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.
-    private List<AuditEntry> Entries(Caller caller, ReadRequest request, IReadOnlyList<OpenedRecord> opened)
+    private List<AuditEntry> Entries(Caller caller, ReadRequest request, Found found, IReadOnlyList<OpenedRecord> opened)
     {
-        var patients = opened.SelectMany(o => o.Version.Facts.Patients).Distinct().ToList();
+        var patients = opened.SelectMany(o => o.Version.Facts.Patients).Concat(found.Told).Distinct().ToList();
         var entries = patients
             .Select(p => Entry(caller, request, p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
         var ofNobody = opened.Where(o => o.Version.Facts.Patients.Count == 0).ToList();

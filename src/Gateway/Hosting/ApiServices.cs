@@ -8,7 +8,7 @@ internal static class ApiServices
 {
     public static IServiceCollection AddApi(this IServiceCollection services) => services
         .AddSingleton<Capabilities>().AddSingleton<PageCursor>()
-        .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<HistoryInstance>()
+        .AddSingleton<Read>().AddSingleton<Vread>().AddSingleton<History>()
         .AddSingleton<SearchClock>().AddSingleton<CriterionParser>().AddSingleton<SearchParser>().AddSingleton<Search>()
         .AddSingleton<AuditEntryResource>().AddSingleton<AuditSearchParser>()
         .AddSingleton<SearchAuditEvents>().AddSingleton<ReadAuditEvent>()

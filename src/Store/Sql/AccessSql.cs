@@ -25,6 +25,37 @@ internal static class AccessSql
         var requester = viewer.Who.Requester;
         if (!requester.IsActive) return "1 = 0";
         if (type is not null && DirectoryTypes.Contains(type)) return null;
+        var ofPatients = OfPatients(sql, engine, viewer, type, row);
+        var ofAuthors = requester.Authors.Select(a => $"{row}.author = {sql.Value(a)}").ToList();
+        return ofAuthors.Count == 0 ? ofPatients : $"({string.Join(" OR ", ofAuthors)} OR {ofPatients})";
+    }
+
+    /// <summary>
+    /// The condition for a version of a record, current or not, also of one that was deleted; null: every version may be seen. Who wrote
+    /// a version sees that, whose record it always was all of them, and whom consents permit to read it the current one.
+    /// </summary>
+    /// <param name="sql">Takes the values.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="viewer">Who asks.</param>
+    /// <param name="type">The resource type; null: of any.</param>
+    /// <param name="version">The name of the row of <c>versions</c>; its record is <c>r</c>.</param>
+    public static string? VersionCondition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type, string version)
+    {
+        var requester = viewer.Who.Requester;
+        if (!requester.IsActive) return "1 = 0";
+        if (type is not null && DirectoryTypes.Contains(type)) return null;
+        List<string> any = [.. requester.Authors.Select(a => $"{version}.author = {sql.Value(a)}")];
+        if (type is null) any.Add($"r.type {engine.IsOneOf(sql.Value(engine.List([.. DirectoryTypes.All])))}");
+        // Nobody else is concerned, or was by an earlier version.
+        if (requester.Patient is { } own) any.Add($"r.patients = {sql.Value(own)}");
+        any.Add($"({version}.version = r.version AND {OfPatients(sql, engine, viewer, type, "r")})");
+        return $"({string.Join(" OR ", any)})";
+    }
+
+    // What consents, and being the one whom it is about, open of a record as it is now.
+    private static string OfPatients(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type, string row)
+    {
+        var requester = viewer.Who.Requester;
         var own = sql.Value(requester.Patient ?? "");
         var verdict =
             $"""
@@ -51,9 +82,7 @@ internal static class AccessSql
             _ => byConsent,
         };
         // One of whom it holds a copy is asked, and does not make it a patient's; whom earlier versions alone concern counts for these.
-        var ofPatients = $"({row}.patients <> '' AND SUBSTR({row}.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
-        var ofAuthors = requester.Authors.Select(a => $"{row}.author = {sql.Value(a)}").ToList();
-        return ofAuthors.Count == 0 ? ofPatients : $"({string.Join(" OR ", ofAuthors)} OR {ofPatients})";
+        return $"({row}.patients <> '' AND SUBSTR({row}.patients, 1, 1) NOT IN ('+', '~') AND {byRule})";
     }
 
     /// <summary>

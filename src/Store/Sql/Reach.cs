@@ -56,6 +56,22 @@ internal sealed class Reach(int few)
     public static void AddRows(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type) =>
         sql.Add(string.Join(" UNION ", Parts(sql, engine, viewer, type)));
 
+    /// <summary>Adds the same for versions of records, also those that somebody else has changed since, and the directory.</summary>
+    /// <param name="sql">Takes it.</param>
+    /// <param name="engine">The engine.</param>
+    /// <param name="viewer">Who asks.</param>
+    /// <param name="types">The resource types; some of the rows are of others.</param>
+    public static void AddVersionRows(SqlText sql, IStoreEngine engine, BoundViewer viewer, IEnumerable<string> types)
+    {
+        var authors = engine.List([.. viewer.Who.Requester.Authors]);
+        var parts = Parts(sql, engine, viewer, null).Append(
+            $"SELECT e.rid FROM versions e WHERE e.author {engine.IsOneOf(sql.Value(authors))}");
+        List<string> open = [.. types.Where(DirectoryTypes.Contains)];
+        if (open.Count > 0)
+            parts = parts.Append($"SELECT h.rid FROM resources h WHERE h.type {engine.IsOneOf(sql.Value(engine.List(open)))}");
+        sql.Add(string.Join(" UNION ", parts));
+    }
+
     // How large it was a moment ago, and what was written since: a plan may be old, it finds the same.
     private async ValueTask<long> SizeAsync(Session session, BoundViewer viewer, CancellationToken cancellation)
     {

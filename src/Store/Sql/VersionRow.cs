@@ -21,6 +21,9 @@ internal sealed record VersionRow(
         // A row of resources that was put back as it was once is found by this.
         + "(SELECT MAX(n.version) FROM versions n WHERE n.rid = r.rid)";
 
+    /// <summary>The order of a history, of rows <c>v</c> of versions.</summary>
+    public const string NewestFirst = "v.last_updated DESC, v.seq DESC";
+
     private const string Key = "LEFT JOIN subject_keys k ON k.subject = v.subject";
     private const string Current = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = r.version {Key}";
     private const string All = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid {Key}";
@@ -67,31 +70,12 @@ internal sealed record VersionRow(
         session.QueryAsync(
             $"{Current} WHERE r.rid {session.Engine.IsOneOf("$1")}", Read, cancellation, session.Engine.List([.. rids]));
 
-    /// <summary>Versions of a record, newest first.</summary>
-    /// <param name="session">Where.</param>
-    /// <param name="rid">The record.</param>
-    /// <param name="of">Those written as one of these authors, besides the version <paramref name="also"/>; null: all.</param>
-    /// <param name="also">A version that counts whoever wrote it; 0: none.</param>
-    /// <param name="below">Versions below this one.</param>
-    /// <param name="limit">So many.</param>
-    /// <param name="cancellation">Stops the read.</param>
-    public static ValueTask<List<VersionRow>> HistoryAsync(
-        Session session, long rid, List<string>? of, long also, long below, int limit, CancellationToken cancellation) => of is null
-        ? session.QueryAsync(
-            $"{All} WHERE r.rid = $1 AND v.version < $2 ORDER BY v.version DESC LIMIT $3", Read, cancellation, rid, below, (long)limit)
-        : session.QueryAsync(
-            $"{All} WHERE r.rid = $1 AND v.version < $2 AND (v.author {session.Engine.IsOneOf("$3")} OR v.version = $4) "
-                + "ORDER BY v.version DESC LIMIT $5",
-            Read, cancellation, rid, below, session.Engine.List(of), also, (long)limit);
-
-    /// <summary>How many there are of these.</summary>
-    public static async ValueTask<long> CountAsync(
-        Session session, long rid, List<string>? of, long also, CancellationToken cancellation) =>
-        (of is null
-            ? await session.NumberAsync("SELECT COUNT(*) FROM versions WHERE rid = $1", cancellation, rid)
-            : await session.NumberAsync(
-                $"SELECT COUNT(*) FROM versions WHERE rid = $1 AND (author {session.Engine.IsOneOf("$2")} OR version = $3)", cancellation,
-                rid, session.Engine.List(of), also)) ?? 0;
+    /// <summary>Versions by their numbers among all versions, newest first.</summary>
+    public static ValueTask<List<VersionRow>> BySequenceAsync(
+        Session session, IReadOnlyList<long> versions, CancellationToken cancellation) =>
+        session.QueryAsync(
+            $"{All} WHERE v.seq {session.Engine.IsOneOf("$1")} ORDER BY {NewestFirst}", Read, cancellation,
+            session.Engine.List([.. versions]));
 
     private static DateTimeOffset? Instant(long? milliseconds) =>
         milliseconds is { } known ? DateTimeOffset.FromUnixTimeMilliseconds(known) : null;

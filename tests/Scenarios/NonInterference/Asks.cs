@@ -16,7 +16,8 @@ internal sealed class Asks(
     private int _made;
 
     public Arbitrary<Ask> Any() => Arb.From(
-        Gen.Frequency((6, OneRecord), (8, Search), (2, OfPatient), (3, Bundled), (1, Question), (2, ByCriteria)), a => a.Smaller());
+        Gen.Frequency((6, OneRecord), (8, Search), (3, Histories), (2, OfPatient), (3, Bundled), (1, Question), (2, ByCriteria)),
+        a => a.Smaller());
 
     private Gen<string> Patient => from world in Gen.Choose(0, worlds - 1)
                                    from which in Gen.Elements("p", "p", "q")
@@ -58,6 +59,24 @@ internal sealed class Asks(
             _ => new Ask("GET", type, parameters),
         };
 
+    private Gen<Ask> Histories =>
+        from record in Record
+        from of in Gen.Elements("", $"{record.Type}/", $"{record.Type}/", $"{record.Type}/§{record.Name}§/")
+        from count in Gen.Choose(1, 40)
+        from which in Gen.Frequency((1, Gen.Constant<string[]>([])), (2, Gen.ArrayOf(Narrowed, 2)))
+        from page in Gen.Frequency<string[]>(
+            (2, Gen.Constant<string[]>([])), (4, Gen.Constant<string[]>([$"_count={count}"])),
+            (1, Gen.Elements<string[]>(["_count=0"], ["_elements=id"], ["_summary=true"])))
+        select new Ask("GET", of + "_history", [.. which.DistinctBy(w => w.Split('=')[0]), .. page]);
+
+    // By instants that are known, or long ago, or to come.
+    private Gen<string> Narrowed =>
+        from name in Gen.Elements("_since", "_at")
+        from version in mirrored.Count == 0 ? Gen.Constant("w0.none.v1") : Gen.Elements<string>(mirrored)
+        from other in Gen.Elements("2001-01-01T00:00:00Z", "2199-01-01T00:00:00.5Z")
+        from known in Gen.Choose(0, 4)
+        select known == 0 ? $"{name}={other}" : $"{name}=¤{version}¤";
+
     private Gen<Ask> OfPatient =>
         from patient in Patient
         from type in Gen.Elements(Types)
@@ -78,8 +97,9 @@ internal sealed class Asks(
         };
 
     // In a Bundle all is compared as it stands: no proof, which is one of its batch, and no order of ids, which are random.
-    private Gen<Ask> Entry => Gen.OneOf(OneRecord, Search, OfPatient)
-        .Where(a => a.Form is null && !a.IsInOrderOfIds && !a.Path.EndsWith("$anchor-proof", StringComparison.Ordinal));
+    private Gen<Ask> Entry => Gen.OneOf(OneRecord, Search, Histories, OfPatient)
+        .Where(a => a.Form is null && !a.IsInOrderOfIds && !a.IsHistoryOfBinaries)
+        .Where(a => !a.Path.EndsWith("$anchor-proof", StringComparison.Ordinal));
 
     private Gen<Ask> Bundled =>
         from entries in Gen.Choose(1, 4).SelectMany(n => Gen.ArrayOf(Entry, n))

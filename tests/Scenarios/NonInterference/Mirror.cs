@@ -17,8 +17,10 @@ internal static partial class Mirror
         var there = log.Where(w => IsFloor(w) || PermitsInside(w.Step.Body)).Select(w => w.Step.Name).ToHashSet();
         var shown = log.Where(w => there.Contains(w.Step.Name) || sight.SeesAny(w.Step.Name)).ToList();
         var named = shown.SelectMany(w => Names().Matches(w.Step.Body).Select(m => m.Groups[1].Value).Append(w.Step.Subject)).ToHashSet();
-        // A document names its patient by identifier.
-        var identified = shown.Where(w => w.Step.Endpoint == "Bundle").Select(w => w.Step.Subject).ToHashSet();
+        // A document names its patient by identifier, and so does a copy.
+        var identified = shown.Where(w => w.Step.Type != "Patient").SelectMany(w => Copies().Matches(w.Step.Body))
+            .Select(m => m.Groups[1].Value).ToHashSet();
+        named.UnionWith(identified);
         var floors = log.Where(IsFloor).Select(w => w.Step).ToList();
         var isOnFloor = true;
         for (var i = 0; i < log.Count; i++)
@@ -138,7 +140,19 @@ internal static partial class Mirror
         return Text(body);
     }
 
-    private static string Blank(Step step) => step.Type switch
+    // Whom it concerned besides its subject it concerns all the same: to its subject alone an earlier version is then not shown.
+    private static string Blank(Step step)
+    {
+        var others = Names().Matches(step.Body).Where(m => step.Body[..m.Index].EndsWith("Patient/", StringComparison.Ordinal))
+            .Concat(Copies().Matches(step.Body)).Select(m => m.Groups[1].Value).Except([step.Subject]).ToList();
+        var blank = Empty(step);
+        if (others.Count == 0 || step.Type is "Patient" or "Consent") return blank;
+        var about = others.Select(
+            o => $$$"""{"url":"https://elsewhere.example/about","valueReference":{"reference":"Patient/§{{{o}}}§"}}""");
+        return "{" + $"\"extension\":[{string.Join(',', about)}]," + blank.TrimStart()[1..];
+    }
+
+    private static string Empty(Step step) => step.Type switch
     {
         "Patient" => """{"resourceType":"Patient"}""",
         "Consent" => Story.ConsentBody(
@@ -155,6 +169,9 @@ internal static partial class Mirror
 
     [GeneratedRegex("§([a-z0-9.]+)§")]
     private static partial Regex Names();
+
+    [GeneratedRegex("\"system\":\"urn:mrn\",\"value\":\"([a-z0-9.]+)\"")]
+    private static partial Regex Copies();
 
     [GeneratedRegex("\"contentType\":\"([^\"]*)\",\"data\":\"([^\"]*)\"")]
     private static partial Regex Data();

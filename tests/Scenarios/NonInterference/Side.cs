@@ -72,6 +72,9 @@ internal sealed partial class Side : IAsyncDisposable
     /// <summary>The id of a name; null: there is no such record here.</summary>
     public string? Find(string name) => _ids.GetValueOrDefault(name);
 
+    /// <summary>The name of what a URL ends with; null: it is no record of the test.</summary>
+    public string? NameOf(string url) => _names.GetValueOrDefault(url[(url.LastIndexOf('/') + 1)..]);
+
     /// <summary>
     /// A name that is not here is sent with the id that it has on the other side: as one names what one has heard of.
     /// </summary>

@@ -4,6 +4,8 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Unit.Gateway;
 
@@ -43,17 +45,31 @@ public class BundleWriterTests
     public void A_history_tells_how_each_version_was_made()
     {
         var bundle = new BundleWriter("history", 2);
-        bundle.HistoryEntry(Base + "/fhir/Patient/1", null, "DELETE", "Patient/1", 2, DateTimeOffset.UnixEpoch);
-        bundle.HistoryEntry(Base + "/fhir/Patient/1", Patient, "POST", "Patient", 1, DateTimeOffset.UnixEpoch);
+        bundle.HistoryEntry(Base + "/fhir", Version(3, isDeleted: true));
+        bundle.HistoryEntry(Base + "/fhir", Version(2));
+        bundle.HistoryEntry(Base + "/fhir", Version(1));
         var entries = Valid(bundle.ToJson()).GetProperty("entry");
-        Assert.False(entries[0].TryGetProperty("resource", out _));
-        Assert.Equal(("200", "W/\"2\""), Response(entries[0]));
-        Assert.Equal(("201", "W/\"1\""), Response(entries[1]));
+        Assert.Equal([false, true, true], entries.EnumerateArray().Select(e => e.TryGetProperty("resource", out _)));
+        Assert.Equal(
+            ["DELETE Patient/1 204 W/\"3\"", "PUT Patient/1 200 W/\"2\"", "POST Patient 201 W/\"1\""],
+            entries.EnumerateArray().Select(e => $"{Of(e, "request", "method")} {Of(e, "request", "url")} "
+                + $"{Of(e, "response", "status")} {Of(e, "response", "etag")}"));
+        Assert.All(entries.EnumerateArray(), e =>
+        {
+            Assert.Equal(Base + "/fhir/Patient/1", e.GetProperty("fullUrl").GetString());
+            Assert.Equal("1970-01-01T00:00:00.000Z", Of(e, "response", "lastModified"));
+        });
 
-        static (string?, string?) Response(JsonElement entry) =>
-            (
-                entry.GetProperty("response").GetProperty("status").GetString(),
-                entry.GetProperty("response").GetProperty("etag").GetString());
+        static string? Of(JsonElement entry, string part, string name) => entry.GetProperty(part).GetProperty(name).GetString();
+    }
+
+    private static OpenedRecord Version(long version, bool isDeleted = false)
+    {
+        var facts = new RecordFacts("Patient", "1", "Organization/a", ["1"], []);
+        var stored = new StoredVersion(
+            facts, version, DateTimeOffset.UnixEpoch, isDeleted, "Patient/1", null, "", [], [], [], [], null);
+        var self = new Requester("Patient/1", null, null, "1", true, []);
+        return new OpenedRecord(stored, isDeleted ? [] : Patient, ConsentDecision.Decide(self, facts, version, false, [], 0)!);
     }
 
     [Fact]
