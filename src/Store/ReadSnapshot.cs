@@ -1,3 +1,4 @@
+using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
@@ -15,49 +16,10 @@ public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte
 /// <param name="Next">Cursor of the next page; null: this is the last.</param>
 public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
 
-/// <summary>What one consent says of a record.</summary>
-/// <param name="Consent">The consent as it stands now.</param>
-/// <param name="Terms">Its terms, with their dates.</param>
-/// <param name="Permits">Permit, deny, or nothing (null).</param>
-public sealed record ConsentSaid(StandingConsent Consent, ConsentTerms Terms, bool? Permits)
-{
-    /// <summary>The same in a word.</summary>
-    public string Says => Permits switch { true => "permit", false => "deny", _ => "nothing" };
-}
-
-/// <summary>Why a viewer may see a record, or not.</summary>
-/// <param name="Viewer">Who would see it.</param>
-/// <param name="Permit">The permit; null: no.</param>
-/// <param name="Consents">The standing consents of its patients that are about the viewer.</param>
-/// <param name="Block">The block at which it was decided.</param>
-/// <param name="Record">What was decided about.</param>
-public sealed record Explanation(Requester Viewer, Permit? Permit, IReadOnlyList<ConsentSaid> Consents, long Block, RecordFacts Record)
-{
-    /// <summary>The reason in words.</summary>
-    public string Reason
-    {
-        get
-        {
-            if (!Viewer.IsActive) return "the viewer is not active: it sees nothing";
-            if (Permit is not null)
-            {
-                return Permit.Basis switch
-                {
-                    PermitBasis.Author => "the viewer wrote it",
-                    PermitBasis.Directory => "the directory is open to every registered actor",
-                    _ => "consent permits it, and none denies it",
-                };
-            }
-            if (Consents.Any(c => c.Permits == false)) return "a consent denies it: a denial overrides every permit";
-            if (Consents.Any(c => c is { Permits: true, Consent.IsConfirmed: false }))
-                return "the consent that permits it is not confirmed on the chain";
-            if (Consents.Any(c => c.Permits == true)) return "the record concerns another patient too, who has not permitted it";
-            return Consents.Count == 0
-                ? "no consent is about this viewer and purpose: what no consent permits is denied"
-                : "the consents about this viewer and purpose do not cover this record: what no consent permits is denied";
-        }
-    }
-}
+/// <summary>Tells the search values of a version from its content, which its permit opens.</summary>
+/// <param name="version">The version; no Binary and no deletion.</param>
+/// <param name="cancellation">Stops it.</param>
+public delegate ValueTask<IReadOnlyList<IndexEntry>> ContentIndex(PermittedVersion version, CancellationToken cancellation);
 
 /// <summary>
 /// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents
@@ -92,7 +54,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var found = await GuardAsync(() => version is { } number
             ? VersionRow.ByKeyAsync(_session, type, id, number, cancellation)
             : VersionRow.CurrentAsync(_session, type, id, cancellation));
-        return found is null ? null : (await DecideAsync([found], cancellation))[0];
+        return found is null ? null : (await ReachedAsync(_viewer, [found], await DecideAsync([found], cancellation), cancellation))[0];
     }
 
     /// <summary>A page of a search with its exact total.</summary>
@@ -100,7 +62,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the search.</param>
     /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
     public async ValueTask<SnapshotPage> SearchAsync(SearchQuery query, CancellationToken cancellation) =>
-        await PageAsync(() => _database.Search.PageAsync(_session, _viewer, query, cancellation), cancellation);
+        await PageAsync(
+            _viewer.Searching, viewer => _database.Search.PageAsync(_session, viewer, query, cancellation), cancellation);
 
     /// <summary>A page of everything in a patient's compartment.</summary>
     /// <param name="patient">The patient's id.</param>
@@ -111,7 +74,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     public async ValueTask<SnapshotPage> CompartmentAsync(
         string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation) =>
         await PageAsync(
-            () => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
+            _viewer, viewer => _database.Search.CompartmentAsync(_session, viewer, patient, types, cursor, count, cancellation),
+            cancellation);
 
     /// <summary>A page of the versions of a record, newest first; the cursor is a version number, 0 for the first page.</summary>
     /// <param name="type">Resource type.</param>
@@ -130,6 +94,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         List<string>? of = seesAll ? null : [.. _viewer.Who.Requester.Authors];
         var also = permit?.Basis is PermitBasis.Consent or PermitBasis.OwnRecord ? current.Version : 0;
         if (of is [] && also == 0) return new SnapshotPage([], 0, null);
+        if (_viewer.Reach.Restricts(type)) return await ReachedHistoryAsync(current.Rid, of, also, cursor, count, cancellation);
         var below = cursor == 0 ? long.MaxValue : cursor;
         var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, current.Rid, of, also, below, count + 1, cancellation));
         if (rows.Count == 0) return new SnapshotPage([], 0, null);
@@ -138,6 +103,30 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var total = await GuardAsync(() => VersionRow.CountAsync(_session, current.Rid, of, also, cancellation));
         var next = rows.Count > count ? rows[count - 1].Version : (long?)null;
         return new SnapshotPage([.. seen.OfType<PermittedVersion>().Take(count)], total, next);
+    }
+
+    // Which versions the token reaches each version's own content says: all are opened, also those of other pages, for the total.
+    private async ValueTask<SnapshotPage> ReachedHistoryAsync(
+        long rid, List<string>? of, long also, long cursor, int count, CancellationToken cancellation)
+    {
+        const int AtOnce = 100;
+        var (page, total, hasMore) = (new List<PermittedVersion>(), 0L, false);
+        for (var below = long.MaxValue; ;)
+        {
+            var rows = await GuardAsync(() => VersionRow.HistoryAsync(_session, rid, of, also, below, AtOnce, cancellation));
+            if (rows.Count == 0) break;
+            below = rows[^1].Version;
+            var seen = await DecideAsync(rows, cancellation);
+            if (seen.Contains(null)) throw new DecisionDiffersException(rows[seen.IndexOf(null)].Facts([], []));
+            foreach (var version in (await ReachedAsync(_viewer, rows, seen, cancellation)).OfType<PermittedVersion>())
+            {
+                total++;
+                if (cursor > 0 && version.Version.Version >= cursor) continue;
+                if (page.Count < count) page.Add(version);
+                else hasMore = true;
+            }
+        }
+        return new SnapshotPage(page, total, hasMore && page.Count > 0 ? page[^1].Version.Version : null);
     }
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
@@ -172,14 +161,15 @@ public sealed class ReadSnapshot : IAsyncDisposable
     }
 
     private async ValueTask<SnapshotPage> PageAsync(
-        Func<ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)>> find, CancellationToken cancellation)
+        BoundViewer viewer, Func<BoundViewer, ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)>> find,
+        CancellationToken cancellation)
     {
-        var (rids, total, next) = await GuardAsync(find);
+        var (rids, total, next) = await GuardAsync(() => find(viewer));
         if (rids.Count == 0) return new SnapshotPage([], total, null);
         var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
         var places = rids.Index().ToDictionary(r => r.Item, r => r.Index);
         rows.Sort((a, b) => places[a.Rid].CompareTo(places[b.Rid]));
-        var decided = await DecideAsync(rows, cancellation);
+        var decided = await ReachedAsync(viewer, rows, await DecideAsync(rows, cancellation), cancellation);
         // The query and the decision say the same, or nothing is given out.
         if (decided.Contains(null)) throw new DecisionDiffersException(rows[decided.IndexOf(null)].Facts([], []));
         return new SnapshotPage([.. decided.OfType<PermittedVersion>()], total, next);
@@ -196,6 +186,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
         if (row is null || row.Custodian.Length == 0 || row.Custodian != _viewer.Who.Requester.Organization) return null;
+        // It is not opened, so that the index has to tell.
+        if (!await GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation))) return null;
         var labels = await LabelsAsync(row, cancellation);
         return row.ToVersion(row.Facts(labels.Labels, []));
     }
@@ -235,6 +227,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var (who, action) = (_viewer.Who.Requester, _viewer.Who.Action);
         if (row is not { IsDeleted: false }) return false;
         await LabelsAsync(row, cancellation);
+        if (!await GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation))) return false;
         return !consents.Of([patient], null).Any(c => ConsentDecision.DeniesAll(c, who, action));
     }
 
@@ -329,6 +322,10 @@ public sealed class ReadSnapshot : IAsyncDisposable
         }
         return decided;
     }
+
+    private ValueTask<List<PermittedVersion?>> ReachedAsync(
+        BoundViewer viewer, IReadOnlyList<VersionRow> rows, List<PermittedVersion?> decided, CancellationToken cancellation) =>
+        GuardAsync(() => new ScopeCheck(_database, _session, viewer).ReachedAsync(rows, decided, cancellation));
 
     // What the decision knows of a record. Few consents name single data; a Consent's own links say whom it is for.
     private async ValueTask<RecordFacts> FactsAsync(

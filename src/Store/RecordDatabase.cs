@@ -45,6 +45,12 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <summary>Rows that were found not to be what was sealed.</summary>
     public BrokenRows BrokenRows { get; } = new();
 
+    /// <summary>
+    /// Tells by what a version is found, from its content: what the index says of it decides no access. Asked of a viewer whose token
+    /// reaches a type by search parameters alone; null: there is no such viewer here.
+    /// </summary>
+    public ContentIndex? ContentIndex { get; set; }
+
     internal IStoreEngine Engine { get; }
 
     internal Interners Interners { get; }
@@ -163,7 +169,8 @@ public sealed class RecordDatabase : IAsyncDisposable
             {
                 await session.ExecuteAsync(Engine.BeginSnapshot, cancellation);
                 var state = await SnapshotState.ReadAsync(session, cancellation);
-                return new ReadSnapshot(this, session, state.Bind(who, known, searches), state.Chain, cancellation);
+                var viewer = await state.BindAsync(session, Interners, who, known, searches, cancellation);
+                return new ReadSnapshot(this, session, viewer, state.Chain, cancellation);
             }
             catch (VerdictsMissingException e)
             {

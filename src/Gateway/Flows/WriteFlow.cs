@@ -253,7 +253,7 @@ public sealed partial class WriteFlow(
     private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
     {
         if (!FhirReference.TryParse(reference, out var named)) return false;
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        await using var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
         return await eyes.ReadAsync(named.Type, named.Id, null, cancellation) is
         {
             Version.IsDeleted: false, Permit.Basis: PermitBasis.OwnRecord

@@ -21,8 +21,9 @@ internal sealed class SearchReader(Interners interners, VerdictRows verdicts, Re
     public async ValueTask<bool> MatchesAsync(
         Session session, Viewer who, SearchQuery query, string? only, CancellationToken cancellation)
     {
-        var viewer = (await SnapshotState.ReadAsync(session, cancellation)).Bind(who, verdicts.Of(who), searches: true);
-        if (await FromAsync(session, viewer, query, cancellation) is not { } rows) return only is null;
+        var state = await SnapshotState.ReadAsync(session, cancellation);
+        var viewer = await state.BindAsync(session, interners, who, verdicts.Of(who), searches: true, cancellation);
+        if (await FromAsync(session, viewer.Searching, query, cancellation) is not { } rows) return only is null;
         var found = await session.QueryAsync(
             $"SELECT r.id {rows} LIMIT {(only is null ? 1 : 2)}", static r => r.GetString(0), cancellation, rows.Values);
         return only is null ? found.Count == 0 : found is [var id] && id == only;
