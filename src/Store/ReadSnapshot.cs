@@ -187,10 +187,21 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
         if (row is null || row.Custodian.Length == 0 || row.Custodian != _viewer.Who.Requester.Organization) return null;
         // It is not opened, so that the index has to tell.
-        if (!await GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation))) return null;
+        if (!await IsIndexedAsync(row, cancellation)) return null;
         var labels = await LabelsAsync(row, cancellation);
         return row.ToVersion(row.Facts(labels.Labels, []));
     }
+
+    /// <summary>Whether the viewer's token reaches the current version of a record, whoever may see it.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<bool> ReachesAsync(string type, string id, CancellationToken cancellation) =>
+        await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is { } row
+            && await IsIndexedAsync(row, cancellation);
+
+    private ValueTask<bool> IsIndexedAsync(VersionRow row, CancellationToken cancellation) =>
+        GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation));
 
     /// <summary>The patients that are known here under what a record tells of them, whoever keeps them; a list a mention.</summary>
     /// <param name="mentions">What it tells.</param>
@@ -227,7 +238,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var (who, action) = (_viewer.Who.Requester, _viewer.Who.Action);
         if (row is not { IsDeleted: false }) return false;
         await LabelsAsync(row, cancellation);
-        if (!await GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation))) return false;
+        if (!await IsIndexedAsync(row, cancellation)) return false;
         return !consents.Of([patient], null).Any(c => ConsentDecision.DeniesAll(c, who, action));
     }
 

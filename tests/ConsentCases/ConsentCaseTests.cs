@@ -34,7 +34,6 @@ public class ConsentCaseTests(CaseStage stage) : IClassFixture<CaseStage>
     {
         ["CC-073"] = "status 400, not 200 (*'patient.name' is not understood*)",
         ["CC-079"] = "status 404, not 200 (*no such resource*)",
-        ["CC-110"] = "status 403, not 200 (*the token's scopes do not allow search*)",
     };
 
     public static TheoryData<string, string> Decided => Cases(c => !NotOffered.ContainsKey(c.Id));

@@ -1,3 +1,4 @@
+using PmrGateway.Fhir;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Flows;
@@ -43,8 +44,9 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     public RequestTrace Trace { get; init; } = RequestTrace.None;
 
     /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
-    public static Caller Nobody { get; } =
-        new(CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "", new SmartScopes(Array.Empty<SmartScope>()));
+    public static Caller Nobody { get; } = new(
+        CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "",
+        new SmartScopes(Array.Empty<SmartScope>()));
 
     /// <summary>Whether it may write clinical records: a hospital's system or practitioner.</summary>
     public bool IsHospital => Kind is CallerKind.System or CallerKind.Practitioner
@@ -66,6 +68,16 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
 
     /// <summary>What the scopes reach at most by an action, where they name search parameters.</summary>
     public ScopeReach Reach(ScopeAction action) => Scopes.Reach(Levels, action);
+
+    /// <summary>Why the scopes do not allow a write of a record with these search values; null: they do.</summary>
+    public Outcome? RefuseRecord(string type, ScopeAction action, IReadOnlyList<IndexEntry> record) =>
+        Reach(action).Holds(type, record) ? null : OutOfReach(type, action);
+
+    /// <summary>That a write is of a record which the scopes do not reach.</summary>
+    public Outcome OutOfReach(string type, ScopeAction action) => Outcome.Of(
+        OutcomeCategory.Forbidden,
+        $"this is no {type} that the token's scopes allow {action.ToString().ToLowerInvariant()} of: {Scopes.Narrow(Levels, type, action)}",
+        type);
 
     /// <summary>Whether the scopes allow an action on a type, or on some records of it; else the refusal.</summary>
     public Outcome? Refuse(string type, ScopeAction action)

@@ -5,9 +5,10 @@ using PmrGateway.Mapping;
 namespace PmrGateway.Gateway.Flows;
 
 /// <summary>
-/// Reads resource scopes, those with search parameters as well: <c>patient/Observation.rs?category=system|code,other&amp;code=x</c>. Only what
-/// can be held at every read is one: token and reference parameters that are indexed, as they stand, on reading and searching. Any other
-/// is refused by its name, and never taken for one that says less. https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
+/// Reads resource scopes, those with search parameters as well: <c>patient/Observation.rs?category=system|code,other&amp;code=x</c>. Only
+/// what can be held at every read is one: token and reference parameters that are indexed, as they stand. Any other is refused by its
+/// name, and never taken for one that says less.
+/// https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
 /// </summary>
 public sealed class ScopeReader(SearchIndexer indexer)
 {
@@ -43,15 +44,14 @@ public sealed class ScopeReader(SearchIndexer indexer)
             return null;
         }
         problem = ProblemOf(text, all);
-        if (problem is null && Filter(all.Type, query, out problem) is { } filter) return all with { Filter = filter };
+        if (problem is null && Filter(all.Type, query, out problem) is { } filter) return all with { Filter = filter, Text = scope };
         problem = $"{scope}: {problem}";
         return null;
     }
 
     private string? ProblemOf(string text, SmartScope scope)
     {
-        if (text.EndsWith(".read", StringComparison.Ordinal) || (scope.Actions & ~(ScopeAction.Read | ScopeAction.Search)) != 0)
-            return "with search parameters it is for r, s or rs";
+        if (text.Split('.')[^1] is "read" or "write" or "*") return "a scope with search parameters says what it lets do by letters of cruds";
         if (scope.Type == "*" || NotRestricted.Contains(scope.Type)) return $"{scope.Type} is not restricted by search parameters";
         return indexer.ParametersOf(scope.Type).Any() ? null : $"{scope.Type} is no resource type";
     }

@@ -37,6 +37,9 @@ public sealed record SmartScope(string Level, string Type, ScopeAction Actions)
     /// <summary>To which records of the type; null: to all.</summary>
     public ScopeFilter? Filter { get; init; }
 
+    /// <summary>The scope as it was written, where it has search parameters; "": it has none.</summary>
+    public string Text { get; init; } = "";
+
     /// <summary>A resource scope without search parameters; null: the text is none.</summary>
     public static SmartScope? Read(string scope)
     {

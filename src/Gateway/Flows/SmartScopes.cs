@@ -23,7 +23,11 @@ public sealed class SmartScopes(IReadOnlyList<SmartScope> scopes)
     /// <summary>What they reach at most by an action at some levels, as far as search parameters say.</summary>
     public ScopeReach Reach(IReadOnlyCollection<string> levels, ScopeAction action) => scopes.All(s => s.Filter is null)
         ? ScopeReach.All
-        : new ScopeReach(Filters(levels, action), Filters(levels, Shown));
+        : new ScopeReach(Filters(levels, action), Filters(levels, (action & Shown) != 0 ? Shown : action));
+
+    /// <summary>The scopes with search parameters that are for an action on a type, in words.</summary>
+    public string Narrow(IReadOnlyCollection<string> levels, string type, ScopeAction action) => string.Join(
+        ' ', scopes.Where(s => s.Filter is not null && levels.Contains(s.Level) && s.Allows(type, action)).Select(s => s.Text));
 
     /// <summary>Whether a scope asks for nothing that these do not have: the same level, no other type, action, or records.</summary>
     public bool Cover(SmartScope asked) => Enum.GetValues<ScopeAction>()

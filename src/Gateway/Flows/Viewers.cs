@@ -18,9 +18,11 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
         Searches = caller.Reach(ScopeAction.Search),
     };
 
+    /// <summary>Who writes, with what the token reaches at most by that: for the record as it is before.</summary>
+    public Viewer Of(Caller caller, ScopeAction action) => Of(caller.Requester) with { Reads = caller.Reach(action) };
+
     /// <summary>
-    /// A requester as a viewer of this instant, whatever token is shown: for what the gateway has to know itself, and what a scope to
-    /// write lets through. While the consent view is stale, one whom no grant helps.
+    /// A requester as a viewer of this instant, whatever token is shown: for what the gateway has to know itself. While the consent view is stale, one whom no grant helps.
     /// </summary>
     public Viewer Of(Requester requester) => Of(requester, DataAction.Read);
 

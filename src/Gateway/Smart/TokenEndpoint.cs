@@ -14,7 +14,8 @@ namespace PmrGateway.Gateway.Smart;
 /// </summary>
 internal static class TokenEndpoint
 {
-    public static async Task<IResult> RunAsync(HttpContext context, IOpenIddictApplicationManager applications, ScopeReader reader, BaseUrl baseUrl)
+    public static async Task<IResult> RunAsync(
+        HttpContext context, IOpenIddictApplicationManager applications, ScopeReader reader, BaseUrl baseUrl)
     {
         var request = context.GetOpenIddictServerRequest()!;
         if (request.IsAuthorizationCodeGrantType())
