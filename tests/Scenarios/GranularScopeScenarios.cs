@@ -291,7 +291,8 @@ public class GranularScopeScenarios(RunningGateway gateway)
         var patient = await gateway.NewPatientAsync();
         var social = await ObservationAsync(patient, "social-history");
         Assert.Equal(404, (await (await LoginAsync(patient, Labs)).GetAsync($"Observation/{social}")).Status);
-        var log = await (await LoginAsync(patient, "patient/AuditEvent.rs")).GetAsync($"AuditEvent?entity=Observation/{social}&outcome=4,8");
+        var reader = await LoginAsync(patient, "patient/AuditEvent.rs");
+        var log = await reader.GetAsync($"AuditEvent?entity=Observation/{social}&outcome=4,8");
         Assert.True(Total(log) > 0, log.Text);
     }
 

@@ -106,6 +106,60 @@ public class GranularScopeWrites(RunningGateway gateway)
         Assert.Equal(201, (await (await PatientAsync(patient, "patient/Consent.c?status=active")).PostAsync("Consent", consent)).Status);
     }
 
+    [Fact]
+    public async Task The_office_of_a_hospital_disposes_of_what_its_scopes_reach_by_evidence_that_they_reach()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await PatientAsync(patient, "patient/Task.c");
+        var asked = await self.PostAsync("Task", $$$"""
+            {"resourceType":"Task","status":"requested","intent":"order","for":{"reference":"Patient/{{{patient}}}"},
+            "code":{"coding":[{"system":"https://pmrgateway.example/fhir/CodeSystem/pmr-task","code":"correction-request"}]},
+            "description":"x"}
+            """);
+        Assert.True(asked.Status == 201, asked.Text);
+        var dispose = $"Task/{asked.Id}/$dispose";
+        foreach (var (scopes, status) in new[]
+        {
+            ("system/Task.u?code=supply-request system/Task.r", 404), ("system/Task.u system/Task.r?code=supply-request", 404),
+            // It would be one of another status.
+            ("system/Task.u?status=requested system/Task.r", 403), ("system/Task.ru?code=correction-request", 200),
+        })
+        {
+            var answer = await (await SystemAsync(scopes)).PostAsync(dispose, Said("accepted", ""));
+            Assert.True(answer.Status == status, $"{scopes}: {answer.Status} {answer.Text}");
+        }
+        var office = await SystemAsync("system/Task.ru system/Observation.r?category=laboratory");
+        foreach (var (category, status) in new[] { ("social-history", 422), ("laboratory", 200) })
+        {
+            var corrected = (await gateway.Ehr.PostAsync("Observation", Observation(patient, category))).Id;
+            var answer = await office.PostAsync(dispose, Said("completed", $$$"""
+                ,{"name":"disposition","valueCode":"corrected"},
+                {"name":"evidence","valueReference":{"reference":"Observation/{{{corrected}}}"}}
+                """));
+            Assert.True(answer.Status == status, answer.Text);
+        }
+    }
+
+    [Fact]
+    public async Task The_glass_of_a_patient_whom_the_scopes_do_not_reach_is_not_broken()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var username = "dr-" + Guid.CreateVersion7();
+        await gateway.RegisterDoctorAsync(username, gateway.Hospital);
+        foreach (var (identifier, status) in new[] { ("urn:mrn|nobody", 404), ("urn:mrn|", 201) })
+        {
+            var scope = "user/Patient.r?identifier=" + identifier;
+            var doctor = await gateway.Anyone.LoginUserAsync(
+                RunningGateway.EmergencyApp, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scope,
+                ("purpose_of_use", "BTG"), ("purpose_of_use_reason", "unconscious"));
+            var answer = await doctor.PostAsync($"Patient/{patient}/$break-glass", "");
+            Assert.True(answer.Status == status, answer.Text);
+        }
+    }
+
+    private static string Said(string status, string more) =>
+        $$$"""{"resourceType":"Parameters","parameter":[{"name":"status","valueCode":"{{{status}}}"}{{{more}}}]}""";
+
     private static void IsOutside(Answer answer)
     {
         Assert.True(answer.Status == 403, $"{answer.Status} {answer.Text}");

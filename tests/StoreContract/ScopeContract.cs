@@ -110,6 +110,22 @@ public abstract class ScopeContract(Engine engine)
             async () => await snapshot.SearchAsync(new SearchQuery("Observation", [], 10, 0), default));
     }
 
+    [Fact]
+    public async Task As_many_scopes_as_fit_into_a_token_are_asked()
+    {
+        var database = Opened(500);
+        var (id, entries) = (ResourceId.New(), new[] { Make.Token("code", "s", "c699"), Make.Token("category", "s", "x") });
+        _contents[(id, 1)] = entries;
+        await CommitAsync(database, Make.Version(Make.Facts("Task", id), 1, entries));
+        var category = new ScopeTerm("category", "token", [new ScopeValue("s", "x")]);
+        var filters = Enumerable.Range(0, 700)
+            .Select(i => new ScopeFilter([new ScopeTerm("code", "token", [new ScopeValue(null, $"c{i}")]), category]));
+        var reach = Reach(("Task", [.. filters]));
+        await using var snapshot = await database.SnapshotAsync(
+            Make.Hospital() with { Reads = reach, Searches = reach }, searches: true, default);
+        Assert.Equal(1, await TotalAsync(snapshot, "Task", id));
+    }
+
     private RecordDatabase Opened(int smallReach)
     {
         var database = engine.Open(smallReach);
