@@ -1,4 +1,3 @@
-using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 
@@ -15,11 +14,6 @@ public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte
 /// <param name="Total">How many there are in all.</param>
 /// <param name="Next">Cursor of the next page; null: this is the last.</param>
 public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
-
-/// <summary>Tells the search values of a version from its content, which its permit opens.</summary>
-/// <param name="version">The version; no Binary and no deletion.</param>
-/// <param name="cancellation">Stops it.</param>
-public delegate ValueTask<IReadOnlyList<IndexEntry>> ContentIndex(PermittedVersion version, CancellationToken cancellation);
 
 /// <summary>
 /// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents

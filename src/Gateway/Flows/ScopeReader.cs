@@ -51,9 +51,9 @@ public sealed class ScopeReader(SearchIndexer indexer)
 
     private string? ProblemOf(string text, SmartScope scope)
     {
-        if (text.Split('.')[^1] is "read" or "write" or "*") return "a scope with search parameters says what it lets do by letters of cruds";
+        if (text.Split('.')[^1] is "read" or "write" or "*") return "with search parameters it says what it lets do by letters of cruds";
         if (scope.Type == "*" || NotRestricted.Contains(scope.Type)) return $"{scope.Type} is not restricted by search parameters";
-        return indexer.ParametersOf(scope.Type).Any() ? null : $"{scope.Type} is no resource type";
+        return indexer.ParametersOf(scope.Type).Any() ? null : $"no search parameter of {scope.Type} is indexed";
     }
 
     private ScopeFilter? Filter(string type, string query, out string? problem)

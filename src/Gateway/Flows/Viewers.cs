@@ -22,7 +22,8 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
     public Viewer Of(Caller caller, ScopeAction action) => Of(caller.Requester) with { Reads = caller.Reach(action) };
 
     /// <summary>
-    /// A requester as a viewer of this instant, whatever token is shown: for what the gateway has to know itself. While the consent view is stale, one whom no grant helps.
+    /// A requester as a viewer of this instant, whatever token is shown: for what the gateway has to know itself. While the
+    /// consent view is stale, one whom no grant helps.
     /// </summary>
     public Viewer Of(Requester requester) => Of(requester, DataAction.Read);
 

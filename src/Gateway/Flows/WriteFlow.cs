@@ -28,7 +28,8 @@ public sealed partial class WriteFlow(
     public WriteContext Begin(Caller caller, StreamedBody? body) =>
         new(caller, database, directory, vault, viewers, body ?? new StreamedBody([], content.Begin()));
 
-    /// <summary>The current version of a record as a writer may see it, or keeps it, and the scopes for that reach it; null: none.</summary>
+    /// <summary>The current version of a record as a writer may see it, or keeps it, where the scopes to write reach it; null: none.
+    /// </summary>
     public ValueTask<StoredVersion?> VisibleAsync(
         Caller caller, ScopeAction action, string type, string id, CancellationToken cancellation) =>
         VisibleAsync(caller, viewers.Of(caller, action), type, id, cancellation);
@@ -202,7 +203,8 @@ public sealed partial class WriteFlow(
         if (isNew && ConsentWrites.IsProposal(context.Caller, consent)) task = ConsentTasks.Open(context.Caller, consent.Id, patient, now);
         // Once it has granted something, or was decided on, the task is done.
         else if (!isNew && await directory.LatestConsentAsync(consent.Id, cancellation) is null
-            && await VisibleAsync(context.Caller, viewers.Of(context.Caller.Requester), "Task", consent.Id, cancellation) is { IsDeleted: false, Version: 1 } open)
+            && await VisibleAsync(context.Caller, viewers.Of(context.Caller.Requester), "Task", consent.Id, cancellation)
+                is { IsDeleted: false, Version: 1 } open)
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;

@@ -111,7 +111,8 @@ internal sealed partial class Side : IAsyncDisposable
     {
         const string App = "narrow-app";
         string[] all = ["patient/*.rs", "patient/Consent.cruds", "patient/Task.cu"];
-        await _gateway.Operator.AdminAsync("clients", new { clientId = App, redirectUris = new[] { RunningGateway.Redirect }, scopes = all });
+        await _gateway.Operator.AdminAsync(
+            "clients", new { clientId = App, redirectUris = new[] { RunningGateway.Redirect }, scopes = all });
         var username = "narrow-" + patient;
         await _gateway.Operator.AdminAsync(
             "users", new { username, password = RunningGateway.Password, fhirUser = "Patient/" + patient });
