@@ -16,3 +16,22 @@ public sealed record HistoryQuery(IReadOnlyCollection<string> Types, string? Id,
     /// <summary>The one type; null: there are several.</summary>
     public string? Type => Types.Count == 1 ? Types.First() : null;
 }
+
+/// <summary>Which of the versions that a viewer sees, told newest first, were current at a time.</summary>
+/// <param name="at">The time; null: any.</param>
+internal sealed class CurrentAt((long From, long To)? at)
+{
+    // Records of which a version was made before that time: what it followed had ended by then.
+    private readonly HashSet<long> _ended = [];
+
+    /// <summary>Whether a version was.</summary>
+    /// <param name="record">Number of its record.</param>
+    /// <param name="made">The millisecond of its making.</param>
+    public bool Takes(long record, long made)
+    {
+        if (at is not var (from, to)) return true;
+        var takes = made < to && !_ended.Contains(record);
+        if (made <= from) _ended.Add(record);
+        return takes;
+    }
+}

@@ -15,50 +15,6 @@ public sealed record PermittedVersion(StoredVersion Version, Permit Permit, byte
 /// <param name="Next">Cursor of the next page; null: this is the last.</param>
 public sealed record SnapshotPage(IReadOnlyList<PermittedVersion> Versions, long Total, long? Next);
 
-/// <summary>What one consent says of a record.</summary>
-/// <param name="Consent">The consent as it stands now.</param>
-/// <param name="Terms">Its terms, with their dates.</param>
-/// <param name="Permits">Permit, deny, or nothing (null).</param>
-public sealed record ConsentSaid(StandingConsent Consent, ConsentTerms Terms, bool? Permits)
-{
-    /// <summary>The same in a word.</summary>
-    public string Says => Permits switch { true => "permit", false => "deny", _ => "nothing" };
-}
-
-/// <summary>Why a viewer may see a record, or not.</summary>
-/// <param name="Viewer">Who would see it.</param>
-/// <param name="Permit">The permit; null: no.</param>
-/// <param name="Consents">The standing consents of its patients that are about the viewer.</param>
-/// <param name="Block">The block at which it was decided.</param>
-/// <param name="Record">What was decided about.</param>
-public sealed record Explanation(Requester Viewer, Permit? Permit, IReadOnlyList<ConsentSaid> Consents, long Block, RecordFacts Record)
-{
-    /// <summary>The reason in words.</summary>
-    public string Reason
-    {
-        get
-        {
-            if (!Viewer.IsActive) return "the viewer is not active: it sees nothing";
-            if (Permit is not null)
-            {
-                return Permit.Basis switch
-                {
-                    PermitBasis.Author => "the viewer wrote it",
-                    PermitBasis.Directory => "the directory is open to every registered actor",
-                    _ => "consent permits it, and none denies it",
-                };
-            }
-            if (Consents.Any(c => c.Permits == false)) return "a consent denies it: a denial overrides every permit";
-            if (Consents.Any(c => c is { Permits: true, Consent.IsConfirmed: false }))
-                return "the consent that permits it is not confirmed on the chain";
-            if (Consents.Any(c => c.Permits == true)) return "the record concerns another patient too, who has not permitted it";
-            return Consents.Count == 0
-                ? "no consent is about this viewer and purpose: what no consent permits is denied"
-                : "the consents about this viewer and purpose do not cover this record: what no consent permits is denied";
-        }
-    }
-}
-
 /// <summary>
 /// One state of the records under one viewer's eyes: what the viewer may not see does not exist here. Total, page, includes and consents
 /// agree. Each record that comes out was decided by <see cref="ConsentDecision"/> on its own. Not thread-safe; dispose of it soon.
@@ -92,7 +48,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var found = await GuardAsync(() => version is { } number
             ? VersionRow.ByKeyAsync(_session, type, id, number, cancellation)
             : VersionRow.CurrentAsync(_session, type, id, cancellation));
-        return found is null ? null : (await DecideAsync([found], cancellation))[0];
+        return found is null ? null : (await ReachedAsync(_viewer, [found], await DecideAsync([found], cancellation), cancellation))[0];
     }
 
     /// <summary>A page of a search with its exact total.</summary>
@@ -100,7 +56,8 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the search.</param>
     /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
     public async ValueTask<SnapshotPage> SearchAsync(SearchQuery query, CancellationToken cancellation) =>
-        await PageAsync(() => _database.Search.PageAsync(_session, _viewer, query, cancellation), cancellation);
+        await PageAsync(
+            _viewer.Searching, viewer => _database.Search.PageAsync(_session, viewer, query, cancellation), cancellation);
 
     /// <summary>A page of everything in a patient's compartment.</summary>
     /// <param name="patient">The patient's id.</param>
@@ -111,18 +68,50 @@ public sealed class ReadSnapshot : IAsyncDisposable
     public async ValueTask<SnapshotPage> CompartmentAsync(
         string patient, IReadOnlyCollection<string>? types, long cursor, int count, CancellationToken cancellation) =>
         await PageAsync(
-            () => _database.Search.CompartmentAsync(_session, _viewer, patient, types, cursor, count, cancellation), cancellation);
+            _viewer, viewer => _database.Search.CompartmentAsync(_session, viewer, patient, types, cursor, count, cancellation),
+            cancellation);
 
     /// <summary>A page of a history with its exact total.</summary>
     /// <param name="query">Of what.</param>
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<SnapshotPage> HistoryAsync(HistoryQuery query, CancellationToken cancellation)
     {
+        if (query.Types.Any(_viewer.Reach.Restricts)) return await ReachedHistoryAsync(query, cancellation);
         var (versions, total, next) = await GuardAsync(() => _database.History.PageAsync(_session, _viewer, query, cancellation));
         if (versions.Count == 0) return new SnapshotPage([], total, null);
-        var rows = await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
-        return new SnapshotPage(await PermittedAsync(rows, cancellation), total, next);
+        return new SnapshotPage(await PermittedAsync(await BySequenceAsync(versions, cancellation), cancellation), total, next);
     }
+
+    // Which versions the token reaches each version's own content says: all are opened, also those of other pages, for the total.
+    private async ValueTask<SnapshotPage> ReachedHistoryAsync(HistoryQuery query, CancellationToken cancellation)
+    {
+        const int AtOnce = 100;
+        var (page, total, hasMore, isBehind) = (new List<(long Sequence, PermittedVersion Version)>(), 0L, false, query.Cursor == 0);
+        var current = new CurrentAt(query.At);
+        for (long? cursor = 0; cursor is not null;)
+        {
+            var all = query with { At = null, Count = AtOnce, Cursor = cursor.Value };
+            var (versions, _, next) = await GuardAsync(() => _database.History.PageAsync(_session, _viewer, all, cancellation));
+            var rows = versions.Count == 0 ? [] : await BySequenceAsync(versions, cancellation);
+            var permitted = (await PermittedAsync(rows, cancellation)).ToList<PermittedVersion?>();
+            var reached = await ReachedAsync(_viewer, rows, permitted, cancellation);
+            for (var i = 0; i < rows.Count; i++)
+            {
+                if (reached[i] is { } version && current.Takes(rows[i].Rid, version.Version.LastUpdated.ToUnixTimeMilliseconds()))
+                {
+                    total++;
+                    if (isBehind && page.Count < query.Count) page.Add((versions[i], version));
+                    else hasMore |= isBehind;
+                }
+                isBehind |= versions[i] == query.Cursor;
+            }
+            cursor = next;
+        }
+        return new SnapshotPage([.. page.Select(p => p.Version)], total, hasMore && page.Count > 0 ? page[^1].Sequence : null);
+    }
+
+    private async ValueTask<List<VersionRow>> BySequenceAsync(IReadOnlyList<long> versions, CancellationToken cancellation) =>
+        await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
     /// <param name="records">The records.</param>
@@ -156,14 +145,18 @@ public sealed class ReadSnapshot : IAsyncDisposable
     }
 
     private async ValueTask<SnapshotPage> PageAsync(
-        Func<ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)>> find, CancellationToken cancellation)
+        BoundViewer viewer, Func<BoundViewer, ValueTask<(IReadOnlyList<long> Rids, long Total, long? Next)>> find,
+        CancellationToken cancellation)
     {
-        var (rids, total, next) = await GuardAsync(find);
+        var (rids, total, next) = await GuardAsync(() => find(viewer));
         if (rids.Count == 0) return new SnapshotPage([], total, null);
         var rows = await GuardAsync(() => VersionRow.CurrentAsync(_session, rids, cancellation));
         var places = rids.Index().ToDictionary(r => r.Item, r => r.Index);
         rows.Sort((a, b) => places[a.Rid].CompareTo(places[b.Rid]));
-        return new SnapshotPage(await PermittedAsync(rows, cancellation), total, next);
+        var permitted = (await PermittedAsync(rows, cancellation)).ToList<PermittedVersion?>();
+        var reached = await ReachedAsync(viewer, rows, permitted, cancellation);
+        if (reached.Contains(null)) throw new DecisionDiffersException(rows[reached.IndexOf(null)].Facts([], []));
+        return new SnapshotPage([.. reached.OfType<PermittedVersion>()], total, next);
     }
 
     // The query and the decision say the same, or nothing is given out.
@@ -185,9 +178,22 @@ public sealed class ReadSnapshot : IAsyncDisposable
     {
         var row = await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation));
         if (row is null || row.Custodian.Length == 0 || row.Custodian != _viewer.Who.Requester.Organization) return null;
+        // It is not opened, so that the index has to tell.
+        if (!await IsIndexedAsync(row, cancellation)) return null;
         var labels = await LabelsAsync(row, cancellation);
         return row.ToVersion(row.Facts(labels.Labels, []));
     }
+
+    /// <summary>Whether the viewer's token reaches the current version of a record, whoever may see it.</summary>
+    /// <param name="type">Resource type.</param>
+    /// <param name="id">Logical id.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<bool> ReachesAsync(string type, string id, CancellationToken cancellation) =>
+        await GuardAsync(() => VersionRow.CurrentAsync(_session, type, id, cancellation)) is { } row
+            && await IsIndexedAsync(row, cancellation);
+
+    private ValueTask<bool> IsIndexedAsync(VersionRow row, CancellationToken cancellation) =>
+        GuardAsync(() => new ScopeCheck(_database, _session, _viewer).IsIndexedAsync(row, cancellation));
 
     /// <summary>The patients that are known here under what a record tells of them, whoever keeps them; a list a mention.</summary>
     /// <param name="mentions">What it tells.</param>
@@ -225,6 +231,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         var (who, action) = (_viewer.Who.Requester, _viewer.Who.Action);
         if (row is not { IsDeleted: false }) return false;
         await LabelsAsync(row, cancellation);
+        if (!await IsIndexedAsync(row, cancellation)) return false;
         return !consents.Of([patient], null).Any(c => ConsentDecision.DeniesAll(c, who, action));
     }
 
@@ -319,6 +326,10 @@ public sealed class ReadSnapshot : IAsyncDisposable
         }
         return decided;
     }
+
+    private ValueTask<List<PermittedVersion?>> ReachedAsync(
+        BoundViewer viewer, IReadOnlyList<VersionRow> rows, List<PermittedVersion?> decided, CancellationToken cancellation) =>
+        GuardAsync(() => new ScopeCheck(_database, _session, viewer).ReachedAsync(rows, decided, cancellation));
 
     // What the decision knows of a record. Few consents name single data; a Consent's own links say whom it is for.
     private async ValueTask<RecordFacts> FactsAsync(

@@ -48,6 +48,12 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <summary>Rows that were found not to be what was sealed.</summary>
     public BrokenRows BrokenRows { get; } = new();
 
+    /// <summary>
+    /// Tells by what a version is found, from its content: what the index says of it decides no access. Asked of a viewer whose token
+    /// reaches a type by search parameters alone; null: there is no such viewer here.
+    /// </summary>
+    public ContentIndex? ContentIndex { get; set; }
+
     internal IStoreEngine Engine { get; }
 
     internal Interners Interners { get; }
@@ -174,7 +180,8 @@ public sealed class RecordDatabase : IAsyncDisposable
             {
                 await session.ExecuteAsync(Engine.BeginSnapshot, cancellation);
                 var state = await SnapshotState.ReadAsync(session, cancellation);
-                return new ReadSnapshot(this, session, state.Bind(who, known, searches), state.Chain, cancellation);
+                var viewer = await state.BindAsync(session, Interners, IndexKey, who, known, searches, cancellation);
+                return new ReadSnapshot(this, session, viewer, state.Chain, cancellation);
             }
             catch (VerdictsMissingException e)
             {

@@ -32,7 +32,6 @@ public class ConsentCaseTests(CaseStage stage) : IClassFixture<CaseStage>
     // Interactions that are not offered yet, with how they are refused.
     private static readonly Dictionary<string, string> NotOffered = new(StringComparer.Ordinal)
     {
-        ["CC-110"] = "status 403, not 200 (*the token's scopes do not allow search*)",
     };
 
     public static TheoryData<string, string> Decided => Cases(c => !NotOffered.ContainsKey(c.Id));

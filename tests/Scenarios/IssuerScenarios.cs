@@ -48,6 +48,32 @@ public class IssuerScenarios
         }
     }
 
+    [Fact]
+    public async Task A_scope_with_search_parameters_of_another_issuer_is_held_or_grants_nothing()
+    {
+        await using var issuer = await TokenIssuer.StartAsync();
+        var gateway = new RunningGateway();
+        gateway.Options.Auth.Issuers.Add(new IssuerOptions { Authority = issuer.Url, Audience = "pmr" });
+        await gateway.InitializeAsync();
+        try
+        {
+            await BindAsync(gateway, CallerResolver.BindingKey(issuer.Url, "foreign-client"));
+            GatewayClient With(string scope) => gateway.Anyone.As(Token(issuer, "pmr", "foreign-client", ("scope", scope)));
+            var held = With("system/Organization.rs?type=ins");
+            var found = await GatewayClient.UntilAsync(() => held.GetAsync(gateway.InsurerOrganization), a => a.Status == 200);
+            Assert.Equal(200, found.Status);
+            Assert.Equal(404, (await held.GetAsync(gateway.Hospital)).Status);
+            foreach (var scope in new[] { "type:not=ins", "name=x", "type", "partof.type=ins" })
+                Assert.Equal(403, (await With($"system/Organization.rs?{scope}").GetAsync(gateway.InsurerOrganization)).Status);
+            // The rest of the token counts.
+            Assert.Equal(404, (await With("system/Organization.rs?name=x system/Patient.r").GetAsync("Patient/x")).Status);
+        }
+        finally
+        {
+            await gateway.DisposeAsync();
+        }
+    }
+
     // A stand-in with Entra's discovery, key and token shapes (v2.0 endpoint), since no tenant can be had in a test.
     [Fact]
     public async Task Tokens_of_Entra_ID_are_taken_with_its_app_roles_and_dotted_scopes_and_no_others()

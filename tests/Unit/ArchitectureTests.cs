@@ -73,12 +73,16 @@ public partial class ArchitectureTests
         Assert.Equal(["src/Mapping/Consent/ConsentDecision.cs"], FilesWith(@"\bnew Permit\("));
 
     [Fact]
-    public void Only_the_read_flow_and_the_content_behind_it_open_the_vault() =>
-        Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
-
-    [Fact]
-    public void Nothing_is_opened_unaudited_but_to_be_indexed() =>
-        Assert.Equal(["src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bflow\.BodyAsync\("));
+    public void Only_the_read_flow_and_the_content_behind_it_open_the_vault()
+    {
+        Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/RecordOpener.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
+        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bopener\.OpenAsync\("));
+        // Of what the store has opened to look whether a scope reaches it, it is told the search values alone.
+        Assert.Equal(["src/Gateway/Hosting/GatewayHost.cs"], FilesWith(@"GetRequiredService<RecordOpener>"));
+        Assert.Equal(["src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bopener\.IndexAsync\("));
+        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs", "src/Gateway/Flows/RecordOpener.cs", "src/Gateway/Flows/Reindexing.cs",
+            "src/Gateway/Hosting/FlowServices.cs", "src/Gateway/Hosting/GatewayHost.cs"], FilesWith(@"\bRecordOpener\b"));
+    }
 
     [Fact]
     public void Ciphers_are_called_in_two_files() =>

@@ -17,7 +17,7 @@ internal static class ChangeClient
         var (services, id) = (context.RequestServices, OperatorEndpoints.NameOf(context));
         if (client.ClientId is not null && client.ClientId != id) return OperatorEndpoints.Bad("clientId", "the one of the path");
         client = client with { ClientId = id };
-        if (RegisterClient.Problem(client) is { } problem) return problem;
+        if (RegisterClient.Problem(client, services.GetRequiredService<ScopeReader>()) is { } problem) return problem;
         var applications = services.GetRequiredService<IOpenIddictApplicationManager>();
         if (await applications.FindByClientIdAsync(id, context.RequestAborted) is not { } application) return Unknown;
         if (await applications.HasClientTypeAsync(application, ClientTypes.Public) != (client.Jwks is null))

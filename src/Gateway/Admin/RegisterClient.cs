@@ -25,7 +25,7 @@ internal static class RegisterClient
     public static async Task<Outcome?> RunAsync(HttpContext context, ClientRegistration client)
     {
         var services = context.RequestServices;
-        if (Problem(client) is { } problem) return problem;
+        if (Problem(client, services.GetRequiredService<ScopeReader>()) is { } problem) return problem;
         var directory = services.GetRequiredService<DirectoryStore>();
         var actor = client.Actor is null ? null : await directory.ActorAsync(client.Actor, context.RequestAborted);
         if (client.Actor is not null && actor is null)
@@ -43,12 +43,14 @@ internal static class RegisterClient
     }
 
     /// <summary>Why a client is not one that can be registered; null: it is.</summary>
-    public static Outcome? Problem(ClientRegistration client) =>
+    public static Outcome? Problem(ClientRegistration client, ScopeReader scopes) =>
         !OperatorEndpoints.IsName(client.ClientId) || client.ClientId!.StartsWith("user:", StringComparison.Ordinal)
             ? OperatorEndpoints.Bad("clientId", "the name of a client, which does not begin with user:")
         : client.Jwks is { } jwks && KeySet.Problem(jwks) is { } key ? OperatorEndpoints.Bad(key.Member, key.ShouldBe)
         : client.Actor is not null && !OperatorEndpoints.IsName(client.Actor) ? OperatorEndpoints.Bad("actor", "a reference")
         : client.Scopes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("scopes", "a list of scopes")
+        : TokenEndpoint.ProblemOf(client.Scopes ?? [], scopes) is { } scope
+            ? Outcome.Of(OutcomeCategory.Invalid, $"{Errors.InvalidScope}: {scope}", "scopes")
         : client.Purposes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("purposes", "a list of codes")
         : client.RedirectUris?.All(IsRedirect) == false
             ? OperatorEndpoints.Bad("redirectUris", "a list of absolute URIs: https, http of the loopback or a scheme of an app's own, "

@@ -83,7 +83,7 @@ internal sealed class Conditions(
         var found = await clock.RunAsync(
             async stop =>
             {
-                await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, stop);
+                await using var snapshot = await database.SnapshotAsync(viewers.Of(caller), searches: true, stop);
                 return await snapshot.SearchAsync(query, stop);
             },
             cancellation);

@@ -15,7 +15,8 @@ namespace PmrGateway.Gateway.Api;
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class ConsentIntent(
-    Denials denials, AuditLog audit, Validator validator, ConsentWrites consents, ConsentIntents intents, TimeProvider time)
+    Denials denials, AuditLog audit, Validator validator, SearchIndexer indexer, ConsentWrites consents, ConsentIntents intents,
+    TimeProvider time)
 {
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
@@ -28,6 +29,7 @@ internal sealed class ConsentIntent(
         if (!report.IsValid) return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, report.Errors));
         if (document.ResourceType != call.Type)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "the body is not a Consent", "resourceType"));
+        if (call.Caller.RefuseRecord(call.Type, call.Route.Action, indexer.Index(document)) is { } outside) return await Refuse(outside);
         if (ConsentReader.Read(document, out var issues) is not { } terms)
             return FhirResponse.From(new Outcome(OutcomeCategory.Invalid, issues));
         if (terms.Patient != call.Caller.Requester.Patient)

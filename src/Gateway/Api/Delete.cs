@@ -8,7 +8,8 @@ internal sealed class Delete(Writes writes, Denials denials)
     public async Task<FhirResponse> RunAsync(FhirCall call, CancellationToken cancellation)
     {
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
+        var current = await writes.CurrentAsync(
+            call.Caller, call.Route.Action, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var request = new WriteRequest(null, call.Type, call.Id, current.Value);
         return Writes.IsDone(call.Caller, request)

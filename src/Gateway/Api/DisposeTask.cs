@@ -39,6 +39,8 @@ internal sealed class DisposeTask(
             },
             cancellation);
         if (task is null) return answer;
+        if (await writes.VisibleAsync(caller, ScopeAction.Update, "Task", call.Id, cancellation) is null)
+            return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
         var (facts, requester) = (task.Version.Facts, caller.Requester);
         // Of the patient whom it is about it is the own record; of a proposal's Task, which its decision closes, neither is.
         var isOffices = facts.Author == Requester.OfficeOf(facts.Custodian);
@@ -69,6 +71,8 @@ internal sealed class DisposeTask(
         var prepared = await writes.MakeAsync(context, request, version.Facts.Custodian, version.Facts.Author, cancellation);
         if (prepared.Failure is { } notMade) return FhirResponse.From(notMade);
         var made = prepared.Value;
+        if (caller.RefuseRecord("Task", ScopeAction.Update, made.Plan.Versions[^1].Index) is { } outside)
+            return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, outside);
         var entries = caller.Entries(
             now, call.Route.Interaction, AuditOutcome.Permit, [call.Target], version.Facts.Patients);
         var committed = await writes.CommitAsync(context, made.Plan with { Audit = [.. entries] }, cancellation);
@@ -84,7 +88,7 @@ internal sealed class DisposeTask(
     {
         if (!FhirReference.TryParse(reference, out var named) || named.Version is not null) return false;
         if (named.Type is "Task" or "Patient" or "Consent" or "Communication") return false;
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
         return await snapshot.KeptAsync(named.Type, named.Id, cancellation) is { IsDeleted: false } kept
             && kept.LastUpdated >= asked && patients.All(kept.Facts.Patients.Contains);
     }

@@ -19,7 +19,8 @@ internal sealed class Patch(
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
         var patch = await ReadAsync(call.Request, cancellation);
         if (patch.Failure is { } unreadable) return Unreadable(unreadable);
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
+        var current = await writes.CurrentAsync(
+            call.Caller, call.Route.Action, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         var write = await WriteAsync(call, current.Value, patch.Value, cancellation);
         return write.Failure is { } refused

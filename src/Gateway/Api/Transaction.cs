@@ -159,7 +159,8 @@ internal sealed class Transaction(
     private async Task<Result<Planned>> PlanChangeAsync(
         Caller caller, BundleEntry entry, string type, string id, CancellationToken cancellation)
     {
-        var current = await writes.CurrentAsync(caller, type, id, entry.Preconditions, cancellation);
+        var action = entry.Method == "DELETE" ? ScopeAction.Delete : ScopeAction.Update;
+        var current = await writes.CurrentAsync(caller, action, type, id, entry.Preconditions, cancellation);
         if (current.Failure is { } missing) return missing;
         if (entry.Method == "PUT" && entry.Resource?.StringAt("id") != id)
             return Outcome.Of(OutcomeCategory.Malformed, "the resource's id is not the one in request.url");

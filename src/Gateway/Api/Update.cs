@@ -19,7 +19,8 @@ internal sealed class Update(Writes writes, RawBinary raw, Denials denials)
             if (read.Failure is { } unreadable) return FhirResponse.From(unreadable);
             body = read.Value;
         }
-        var current = await writes.CurrentAsync(call.Caller, call.Type, call.Id, call.Request.Preconditions, cancellation);
+        var current = await writes.CurrentAsync(
+            call.Caller, call.Route.Action, call.Type, call.Id, call.Request.Preconditions, cancellation);
         if (current.Failure is { } failure) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, failure);
         if (body is null) return await raw.RunAsync(call, current.Value, cancellation);
         var write = Writes.RequestFor(body, call.Type, call.Id, current.Value);

@@ -15,9 +15,9 @@ internal sealed class Writes(
 
     /// <summary>The current version as the writer may see it, for a change of it.</summary>
     public async Task<Result<StoredVersion>> CurrentAsync(
-        Caller caller, string type, string id, Preconditions preconditions, CancellationToken cancellation)
+        Caller caller, ScopeAction action, string type, string id, Preconditions preconditions, CancellationToken cancellation)
     {
-        if (await flow.VisibleAsync(caller, type, id, cancellation) is not { } current) return Outcome.NotFound;
+        if (await flow.VisibleAsync(caller, action, type, id, cancellation) is not { } current) return Outcome.NotFound;
         return preconditions.Broken(current) is { } broken ? broken : current;
     }
 

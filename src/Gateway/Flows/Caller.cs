@@ -1,3 +1,4 @@
+using PmrGateway.Fhir;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Flows;
@@ -29,6 +30,10 @@ public enum CallerKind
 /// <param name="Scopes">Resource scopes of the token.</param>
 public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requester, string Client, SmartScopes Scopes)
 {
+    private static readonly string[] OfSystems = ["system"];
+    private static readonly string[] OfUsers = ["user"];
+    private static readonly string[] OfPatients = ["patient", "user"];
+
     /// <summary>Why it breaks the glass; null: it does not.</summary>
     public string? Reason { get; init; }
 
@@ -39,8 +44,9 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     public RequestTrace Trace { get; init; } = RequestTrace.None;
 
     /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
-    public static Caller Nobody { get; } =
-        new(CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "", new SmartScopes([]));
+    public static Caller Nobody { get; } = new(
+        CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "",
+        new SmartScopes(Array.Empty<SmartScope>()));
 
     /// <summary>Whether it may write clinical records: a hospital's system or practitioner.</summary>
     public bool IsHospital => Kind is CallerKind.System or CallerKind.Practitioner
@@ -52,17 +58,32 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
         : Requester.IsActive ? null
         : Outcome.Of(OutcomeCategory.Forbidden, "the actor is not active on the chain");
 
-    /// <summary>Whether the scopes allow an action on a type; else the refusal.</summary>
+    // The levels of the scopes that count.
+    private string[] Levels => Kind switch
+    {
+        CallerKind.System or CallerKind.Operator => OfSystems,
+        CallerKind.Practitioner => OfUsers,
+        _ => OfPatients,
+    };
+
+    /// <summary>What the scopes reach at most by an action, where they name search parameters.</summary>
+    public ScopeReach Reach(ScopeAction action) => Scopes.Reach(Levels, action);
+
+    /// <summary>Why the scopes do not allow a write of a record with these search values; null: they do.</summary>
+    public Outcome? RefuseRecord(string type, ScopeAction action, IReadOnlyList<IndexEntry> record) =>
+        Reach(action).Holds(type, record) ? null : OutOfReach(type, action);
+
+    /// <summary>That a write is of a record which the scopes do not reach.</summary>
+    public Outcome OutOfReach(string type, ScopeAction action) => Outcome.Of(
+        OutcomeCategory.Forbidden,
+        $"this is no {type} that the token's scopes allow {action.ToString().ToLowerInvariant()} of: {Scopes.Narrow(Levels, type, action)}",
+        type);
+
+    /// <summary>Whether the scopes allow an action on a type, or on some records of it; else the refusal.</summary>
     public Outcome? Refuse(string type, ScopeAction action)
     {
         if (RefuseAll() is { } nothing) return nothing;
-        var allowed = Kind switch
-        {
-            CallerKind.System or CallerKind.Operator => Scopes.Allow("system", type, action),
-            CallerKind.Practitioner => Scopes.Allow("user", type, action),
-            _ => Scopes.Allow("patient", type, action) || Scopes.Allow("user", type, action),
-        };
-        if (allowed) return null;
+        if (Array.Exists(Levels, level => Scopes.Allow(level, type, action))) return null;
         return Outcome.Of(OutcomeCategory.Forbidden, $"the token's scopes do not allow {action.ToString().ToLowerInvariant()} on {type}");
     }
 }

@@ -1,5 +1,6 @@
 using PmrGateway.Ipfs;
 using PmrGateway.Store;
+using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Flows;
 
@@ -11,6 +12,10 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
     {
         switch (exception)
         {
+            case SealBrokenException or BlockCorruptException:
+                LogCorrupt(exception);
+                return Failed(
+                    OutcomeCategory.Unavailable, "a stored record is not what was stored: it is not given out; the operator is told");
             case RowBrokenException:
                 // Which row it is was logged when it was found; a line a request would hide what else happens.
                 return Failed(
@@ -37,6 +42,9 @@ internal sealed partial class FhirFailures(ILogger<FhirFailures> log)
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private partial void LogBug(Exception e, string method, string path);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "A stored record is not what was stored")]
+    private partial void LogCorrupt(Exception e);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The query and the decision differ")]
     private partial void LogDisagreement(Exception e);

@@ -40,7 +40,7 @@ public sealed class GlassFlow(
                 "a practitioner of a hospital with a policy on it breaks the glass, by a login for purpose_of_use BTG with a reason");
         }
         bool mayOpen;
-        await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation))
+        await using (var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation))
             mayOpen = await eyes.MayOpenAsync(patient, cancellation);
         var known = await directory.PatientAsync(patient, cancellation);
         var custodian = await directory.ActorAsync(known?.Custodian ?? patient, cancellation);

@@ -57,7 +57,7 @@ internal sealed partial class OverdueTasks(
                 ],
                 AtOnce, at);
             SnapshotPage page;
-            await using (var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation))
+            await using (var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: true, cancellation))
                 page = await eyes.SearchAsync(query, cancellation);
             // One that cannot be read or written keeps no other from its turn.
             foreach (var id in page.Versions.Select(v => v.Version.Facts.Id))

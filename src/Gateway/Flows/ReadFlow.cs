@@ -1,26 +1,9 @@
-using System.Runtime.CompilerServices;
-using PmrGateway.Gateway.Content;
 using PmrGateway.Ipfs;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Flows;
-
-/// <summary>A record that was opened for a requester.</summary>
-/// <param name="Version">The version.</param>
-/// <param name="Content">Its plaintext, the resource in JSON; empty for a deletion and a Binary.</param>
-/// <param name="Permit">The permit it was opened with.</param>
-public sealed record OpenedRecord(StoredVersion Version, byte[] Content, Mapping.Permit Permit)
-{
-    /// <summary>A Binary's content, which is opened while it is sent; null: it is none.</summary>
-    public OpenedBinary? Binary { get; init; }
-}
-
-/// <summary>The content of a Binary that its permit opens, piece by piece.</summary>
-/// <param name="Size">Bytes of it.</param>
-/// <param name="Open">Opens a part of it, or all; a piece is there until the next is asked for.</param>
-public sealed record OpenedBinary(long Size, Func<ByteRange?, CancellationToken, IAsyncEnumerable<ReadOnlyMemory<byte>>> Open);
 
 /// <summary>What a read interaction found in the snapshot of the requester.</summary>
 /// <param name="Versions">The versions to open, in order, each with its permit.</param>
@@ -61,8 +44,8 @@ public sealed record ReadRequest(string Interaction, string? Type, ScopeAction A
 /// is sent.
 /// </remarks>
 public sealed partial class ReadFlow(
-    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, Denials denials, ConsentView view,
-    Viewers viewers, GlassFlow glass, TimeProvider time, ILogger<ReadFlow> log)
+    RecordDatabase database, RecordOpener opener, Denials denials, ConsentView view, Viewers viewers, GlassFlow glass, TimeProvider time,
+    ILogger<ReadFlow> log)
 {
     /// <summary>Runs a read.</summary>
     /// <param name="caller">Who.</param>
@@ -95,7 +78,7 @@ public sealed partial class ReadFlow(
 
         // (3) The snapshot has only what this requester may see.
         Found found;
-        await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), request.Searches, cancellation))
+        await using (var snapshot = await database.SnapshotAsync(viewers.Of(caller), request.Searches, cancellation))
         {
             found = await find(snapshot);
         }
@@ -134,28 +117,9 @@ public sealed partial class ReadFlow(
             var opened = new List<OpenedRecord>(versions.Count);
             // Each unwrapped once: a page of one patient's records has one.
             var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
-            foreach (var version in versions) opened.Add(await OpenNotedAsync(version, keys, cancellation));
+            foreach (var version in versions) opened.Add(await opener.OpenAsync(version, keys, cancellation));
             return opened;
         });
-
-    private async ValueTask<OpenedRecord> OpenNotedAsync(
-        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
-    {
-        try
-        {
-            var opened = await OpenAsync(permitted, keys, cancellation);
-            // Of a Binary nothing but its key was opened so far.
-            if (opened.Binary is null) database.NoteBody(permitted.Version, isWhole: true);
-            return opened;
-        }
-        catch (Exception e) when (IsBroken(e))
-        {
-            database.NoteBody(permitted.Version, isWhole: false);
-            throw;
-        }
-    }
-
-    private static bool IsBroken(Exception e) => e is SealBrokenException or BlockCorruptException;
 
     private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
     {
@@ -163,7 +127,7 @@ public sealed partial class ReadFlow(
         {
             return await open();
         }
-        catch (Exception e) when (IsBroken(e))
+        catch (Exception e) when (RecordOpener.IsBroken(e))
         {
             LogCorrupt(e);
             return Unavailable("a stored record is not what was stored: it is not given out; the operator is told");
@@ -173,64 +137,6 @@ public sealed partial class ReadFlow(
             LogUnavailable(e);
             return Unavailable("the block store cannot be reached");
         }
-    }
-
-    /// <summary>The bytes of a version that are wanted here and go nowhere: for the index.</summary>
-    internal Task<Result<byte[]>> BodyAsync(PermittedVersion permitted, CancellationToken cancellation) =>
-        OrBrokenAsync(async () => (await OpenNotedAsync(permitted, [], cancellation)).Content);
-
-    private async ValueTask<OpenedRecord> OpenAsync(
-        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
-    {
-        var (version, permit) = (permitted.Version, permitted.Permit);
-        if (version.IsDeleted) return new OpenedRecord(version, [], permit);
-        if (!keys.TryGetValue(version.Subject, out var subject))
-        {
-            var wrapped = permitted.WrappedSubjectKey ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
-            keys[version.Subject] = subject = vault.UnwrapSubjectKey(version.Subject, wrapped);
-        }
-        var key = new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
-        if (version.Facts.Type != "Binary")
-        {
-            var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
-            return new OpenedRecord(version, vault.Open(permit, body, key, subject), permit);
-        }
-        if (!Cid.TryParse(version.Cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        var size = await content.SizeAsync(new SealedContent(root!, key, null), cancellation);
-        var kept = new SealedContent(root!, key, size);
-        return new OpenedRecord(version, [], permit)
-        {
-            Binary = new OpenedBinary(
-                size, (range, stop) => NotedAsync(version, range is null, content.OpenAsync(permit, kept, subject, range, stop), stop)),
-        };
-    }
-
-    // A body of many pieces is broken where one is, and whole once all were opened.
-    private async IAsyncEnumerable<ReadOnlyMemory<byte>> NotedAsync(
-        StoredVersion version, bool isAll, IAsyncEnumerable<ReadOnlyMemory<byte>> pieces,
-        [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await using var piece = pieces.GetAsyncEnumerator(cancellation);
-        while (true)
-        {
-            try
-            {
-                if (!await piece.MoveNextAsync()) break;
-            }
-            catch (Exception e) when (IsBroken(e))
-            {
-                database.NoteBody(version, isWhole: false);
-                throw;
-            }
-            yield return piece.Current;
-        }
-        if (isAll) database.NoteBody(version, isWhole: true);
-    }
-
-    private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)
-    {
-        if (!Cid.TryParse(cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        return await files.ReadAllAsync(root!, cancellation);
     }
 
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.

@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Ipfs;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
 
@@ -10,12 +11,11 @@ namespace PmrGateway.Gateway.Flows;
 /// is, by the decision that everything is opened by; nothing leaves the gateway.
 /// </summary>
 /// <param name="database">Where the records and the index are.</param>
-/// <param name="flow">Opens the records.</param>
+/// <param name="opener">Opens the records.</param>
 /// <param name="viewers">Makes the viewer of one.</param>
-/// <param name="mapper">Has the indexer.</param>
 /// <param name="logger">Tells how far it is.</param>
 public sealed partial class Reindexing(
-    RecordDatabase database, ReadFlow flow, Viewers viewers, ResourceMapper mapper, ILogger<Reindexing> logger)
+    RecordDatabase database, RecordOpener opener, Viewers viewers, ILogger<Reindexing> logger)
 {
     private const int AtOnce = 500;
 
@@ -50,20 +50,15 @@ public sealed partial class Reindexing(
         try
         {
             await using var snapshot = await database.SnapshotAsync(viewers.Of(asker), searches: false, cancellation);
-            if (await snapshot.ReadAsync(record.Type, record.Id, null, cancellation) is not { Version.IsDeleted: false } permitted
-                || await flow.BodyAsync(permitted, cancellation) is not { Failure: null } body
-                || !ResourceDocument.TryParse(body.Value, out var document, out _))
-            {
-                LogLeft(record.Type, record.Id);
-                return null;
-            }
-            return mapper.Indexer.Index(document!);
+            if (await snapshot.ReadAsync(record.Type, record.Id, null, cancellation) is { Version.IsDeleted: false } permitted)
+                return await opener.IndexAsync(permitted, cancellation);
         }
-        catch (RowBrokenException)
+        catch (Exception e) when (e is RowBrokenException or BlockStoreUnavailableException || RecordOpener.IsBroken(e))
         {
-            LogLeft(record.Type, record.Id);
-            return null;
+            // As one that nobody may open: the others are to be found.
         }
+        LogLeft(record.Type, record.Id);
+        return null;
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Indexed anew: {Done} records; {Left} could not be opened")]

@@ -1,99 +1,49 @@
+using PmrGateway.Mapping;
+
 namespace PmrGateway.Gateway.Flows;
 
-/// <summary>What a scope lets a client do to resources.</summary>
-[Flags]
-public enum ScopeAction
+/// <summary>The resource scopes of a token. Each is an alternative: together they reach what one of them reaches.</summary>
+/// <param name="scopes">The scopes.</param>
+public sealed class SmartScopes(IReadOnlyList<SmartScope> scopes)
 {
-    /// <summary>Nothing.</summary>
-    None = 0,
+    private const ScopeAction Shown = ScopeAction.Read | ScopeAction.Search;
 
-    /// <summary>create.</summary>
-    Create = 1,
-
-    /// <summary>read, vread, history of a resource.</summary>
-    Read = 2,
-
-    /// <summary>update.</summary>
-    Update = 4,
-
-    /// <summary>delete.</summary>
-    Delete = 8,
-
-    /// <summary>search, history of a type.</summary>
-    Search = 16,
-}
-
-/// <summary>
-/// The resource scopes of a token, SMART v1 (<c>read</c>, <c>write</c>, <c>*</c>) and v2 (<c>cruds</c>). A v2 scope with a search
-/// restriction counts for nothing here rather than for too much. Source: SMART App Launch 2.2, scopes-and-launch-context.
-/// </summary>
-public sealed class SmartScopes
-{
-    private readonly List<(string Level, string Type, ScopeAction Actions)> _scopes = [];
-
-    /// <summary>The scopes of a space-separated text.</summary>
+    /// <summary>The scopes of a list of texts, none of which has search parameters; one that has counts for nothing.</summary>
     public SmartScopes(IEnumerable<string> scopes)
+        : this([.. scopes.Select(SmartScope.Read).OfType<SmartScope>()])
     {
-        foreach (var scope in scopes)
-            if (Parse(scope) is { } parsed) _scopes.Add(parsed);
     }
 
     /// <summary>
-    /// A scope or app role of Microsoft Entra ID in the words of SMART. Entra takes no slash and no star in a scope's name: there
-    /// <c>patient/Observation.rs</c> is registered as <c>patient.Observation.rs</c> and <c>system/*.read</c> as <c>system.all.read</c>.
+    /// Whether an action on a type is allowed at one of the levels patient, user, system; where a scope names search parameters, on some
+    /// records of it.
     /// </summary>
-    /// <param name="scope">One scope or role; one without two dots is given back as it is.</param>
-    public static string FromEntra(string scope) => scope.Split('.') is [var level, var type, var actions]
-        ? $"{level}/{(type == "all" ? "*" : type)}.{(actions == "all" ? "*" : actions)}"
-        : scope;
+    public bool Allow(string level, string type, ScopeAction action) => scopes.Any(s => s.Level == level && s.Allows(type, action));
 
-    /// <summary>Whether an action on a type is allowed at one of the levels patient, user, system.</summary>
-    public bool Allow(string level, string type, ScopeAction action) =>
-        _scopes.Exists(s => s.Level == level && (s.Type == "*" || s.Type == type) && (s.Actions & action) != 0);
+    /// <summary>What they reach at most by an action at some levels, as far as search parameters say.</summary>
+    public ScopeReach Reach(IReadOnlyCollection<string> levels, ScopeAction action) => scopes.All(s => s.Filter is null)
+        ? ScopeReach.All
+        : new ScopeReach(Filters(levels, action), Filters(levels, (action & Shown) != 0 ? Shown : action));
 
-    /// <summary>Whether a text is a resource scope.</summary>
-    public static bool IsResourceScope(string scope) => Parse(scope) is not null;
+    /// <summary>The scopes with search parameters that are for an action on a type, in words.</summary>
+    public string Narrow(IReadOnlyCollection<string> levels, string type, ScopeAction action) => string.Join(
+        ' ', scopes.Where(s => s.Filter is not null && levels.Contains(s.Level) && s.Allows(type, action)).Select(s => s.Text));
 
-    /// <summary>Whether a scope asks for nothing that these do not have: the same level, a type of theirs and no other action.</summary>
-    /// <param name="scope">One scope; what is no resource scope is not covered.</param>
-    public bool Cover(string scope)
-    {
-        if (Parse(scope) is not { } asked) return false;
-        var (level, type, actions) = asked;
-        var had = _scopes.Where(s => s.Level == level && (s.Type == "*" || s.Type == type))
-            .Aggregate(ScopeAction.None, static (all, s) => all | s.Actions);
-        return (actions & ~had) == ScopeAction.None;
-    }
-
-    private static (string Level, string Type, ScopeAction Actions)? Parse(string scope)
-    {
-        var slash = scope.IndexOf('/');
-        var dot = scope.LastIndexOf('.');
-        if (slash < 0 || dot < slash || scope[..slash] is not ("patient" or "user" or "system")) return null;
-        var type = scope[(slash + 1)..dot];
-        if (type != "*" && (type.Length == 0 || !type.All(char.IsAsciiLetter))) return null;
-        return Actions(scope[(dot + 1)..]) is { } actions ? (scope[..slash], type, actions) : null;
-    }
-
-    private static ScopeAction? Actions(string text)
-    {
-        const ScopeAction Reads = ScopeAction.Read | ScopeAction.Search;
-        const ScopeAction Writes = ScopeAction.Create | ScopeAction.Update | ScopeAction.Delete;
-        switch (text)
+    /// <summary>Whether a scope asks for nothing that these do not have: the same level, no other type, action, or records.</summary>
+    public bool Cover(SmartScope asked) => Enum.GetValues<ScopeAction>()
+        .Where(action => action != ScopeAction.None && asked.Actions.HasFlag(action))
+        .All(action => scopes.Any(had => had.Level == asked.Level && had.Allows(asked.Type, action) && had.Filter switch
         {
-            case "read": return Reads;
-            case "write": return Writes;
-            case "*": return Reads | Writes;
-        }
-        // v2: letters of "cruds" in this order, each at most once.
-        var (actions, at) = (ScopeAction.None, 0);
-        foreach (var letter in text)
-        {
-            var place = "cruds".IndexOf(letter, at);
-            if (place < 0) return null;
-            actions |= (ScopeAction)(1 << place);
-            at = place + 1;
-        }
-        return actions == ScopeAction.None ? null : actions;
+            null => true,
+            var filter => asked.Filter is { } narrower && filter.Covers(narrower),
+        }));
+
+    // A scope without parameters makes those with some superfluous.
+    private Dictionary<string, IReadOnlyList<ScopeFilter>> Filters(IReadOnlyCollection<string> levels, ScopeAction actions)
+    {
+        var counted = scopes.Where(s => levels.Contains(s.Level) && (s.Actions & actions) != 0).ToList();
+        return counted.Where(s => s.Filter is not null).GroupBy(s => s.Type)
+            .Where(type => !counted.Exists(s => s.Filter is null && (s.Type == "*" || s.Type == type.Key)))
+            .ToDictionary(type => type.Key, IReadOnlyList<ScopeFilter> (type) => [.. type.Select(s => s.Filter!)]);
     }
 }

@@ -9,7 +9,22 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
     // Of a stale view nobody knows which grants still stand: none does, also not for what a write looks up. Denials stand.
     private const int NoGrantStands = int.MaxValue;
 
-    /// <summary>A requester as a viewer of this instant; while the consent view is stale, one whom no grant helps.</summary>
+    /// <summary>
+    /// Who asks, with what the token reaches at most, as a viewer of this instant: whatever is answered from records is looked up so.
+    /// </summary>
+    public Viewer Of(Caller caller) => Of(caller.Requester) with
+    {
+        Reads = caller.Reach(ScopeAction.Read),
+        Searches = caller.Reach(ScopeAction.Search),
+    };
+
+    /// <summary>Who writes, with what the token reaches at most by that: for the record as it is before.</summary>
+    public Viewer Of(Caller caller, ScopeAction action) => Of(caller.Requester) with { Reads = caller.Reach(action) };
+
+    /// <summary>
+    /// A requester as a viewer of this instant, whatever token is shown: for what the gateway has to know itself. While the
+    /// consent view is stale, one whom no grant helps.
+    /// </summary>
     public Viewer Of(Requester requester) => Of(requester, DataAction.Read);
 
     /// <summary>The same, for what is to be done with the records.</summary>

@@ -39,7 +39,7 @@ public sealed class WriteContext(
     /// <param name="query">The search.</param>
     /// <param name="only">Id of the one record that it finds; null: none.</param>
     public void Require(SearchQuery query, string? only) =>
-        _if.Add(new Precondition.Matches(viewers.Of(caller.Requester), query, only));
+        _if.Add(new Precondition.Matches(viewers.Of(caller), query, only));
 
     /// <summary>A patient that this request makes.</summary>
     /// <param name="id">The id.</param>

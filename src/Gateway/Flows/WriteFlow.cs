@@ -8,57 +8,6 @@ using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Flows;
 
-/// <summary>What one write asks for.</summary>
-/// <param name="Document">The resource; null for a deletion.</param>
-/// <param name="Type">Resource type.</param>
-/// <param name="Id">Logical id.</param>
-/// <param name="Current">The version there is, as the writer sees it; null: the resource is new.</param>
-/// <param name="Binary">A Binary's content where it is not inside a document.</param>
-public sealed record WriteRequest(ResourceDocument? Document, string Type, string Id, StoredVersion? Current, BinaryContent? Binary = null)
-{
-    /// <summary>FHIR interaction code.</summary>
-    public string Interaction =>
-        Document is null && Binary is null
-            ? Flows.Interaction.Delete
-            : Current is null ? Flows.Interaction.Create
-            : IsPatch ? Flows.Interaction.Patch
-            : Flows.Interaction.Update;
-
-    /// <summary>Whether the document is what a patch makes of the version that there is.</summary>
-    public bool IsPatch { get; init; }
-
-    /// <summary>The version that the write makes.</summary>
-    public long Version => (Current?.Version ?? 0) + 1;
-}
-
-/// <summary>The content of a Binary.</summary>
-/// <param name="ContentType">MIME type.</param>
-/// <param name="SecurityContext">Reference of the patient whose rules it shares, or null.</param>
-public sealed record BinaryContent(string ContentType, string? SecurityContext)
-{
-    /// <summary>The bytes, where they are in memory.</summary>
-    public ReadOnlyMemory<byte> Bytes { get; init; }
-
-    /// <summary>The bytes, where they went into the blocks while they came in; null: they are <see cref="Bytes"/>.</summary>
-    public StreamedContent? Streamed { get; init; }
-
-    /// <summary>The bytes, where they may be a resource, else null (<see cref="ResourceCopy"/>).</summary>
-    public ReadOnlyMemory<byte>? Text { get; init; }
-
-    /// <summary>Why the bytes cannot be kept; null: they can.</summary>
-    public string? Problem { get; init; }
-}
-
-/// <summary>A write that is sealed and may be committed.</summary>
-/// <param name="Request">What was asked.</param>
-/// <param name="Plan">What it changes: the resource, the Binaries split off it, grants, registrations.</param>
-/// <param name="Json">The resource as it will be read; empty for a deletion and a Binary.</param>
-public sealed record PreparedWrite(WriteRequest Request, CommitPlan Plan, byte[] Json)
-{
-    /// <summary>The version of the resource itself: the Binaries split off it come before.</summary>
-    public StoredVersion Version => Plan.Versions[^1].Version;
-}
-
 /// <summary>The one way in.</summary>
 /// <remarks>
 /// (1) may this requester write this, (2) validate, (3) map: attachments, patients, index, leaf, (4) are the patients the writer's to write
@@ -79,10 +28,16 @@ public sealed partial class WriteFlow(
     public WriteContext Begin(Caller caller, StreamedBody? body) =>
         new(caller, database, directory, vault, viewers, body ?? new StreamedBody([], content.Begin()));
 
-    /// <summary>The current version of a record as a writer may see it, or keeps it; null: none.</summary>
-    public async ValueTask<StoredVersion?> VisibleAsync(Caller caller, string type, string id, CancellationToken cancellation)
+    /// <summary>The current version of a record as a writer may see it, or keeps it, where the scopes to write reach it; null: none.
+    /// </summary>
+    public ValueTask<StoredVersion?> VisibleAsync(
+        Caller caller, ScopeAction action, string type, string id, CancellationToken cancellation) =>
+        VisibleAsync(caller, viewers.Of(caller, action), type, id, cancellation);
+
+    private async ValueTask<StoredVersion?> VisibleAsync(
+        Caller caller, Viewer viewer, string type, string id, CancellationToken cancellation)
     {
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        await using var snapshot = await database.SnapshotAsync(viewer, searches: false, cancellation);
         return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version
             // A custodian's system corrects and ends what the hospital keeps, whether or not it may read it; nothing of it is opened here.
             ?? (caller.Kind == CallerKind.System ? await snapshot.KeptAsync(type, id, cancellation) : null);
@@ -94,6 +49,26 @@ public sealed partial class WriteFlow(
     /// <param name="cancellation">Stops the wait for the stores.</param>
     /// <exception cref="BlockStoreUnavailableException">The content of a Binary cannot be written.</exception>
     public async Task<Result<PreparedWrite>> PrepareAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
+    {
+        // What a scope reaches by search parameters it must be before, and after.
+        if (request.Current is not null && !await IsReachedAsync(context.Caller, request, cancellation))
+            return context.Caller.OutOfReach(request.Type, request.Action);
+        var prepared = await PrepareReachedAsync(context, request, cancellation);
+        if (prepared.Failure is not null || request.Action == ScopeAction.Delete) return prepared;
+        var index = prepared.Value.Plan.Versions[^1].Index;
+        return context.Caller.RefuseRecord(request.Type, request.Action, index) is { } outside ? outside : prepared;
+    }
+
+    // By criteria it was found by the scope to search.
+    private async ValueTask<bool> IsReachedAsync(Caller caller, WriteRequest request, CancellationToken cancellation)
+    {
+        if (!caller.Reach(request.Action).Restricts(request.Type)) return true;
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller, request.Action), searches: false, cancellation);
+        return await snapshot.ReachesAsync(request.Type, request.Id, cancellation);
+    }
+
+    private async Task<Result<PreparedWrite>> PrepareReachedAsync(
+        WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
         // (1)
         var caller = context.Caller;
@@ -228,7 +203,8 @@ public sealed partial class WriteFlow(
         if (isNew && ConsentWrites.IsProposal(context.Caller, consent)) task = ConsentTasks.Open(context.Caller, consent.Id, patient, now);
         // Once it has granted something, or was decided on, the task is done.
         else if (!isNew && await directory.LatestConsentAsync(consent.Id, cancellation) is null
-            && await VisibleAsync(context.Caller, "Task", consent.Id, cancellation) is { IsDeleted: false, Version: 1 } open)
+            && await VisibleAsync(context.Caller, viewers.Of(context.Caller.Requester), "Task", consent.Id, cancellation)
+                is { IsDeleted: false, Version: 1 } open)
             task = ConsentTasks.Close(open, consent.Document?.Root.StringAt("status"), patient, now);
         if (task is null) return new CommitPlan();
         var custodian = task.Current?.Facts.Custodian ?? context.Caller.Requester.Organization!;
@@ -253,7 +229,7 @@ public sealed partial class WriteFlow(
     private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
     {
         if (!FhirReference.TryParse(reference, out var named)) return false;
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
+        await using var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
         return await eyes.ReadAsync(named.Type, named.Id, null, cancellation) is
         {
             Version.IsDeleted: false, Permit.Basis: PermitBasis.OwnRecord

@@ -11,13 +11,7 @@ internal static class WriteRules
     /// <summary>Why a requester may not make this write; null: it may.</summary>
     public static Outcome? Refusal(Caller caller, WriteRequest request)
     {
-        var action = request.Interaction switch
-        {
-            Interaction.Create => ScopeAction.Create,
-            Interaction.Update or Interaction.Patch => ScopeAction.Update,
-            _ => ScopeAction.Delete,
-        };
-        if (caller.Refuse(request.Type, action) is { } refusal) return refusal;
+        if (caller.Refuse(request.Type, request.Action) is { } refusal) return refusal;
         if (NotWritable.Contains(request.Type)) return Outcome.Of(OutcomeCategory.NotSupported, $"{request.Type} cannot be written here");
         var mayWriteType = caller.Kind switch
         {

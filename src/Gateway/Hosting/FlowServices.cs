@@ -6,8 +6,10 @@ namespace PmrGateway.Gateway.Hosting;
 internal static class FlowServices
 {
     public static IServiceCollection AddFlows(this IServiceCollection services) => services
+        .AddSingleton<ScopeReader>()
         .AddSingleton<Viewers>()
         .AddSingleton<Denials>()
+        .AddSingleton<RecordOpener>()
         .AddSingleton<ReadFlow>().AddSingleton<Reindexing>()
         .AddSingleton<WriteFlow>()
         .AddSingleton<GlassFlow>()

@@ -78,6 +78,7 @@ public static class GatewayHost
         var app = builder.Build();
         // What a container makes it closes in reverse: the folder, asked for first, is given back last.
         app.Services.GetRequiredService<DataFolderLock>();
+        database.ContentIndex = app.Services.GetRequiredService<RecordOpener>().IndexAsync;
         newlySealed += await FirstStart.PrepareAsync(app.Services, options);
         await app.Services.GetRequiredService<Reindexing>().RunAsync(cancellation);
         var isNoted = keyring.RowsAreSealed || keyring.TryNoteSealedRows(DeploymentKeyring.PathOf(options));

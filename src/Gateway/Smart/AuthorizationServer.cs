@@ -108,6 +108,14 @@ internal static class AuthorizationServer
             if (isReplay && context.Transaction.GetHttpRequest()?.HttpContext is { } http)
                 await http.RequestServices.GetRequiredService<RecordDatabase>().TellAsync(TokenCache.Revoked, CancellationToken.None);
         }).SetOrder(int.MinValue + 100_000));
+        // OpenIddict says what was granted where that is not what was asked for; SMART has it said always (backend-services.html).
+        server.AddEventHandler<OpenIddictServerEvents.ProcessSignInContext>(handler => handler
+            .UseInlineHandler(context =>
+            {
+                if (context.AccessTokenPrincipal is { } granted) context.Response.Scope = string.Join(' ', granted.GetScopes());
+                return default;
+            })
+            .SetOrder(OpenIddictServerHandlers.AttachSignInParameters.Descriptor.Order + 500));
         // Before OpenIddict looks, which would say that all went well.
         server.AddEventHandler<OpenIddictServerEvents.ValidateRevocationRequestContext>(handler => handler
             .UseInlineHandler(context =>

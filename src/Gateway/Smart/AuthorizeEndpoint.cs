@@ -27,12 +27,13 @@ internal static class AuthorizeEndpoint
 
     public static async Task<IResult> RunAsync(
         HttpContext context, AuthDatabase users, IPasswordHasher<AuthUser> hasher, IOpenIddictApplicationManager applications,
-        LoginForm forms, BaseUrl baseUrl, AuthSeals seals)
+        LoginForm forms, ScopeReader reader, BaseUrl baseUrl, AuthSeals seals)
     {
         var request = context.GetOpenIddictServerRequest()!;
         // SMART App Launch: an app that was led to another server must not send it our token.
         if (request["aud"]?.ToString() is { } audience && audience.TrimEnd('/') != baseUrl.Fhir)
             return TokenEndpoint.Refuse(Errors.InvalidRequest, $"aud is not {baseUrl.Fhir}");
+        if (TokenEndpoint.ProblemOf(request.GetScopes(), reader) is { } scope) return TokenEndpoint.Refuse(Errors.InvalidScope, scope);
         var isForm = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
         var form = isForm ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
         if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, forms.FieldFor(context), failed: false);
@@ -55,7 +56,7 @@ internal static class AuthorizeEndpoint
             ? why
             : null;
         if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
-        var principal = new ClaimsPrincipal(IdentityOf(user, request, client, isPatient, purpose, reason));
+        var principal = new ClaimsPrincipal(IdentityOf(user, request, client, reader, isPatient, purpose, reason));
         principal.SetResources(baseUrl.Fhir);
         // Broken glass is for an emergency, not for a shift.
         if (purpose == SmartClaims.BreakGlass) principal.SetAccessTokenLifetime(BrokenGlass);
@@ -73,14 +74,15 @@ internal static class AuthorizeEndpoint
     }
 
     private static ClaimsIdentity IdentityOf(
-        AuthUser user, OpenIddictRequest request, ClientGrants client, bool isPatient, string purpose, string? reason)
+        AuthUser user, OpenIddictRequest request, ClientGrants client, ScopeReader reader, bool isPatient, string purpose,
+        string? reason)
     {
         // A patient is a user too; a practitioner is no patient.
         bool Fits(string scope) => scope.StartsWith("user/", StringComparison.Ordinal)
             || (isPatient && scope.StartsWith("patient/", StringComparison.Ordinal));
         // An app gets what it is registered for and what fits who logged in; the rest of what it asked for is left out.
         var scopes = request.GetScopes()
-            .Where(s => !SmartScopes.IsResourceScope(s) || (Fits(s) && client.May(s)))
+            .Where(s => reader.Read(s, out _) is null || (Fits(s) && client.May(s, reader)))
             .ToImmutableArray();
         var identity = new ClaimsIdentity(OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
         identity

@@ -14,8 +14,8 @@ namespace PmrGateway.Gateway.Smart;
 /// stands active. A token's own word on who its user is counts only from the gateway's own issuer.
 /// </summary>
 internal sealed partial class CallerResolver(
-    DirectoryStore directory, TokenCache cache, TokenIssuers issuers, AuthRefusals refusals, RefusalLimits limits, TimeProvider time,
-    ILogger<CallerResolver> log)
+    DirectoryStore directory, TokenCache cache, TokenIssuers issuers, AuthRefusals refusals, RefusalLimits limits, ScopeReader scopes,
+    TimeProvider time, ILogger<CallerResolver> log)
 {
     /// <summary>Client id of the operator.</summary>
     public const string OperatorClient = "operator";
@@ -149,7 +149,7 @@ internal sealed partial class CallerResolver(
             BindingKey(issuer, isUser ? "user:" + subject : client),
             // A name means something with its issuer only.
             "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
-            new SmartScopes(Scopes(principal, issuer)),
+            scopes.Read(Scopes(principal, issuer)),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
             Claim(SmartClaims.Reason),
             Claim("jti", "oi_tkn_id") is { } id && IsUriPart(id) ? id : null);
@@ -186,7 +186,7 @@ internal sealed partial class CallerResolver(
         var scopes = claims.SelectMany(c => c.Value.Split(' '));
         if (issuers.SchemeOf(issuer) != TokenIssuers.Entra) return scopes.Distinct();
         // Entra names what an application may do on its own "roles"; elsewhere roles are anything.
-        return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScopes.FromEntra).Distinct();
+        return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScope.FromEntra).Distinct();
     }
 
     // A person who says why may break the glass, where that person's hospital has a policy on it; to a system, and without a reason, it

@@ -12,7 +12,11 @@ namespace PmrGateway.Gateway.Smart;
 internal sealed record ClientGrants(string[] Scopes, string[] Purposes, string? Actor)
 {
     /// <summary>Whether it may ask for a scope: one that it is registered for, or for less than that.</summary>
-    public bool May(string scope) => Scopes.Contains(scope) || new SmartScopes(Scopes).Cover(scope);
+    /// <param name="scope">The scope.</param>
+    /// <param name="reader">Reads it.</param>
+    public bool May(string scope, ScopeReader reader) => reader.Read(scope, out var problem) is { } asked
+        ? reader.Read(Scopes).Cover(asked)
+        : problem is null && Scopes.Contains(scope);
 
     /// <summary>Of a client that is registered.</summary>
     public static async Task<ClientGrants> OfAsync(

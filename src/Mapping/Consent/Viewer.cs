@@ -11,6 +11,12 @@ public sealed record Viewer(Requester Requester, DateTimeOffset Now, int Confirm
     /// <summary>What is to be done with the records.</summary>
     public DataAction Action { get; init; }
 
+    /// <summary>What the token reaches at most by reading: consents are asked besides.</summary>
+    public ScopeReach Reads { get; init; } = ScopeReach.All;
+
+    /// <summary>What it reaches at most by searching.</summary>
+    public ScopeReach Searches { get; init; } = ScopeReach.All;
+
     /// <summary>What consents can tell one viewer from another by: two viewers with the same key are one to every consent.</summary>
     public string ConsentKey
     {

@@ -5,7 +5,7 @@ namespace PmrGateway.Store;
 /// <summary>
 /// What a viewer may see, as a condition over a row of <c>resources</c>, so that what may not be seen is not counted, sorted,
 /// paged or included either. What consents say stands in the rows of <c>verdicts</c>, made by <see cref="ConsentDecision"/>; here they are
-/// joined. A property test holds the two against each other.
+/// joined. A property test holds the two against each other. What the token reaches at most (<see cref="ScopeSql"/>) narrows it.
 /// </summary>
 internal static class AccessSql
 {
@@ -22,8 +22,18 @@ internal static class AccessSql
     /// <param name="row">The name of the row of <c>resources</c>.</param>
     public static string? Condition(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type, string row = "r")
     {
+        if (!viewer.Who.Requester.IsActive) return "1 = 0";
+        return (ByConsent(sql, engine, viewer, type, row), ScopeSql.Condition(sql, engine, viewer, type, row)) switch
+        {
+            (null, var reached) => reached,
+            (var permitted, null) => permitted,
+            var (permitted, reached) => $"({permitted} AND {reached})",
+        };
+    }
+
+    private static string? ByConsent(SqlText sql, IStoreEngine engine, BoundViewer viewer, string? type, string row)
+    {
         var requester = viewer.Who.Requester;
-        if (!requester.IsActive) return "1 = 0";
         if (type is not null && DirectoryTypes.Contains(type)) return null;
         var ofPatients = OfPatients(sql, engine, viewer, type, row);
         var ofAuthors = requester.Authors.Select(a => $"{row}.author = {sql.Value(a)}").ToList();
@@ -178,4 +188,15 @@ internal static class AccessSql
 /// <param name="Now">The instant at which it looks, by our clock, ms since 1970.</param>
 /// <param name="Latest">The same, or by the chain's clock where that is ahead.</param>
 /// <param name="Records">The highest number of a record.</param>
-internal sealed record BoundViewer(Viewer Who, long Id, int Readings, long ConfirmedBlock, long Now, long Latest, long Records);
+/// <param name="ScopeParameters">Numbers of the search parameters that its token's scopes name, by <c>Type.code</c>.</param>
+/// <param name="Key">The key of what is indexed as hashes.</param>
+internal sealed record BoundViewer(
+    Viewer Who, long Id, int Readings, long ConfirmedBlock, long Now, long Latest, long Records,
+    IReadOnlyDictionary<string, long> ScopeParameters, IndexKey Key)
+{
+    /// <summary>What its token reaches at most by what it does now: it reads, unless it is <see cref="Searching"/>.</summary>
+    public ScopeReach Reach { get; private init; } = Who.Reads;
+
+    /// <summary>The same viewer while it searches.</summary>
+    public BoundViewer Searching => this with { Reach = Who.Searches };
+}

@@ -4,10 +4,8 @@ namespace PmrGateway.Store;
 /// <param name="sql">Takes the values.</param>
 /// <param name="engine">The engine.</param>
 /// <param name="viewer">Who searches: what it may not see is tied to nothing.</param>
-/// <param name="values">What a value asks of a row of the index.</param>
 /// <param name="parameters">Numbers of the parameters by <c>Type.code</c>; of one that no record has there is none.</param>
-internal sealed class CriterionSql(
-    SqlText sql, IStoreEngine engine, BoundViewer viewer, ValueSql values, IReadOnlyDictionary<string, long> parameters)
+internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer viewer, IReadOnlyDictionary<string, long> parameters)
 {
     /// <summary>A <see cref="Selectivity"/> up to which a criterion names what few records have.</summary>
     public const int OfFew = 2;
@@ -16,6 +14,7 @@ internal sealed class CriterionSql(
     private static readonly HashSet<string> OfMany =
         ["status", "active", "gender", "language", "deceased", "_profile", "_security", "_tag", "_source", "intent", "contenttype"];
 
+    private readonly ValueSql _values = new(sql, engine, viewer.Key);
     private int _links;
 
     /// <summary>The names of the parameters that a criterion asks.</summary>
@@ -83,7 +82,7 @@ internal sealed class CriterionSql(
         _ => string.Join(" UNION ", criterion.Values.Select(v =>
             // DISTINCT where one record may have several values that match; a whole key matches once.
             $"SELECT {(ValueSql.IsWholeKey(criterion, v) ? "" : "DISTINCT ")}x.rid FROM {ValueSql.Table(criterion)} x "
-                + $"WHERE x.param = {Parameter($"{type}.{criterion.Parameter}")}{values.Matches(type, criterion, v, "x")}")),
+                + $"WHERE x.param = {Parameter($"{type}.{criterion.Parameter}")}{_values.Matches(type, criterion, v, "x")}")),
     };
 
     /// <summary>The condition that a criterion holds of a row.</summary>
@@ -118,7 +117,7 @@ internal sealed class CriterionSql(
         if (criterion.IsPersonal && value.Prefix == "ne")
             return $"({HasAny(type, criterion, row)} AND NOT {HasValue(type, criterion, value with { Prefix = "eq" }, row)})";
         return $"EXISTS (SELECT 1 FROM {ValueSql.Table(criterion)} x WHERE x.rid = {row}.rid AND x.param = "
-            + $"{Parameter($"{type}.{criterion.Parameter}")}{values.Matches(type, criterion, value, "x")})";
+            + $"{Parameter($"{type}.{criterion.Parameter}")}{_values.Matches(type, criterion, value, "x")})";
     }
 
     // One element has them all.
@@ -131,7 +130,7 @@ internal sealed class CriterionSql(
             from.Add(i == 0
                 ? $"{ValueSql.Table(criterion)} c0"
                 : $"{engine.OrderedJoin} {ValueSql.Table(criterion)} c{i} ON c{i}.rid = c0.rid AND c{i}.part = c0.part");
-            var matches = values.Matches(type, criterion, criterion.Values[0], $"c{i}");
+            var matches = _values.Matches(type, criterion, criterion.Values[0], $"c{i}");
             where.Add($"c{i}.param = {Parameter($"{type}.{criterion.Parameter}")}{matches}");
         }
         return $"EXISTS (SELECT 1 FROM {string.Join(' ', from)} WHERE c0.rid = {row}.rid AND {string.Join(" AND ", where)})";
@@ -161,6 +160,6 @@ internal sealed class CriterionSql(
         "compartment" =>
             $"EXISTS (SELECT 1 FROM compartments m WHERE m.rid = {row}.rid AND m.mentioned = 0 "
                 + $"AND m.patient_id = {sql.Value(value.Text!)})",
-        _ => values.Range($"{row}.last_updated", $"{row}.last_updated + 1", value),
+        _ => _values.Range($"{row}.last_updated", $"{row}.last_updated + 1", value),
     };
 }

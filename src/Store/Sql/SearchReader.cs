@@ -21,8 +21,9 @@ internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRow
     public async ValueTask<bool> MatchesAsync(
         Session session, Viewer who, SearchQuery query, string? only, CancellationToken cancellation)
     {
-        var viewer = (await SnapshotState.ReadAsync(session, cancellation)).Bind(who, verdicts.Of(who), searches: true);
-        if (await FromAsync(session, viewer, query, cancellation) is not { } rows) return only is null;
+        var state = await SnapshotState.ReadAsync(session, cancellation);
+        var viewer = await state.BindAsync(session, interners, key, who, verdicts.Of(who), searches: true, cancellation);
+        if (await FromAsync(session, viewer.Searching, query, cancellation) is not { } rows) return only is null;
         var found = await session.QueryAsync(
             $"SELECT r.id {rows} LIMIT {(only is null ? 1 : 2)}", static r => r.GetString(0), cancellation, rows.Values);
         return only is null ? found.Count == 0 : found is [var id] && id == only;
@@ -170,6 +171,6 @@ internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRow
             ? $"SELECT t.rid FROM resources t WHERE t.type = {into.Value(type)}"
             : Criteria(into).Found(type, drive));
 
-        CriterionSql Criteria(SqlText into) => new(into, engine, viewer, new ValueSql(into, engine, key), parameters);
+        CriterionSql Criteria(SqlText into) => new(into, engine, viewer, parameters);
     }
 }

@@ -26,18 +26,25 @@ internal readonly record struct SnapshotState(ViewCheckpoint Chain, long BlockTi
         cancellation);
 
     /// <summary>A viewer in this snapshot.</summary>
+    /// <param name="session">The snapshot.</param>
+    /// <param name="interners">Where the numbers of search parameters are.</param>
+    /// <param name="key">The key of what is indexed as hashes.</param>
     /// <param name="who">Who looks.</param>
     /// <param name="known">What was complete before the snapshot began: what was completed since, it does not see.</param>
     /// <param name="searches">Whether it will search, and so join verdicts; a single record is decided without them.</param>
+    /// <param name="cancellation">Stops it.</param>
     /// <exception cref="VerdictsMissingException">Verdicts are missing: complete them, and begin anew.</exception>
-    public BoundViewer Bind(Viewer who, CompleteVerdicts? known, bool searches)
+    public async ValueTask<BoundViewer> BindAsync(
+        Session session, Interners interners, IndexKey key, Viewer who, CompleteVerdicts? known, bool searches,
+        CancellationToken cancellation)
     {
         if (searches && (known is not { } found || found.Shapes < Shapes || found.LabelSets < LabelSets))
             throw new VerdictsMissingException(who);
         var complete = known.GetValueOrDefault();
         var now = who.Now.ToUnixTimeMilliseconds();
         return new BoundViewer(
-            who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations, now, Math.Max(now, BlockTime), Records);
+            who, complete.Viewer, complete.Readings, Chain.Block - who.Confirmations, now, Math.Max(now, BlockTime), Records,
+            await ScopeSql.ParametersAsync(session, interners, who, cancellation), key);
     }
 }
 

@@ -43,7 +43,10 @@ internal static partial class Mirror
             else if (sight.SeesAny(step.Name)) await WriteAsync(to, await ShownAsync(from, to, written, sight), written);
             else await SplitOffAsync(to, written, written.Binaries.Where(sight.SeesNow));
             var isNew = step.Verb == Verb.Create && !IsFloor(written) && to.Find(step.Name) != from.Find(step.Name);
-            if (isNew && step.Type != "Consent" && to.Find(step.Name) is not null && !sight.SeesNow(step.Name)) await CloseAsync(to, step);
+            // A patient's own no denial closes, and would show itself.
+            var isOwn = viewer.TrimEnd('+') == step.Subject;
+            if (isNew && !isOwn && step.Type != "Consent" && to.Find(step.Name) is not null && !sight.SeesNow(step.Name))
+                await CloseAsync(to, step);
         }
         var consents = shown.Where(w => w.Step.Type == "Consent" && w.Step.Verb != Verb.Delete).Select(w => w.Step);
         var last = shown.LastOrDefault(w => !IsFloor(w) && w.Step.Verb != Verb.Delete && w.Step.Type != "Patient"

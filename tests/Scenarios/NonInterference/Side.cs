@@ -19,17 +19,19 @@ internal sealed partial class Side : IAsyncDisposable
     private readonly Dictionary<string, string> _moments = [];
     private readonly Dictionary<string, GatewayClient> _clients = [];
 
-    private Side()
-    {
-    }
+    private readonly int _seed;
+
+    private Side(int seed) => _seed = seed;
 
     public string Url => _gateway.Options.Url;
 
-    public static async Task<Side> StartAsync()
+    /// <summary>Starts one.</summary>
+    /// <param name="seed">What the scopes of the narrow tokens are rolled by.</param>
+    public static async Task<Side> StartAsync(int seed)
     {
         for (var tries = 1; ; tries++)
         {
-            var side = new Side();
+            var side = new Side(seed);
             try
             {
                 return await StartAsync(side);
@@ -50,6 +52,11 @@ internal sealed partial class Side : IAsyncDisposable
         side._clients["other"] = gateway.OtherEhr;
         side._clients["insurer"] = gateway.Insurer;
         side._clients["lab"] = await gateway.RegisterSystemAsync("lab", gateway.Hospital, "system/*.cruds", "TREAT");
+        side._clients["lab+"] = await gateway.RegisterSystemAsync(
+            "narrow", gateway.Hospital,
+            NarrowScopes.Of(new Dice(side._seed), "system", "system/Patient.rs system/Binary.rs system/Consent.rs system/Task.rs "
+                + "system/Organization.rs system/Practitioner.rs system/*.cud"),
+            "TREAT");
         (var doctor, side._clients["doctor"]) = await gateway.RegisterDoctorAsync("doctor", gateway.OtherHospital);
         side.Learn("hospital", gateway.Hospital.Split('/')[1]);
         side.Learn("other", gateway.OtherHospital.Split('/')[1]);
@@ -98,8 +105,25 @@ internal sealed partial class Side : IAsyncDisposable
     public async Task<GatewayClient> ClientAsync(string who)
     {
         if (!_clients.TryGetValue(who, out var client))
-            _clients[who] = client = await _gateway.LoginPatientAsync(_ids[who]);
+            _clients[who] = client = who.EndsWith('+') ? await NarrowAsync(_ids[who[..^1]]) : await _gateway.LoginPatientAsync(_ids[who]);
         return client;
+    }
+
+    // A patient by an app that reaches some records alone.
+    private async Task<GatewayClient> NarrowAsync(string patient)
+    {
+        const string App = "narrow-app";
+        string[] all = ["patient/*.rs", "patient/Consent.cruds", "patient/Task.cu"];
+        await _gateway.Operator.AdminAsync(
+            "clients", new { clientId = App, redirectUris = new[] { RunningGateway.Redirect }, scopes = all });
+        var username = "narrow-" + patient;
+        await _gateway.Operator.AdminAsync(
+            "users", new { username, password = RunningGateway.Password, fhirUser = "Patient/" + patient });
+        var scopes = NarrowScopes.Of(
+            new Dice(_seed + 1), "patient",
+            "patient/Patient.rs patient/Binary.rs patient/Consent.cruds patient/Task.rs patient/Task.cu patient/Organization.rs");
+        return await _gateway.Anyone.LoginUserAsync(
+            App, RunningGateway.Redirect, username, RunningGateway.Password, "openid fhirUser " + scopes);
     }
 
     /// <summary>Does a write, and learns the ids and instants that come of it.</summary>
