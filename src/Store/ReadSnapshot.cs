@@ -202,6 +202,10 @@ public sealed class ReadSnapshot : IAsyncDisposable
         IReadOnlyList<PatientMention> mentions, CancellationToken cancellation)
     {
         if (mentions.Count == 0) return [];
+        // Whom it would not find would not be asked.
+        if (_database.HasUnindexedPatients && await GuardAsync(
+            () => _session.NumberAsync(RecordDatabase.UnindexedPatient, cancellation, IndexRows.Definitions)) is not null)
+            throw new StoreUnavailableException("patients are not indexed yet: nobody is looked up by identifier");
         var found = new List<IReadOnlyList<string>>(mentions.Count);
         var parameter = await GuardAsync(() => _database.Interners.Parameters.FindAsync(_session, "Patient.identifier", cancellation));
         foreach (var mention in mentions)
@@ -220,8 +224,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         return found;
     }
 
-    /// <summary>Whether there is a patient who does not deny the viewer everything; how it is found takes as long for one who is not there.
-    /// </summary>
+    /// <summary>Whether there is a patient who does not deny the viewer everything; it takes as long where there is none.</summary>
     /// <param name="patient">Patient id.</param>
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<bool> MayOpenAsync(string patient, CancellationToken cancellation)

@@ -82,10 +82,18 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="options">Which database.</param>
     /// <param name="file">File of a SQLite database; made when it is not there.</param>
     /// <exception cref="StoreStartException">It cannot be used; the message says what to do.</exception>
-    public static RecordDatabase Open(StoreOptions options, string file)
+    public static RecordDatabase Open(StoreOptions options, string file) => Open(options, file, isAskedAlone: false);
+
+    /// <summary>Opens a database whose tables are of this version, and changes none: a gateway may be running on it.</summary>
+    /// <param name="options">Which database.</param>
+    /// <param name="file">File of a SQLite database.</param>
+    /// <exception cref="StoreStartException">It cannot be used, or is of an earlier version.</exception>
+    public static RecordDatabase OpenCurrent(StoreOptions options, string file) => Open(options, file, isAskedAlone: true);
+
+    private static RecordDatabase Open(StoreOptions options, string file, bool isAskedAlone)
     {
         IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
-        engine.Migrate();
+        engine.Migrate(isAskedAlone);
         return new RecordDatabase(engine, options.SmallReach);
     }
 
@@ -242,6 +250,25 @@ public sealed class RecordDatabase : IAsyncDisposable
                 Interner.PatientsOf(r.GetString(5)).FirstOrDefault()),
             stop, after, IndexRows.Definitions, most),
         cancellation);
+
+    /// <summary>
+    /// Notes whether there are patients whom the index does not have: while there are, nobody is looked up by identifier in vain.
+    /// </summary>
+    public async Task NoteUnindexedPatientsAsync(CancellationToken cancellation) =>
+        HasUnindexedPatients = await ReadAsync(
+            (session, stop) => session.NumberAsync(UnindexedPatient, stop, IndexRows.Definitions), cancellation) is not null;
+
+    internal const string UnindexedPatient =
+        "SELECT 1 FROM resources WHERE type = 'Patient' AND indexed <> $1 AND deleted = 0 LIMIT 1";
+
+    internal bool HasUnindexedPatients { get; private set; }
+
+    /// <summary>Takes what was dropped or deleted out of the database's files, where it would lie on.</summary>
+    public async Task ForgetAsync(CancellationToken cancellation)
+    {
+        foreach (var statement in Engine.Forget)
+            await ReadAsync(async (session, stop) => await session.ExecuteAsync(statement, stop), cancellation);
+    }
 
     /// <summary>Puts the search values of records into the index, in the place of those that they have there.</summary>
     /// <param name="records">They; one that was written since is passed over, being indexed by that.</param>

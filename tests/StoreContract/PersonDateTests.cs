@@ -13,7 +13,10 @@ public class PersonDateTests
     public void Names_of_spans_say_what_ranges_say()
     {
         var (found, asked) = (0, 0);
-        var any = from born in Any from value in Any from prefix in Gen.Elements(Prefixes) select (born, value, prefix);
+        var any = from born in Any
+                  from value in Gen.OneOf(Any, Any, Time)
+                  from prefix in Gen.Elements(Prefixes)
+                  select (born, value, prefix);
         Prop.ForAll(any.ToArbitrary(), x =>
         {
             var value = new SearchValue(null, null, x.prefix, x.value.From, x.value.To);
@@ -61,6 +64,14 @@ public class PersonDateTests
         from precision in Gen.Elements('y', 'm', 'd')
         select Of(new DateOnly(2000, 1, 1).AddDays(days), precision);
 
+    // A search may name a minute, or a span that begins and ends at any.
+    private static Gen<(long From, long To)> Time =>
+        from span in Any
+        from begin in Gen.Choose(0, 1439)
+        from end in Gen.Choose(0, 1439)
+        let start = span.From + (begin * 60_000)
+        select (start, Math.Max(start + 60_000, span.To - (end * 60_000)));
+
     private static (long From, long To) Of(DateOnly day, char precision)
     {
         var from = precision switch { 'y' => new DateOnly(day.Year, 1, 1), 'm' => new DateOnly(day.Year, day.Month, 1), _ => day };
@@ -71,5 +82,5 @@ public class PersonDateTests
     private static long At(DateOnly day) => new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero).ToUnixTimeMilliseconds();
 
     private static string Text((long From, long To) span) =>
-        $"{DateTimeOffset.FromUnixTimeMilliseconds(span.From):yyyy-MM-dd}/{DateTimeOffset.FromUnixTimeMilliseconds(span.To):yyyy-MM-dd}";
+        $"{DateTimeOffset.FromUnixTimeMilliseconds(span.From):s}/{DateTimeOffset.FromUnixTimeMilliseconds(span.To):s}";
 }

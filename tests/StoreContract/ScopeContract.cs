@@ -83,8 +83,9 @@ public abstract class ScopeContract(Engine engine)
         // On the second day the first version is current to who does not see the second.
         foreach (var (day, version) in new[] { (0, 1), (1, 1), (2, 3), (3, 4), (4, 4) })
         {
-            var (from, to) = (Make.Epoch.AddDays(day).ToUnixTimeMilliseconds(), Make.Epoch.AddDays(day).AddHours(1).ToUnixTimeMilliseconds());
-            var at = await snapshot.HistoryAsync(new HistoryQuery(["Account"], null, 10, 0) { At = (from, to) }, default);
+            var from = Make.Epoch.AddDays(day);
+            var hour = (from.ToUnixTimeMilliseconds(), from.AddHours(1).ToUnixTimeMilliseconds());
+            var at = await snapshot.HistoryAsync(new HistoryQuery(["Account"], null, 10, 0) { At = hour }, default);
             Assert.Equal([version], at.Versions.Select(v => v.Version.Version));
         }
     }

@@ -100,14 +100,66 @@ public abstract class SearchContract(Engine engine)
     }
 
     [Fact]
+    public async Task A_record_with_several_elements_that_match_a_composite_is_found_once()
+    {
+        var mark = Id();
+        Fhir.IndexEntry[] entries =
+        [
+            .. Enumerable.Range(1, 3).SelectMany(part => new[]
+            {
+                Make.Token("reading$0", "urn:" + mark, "a") with { Part = part },
+                new("reading$1", "number", null, $"{part}", default, default) { Low = part, High = part, Part = part },
+            }),
+        ];
+        await CommitAsync(Make.Version(Make.Facts("Observation", Id()), 1, entries));
+        SearchCriterion Reading(double above, string code = "a") => new("reading", "any", [])
+        {
+            Alternatives =
+            [
+                new SearchAlternative(
+                    [
+                        Token("reading$0", "urn:" + mark, code),
+                        new SearchCriterion("reading$1", "number", [new SearchValue(null, null, "gt") { Number = above }]),
+                    ],
+                    InOnePart: true),
+            ],
+        };
+        Assert.Equal((1, 1), (await TotalAsync(Reading(0)), await TotalAsync(Reading(2))));
+        Assert.Equal((0, 0), (await TotalAsync(Reading(3)), await TotalAsync(Reading(0, "b"))));
+    }
+
+    [Fact]
+    public async Task Long_texts_texts_that_differ_in_case_alone_and_halves_of_letters_are_kept_apart()
+    {
+        var mark = Id();
+        Fhir.IndexEntry Text(string text) => new("title", "string", null, text, default, default);
+        var (long1, long2) = (new string('x', 199) + "\U0001F600 one " + mark, new string('x', 199) + "\U0001F600 two " + mark);
+        await CommitAsync(Make.Version(
+            Make.Facts("Basic", Id()), 1, [Text("ACME " + mark), Text("Acme " + mark), Text(long1), Text(long2)]));
+        SearchCriterion Asked(string text, TextMatch match) =>
+            new("title", "string", [new SearchValue(null, text)]) { Match = match };
+        foreach (var text in new[] { "ACME " + mark, "Acme " + mark, long1, long2 })
+        {
+            Assert.Equal(1, await TotalAsync("Basic", Asked(text, TextMatch.Exact)));
+            Assert.Equal(1, await TotalAsync("Basic", Asked(text, TextMatch.Default)));
+            Assert.Equal(1, await TotalAsync("Basic", Asked(text[1..], TextMatch.Contains)));
+        }
+        Assert.Equal(0, await TotalAsync("Basic", Asked("acme " + mark, TextMatch.Exact)));
+        Assert.Equal(0, await TotalAsync("Basic", Asked(long1[..^1] + "?", TextMatch.Exact)));
+        Assert.Equal(0, await TotalAsync("Basic", Asked(long1.Replace("one", "six", StringComparison.Ordinal), TextMatch.Default)));
+    }
+
+    [Fact]
     public async Task What_names_a_person_is_found_and_stands_in_no_index_in_clear()
     {
         var (options, file) = await engine.NewAsync();
         await using var database = await Engine.OpenAsync(options, file);
+        var longSystem = "urn:" + new string('s', 4000);
         var born = new DateTimeOffset(1980, 5, 3, 0, 0, 0, TimeSpan.Zero);
         Fhir.IndexEntry[] personal =
         [
-            Make.Token("identifier", "urn:mrn", "MRN-4711"), new("name", "string", null, "Bina Rao", default, default),
+            Make.Token("identifier", "urn:mrn", "MRN-4711"), Make.Token("identifier", longSystem, "x"),
+            new("name", "string", null, "Bina Rao", default, default),
             new("birthdate", "date", null, null, born, born.AddDays(1)), Make.Token("phone", "phone", "555-0100"),
             Make.Token("subject" + Fhir.SearchIndexer.OfIdentifier, "urn:mrn", "MRN-4712"),
         ];
@@ -121,6 +173,7 @@ public abstract class SearchContract(Engine engine)
             (Personal("identifier", "token", new SearchValue("urn:mrn", "MRN-4711")), 1),
             (Personal("identifier", "token", new SearchValue("urn:mrn", null)), 1),
             (Personal("identifier", "token", new SearchValue("urn:other", "MRN-4711")), 0),
+            (Personal("identifier", "token", new SearchValue(longSystem, "x")), 1),
             (Personal("name", "string", new SearchValue(null, "BIN")), 1), (Personal("name", "string", new SearchValue(null, "Rao")), 0),
             (Personal("birthdate", "date", day), 1), (Personal("birthdate", "date", day with { Prefix = "gt" }), 0),
             (Personal("birthdate", "date", day with { Prefix = "ne" }), 1),

@@ -26,7 +26,7 @@ internal static class IndexValues
                 Token(entries, code, node, type);
                 break;
             case "reference":
-                Reference(entries, code, node);
+                Reference(entries, code, node, type);
                 break;
             case "date":
                 Date(entries, code, node, type);
@@ -44,7 +44,9 @@ internal static class IndexValues
                 entries.Add(new IndexEntry(code, kind, null, $"{node["latitude"]?.Text}|{node["longitude"]?.Text}", default, default));
                 break;
             default:
-                if (IsScalar(node)) entries.Add(new IndexEntry(code, kind, null, node.Text, default, default));
+                if (!IsScalar(node)) break;
+                foreach (var uri in WithAndWithoutVersion(node.Text, type))
+                    entries.Add(new IndexEntry(code, kind, null, uri, default, default));
                 break;
         }
     }
@@ -83,7 +85,7 @@ internal static class IndexValues
         }
     }
 
-    private static void Reference(List<IndexEntry> entries, string code, ElementNode node)
+    private static void Reference(List<IndexEntry> entries, string code, ElementNode node, string? type)
     {
         if (node.Kind == JsonTokenType.StartObject && node["identifier"] is { } logical && logical.StringAt("value") is { } value)
         {
@@ -92,9 +94,21 @@ internal static class IndexValues
             entries.Add(identifier with { IsPersonal = true });
         }
         var text = node.Kind == JsonTokenType.String ? node.Text : node.StringAt("reference");
-        if (FhirReference.TryParse(text, out var local))
-            entries.Add(new IndexEntry(code, "reference", local.Type, local.Id, default, default));
-        else if (text is { Length: > 0 } && text[0] != '#') entries.Add(new IndexEntry(code, "reference", null, text, default, default));
+        // What is contained is asked elsewhere. A conditional reference names nobody, and may have a patient's number in it.
+        if (string.IsNullOrEmpty(text) || text[0] == '#' || text.Contains('?')) return;
+        foreach (var target in WithAndWithoutVersion(text, type))
+        {
+            entries.Add(FhirReference.TryParse(target, out var local)
+                ? new IndexEntry(code, "reference", local.Type, local.Id, default, default)
+                : new IndexEntry(code, "reference", null, target, default, default));
+        }
+    }
+
+    // https://hl7.org/fhir/R4/search.html#uri: who names no version finds every version.
+    private static IEnumerable<string> WithAndWithoutVersion(string text, string? type)
+    {
+        yield return text;
+        if (type == "canonical" && text.IndexOf('|') is var bar and > 0) yield return text[..bar];
     }
 
     private static void Date(List<IndexEntry> entries, string code, ElementNode node, string? type)
@@ -109,8 +123,14 @@ internal static class IndexValues
                 if (node["start"] is not null || node["end"] is not null) entries.Add(new IndexEntry(code, "date", null, null, from, to));
                 break;
             case "Timing":
+                // Its outer limits count. https://hl7.org/fhir/R4/search.html#date
+                var begin = entries.Count;
                 foreach (var moment in node.ItemsAt("event")) Date(entries, code, moment, "dateTime");
                 if (node["repeat"]?["boundsPeriod"] is { } bounds) Date(entries, code, bounds, "Period");
+                if (entries.Count <= begin + 1) break;
+                var all = entries.GetRange(begin, entries.Count - begin);
+                entries.RemoveRange(begin, all.Count);
+                entries.Add(new IndexEntry(code, "date", null, null, all.Min(e => e.From), all.Max(e => e.To)));
                 break;
             default:
                 if (node.Kind == JsonTokenType.String && Primitives.Range(node.Text) is { } range)
@@ -149,18 +169,23 @@ internal static class IndexValues
         {
             var (low, high) = (node["low"], node["high"]);
             if ((low ?? high) is not { } any || any["value"] is not { } written) return;
-            entries.Add(Between(code, "quantity", UnitOf(any), written.Text, low?["value"]?.Text, high?["value"]?.Text));
+            Add(any, written.Text, low?["value"]?.Text, high?["value"]?.Text);
         }
         else if (node["value"] is { } value)
         {
             var comparator = node.StringAt("comparator");
-            var unit = type == "Money" ? $"urn:iso:std:iso:4217|{node.StringAt("currency")}" : UnitOf(node);
-            var (low, high) = (comparator is "<" or "<=" ? null : value.Text, comparator is ">" or ">=" ? null : value.Text);
-            entries.Add(Between(code, "quantity", unit, value.Text, low, high));
+            Add(node, value.Text, comparator is "<" or "<=" ? null : value.Text, comparator is ">" or ">=" ? null : value.Text);
         }
 
-        static string UnitOf(ElementNode quantity) =>
-            $"{quantity.StringAt("system")}|{quantity.StringAt("code") ?? quantity.StringAt("unit")}";
+        // By its code, and by the unit as people write it, which is of no system.
+        void Add(ElementNode quantity, string written, string? low, string? high)
+        {
+            var (system, unit, words) = type == "Money"
+                ? ("urn:iso:std:iso:4217", quantity.StringAt("currency"), null)
+                : (quantity.StringAt("system"), quantity.StringAt("code"), quantity.StringAt("unit"));
+            if (unit is not null || words is null) entries.Add(Between(code, "quantity", $"{system}|{unit}", written, low, high));
+            if (words is not null && words != unit) entries.Add(Between(code, "quantity", $"|{words}", written, low, high));
+        }
     }
 
     private static IndexEntry Between(string code, string type, string? unit, string written, string? low, string? high) =>

@@ -3,6 +3,7 @@ namespace PmrGateway.Fhir;
 /// <summary>Units in which quantities of one kind can be compared. https://hl7.org/fhir/R4/search.html#quantity</summary>
 public static class SearchUnits
 {
+    private const double LeastInDecimals = 1e-12;
     private const string UcumSystem = "http://unitsofmeasure.org";
 
     /// <summary>
@@ -19,11 +20,11 @@ public static class SearchUnits
     public static double InBaseUnits(double value, decimal factor)
     {
         if (!double.IsFinite(value)) return value;
-        // In decimals, so that 0.0054 g and 5.4 mg come to the same number.
+        // In decimals, so that 0.0054 g and 5.4 mg come to the same number; one that is too small for their digits not.
         try
         {
             var product = (double)((decimal)value * factor);
-            return product != 0 || value == 0 ? product : value * (double)factor;
+            return Math.Abs(product) > LeastInDecimals || value == 0 ? product : value * (double)factor;
         }
         catch (OverflowException)
         {

@@ -9,7 +9,8 @@ internal sealed class TypeParameters
     public TypeParameters(FhirSchema schema, string type, Func<SearchParameterSpec, bool>? isOffered)
     {
         var personal = new PersonalPaths(schema);
-        var isOfPatients = type == "Patient" || schema.PatientCompartmentParameters(type).Count > 0;
+        var isOfPatients = type == "Patient" || schema.PatientCompartmentParameters(type).Count > 0
+            || schema.SearchParameters.Any(p => p.Bases.Contains(type) && p.Targets.Contains("Patient"));
         All = [.. schema.SearchParameters.Where(p => isOffered is null || isOffered(p))
             .Select(p => Compile(schema, p, type)).OfType<Parameter>()
             .Select(p => p with

@@ -72,6 +72,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
     {
         // Of these there is always a value.
         if (parameter.Code is "_id" or "_lastUpdated") return asked.Bad("it is never missing");
+        if (parameter.Type == "composite") return asked.Bad("a composite takes no modifier");
         if (asked.Value is not ("true" or "false")) return asked.Bad(":missing is true or false");
         return Of(asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal }) with
         {
@@ -127,17 +128,16 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
     // What other parameters have together is asked of each.
     private SearchCriterion Of(string type, SearchParameter parameter, Func<SearchParameter, SearchCriterion> one)
     {
-        if (parameter.AnyOf.Count == 0 && parameter.Type != "composite") return one(parameter);
-        var parts = parameter.AnyOf.Count > 0 ? parameter.AnyOf.Select(code => indexer.Find(type, code)!) : parameter.Components.Take(1);
+        if (parameter.AnyOf.Count == 0) return one(parameter);
         return new SearchCriterion(parameter.Code, "any", [])
         {
-            Alternatives = [.. parts.Select(p => new SearchAlternative([Of(type, p, one)], InOnePart: false))],
+            Alternatives = [.. parameter.AnyOf.Select(p => new SearchAlternative([one(indexer.Find(type, p)!)], InOnePart: false))],
         };
     }
 
     private Result<SearchCriterion> Composite(Asked asked, SearchParameter parameter, string? modifier, List<string> texts)
     {
-        if (modifier is not null) return asked.Bad("a composite takes no modifier but :missing");
+        if (modifier is not null) return asked.Bad("a composite takes no modifier");
         var alternatives = new List<SearchAlternative>();
         var ways = parameter.AnyOf.Count > 0 ? [.. parameter.AnyOf.Select(code => indexer.Find(asked.Type, code)!)] : new[] { parameter };
         foreach (var text in texts)
@@ -193,6 +193,8 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
 
     private SearchValue? Value(string kind, string suffix, SearchParameter parameter, string? modifier, TextMatch match, string text)
     {
+        // No text of FHIR has one, and PostgreSQL takes none.
+        if (text.Contains('\0')) return null;
         switch (kind)
         {
             case "id":
@@ -223,9 +225,10 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         }
     }
 
-    private static SearchValue Reference(string text, string code, string? modifier)
+    private static SearchValue? Reference(string text, string code, string? modifier)
     {
-        if (FhirReference.TryParse(text, out var reference)) return new SearchValue(reference.Type, reference.Id);
+        if (FhirReference.TryParse(text, out var reference))
+            return (modifier ?? reference.Type) == reference.Type ? new SearchValue(reference.Type, reference.Id) : null;
         return text.Contains('/') || text.Contains(':')
             ? new SearchValue(null, text)
             : new SearchValue(modifier ?? (code == "patient" ? "Patient" : null), text);
@@ -253,6 +256,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         { Type: "string", IsPersonal: true } => ":exact and :missing (the index has hashes of beginnings: :contains cannot be answered)",
         { Type: "string" } => ":exact, :contains and :missing",
         { Type: "uri" } => ":below, :above and :missing",
+        { Type: "composite" } => "none",
         _ => ":missing",
     };
 
@@ -262,6 +266,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         "date" => "a value is a date or a time, with eq, ne, lt, le, gt, ge, sa, eb or ap before it",
         "number" => "a value is a number, with eq, ne, lt, le, gt, ge, sa, eb or ap before it",
         "quantity" => "a value is a number (with a prefix), number|system|code or number||code",
+        "reference" => "a value is an id, Type/id (of the type that is named) or a URL",
         "string" when parameter.IsPersonal => $"a value has 1 to {MaxPersonalText} letters; more with :exact",
         _ => $"a value has 1 to {MaxText} letters",
     };

@@ -12,6 +12,7 @@ namespace PmrGateway.Gateway.Api;
 internal static class ParameterValue
 {
     private const int MaxNumber = 60;
+    private const int MaxExponent = 300;
     private static readonly string[] Prefixes = ["eq", "ne", "lt", "le", "gt", "ge", "sa", "eb", "ap"];
 
     /// <summary>The parts of a value between separators; what is escaped stays so.</summary>
@@ -67,9 +68,9 @@ internal static class ParameterValue
             (from, to) = (Clamped(from.Ticks - tenth.Ticks), Clamped(to.Ticks + tenth.Ticks));
         }
         return new SearchValue(null, null, prefix, from.ToUnixTimeMilliseconds(), to.ToUnixTimeMilliseconds());
-
-        static DateTimeOffset Clamped(long ticks) => new(Math.Clamp(ticks, 0, DateTime.MaxValue.Ticks), TimeSpan.Zero);
     }
+
+    private static DateTimeOffset Clamped(long ticks) => new(Math.Clamp(ticks, 0, DateTime.MaxValue.Ticks), TimeSpan.Zero);
 
     /// <summary>A number with its prefix; null: it is none. Its precision is a half of its last digit. R4 search.html#number</summary>
     public static SearchValue? Number(string text)
@@ -78,11 +79,12 @@ internal static class ParameterValue
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
         if (written.Length > MaxNumber || !double.TryParse(written, Style, CultureInfo.InvariantCulture, out var number)
             || !double.IsFinite(number)) return null;
-        var exponent = written.IndexOfAny(['e', 'E']);
+        var (exponent, power) = (written.IndexOfAny(['e', 'E']), 0);
+        if (exponent >= 0 && (!int.TryParse(written[(exponent + 1)..], Style, CultureInfo.InvariantCulture, out power)
+            || Math.Abs(power) > MaxExponent)) return null;
         var digits = exponent < 0 ? written : written[..exponent];
         var point = digits.IndexOf('.');
-        var last = (point < 0 ? 0 : point + 1 - digits.Length)
-            + (exponent < 0 ? 0 : int.Parse(written[(exponent + 1)..], CultureInfo.InvariantCulture));
+        var last = (point < 0 ? 0 : point + 1 - digits.Length) + power;
         var half = Math.Pow(10, last) / 2;
         // In decimals where they hold: 5.4 is from 5.35, and not from what doubles make of it.
         var (low, high) = last is > -28 and < 28 && Math.Abs(number) < 1e27
@@ -99,7 +101,7 @@ internal static class ParameterValue
         if (text.Length < 16 || text[10] != 'T') return null;
         var zone = text[16..];
         return FhirDate.Range($"{text[..16]}:00{(zone.Length == 0 ? "Z" : zone)}") is { } second
-            ? (second.From, second.From.AddMinutes(1))
+            ? (second.From, Clamped(second.From.Ticks + TimeSpan.TicksPerMinute))
             : null;
     }
 }

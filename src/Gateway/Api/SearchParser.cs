@@ -139,8 +139,12 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
         // It is asked again where all writes wait for each other: what is tied to others, or lacks something, takes too long for that.
         if (named.Any(c => c.Link is not null))
             return Outcome.Of(OutcomeCategory.Malformed, "a condition says what a resource has itself: no chain and no _has");
-        return !named.Any(c => c is { IsNegated: false, IsMissing: null })
-            ? Outcome.Of(OutcomeCategory.Malformed, $"the condition names nothing to look for: it has search parameters of {type}")
+        // It is asked again where all writes wait for each other: an index has to lead to the few that it may be about.
+        return !named.Any(c => c is { IsNegated: false, IsMissing: null, Match: TextMatch.Default }
+            && (c.IsPersonal || c.Type is "token" or "reference" or "id" or "uri"))
+            ? Outcome.Of(
+                OutcomeCategory.Malformed,
+                $"the condition names nothing to look for: one of its parameters is a token, a reference, a URI or _id of {type}")
             // The first, and how many there are.
             : parsed.Value.Query with { Count = 1 };
     }

@@ -88,7 +88,7 @@ internal static class ConsentCommands
         if (options.Store.Provider == "sqlite" && !File.Exists(file)) return CommandError.Say($"there is no database {file}", 2);
         try
         {
-            await using var database = RecordDatabase.Open(options.Store, file);
+            await using var database = RecordDatabase.OpenCurrent(options.Store, file);
             var keyring = await DeploymentKeyring.OpenExistingAsync(DeploymentKeyring.PathOf(options), database, cancellation);
             await database.SealAsync(new RowSeal(keyring.Derive("row seals")), keyring.Derive("search index"),
                 keyring.RowsAreSealed, cancellation);

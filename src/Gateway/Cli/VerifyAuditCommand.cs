@@ -40,7 +40,7 @@ internal static class VerifyAuditCommand
         if (options.Store.Provider == "sqlite" && !File.Exists(file)) return CommandError.Say($"there is no database {file}", 2);
         try
         {
-            await using var database = RecordDatabase.Open(options.Store, file);
+            await using var database = RecordDatabase.OpenCurrent(options.Store, file);
             if (await new AuditLog(database).FirstBrokenAsync(cancellation) is { } broken)
                 return Failed($"entry {broken} of the audit log does not follow from the one before");
             Console.WriteLine("ok: each entry of the audit log follows from the one before");

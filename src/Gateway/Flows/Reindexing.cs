@@ -21,14 +21,18 @@ public sealed partial class Reindexing(
 
     /// <summary>Indexes all that is to be indexed anew.</summary>
     /// <param name="cancellation">Stops it; what is done stays done.</param>
-    /// <returns>How many records were, and how many could not be opened: no search finds these.</returns>
+    /// <returns>
+    /// How many records were, and how many could not be opened: no search finds these, and while patients are among them no write is taken
+    /// that names one by identifier.
+    /// </returns>
+    /// <exception cref="StoreStartException">The block store cannot be reached, and has what is to be indexed.</exception>
     public async Task<(long Done, long Left)> RunAsync(CancellationToken cancellation)
     {
         var (done, left, after) = (0L, 0L, 0L);
         while (true)
         {
             var records = await database.UnindexedAsync(after, AtOnce, cancellation);
-            if (records.Count == 0) return (done, left);
+            if (records.Count == 0) break;
             var indexed = new List<(UnindexedRecord, IReadOnlyList<IndexEntry>)>(records.Count);
             foreach (var record in records)
             {
@@ -40,6 +44,9 @@ public sealed partial class Reindexing(
             after = records[^1].Rid;
             LogProgress(done, left);
         }
+        if (done > 0) await database.ForgetAsync(cancellation);
+        await database.NoteUnindexedPatientsAsync(cancellation);
+        return (done, left);
     }
 
     private async Task<IReadOnlyList<IndexEntry>?> EntriesAsync(UnindexedRecord record, CancellationToken cancellation)
@@ -53,7 +60,11 @@ public sealed partial class Reindexing(
             if (await snapshot.ReadAsync(record.Type, record.Id, null, cancellation) is { Version.IsDeleted: false } permitted)
                 return await opener.IndexAsync(permitted, cancellation);
         }
-        catch (Exception e) when (e is RowBrokenException or BlockStoreUnavailableException || RecordOpener.IsBroken(e))
+        catch (BlockStoreUnavailableException e)
+        {
+            throw new StoreStartException("records are to be indexed anew, and the block store cannot be reached: " + e.Message, e);
+        }
+        catch (Exception e) when (e is RowBrokenException || RecordOpener.IsBroken(e))
         {
             // As one that nobody may open: the others are to be found.
         }

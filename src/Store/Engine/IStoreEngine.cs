@@ -9,8 +9,12 @@ namespace PmrGateway.Store;
 internal interface IStoreEngine : IAsyncDisposable
 {
     /// <summary>Brings the tables to the current version; resumable, each step in a transaction of its own.</summary>
+    /// <param name="isAskedAlone">Whether nothing is changed: a database of an earlier version is refused.</param>
     /// <exception cref="StoreStartException">The database is not one of ours, is corrupt, or cannot be reached.</exception>
-    void Migrate();
+    void Migrate(bool isAskedAlone);
+
+    /// <summary>Statements by which what was dropped is no longer in the database's files; none: it is not anyway.</summary>
+    IReadOnlyList<string> Forget { get; }
 
     /// <summary>Waits until no other process on this database starts, and keeps the others waiting until disposed of.</summary>
     ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation);

@@ -12,7 +12,7 @@ CREATE TABLE index_token (
 CREATE UNIQUE INDEX index_token_rid ON index_token (rid, param, code, system, part);
 
 CREATE TABLE index_reference (
-  param BIGINT NOT NULL, target $text$ NOT NULL, target_type $text$ NOT NULL, rid BIGINT NOT NULL, part BIGINT NOT NULL,
+  param BIGINT NOT NULL, target TEXT NOT NULL, target_type TEXT NOT NULL, rid BIGINT NOT NULL, part BIGINT NOT NULL,
   PRIMARY KEY (param, target, target_type, rid, part)
 ) $clustered$;
 CREATE UNIQUE INDEX index_reference_rid ON index_reference (rid, param, target, target_type, part);
@@ -30,11 +30,11 @@ CREATE TABLE index_number (
 ) $clustered$;
 CREATE UNIQUE INDEX index_number_rid ON index_number (rid, param, unit, lo, hi, part);
 
--- value: normalised, and cut. original: the text where that is another. whole: normalised, where value was cut.
+-- value: normalised, and cut. original, with its digest: the text where that is another. whole: normalised, where value was cut.
 CREATE TABLE index_text (
-  param BIGINT NOT NULL, value $text$ NOT NULL, rid BIGINT NOT NULL, part BIGINT NOT NULL, original TEXT, whole TEXT,
-  PRIMARY KEY (param, value, rid, part)
+  param BIGINT NOT NULL, value $text$ NOT NULL, digest TEXT NOT NULL, rid BIGINT NOT NULL, part BIGINT NOT NULL, original $text$,
+  whole $text$, PRIMARY KEY (param, value, digest, rid, part)
 ) $clustered$;
-CREATE UNIQUE INDEX index_text_rid ON index_text (rid, param, value, part);
+CREATE UNIQUE INDEX index_text_rid ON index_text (rid, param, value, digest, part);
 
 ALTER TABLE resources ADD COLUMN indexed BIGINT NOT NULL DEFAULT 0;

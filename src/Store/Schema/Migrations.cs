@@ -24,13 +24,21 @@ internal static class Migrations
     /// <param name="clustered">What stands behind a table that lies in the order of its key.</param>
     /// <param name="jsonList">The aggregate that makes a JSON array.</param>
     /// <param name="text">The type of a text that is ordered by its code points, so that what begins alike lies together.</param>
-    /// <exception cref="StoreStartException">A step failed; the ones before it are done.</exception>
+    /// <param name="isAskedAlone">Whether nothing is done, and it is only asked whether there is something to do.</param>
+    /// <exception cref="StoreStartException">A step failed; the ones before it are done. Or there is one to do, and none is to be done.
+    /// </exception>
     public static void Run(
         Func<UpgradeEngineBuilder> upgrade, Func<DbConnection> open, string identity, string blob, string clustered, string jsonList,
-        string text)
+        string text, bool isAskedAlone)
     {
         var scripts = typeof(Migrations).Assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal))
             .Order(StringComparer.Ordinal).Select(Script).ToList();
+        if (isAskedAlone)
+        {
+            if (Upgrade(scripts).IsUpgradeRequired())
+                throw new StoreStartException("the database is of an earlier version: start the gateway of this version on it first");
+            return;
+        }
         // Between them data is carried over by code.
         Scripts([.. scripts.TakeWhile(s => string.CompareOrdinal(s.Name, "0003") < 0)]);
         using (var connection = open()) FirstFloorData.CarryOver(connection);
@@ -49,11 +57,12 @@ internal static class Migrations
             return new SqlScript(resource[Prefix.Length..], script);
         }
 
+        UpgradeEngine Upgrade(IReadOnlyList<SqlScript> steps) => upgrade().WithScripts(steps).WithVariablesDisabled()
+            .WithTransactionPerScript().WithExecutionTimeout(LongestStep).LogTo(new NoOpUpgradeLog()).Build();
+
         void Scripts(IReadOnlyList<SqlScript> steps)
         {
-            var result = upgrade().WithScripts(steps).WithVariablesDisabled().WithTransactionPerScript()
-                .WithExecutionTimeout(LongestStep).LogTo(new NoOpUpgradeLog())
-                .Build().PerformUpgrade();
+            var result = Upgrade(steps).PerformUpgrade();
             if (!result.Successful)
                 throw new StoreStartException(
                     $"the database cannot be brought to this version, step {result.ErrorScript?.Name}: {result.Error.Message}",

@@ -1,3 +1,5 @@
+using PmrGateway.Fhir;
+
 namespace PmrGateway.Store;
 
 /// <summary>Search criteria as SQL: what they find by an index, and whether they hold of a row of <c>resources</c>.</summary>
@@ -12,7 +14,10 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
 
     // Of these few values are all that there are.
     private static readonly HashSet<string> OfMany =
-        ["status", "active", "gender", "language", "deceased", "_profile", "_security", "_tag", "_source", "intent", "contenttype"];
+    [
+        "status", "active", "gender", "language", "deceased", "_profile", "_security", "_tag", "_source", "intent", "contenttype",
+        "address-use",
+    ];
 
     private readonly ValueSql _values = new(sql, engine, viewer.Key);
     private int _links;
@@ -40,15 +45,29 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
     {
         { Link: { } link } => Selectivity(link.Criterion),
         { Alternatives.Count: > 0 } => criterion.Alternatives.Max(a => a.Criteria.Where(IsWalked).Min(Selectivity)),
-        { Type: "id" } or { Type: "token", IsPersonal: true } => 0,
+        _ when IsOfOne(criterion) => 0,
         { Type: "reference" } => 1,
+        { Type: "token" } when criterion.Parameter.EndsWith(SearchIndexer.OfIdentifier, StringComparison.Ordinal) => 1,
         // All of a patient's types are in it.
         { Type: "compartment" } => OfFew,
-        { IsPersonal: true } => 3,
+        { Type: "token" } when criterion.Values.Any(v => v.Text is null) => 6,
         { Parameter: var parameter } when OfMany.Contains(parameter) => 7,
+        { Type: "string" or "date", IsPersonal: true } => 3,
         { Type: "token" } => 4,
         { Type: "date" } => 6,
         _ => 5,
+    };
+
+    /// <summary>
+    /// Whether a criterion names one record or so: by its index it takes no time that tells anything. Of a person's other values, and of a
+    /// system alone, there are as many as there are records that the viewer may not see.
+    /// </summary>
+    public static bool IsOfOne(SearchCriterion criterion) => criterion switch
+    {
+        { Link: not null } or { Alternatives.Count: > 0 } => false,
+        { Type: "id" } => true,
+        { Type: "token", Parameter: "identifier" or "identifier" + SearchIndexer.OfType } => criterion.Values.All(v => v.Text is not null),
+        _ => false,
     };
 
     /// <summary>Whether what a criterion finds is all of what it asks for; else each row is still to be asked.</summary>
@@ -74,7 +93,8 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
                 AND h.target_type = t.type
             """,
         { Alternatives.Count: > 0 } => string.Join(" UNION ", criterion.Alternatives.Select(
-            a => $"SELECT e.rid FROM ({Found(type, a.Criteria.Where(IsWalked).MinBy(Selectivity)!)}) e")),
+            // One record may have several elements that match.
+            a => $"SELECT DISTINCT e.rid FROM ({Found(type, a.Criteria.Where(IsWalked).MinBy(Selectivity)!)}) e")),
         { Type: "compartment" } =>
             $"SELECT p.rid FROM compartments p WHERE p.patient_id = {sql.Value(criterion.Values[0].Text!)} AND p.mentioned = 0",
         { Type: "id" } => string.Join(" UNION ", criterion.Values.Select(

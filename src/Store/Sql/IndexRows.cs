@@ -39,7 +39,8 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
             var parameter = await interners.Parameters.InternAsync(change, name);
             if (entry.IsPersonal)
             {
-                foreach (var hash in Hashes(name, entry)) await TokenAsync(change, parameter, hash, entry.System ?? "", rid, entry.Part);
+                foreach (var hash in Hashes(name, entry))
+                    await TokenAsync(change, parameter, hash, IndexText.Of(entry.System ?? ""), rid, entry.Part);
                 continue;
             }
             switch (entry.Type)
@@ -75,7 +76,12 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     }
 
     /// <summary>A text as <c>index_text.value</c> has it.</summary>
-    public static string Cut(string normalised) => normalised.Length <= MaxValue ? normalised : normalised[..MaxValue];
+    public static string Cut(string normalised)
+    {
+        if (normalised.Length <= MaxValue) return normalised;
+        // A half of a pair of surrogates is no text.
+        return normalised[..(char.IsHighSurrogate(normalised[MaxValue - 1]) ? MaxValue - 1 : MaxValue)];
+    }
 
     /// <summary>A unit as it was written, as <c>index_number.unit</c> has it.</summary>
     public static string Written(string? system, string? unit) => IndexText.Of($"{unit}|{system}");
@@ -124,8 +130,11 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
         // PostgreSQL takes no NUL, which FHIR has in no string either.
         var normalised = SearchText.Normalize(text);
         var value = Cut(normalised);
+        var isAsWritten = value == text;
         await change.ExecuteAsync(
-            "INSERT INTO index_text (param, value, rid, part, original, whole) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            parameter, value, rid, (long)part, value == text ? null : text, value == normalised ? null : normalised);
+            "INSERT INTO index_text (param, value, digest, rid, part, original, whole) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+                + "ON CONFLICT DO NOTHING",
+            parameter, value, isAsWritten ? "" : Interner.Digest(text), rid, (long)part, isAsWritten ? null : text,
+            value == normalised ? null : normalised);
     }
 }

@@ -28,17 +28,17 @@ internal static class PersonDates
     /// <param name="value">The value; its prefix is not ne.</param>
     public static IReadOnlyList<string> Matching(SearchValue value)
     {
-        var (from, to) = (DayFrom(value.From), DayOf(value.To));
+        // A time of a day begins behind the day's beginning, and ends before its end.
         return value.Prefix switch
         {
-            "lt" => [.. Before(DayOf(value.From))],
-            "le" => [.. Before(DayOf(value.From)), .. Inside(from, to)],
-            "gt" => [.. After(DayFrom(value.To))],
-            "ge" => [.. After(DayFrom(value.To)), .. Inside(from, to)],
+            "lt" => [.. Before(DayFrom(value.From))],
+            "le" => [.. Before(DayFrom(value.From)), .. Inside(DayFrom(value.From), DayOf(value.To))],
+            "gt" => [.. After(DayOf(value.To))],
+            "ge" => [.. After(DayOf(value.To)), .. Inside(DayFrom(value.From), DayOf(value.To))],
             "sa" => [.. Inside(DayFrom(value.To), null)],
             "eb" => [.. Inside(null, DayOf(value.From))],
-            "ap" => [.. Inside(from, to), .. Across(from), .. Across(to)],
-            _ => [.. Inside(from, to)],
+            "ap" => [.. Inside(DayOf(value.From), DayFrom(value.To)), .. Across(DayOf(value.From)), .. Across(DayFrom(value.To))],
+            _ => [.. Inside(DayFrom(value.From), DayOf(value.To))],
         };
     }
 

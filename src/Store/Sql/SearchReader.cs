@@ -72,8 +72,10 @@ internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRow
             "number" or "quantity" => ("index_number", by.IsDescending ? "hi" : "lo"),
             _ => ("index_date", by.IsDescending ? "hi" : "lo"),
         };
-        return $"(SELECT {(by.IsDescending ? "MAX" : "MIN")}(o.{column}) FROM {table} o WHERE o.rid = r.rid AND o.param = "
-            + $"{parameter.ToString(System.Globalization.CultureInfo.InvariantCulture)})";
+        var value = $"SELECT {(by.IsDescending ? "MAX" : "MIN")}(o.{column}) FROM {table} o WHERE o.rid = r.rid AND o.param = "
+            + parameter.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        // What was written in several units is ordered in base units, where it has them.
+        return by.Type == "quantity" ? $"COALESCE(({value} AND o.unit LIKE '*%'), ({value} AND o.unit NOT LIKE '*%'))" : $"({value})";
     }
 
     /// <summary>The rows of a patient's compartment, the patient's own first: the cursor of the first page is 0.</summary>
@@ -135,8 +137,7 @@ internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRow
         var drive = query.Criteria.Where(CriterionSql.IsWalked).OrderBy(CriterionSql.Selectivity).FirstOrDefault();
         var isNarrow = drive is not null && CriterionSql.Selectivity(drive) <= CriterionSql.OfFew;
         var sql = new SqlText();
-        // One identifier or id is of one record or so: by its index it takes no time that tells anything.
-        var isOne = drive is not null && CriterionSql.Selectivity(drive) == 0 && drive.Link is null;
+        var isOne = drive is not null && CriterionSql.IsOfOne(drive);
         if (!isOne && await reach.IsShorterAsync(session, viewer, type, isNarrow, AddFound, cancellation))
         {
             drive = null;

@@ -11,6 +11,9 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
     // Behind whatever a text goes on with.
     private const string Last = "\U0010FFFF";
 
+    // A URI of more steps has no more above it that anybody keeps.
+    private const int MaxAbove = 64;
+
     /// <summary>Whether a criterion is asked of an index, not of the record's own row.</summary>
     public static bool IsIndexed(SearchCriterion criterion) =>
         criterion.Type is "token" or "reference" or "date" or "string" or "uri" or "number" or "quantity"
@@ -124,7 +127,7 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
                     + $"AND {row}.code < {sql.Value(inside + Last)}))";
             case TextMatch.Above:
                 var above = Enumerable.Range(0, uri.Length).Where(i => uri[i] == '/').SelectMany(i => new[] { uri[..i], uri[..(i + 1)] })
-                    .Append(uri).Where(u => u.Length > 0).Distinct().Select(IndexText.Of).ToList();
+                    .Append(uri).Where(u => u.Length > 0).Distinct().TakeLast(MaxAbove).Select(IndexText.Of).ToList();
                 return $"{row}.code {engine.IsOneOf(sql.Value(engine.List(above)))}";
             default:
                 return $"{row}.code = {sql.Value(IndexText.Of(uri))}";

@@ -44,7 +44,9 @@ internal sealed class SqliteEngine : IStoreEngine
 
     public object List(IReadOnlyCollection<string> values) => JsonSerializer.Serialize(values);
 
-    public void Migrate()
+    public IReadOnlyList<string> Forget { get; } = ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"];
+
+    public void Migrate(bool isAskedAlone)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
         try
@@ -56,7 +58,7 @@ internal sealed class SqliteEngine : IStoreEngine
                 if (Scalar(connection, "PRAGMA schema_version") is null) throw Corrupt(null);
             }
             Migrations.Run(Builder, Open, "INTEGER PRIMARY KEY", "BLOB", "WITHOUT ROWID", "json_group_array",
-                "TEXT");
+                "TEXT", isAskedAlone);
         }
         catch (SqliteException e)
         {
