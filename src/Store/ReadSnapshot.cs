@@ -76,42 +76,42 @@ public sealed class ReadSnapshot : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     public async ValueTask<SnapshotPage> HistoryAsync(HistoryQuery query, CancellationToken cancellation)
     {
-        if (query.Types.Any(_viewer.Reach.Restricts)) return await ReachedHistoryAsync(query, cancellation);
-        var (versions, total, next) = await GuardAsync(() => _database.History.PageAsync(_session, _viewer, query, cancellation));
+        var viewer = query.Id is null ? _viewer.Searching : _viewer;
+        if (query.Types.Any(viewer.Reach.Restricts)) return await ReachedHistoryAsync(viewer, query, cancellation);
+        var (versions, total, next) = await GuardAsync(() => _database.History.PageAsync(_session, viewer, query, true, cancellation));
         if (versions.Count == 0) return new SnapshotPage([], total, null);
-        return new SnapshotPage(await PermittedAsync(await BySequenceAsync(versions, cancellation), cancellation), total, next);
+        var rows = await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
+        return new SnapshotPage(await PermittedAsync(rows, cancellation), total, next);
     }
 
     // Which versions the token reaches each version's own content says: all are opened, also those of other pages, for the total.
-    private async ValueTask<SnapshotPage> ReachedHistoryAsync(HistoryQuery query, CancellationToken cancellation)
+    private async ValueTask<SnapshotPage> ReachedHistoryAsync(BoundViewer viewer, HistoryQuery query, CancellationToken cancellation)
     {
-        const int AtOnce = 100;
-        var (page, total, hasMore, isBehind) = (new List<(long Sequence, PermittedVersion Version)>(), 0L, false, query.Cursor == 0);
+        var (page, total, hasMore) = (new List<(long Sequence, PermittedVersion Version)>(), 0L, false);
+        // What the page before ended with may not be among them any more.
+        var last = query.Cursor == 0 ? null : await GuardAsync(() => _session.NumberAsync(
+            "SELECT last_updated FROM versions WHERE seq = $1", cancellation, query.Cursor));
         var current = new CurrentAt(query.At);
         for (long? cursor = 0; cursor is not null;)
         {
-            var all = query with { At = null, Count = AtOnce, Cursor = cursor.Value };
-            var (versions, _, next) = await GuardAsync(() => _database.History.PageAsync(_session, _viewer, all, cancellation));
-            var rows = versions.Count == 0 ? [] : await BySequenceAsync(versions, cancellation);
+            var some = query with { At = null, Count = 100, Cursor = cursor.Value };
+            var (versions, _, next) = await GuardAsync(() => _database.History.PageAsync(_session, viewer, some, false, cancellation));
+            var rows = await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
             var permitted = (await PermittedAsync(rows, cancellation)).ToList<PermittedVersion?>();
-            var reached = await ReachedAsync(_viewer, rows, permitted, cancellation);
+            var reached = await ReachedAsync(viewer, rows, permitted, cancellation);
             for (var i = 0; i < rows.Count; i++)
             {
-                if (reached[i] is { } version && current.Takes(rows[i].Rid, version.Version.LastUpdated.ToUnixTimeMilliseconds()))
-                {
-                    total++;
-                    if (isBehind && page.Count < query.Count) page.Add((versions[i], version));
-                    else hasMore |= isBehind;
-                }
-                isBehind |= versions[i] == query.Cursor;
+                var made = rows[i].LastUpdated;
+                if (reached[i] is not { } version || !current.Takes(rows[i].Rid, made)) continue;
+                total++;
+                if (last is not null && (made > last || (made == last && versions[i] >= query.Cursor))) continue;
+                if (page.Count < query.Count) page.Add((versions[i], version));
+                else hasMore = true;
             }
             cursor = next;
         }
         return new SnapshotPage([.. page.Select(p => p.Version)], total, hasMore && page.Count > 0 ? page[^1].Sequence : null);
     }
-
-    private async ValueTask<List<VersionRow>> BySequenceAsync(IReadOnlyList<long> versions, CancellationToken cancellation) =>
-        await GuardAsync(() => VersionRow.BySequenceAsync(_session, versions, cancellation));
 
     /// <summary>The local targets of a reference parameter of records that the viewer has been given.</summary>
     /// <param name="records">The records.</param>

@@ -48,12 +48,26 @@ internal sealed class ConsentExplain(
         return await flow.RunAsync(
             // The patient reads in the log who asked why, and about whom; it is no release of the record to who keeps it.
             caller, call.AsRead() with { Asked = resource.ToString(), Query = $"$consent-explain?viewer={viewer}" },
-            async snapshot => said is null ? new Found([], Outcome.NotFound)
-                : isPatient ? await OfPatientAsync(snapshot, resource, said, cancellation)
+            async snapshot =>
+            {
+                if (said is null || !await snapshot.ReachesAsync("Patient", call.Id, cancellation)) return new Found([], Outcome.NotFound);
+                said = await ReachedAsync(snapshot, said, cancellation);
+                if (isPatient) return await OfPatientAsync(snapshot, resource, said, cancellation);
                 // There is no permit to what is only kept: nothing of it can be opened.
-                : await snapshot.KeptAsync(resource.Type, resource.Id, cancellation) is { IsDeleted: false } ? new Found([])
-                : new Found([], Outcome.NotFound),
+                return await snapshot.KeptAsync(resource.Type, resource.Id, cancellation) is { IsDeleted: false }
+                    ? new Found([])
+                    : new Found([], Outcome.NotFound);
+            },
             opened => new FhirResponse(200, FhirTyped.ToJson(ToParameters(said!, isPatient, opened))), cancellation);
+    }
+
+    // The Consents that the token reaches: of others nothing is told but by what is decided.
+    private static async Task<Explanation> ReachedAsync(ReadSnapshot snapshot, Explanation said, CancellationToken cancellation)
+    {
+        var reached = new List<ConsentSaid>();
+        foreach (var consent in said.Consents)
+            if (await snapshot.ReachesAsync("Consent", consent.Consent.ConsentId, cancellation)) reached.Add(consent);
+        return said with { Consents = reached };
     }
 
     // A hospital's system, of a patient whom the hospital registered.

@@ -44,7 +44,8 @@ internal sealed class ConsentIntent(
             parameters.Add("nonce", Text(made.Intent.Nonce));
             parameters.Add("deadline", Text(made.Intent.Deadline));
         }
-        if (document.Id is { } id && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
+        // Whether there is one to revoke is told of a Consent that the token is known to reach.
+        if (document.Id is { } id && !call.Caller.Reach(ScopeAction.Create).Restricts("Consent") && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
         {
             var revoke = new Parameters.ParameterComponent { Name = "revoke" };
             revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });

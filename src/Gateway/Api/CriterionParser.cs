@@ -18,7 +18,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
     public const int MaxLinks = 3;
 
     // From hashes of beginnings no more letters can be looked for.
-    private const int MaxPersonalText = 32;
+    private const int MaxPersonalText = 20;
     private const int MaxText = 2000;
 
     /// <summary>A parameter of a type as it is searched and sorted by; null: the type has none such.</summary>

@@ -27,7 +27,7 @@ public sealed class RecordOpener(
     RecordDatabase database, RecordVault vault, UnixFs files, IContent content, SearchIndexer indexer)
 {
     // What was kept was within the limits of its time.
-    private static readonly ResourceLimits Kept = new(MaxDepth: 512, MaxNodes: int.MaxValue);
+    private static readonly ResourceLimits Kept = new(MaxDepth: 1000, MaxNodes: int.MaxValue);
 
     /// <summary>Opens a version; of a Binary its key alone.</summary>
     /// <param name="permitted">The version, with its permit.</param>

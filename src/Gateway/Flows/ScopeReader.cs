@@ -1,4 +1,3 @@
-using System.Text;
 using PmrGateway.Fhir;
 using PmrGateway.Mapping;
 
@@ -35,12 +34,15 @@ public sealed class ScopeReader(SearchIndexer indexer)
     public SmartScope? Read(string scope, out string? problem)
     {
         problem = null;
-        if (scope.Split('?', 2) is not [var text, var query]) return SmartScope.Read(scope);
+        if (scope.Split('?', 2) is not [var text, var query])
+        {
+            if (SmartScope.Read(scope) is { } plain) return plain;
+            if (IsOfRecords(scope) && scope.Contains('%')) problem = $"{scope}: what stands before the values is not encoded";
+            return null;
+        }
         if (SmartScope.Read(text) is not { } all)
         {
-            if (text.StartsWith("patient/", StringComparison.Ordinal) || text.StartsWith("user/", StringComparison.Ordinal)
-                || text.StartsWith("system/", StringComparison.Ordinal))
-                problem = $"{scope}: what stands before the ? is no scope";
+            if (IsOfRecords(text)) problem = $"{scope}: what stands before the ? is no scope";
             return null;
         }
         problem = ProblemOf(text, all);
@@ -48,6 +50,8 @@ public sealed class ScopeReader(SearchIndexer indexer)
         problem = $"{scope}: {problem}";
         return null;
     }
+
+    private static bool IsOfRecords(string text) => text.Split('/')[0] is "patient" or "user" or "system" && text.Contains('/');
 
     private string? ProblemOf(string text, SmartScope scope)
     {
@@ -83,7 +87,7 @@ public sealed class ScopeReader(SearchIndexer indexer)
         // What other parameters have together has no values of its own.
         var parameter = indexer.Find(type, code) is { Type: "token" or "reference", AnyOf.Count: 0 } known ? known : null;
         var kind = parameter?.Type;
-        var values = Split(text).Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, v), _ => null }).ToList();
+        var values = ParameterValue.Split(text, ',').Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, ParameterValue.Plain(v)), _ => null }).ToList();
         if (kind is null) problem = $"'{code}' is no token or reference parameter of {type} that is indexed, without a modifier or chain";
         else if (values.Contains(null)) problem = $"'{text}' is no value of {code}";
         return problem is null
@@ -91,13 +95,12 @@ public sealed class ScopeReader(SearchIndexer indexer)
             : null;
     }
 
-    // R4 search.html#token: without a bar of any system, with nothing before it of none; with nothing behind it any code.
-    private static ScopeValue? Token(string text) => text.Split('|', 2) switch
+    // As a search reads it; a value that names nothing is none.
+    private static ScopeValue? Token(string text) => ParameterValue.Token(text) switch
     {
-        [{ Length: > 0 } code] => new ScopeValue(null, code),
-        [{ Length: > 0 } system, ""] => new ScopeValue(system, null),
-        [var system, { Length: > 0 } code] => new ScopeValue(system, code),
-        _ => null,
+        (null, "") or ("", "") => null,
+        (var system, "") => new ScopeValue(system, null),
+        var (system, code) => new ScopeValue(system, code),
     };
 
     // As a search reads it: patient=id is a Patient.
@@ -114,22 +117,5 @@ public sealed class ScopeReader(SearchIndexer indexer)
             if (i + 2 >= text.Length || !char.IsAsciiHexDigit(text[i + 1]) || !char.IsAsciiHexDigit(text[i + 2])) return null;
         var unescaped = Uri.UnescapeDataString(text);
         return unescaped.Any(char.IsControl) ? null : unescaped;
-    }
-
-    // A comma separates alternatives unless a backslash stands before it (R4 search.html, "escaping").
-    private static IEnumerable<string> Split(string value)
-    {
-        var current = new StringBuilder();
-        for (var i = 0; i < value.Length; i++)
-        {
-            if (value[i] == '\\' && i + 1 < value.Length) current.Append(value[++i]);
-            else if (value[i] == ',')
-            {
-                yield return current.ToString();
-                current.Clear();
-            }
-            else current.Append(value[i]);
-        }
-        yield return current.ToString();
     }
 }

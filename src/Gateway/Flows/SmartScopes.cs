@@ -23,7 +23,22 @@ public sealed class SmartScopes(IReadOnlyList<SmartScope> scopes)
     /// <summary>What they reach at most by an action at some levels, as far as search parameters say.</summary>
     public ScopeReach Reach(IReadOnlyCollection<string> levels, ScopeAction action) => scopes.All(s => s.Filter is null)
         ? ScopeReach.All
-        : new ScopeReach(Filters(levels, action), Filters(levels, (action & Shown) != 0 ? Shown : action));
+        : new ScopeReach(
+            Filters(levels, action), (action & Shown) != 0 ? Filters(levels, Shown) : Both(Filters(levels, Shown), Filters(levels, action)));
+
+    // Of what links to a Binary that is written: whoever must not see it by that must not write it by that.
+    private static Dictionary<string, IReadOnlyList<ScopeFilter>> Both(
+        Dictionary<string, IReadOnlyList<ScopeFilter>> shown, Dictionary<string, IReadOnlyList<ScopeFilter>> written)
+    {
+        var both = new Dictionary<string, IReadOnlyList<ScopeFilter>>(shown);
+        foreach (var (type, filters) in written)
+        {
+            both[type] = shown.TryGetValue(type, out var others)
+                ? [.. filters.SelectMany(f => others.Select(o => new ScopeFilter([.. f.Terms, .. o.Terms])))]
+                : filters;
+        }
+        return both;
+    }
 
     /// <summary>The scopes with search parameters that are for an action on a type, in words.</summary>
     public string Narrow(IReadOnlyCollection<string> levels, string type, ScopeAction action) => string.Join(

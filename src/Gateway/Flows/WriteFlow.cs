@@ -55,8 +55,10 @@ public sealed partial class WriteFlow(
             return context.Caller.OutOfReach(request.Type, request.Action);
         var prepared = await PrepareReachedAsync(context, request, cancellation);
         if (prepared.Failure is not null || request.Action == ScopeAction.Delete) return prepared;
-        var index = prepared.Value.Plan.Versions[^1].Index;
-        return context.Caller.RefuseRecord(request.Type, request.Action, index) is { } outside ? outside : prepared;
+        var last = prepared.Value.Plan.Versions[^1];
+        return context.Caller.RefuseRecord(request.Type, request.Action, last.Index) is { } outside
+            ? outside with { Concealed = last.Version.Facts.Patients }
+            : prepared;
     }
 
     // By criteria it was found by the scope to search.

@@ -9,13 +9,18 @@ namespace PmrGateway.Store;
 internal sealed class HistoryReader(Reach reach)
 {
     /// <summary>The versions of a page, how many there are in all, and the cursor of the next page (null: this is the last).</summary>
+    /// <param name="session">The snapshot.</param>
+    /// <param name="viewer">Who asks.</param>
+    /// <param name="query">Of what.</param>
+    /// <param name="counts">Whether it is counted; else the total is 0.</param>
+    /// <param name="cancellation">Stops it.</param>
     public async ValueTask<(IReadOnlyList<long> Versions, long Total, long? Next)> PageAsync(
-        Session session, BoundViewer viewer, HistoryQuery query, CancellationToken cancellation)
+        Session session, BoundViewer viewer, HistoryQuery query, bool counts, CancellationToken cancellation)
     {
         if (!viewer.Who.Requester.IsActive || query.Types.Count == 0) return ([], 0, null);
         var sql = await FromAsync(session, viewer, query, cancellation);
-        var total = await session.NumberAsync($"SELECT COUNT(*) {sql}", cancellation, sql.Values) ?? 0;
-        if (total == 0 || query.Count == 0) return ([], total, null);
+        var total = counts ? await session.NumberAsync($"SELECT COUNT(*) {sql}", cancellation, sql.Values) ?? 0 : 0;
+        if ((counts && total == 0) || query.Count == 0) return ([], total, null);
         if (query.Cursor != 0)
         {
             var last = sql.Value(query.Cursor);

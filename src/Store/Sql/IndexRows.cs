@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using PmrGateway.Fhir;
 
 namespace PmrGateway.Store;
@@ -6,7 +7,7 @@ namespace PmrGateway.Store;
 internal sealed class IndexRows(Interners interners, IndexKey key)
 {
     /// <summary>What is known of a text from its first letters: a search for more of them cannot be answered from hashes.</summary>
-    public const int MaxPrefix = 32;
+    public const int MaxPrefix = 20;
 
     /// <summary>
     /// By which definitions a record is indexed: its number is kept with it. What was indexed by others is indexed anew at a start, so this
@@ -33,45 +34,53 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     /// <param name="entries">Its search values.</param>
     public async ValueTask AddAsync(Change change, long rid, string type, IReadOnlyList<IndexEntry> entries)
     {
+        if (entries.Count == 0) return;
+        var rows = new Rows(rid);
         foreach (var entry in entries.Distinct())
         {
             var name = $"{type}.{entry.Parameter}";
-            var parameter = await interners.Parameters.InternAsync(change, name);
-            if (entry.IsPersonal)
-            {
-                foreach (var hash in Hashes(name, entry))
-                    await TokenAsync(change, parameter, hash, IndexText.Of(entry.System ?? ""), rid, entry.Part);
-                continue;
-            }
-            switch (entry.Type)
-            {
-                case "reference":
-                    await change.ExecuteAsync(
-                        "INSERT INTO index_reference (param, target, target_type, rid, part) VALUES ($1, $2, $3, $4, $5) "
-                            + "ON CONFLICT DO NOTHING",
-                        parameter, IndexText.Of(entry.Value!), IndexText.Of(entry.System ?? ""), rid, (long)entry.Part);
-                    break;
-                case "date":
-                    await change.ExecuteAsync(
-                        "INSERT INTO index_date (param, lo, hi, rid, part) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                        parameter, entry.From.ToUnixTimeMilliseconds(), entry.To.ToUnixTimeMilliseconds(), rid, (long)entry.Part);
-                    break;
-                case "number":
-                    await NumberAsync(change, parameter, "", entry.Low, entry.High, rid, entry.Part);
-                    break;
-                case "quantity":
-                    var (system, unit) = UnitOf(entry);
-                    await NumberAsync(change, parameter, Written(system, unit), entry.Low, entry.High, rid, entry.Part);
-                    if (InBaseUnits(system, unit, entry.Low, entry.High) is not { } inBase) break;
-                    await NumberAsync(change, parameter, inBase.Unit, inBase.Low, inBase.High, rid, entry.Part);
-                    break;
-                case "string":
-                    await TextAsync(change, parameter, entry.Value!, rid, entry.Part);
-                    break;
-                default:
-                    await TokenAsync(change, parameter, IndexText.Of(entry.Value!), IndexText.Of(entry.System ?? ""), rid, entry.Part);
-                    break;
-            }
+            Add(rows, name, await interners.Parameters.InternAsync(change, name), entry);
+        }
+        await rows.WriteAsync(change);
+    }
+
+    private void Add(Rows rows, string name, long parameter, IndexEntry entry)
+    {
+        var (system, part) = (IndexText.Of(entry.System ?? ""), (long)entry.Part);
+        if (entry.IsPersonal)
+        {
+            foreach (var hash in Hashes(name, entry)) rows.Token.Add(parameter, hash, system, rows.Rid, part);
+            return;
+        }
+        switch (entry.Type)
+        {
+            case "reference":
+                rows.Reference.Add(parameter, IndexText.Of(entry.Value!), system, rows.Rid, part);
+                break;
+            case "date":
+                rows.Date.Add(parameter, entry.From.ToUnixTimeMilliseconds(), entry.To.ToUnixTimeMilliseconds(), rows.Rid, part);
+                break;
+            case "number":
+                rows.Number.Add(parameter, "", entry.Low, entry.High, rows.Rid, part);
+                break;
+            case "quantity":
+                var (unitSystem, unit) = UnitOf(entry);
+                rows.Number.Add(parameter, Written(unitSystem, unit), entry.Low, entry.High, rows.Rid, part);
+                if (InBaseUnits(unitSystem, unit, entry.Low, entry.High) is { } inBase)
+                    rows.Number.Add(parameter, inBase.Unit, inBase.Low, inBase.High, rows.Rid, part);
+                break;
+            case "string":
+                // PostgreSQL takes no NUL, which FHIR has in no string either.
+                var (text, normalised) = (entry.Value!, SearchText.Normalize(entry.Value!));
+                var value = Cut(normalised);
+                var isAsWritten = value == text;
+                rows.Text.Add(
+                    parameter, value, isAsWritten ? "" : Interner.Digest(text), rows.Rid, part, isAsWritten ? null : text,
+                    value == normalised ? null : normalised);
+                break;
+            default:
+                rows.Token.Add(parameter, IndexText.Of(entry.Value!), system, rows.Rid, part);
+                break;
         }
     }
 
@@ -115,26 +124,53 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     private static (string? System, string? Unit) UnitOf(IndexEntry entry) =>
         entry.System!.LastIndexOf('|') is var bar and >= 0 ? (entry.System[..bar], entry.System[(bar + 1)..]) : (null, entry.System);
 
-    private static async ValueTask TokenAsync(Change change, long parameter, string code, string system, long rid, int part) =>
-        await change.ExecuteAsync(
-            "INSERT INTO index_token (param, code, system, rid, part) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-            parameter, code, system, rid, (long)part);
-
-    private static async ValueTask NumberAsync(Change change, long parameter, string unit, double low, double high, long rid, int part) =>
-        await change.ExecuteAsync(
-            "INSERT INTO index_number (param, unit, lo, hi, rid, part) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            parameter, unit, low, high, rid, (long)part);
-
-    private static async ValueTask TextAsync(Change change, long parameter, string text, long rid, int part)
+    // The rows of one record: a statement for many costs little more than one for one, above all where the database is another process.
+    private sealed class Rows(long rid)
     {
-        // PostgreSQL takes no NUL, which FHIR has in no string either.
-        var normalised = SearchText.Normalize(text);
-        var value = Cut(normalised);
-        var isAsWritten = value == text;
-        await change.ExecuteAsync(
-            "INSERT INTO index_text (param, value, digest, rid, part, original, whole) VALUES ($1, $2, $3, $4, $5, $6, $7) "
-                + "ON CONFLICT DO NOTHING",
-            parameter, value, isAsWritten ? "" : Interner.Digest(text), rid, (long)part, isAsWritten ? null : text,
-            value == normalised ? null : normalised);
+        public long Rid => rid;
+
+        public Table Token { get; } = new("index_token", "param, code, system, rid, part");
+
+        public Table Reference { get; } = new("index_reference", "param, target, target_type, rid, part");
+
+        public Table Date { get; } = new("index_date", "param, lo, hi, rid, part");
+
+        public Table Number { get; } = new("index_number", "param, unit, lo, hi, rid, part");
+
+        public Table Text { get; } = new("index_text", "param, value, digest, rid, part, original, whole");
+
+        public async ValueTask WriteAsync(Change change)
+        {
+            foreach (var table in new[] { Token, Reference, Date, Number, Text }) await table.WriteAsync(change);
+        }
+    }
+
+    private sealed class Table(string name, string columns)
+    {
+        // So that there are few texts of statements, each prepared once.
+        private static readonly int[] Sizes = [32, 8, 2, 1];
+        private static readonly ConcurrentDictionary<(string Table, int Rows), string> Statements = new();
+        private readonly List<object?[]> _rows = [];
+
+        public void Add(params object?[] row) => _rows.Add(row);
+
+        public async ValueTask WriteAsync(Change change)
+        {
+            for (var done = 0; done < _rows.Count;)
+            {
+                var size = Sizes.First(s => s <= _rows.Count - done);
+                var some = _rows.GetRange(done, size);
+                await change.ExecuteAsync(
+                    Statements.GetOrAdd((name, size), _ => Statement(size, some[0].Length)), [.. some.SelectMany(r => r)]);
+                done += size;
+            }
+        }
+
+        private string Statement(int size, int width)
+        {
+            var rows = Enumerable.Range(0, size).Select(
+                r => $"({string.Join(", ", Enumerable.Range((r * width) + 1, width).Select(p => $"${p}"))})");
+            return $"INSERT INTO {name} ({columns}) VALUES {string.Join(", ", rows)} ON CONFLICT DO NOTHING";
+        }
     }
 }

@@ -11,7 +11,10 @@ internal sealed class ScopeCheck(RecordDatabase database, Session session, Bound
         IReadOnlyList<VersionRow> rows, List<PermittedVersion?> decided, CancellationToken cancellation)
     {
         for (var i = 0; i < rows.Count; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
             if (decided[i] is { } permitted && !await IsReachedAsync(rows[i], permitted, cancellation)) decided[i] = null;
+        }
         return decided;
     }
 

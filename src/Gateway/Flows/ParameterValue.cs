@@ -3,7 +3,7 @@ using System.Text;
 using PmrGateway.Fhir;
 using PmrGateway.Store;
 
-namespace PmrGateway.Gateway.Api;
+namespace PmrGateway.Gateway.Flows;
 
 /// <summary>
 /// What the value of a search parameter says: its alternatives, its parts, and its number or span of time. A comma, bar or dollar sign
