@@ -73,12 +73,17 @@ public partial class ArchitectureTests
         Assert.Equal(["src/Mapping/Consent/ConsentDecision.cs"], FilesWith(@"\bnew Permit\("));
 
     [Fact]
-    public void Only_the_read_flow_and_the_content_behind_it_open_the_vault() =>
-        Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
+    public void Only_the_read_flows_opener_and_the_content_behind_it_open_the_vault() =>
+        Assert.Equal(["src/Gateway/Content/ContentStore.cs", "src/Gateway/Flows/RecordOpener.cs"], FilesWith(@"\bvault\.(Begin)?Open\("));
 
     [Fact]
-    public void Nothing_is_opened_unaudited_but_to_be_indexed() =>
-        Assert.Equal(["src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bflow\.BodyAsync\("));
+    public void Records_are_opened_by_the_read_flow_alone() =>
+        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs"], FilesWith(@"\bopener\.OpenAsync\("));
+
+    [Fact]
+    public void Nothing_is_opened_unaudited_but_to_be_indexed_and_for_a_date_of_birth() =>
+        Assert.Equal(
+            ["src/Gateway/Flows/BirthDates.cs", "src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bopener\.BodyAsync\("));
 
     [Fact]
     public void Ciphers_are_called_in_two_files() =>

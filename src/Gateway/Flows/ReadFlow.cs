@@ -1,9 +1,6 @@
-using System.Runtime.CompilerServices;
 using PmrGateway.Gateway.Content;
-using PmrGateway.Ipfs;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
-using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Flows;
 
@@ -60,9 +57,8 @@ public sealed record ReadRequest(string Interaction, string? Type, ScopeAction A
 /// decided on its own, (4) each is opened with its permit, (5) the audit entry, durable, (6) the answer, to which a Binary is opened as it
 /// is sent.
 /// </remarks>
-public sealed partial class ReadFlow(
-    RecordDatabase database, RecordVault vault, UnixFs files, IContent content, Denials denials, ConsentView view,
-    Viewers viewers, GlassFlow glass, TimeProvider time, ILogger<ReadFlow> log)
+public sealed class ReadFlow(
+    RecordDatabase database, RecordOpener opener, Denials denials, ConsentView view, Viewers viewers, GlassFlow glass, TimeProvider time)
 {
     /// <summary>Runs a read.</summary>
     /// <param name="caller">Who.</param>
@@ -103,7 +99,7 @@ public sealed partial class ReadFlow(
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, nothing, request.PatientAsked, view.Block);
 
         // (4) Nothing opens without the permit of that very version.
-        var opened = await OpenAsync(found.Versions, cancellation);
+        var opened = await opener.OpenAsync(found.Versions, cancellation);
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
 
         // (5) No byte leaves before the entry that tells of it is durable.
@@ -112,7 +108,7 @@ public sealed partial class ReadFlow(
             return FhirResponse.From(notTold);
 
         // (6)
-        var answer = await OrBrokenAsync(async () => await respond(opened.Value));
+        var answer = await opener.OrBrokenAsync(async () => await respond(opened.Value));
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
@@ -127,111 +123,6 @@ public sealed partial class ReadFlow(
     }
 
     private static Outcome Unavailable(string text) => Outcome.Of(OutcomeCategory.Unavailable, text);
-
-    private Task<Result<List<OpenedRecord>>> OpenAsync(IReadOnlyList<PermittedVersion> versions, CancellationToken cancellation) =>
-        OrBrokenAsync(async () =>
-        {
-            var opened = new List<OpenedRecord>(versions.Count);
-            // Each unwrapped once: a page of one patient's records has one.
-            var keys = new Dictionary<string, SubjectKey>(StringComparer.Ordinal);
-            foreach (var version in versions) opened.Add(await OpenNotedAsync(version, keys, cancellation));
-            return opened;
-        });
-
-    private async ValueTask<OpenedRecord> OpenNotedAsync(
-        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
-    {
-        try
-        {
-            var opened = await OpenAsync(permitted, keys, cancellation);
-            // Of a Binary nothing but its key was opened so far.
-            if (opened.Binary is null) database.NoteBody(permitted.Version, isWhole: true);
-            return opened;
-        }
-        catch (Exception e) when (IsBroken(e))
-        {
-            database.NoteBody(permitted.Version, isWhole: false);
-            throw;
-        }
-    }
-
-    private static bool IsBroken(Exception e) => e is SealBrokenException or BlockCorruptException;
-
-    private async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
-    {
-        try
-        {
-            return await open();
-        }
-        catch (Exception e) when (IsBroken(e))
-        {
-            LogCorrupt(e);
-            return Unavailable("a stored record is not what was stored: it is not given out; the operator is told");
-        }
-        catch (BlockStoreUnavailableException e)
-        {
-            LogUnavailable(e);
-            return Unavailable("the block store cannot be reached");
-        }
-    }
-
-    /// <summary>The bytes of a version that are wanted here and go nowhere: for the index.</summary>
-    internal Task<Result<byte[]>> BodyAsync(PermittedVersion permitted, CancellationToken cancellation) =>
-        OrBrokenAsync(async () => (await OpenNotedAsync(permitted, [], cancellation)).Content);
-
-    private async ValueTask<OpenedRecord> OpenAsync(
-        PermittedVersion permitted, Dictionary<string, SubjectKey> keys, CancellationToken cancellation)
-    {
-        var (version, permit) = (permitted.Version, permitted.Permit);
-        if (version.IsDeleted) return new OpenedRecord(version, [], permit);
-        if (!keys.TryGetValue(version.Subject, out var subject))
-        {
-            var wrapped = permitted.WrappedSubjectKey ?? throw new SealBrokenException($"the key of {version.Subject} is gone");
-            keys[version.Subject] = subject = vault.UnwrapSubjectKey(version.Subject, wrapped);
-        }
-        var key = new SealedKey(version.WrappedKey, version.KeyCommitment, version.Salt, version.Digest);
-        if (version.Facts.Type != "Binary")
-        {
-            var body = version.Body ?? await ReadBlocksAsync(version.Cid, cancellation);
-            return new OpenedRecord(version, vault.Open(permit, body, key, subject), permit);
-        }
-        if (!Cid.TryParse(version.Cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        var size = await content.SizeAsync(new SealedContent(root!, key, null), cancellation);
-        var kept = new SealedContent(root!, key, size);
-        return new OpenedRecord(version, [], permit)
-        {
-            Binary = new OpenedBinary(
-                size, (range, stop) => NotedAsync(version, range is null, content.OpenAsync(permit, kept, subject, range, stop), stop)),
-        };
-    }
-
-    // A body of many pieces is broken where one is, and whole once all were opened.
-    private async IAsyncEnumerable<ReadOnlyMemory<byte>> NotedAsync(
-        StoredVersion version, bool isAll, IAsyncEnumerable<ReadOnlyMemory<byte>> pieces,
-        [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await using var piece = pieces.GetAsyncEnumerator(cancellation);
-        while (true)
-        {
-            try
-            {
-                if (!await piece.MoveNextAsync()) break;
-            }
-            catch (Exception e) when (IsBroken(e))
-            {
-                database.NoteBody(version, isWhole: false);
-                throw;
-            }
-            yield return piece.Current;
-        }
-        if (isAll) database.NoteBody(version, isWhole: true);
-    }
-
-    private async Task<byte[]> ReadBlocksAsync(string cid, CancellationToken cancellation)
-    {
-        if (!Cid.TryParse(cid, out var root)) throw new SealBrokenException("a record's CID does not parse");
-        return await files.ReadAllAsync(root!, cancellation);
-    }
 
     // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.
     private List<AuditEntry> Entries(Caller caller, ReadRequest request, Found found, IReadOnlyList<OpenedRecord> opened)
@@ -252,10 +143,4 @@ public sealed partial class ReadFlow(
         // All permits of one snapshot are of one block; the view may have gone on since.
         opened.Count == 0 ? view.Block : opened[0].Permit.Block,
         request.Query);
-
-    [LoggerMessage(Level = LogLevel.Critical, Message = "A stored record is not what was stored")]
-    private partial void LogCorrupt(Exception e);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The block store cannot be reached")]
-    private partial void LogUnavailable(Exception e);
 }

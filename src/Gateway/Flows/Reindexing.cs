@@ -10,12 +10,12 @@ namespace PmrGateway.Gateway.Flows;
 /// is, by the decision that everything is opened by; nothing leaves the gateway.
 /// </summary>
 /// <param name="database">Where the records and the index are.</param>
-/// <param name="flow">Opens the records.</param>
+/// <param name="opener">Opens the records.</param>
 /// <param name="viewers">Makes the viewer of one.</param>
 /// <param name="mapper">Has the indexer.</param>
 /// <param name="logger">Tells how far it is.</param>
 public sealed partial class Reindexing(
-    RecordDatabase database, ReadFlow flow, Viewers viewers, ResourceMapper mapper, ILogger<Reindexing> logger)
+    RecordDatabase database, RecordOpener opener, Viewers viewers, ResourceMapper mapper, ILogger<Reindexing> logger)
 {
     private const int AtOnce = 500;
 
@@ -51,7 +51,7 @@ public sealed partial class Reindexing(
         {
             await using var snapshot = await database.SnapshotAsync(viewers.Of(asker), searches: false, cancellation);
             if (await snapshot.ReadAsync(record.Type, record.Id, null, cancellation) is not { Version.IsDeleted: false } permitted
-                || await flow.BodyAsync(permitted, cancellation) is not { Failure: null } body
+                || await opener.BodyAsync(permitted, cancellation) is not { Failure: null } body
                 || !ResourceDocument.TryParse(body.Value, out var document, out _))
             {
                 LogLeft(record.Type, record.Id);

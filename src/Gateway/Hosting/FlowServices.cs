@@ -8,8 +8,9 @@ internal static class FlowServices
     public static IServiceCollection AddFlows(this IServiceCollection services) => services
         .AddSingleton<Viewers>()
         .AddSingleton<Denials>()
-        .AddSingleton<ReadFlow>().AddSingleton<Reindexing>()
+        .AddSingleton<RecordOpener>().AddSingleton<ReadFlow>().AddSingleton<Reindexing>()
         .AddSingleton<WriteFlow>()
+        .AddSingleton<AskedTasks>().AddSingleton<LegalHolds>()
         .AddSingleton<GlassFlow>()
         .AddSingleton<OverdueTasks>().AddHostedService<OverdueWatch>()
         .AddSingleton<ConsentWrites>()
