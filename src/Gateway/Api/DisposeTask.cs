@@ -7,8 +7,8 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>
 /// Operation Task/$dispose: what the office of a hospital does with a Task that is put before it (<see cref="OfficeTasks"/>), or the
-/// patient who takes back what was asked; a legal hold also the operator lifts. Parameters: status (code), disposition (code, with completed), evidence (Reference, with what was
-/// corrected or supplied), note (string). It answers with the Task as it is then.
+/// patient who takes back what was asked; a legal hold also the operator lifts. Parameters: status (code), disposition (code, with
+/// completed), evidence (Reference, with what was corrected or supplied), note (string). It answers with the Task as it is then.
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class DisposeTask(

@@ -27,7 +27,10 @@ internal sealed class RetentionOperation(
         if (await directory.PatientAsync(call.Id, cancellation) is not { Custodian: { } hospital } || !IsTold(caller, call.Id, hospital))
             return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, Outcome.NotFound);
         if (Subset.IsAsked(call.Request.Query))
-            return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, $"taken is _count, not '{Subset.Summary}' and '{Subset.Elements}'"));
+        {
+            return FhirResponse.From(Outcome.Of(
+                OutcomeCategory.Malformed, $"taken is _count, not '{Subset.Summary}' and '{Subset.Elements}'"));
+        }
         var query = PageQuery.Of(call, null, MaxCount);
         if (query.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
         var (asked, path) = (query.Value, $"Patient/{call.Id}/$retention");

@@ -83,7 +83,7 @@ internal static class RetentionCommands
     private static string StateOf(RetentionLine line) => line switch
     {
         { Answer: null } => "kept: its row is not what was sealed",
-        { IsPast: true } => "past retention since ",
+        { IsPast: true } => "past retention, was kept until ",
         { Answer.IsHeld: true } => "held, else kept until ",
         _ => "kept until ",
     };

@@ -47,7 +47,7 @@ public sealed partial class RecordOpener(
 
     private static bool IsBroken(Exception e) => e is SealBrokenException or BlockCorruptException;
 
-    /// <summary>Runs what opens something: what turns out to be broken, or out of reach, is a failure and is told to the operator.</summary>
+    /// <summary>Runs what opens something: what is broken, or out of reach, is a failure and is told to the operator.</summary>
     internal async Task<Result<T>> OrBrokenAsync<T>(Func<Task<T>> open)
     {
         try
@@ -57,7 +57,8 @@ public sealed partial class RecordOpener(
         catch (Exception e) when (IsBroken(e))
         {
             LogCorrupt(e);
-            return Outcome.Of(OutcomeCategory.Unavailable, "a stored record is not what was stored: it is not given out; the operator is told");
+            return Outcome.Of(
+                OutcomeCategory.Unavailable, "a stored record is not what was stored: it is not given out; the operator is told");
         }
         catch (BlockStoreUnavailableException e)
         {
