@@ -18,8 +18,8 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
             : [];
 
     /// <summary>
-    /// What must hold when a record is deleted: that no hold stands on a patient of it. A failure where one does. It is named to a system of
-    /// the hospital that keeps the patient; to anybody else the record is one that is not theirs to change. A Consent is not held: its
+    /// What must hold when a record is deleted: that no hold stands on a patient of it. A failure where one does. It is named to a system
+    /// of the hospital that keeps the patient; to anybody else the record is one that is not theirs to change. A Consent is not held: its
     /// deletion is how what it permits is ended.
     /// </summary>
     /// <param name="caller">Who deletes.</param>

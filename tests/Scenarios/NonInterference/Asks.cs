@@ -36,7 +36,8 @@ internal sealed class Asks(
         from range in Gen.Elements<(string, string)[]>([], [("Range", "bytes=0-3")], [("Range", "bytes=-2")], [("Range", "bytes=900-")])
         from what in Gen.Elements(
             "", "", "", $"/_history/{version}", "/_history", "/_history", $"/_history?_count={count}", "/$anchor-proof", "/$ledger-status",
-            "/$everything", "/$consent-explain", "/$retention", "?_elements=id", "?_summary=true", "/_history?_summary=true", "/$everything?_elements=id")
+            "/$everything", "/$consent-explain", "/$retention", "?_elements=id", "?_summary=true", "/_history?_summary=true",
+            "/$everything?_elements=id")
         let path = $"{record.Type}/§{record.Name}§{what}"
         select new Ask(method, path.Split('?')[0], path.Split('?')[1..])
         {
