@@ -132,6 +132,43 @@ public class RetentionScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task What_somebody_has_changed_in_the_database_is_past_retention_by_no_such_change()
+    {
+        var patient = await gateway.PatientBornAsync("1970-05-06");
+        var (other, changed) = (await gateway.NewObservationAsync(patient), await gateway.NewObservationAsync(patient));
+        await using var connection = await TestStore.OpenAsync(gateway.Options);
+        await ChangedAsync("resources", "data_to", "data_to - 1", $"type = 'Observation' AND id = '{changed}'", async () =>
+        {
+            var lines = await ListAsync("--patient", patient);
+            Assert.Equal("row-broken", RuleOf(lines, $"Observation/{changed}"));
+            Assert.Equal("period", RuleOf(lines, $"Observation/{other}"));
+            // With what may be the longest of all, the Patient has no end.
+            Assert.Equal("no-end", RuleOf(lines, $"Patient/{patient}"));
+        });
+        // Who keeps the patient says before whose office holds are.
+        await ChangedAsync("patients", "custodian", "custodian || 'x'", $"id = '{patient}'", async () =>
+        {
+            var all = await ListAsync();
+            Assert.All(new[] { other, changed }, o => Assert.Equal("row-broken", RuleOf(all, $"Observation/{o}")));
+        });
+
+        static string? RuleOf(List<JsonElement> lines, string resource) => Text(lines.Single(l => Text(l, "resource") == resource), "rule");
+
+        async Task ChangedAsync(string table, string column, string to, string where, Func<Task> see)
+        {
+            await using var read = connection.CreateCommand();
+            read.CommandText = $"SELECT {column} FROM {table} WHERE {where}";
+            var before = await read.ExecuteScalarAsync();
+            await using var write = connection.CreateCommand();
+            write.CommandText = $"UPDATE {table} SET {column} = {to} WHERE {where}";
+            Assert.Equal(1, await write.ExecuteNonQueryAsync());
+            await see();
+            write.CommandText = $"UPDATE {table} SET {column} = {(before is string text ? $"'{text}'" : before)} WHERE {where}";
+            Assert.Equal(1, await write.ExecuteNonQueryAsync());
+        }
+    }
+
+    [Fact]
     public async Task Who_asks_at_the_shell_wrongly_is_told_so()
     {
         Assert.Equal((1, "pmr: Patient/never-was is no registered patient\n"), await FailedAsync("list", "--patient", "never-was"));

@@ -82,7 +82,7 @@ internal static class RetentionCommands
 
     private static string StateOf(RetentionLine line) => line switch
     {
-        { Answer: null } => "kept: its row is not what was sealed",
+        { Answer: null } => "kept: its row, or one of its patient, is not what was sealed",
         { IsPast: true } => "past retention, was kept until ",
         { Answer.IsHeld: true } => "held, else kept until ",
         _ => "kept until ",

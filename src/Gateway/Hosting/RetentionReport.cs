@@ -12,7 +12,7 @@ namespace PmrGateway.Gateway.Hosting;
 /// <summary>A record in the report.</summary>
 /// <param name="Reference">Which, <c>Type/id</c>; of the audit log <c>AuditEvent</c>.</param>
 /// <param name="IsDeleted">Whether it was deleted.</param>
-/// <param name="Answer">How long it is kept; null: its row is not what was sealed, so it is.</param>
+/// <param name="Answer">How long it is kept; null: its row, or that of a patient, is not what was sealed, so it is.</param>
 /// <param name="IsPast">Whether it need not be kept any more.</param>
 internal sealed record RetentionLine(string Reference, bool IsDeleted, RetentionAnswer? Answer, bool IsPast);
 
@@ -52,17 +52,27 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
             }
             // What is kept for an adult is kept for a minor too: nobody has to be asked.
             if (due && !RetentionRule.Of(table, Retained(record)).IsPast(Today)) continue;
-            var line = LineOf(reference, record.IsDeleted, await AnswerAsync(record, cancellation));
+            var line = await LineAsync(reference, record, cancellation);
             if (!due || line.IsPast) yield return line;
         }
         if (patient is null || await _store.LastEntryAsync(patient, cancellation) is not { } last) yield break;
-        var log = await AnswerAsync(new KeptRecord(0, "AuditEvent", "", false, [patient], null, last, true), cancellation);
-        var whole = LineOf("AuditEvent", false, log);
-        if (!due || whole.IsPast) yield return whole;
+        var log = await LineAsync("AuditEvent", new KeptRecord(0, "AuditEvent", "", false, [patient], null, last, true), cancellation);
+        if (!due || log.IsPast) yield return log;
     }
 
-    private RetentionLine LineOf(string reference, bool isDeleted, RetentionAnswer answer) =>
-        new(reference, isDeleted, answer, answer.IsPast(Today));
+    private async ValueTask<RetentionLine> LineAsync(string reference, KeptRecord record, CancellationToken cancellation)
+    {
+        try
+        {
+            var answer = await AnswerAsync(record, cancellation);
+            return new RetentionLine(reference, record.IsDeleted, answer, answer.IsPast(Today));
+        }
+        catch (RowBrokenException)
+        {
+            // Whether a hold stands on one of its patients nobody knows.
+            return new RetentionLine(reference, record.IsDeleted, null, false);
+        }
+    }
 
     private async IAsyncEnumerable<KeptRecord> RecordsAsync(string? patient, [EnumeratorCancellation] CancellationToken cancellation)
     {
