@@ -6,6 +6,7 @@ var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS a
     ServeCommand.Create(),
     VerifyCommand.Create(),
     ConsentCommands.Create(),
+    RetentionCommands.Create(),
     ValidateCommand.Create(),
     FhirToolCommands.CreateFhirPath(),
     FhirToolCommands.CreateIndex(),

@@ -51,6 +51,7 @@ public sealed class EveryInteraction(
         yield return new("GET Patient/{id}/$everything operation", () => grantee.GetAsync($"Patient/{patient}/$everything"));
         yield return new("GET Patient/{id}/$consent-explain operation", () => self.GetAsync(
             $"Patient/{patient}/$consent-explain?viewer={organization}&purpose=HPAYMT&resource=Observation/{observation}"));
+        yield return new("GET Patient/{id}/$retention operation", () => self.GetAsync($"Patient/{patient}/$retention"));
         yield return new("GET Consent/{id}/$ledger-status operation", () => self.GetAsync($"Consent/{consent}/$ledger-status"));
         yield return new("POST Consent/$intent operation", () => self.PostAsync(
             "Consent/$intent", ConsentText.Permit($"Patient/{patient}", organization, "HPAYMT", status: "inactive")));
@@ -91,7 +92,8 @@ public sealed class EveryInteraction(
     /// <param name="stranger">Who.</param>
     public IEnumerable<Play> Refused(GatewayClient stranger)
     {
-        string[] reads = ["", "/_history", "/_history/1", "/_history/x", "/_history?_count=0", "/$anchor-proof", "/$everything"];
+        string[] reads =
+            ["", "/_history", "/_history/1", "/_history/x", "/_history?_count=0", "/$anchor-proof", "/$everything", "/$retention"];
         foreach (var read in reads) yield return new($"GET Patient/{{id}}{read}", () => stranger.GetAsync($"Patient/{patient}{read}"));
         yield return new("PUT", () => stranger.PutAsync($"Patient/{patient}", $$"""{"resourceType":"Patient","id":"{{patient}}"}"""));
         yield return new("PATCH", () => stranger.PatchAsync(

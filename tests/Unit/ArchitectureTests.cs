@@ -80,8 +80,10 @@ public partial class ArchitectureTests
         // Of what the store has opened to look whether a scope reaches it, it is told the search values alone.
         Assert.Equal(["src/Gateway/Hosting/GatewayHost.cs"], FilesWith(@"GetRequiredService<RecordOpener>"));
         Assert.Equal(["src/Gateway/Flows/Reindexing.cs"], FilesWith(@"\bopener\.IndexAsync\("));
-        Assert.Equal(["src/Gateway/Flows/ReadFlow.cs", "src/Gateway/Flows/RecordOpener.cs", "src/Gateway/Flows/Reindexing.cs",
-            "src/Gateway/Hosting/FlowServices.cs", "src/Gateway/Hosting/GatewayHost.cs"], FilesWith(@"\bRecordOpener\b"));
+        Assert.Equal(["src/Gateway/Flows/BirthDates.cs"], FilesWith(@"\bopener\.BodyAsync\("));
+        Assert.Equal(["src/Gateway/Flows/BirthDates.cs", "src/Gateway/Flows/ReadFlow.cs", "src/Gateway/Flows/RecordOpener.cs",
+            "src/Gateway/Flows/Reindexing.cs", "src/Gateway/Hosting/FlowServices.cs", "src/Gateway/Hosting/GatewayHost.cs",
+            "src/Gateway/Hosting/RetentionReport.cs"], FilesWith(@"\bRecordOpener\b"));
     }
 
     [Fact]

@@ -73,6 +73,7 @@ internal sealed record Surface(
             "$consent-explain",
             s => $"Patient/{s.Patient}/$consent-explain?viewer=Organization/VIEWER&purpose=TREAT&resource=Observation/{s.Observation}",
             Control.Patient),
+        Count("$retention", s => $"Patient/{s.Patient}/$retention", Control.Patient),
         Count("AuditEvent", s => $"AuditEvent?patient=Patient/{s.Patient}&_count=3", Control.Patient),
         new("conditional create", s => [Create($"identifier=urn:report|{s.Key}")], ShowsBytes: false),
         new("conditional create, by patient", s => [Create($"patient=Patient/{s.Patient}")], ShowsBytes: false),

@@ -87,3 +87,20 @@ Title: "Where a hospital's standing policy on breaking the glass is published"
 Context: Organization
 * value[x] only url
 * value[x] 1..1
+
+CodeSystem: PmrTask
+Id: pmr-task
+Title: "Tasks before the office of a hospital, and how they end"
+* ^caseSensitive = true
+* ^content = #complete
+* #break-glass-review "To review that the glass was broken: justified or not-justified"
+* #correction-request "A patient asks that something in the record be corrected: corrected or refused"
+* #supply-request "A patient asks for a copy of the record: supplied or refused"
+* #legal-hold "Nothing of the patient is past retention, and nothing of it is deleted, until it is lifted"
+* #justified "The break of the glass was justified"
+* #not-justified "The break of the glass was not justified"
+* #corrected "The record was corrected"
+* #supplied "The copy was supplied"
+* #refused "What was asked for is refused"
+* #lifted "The hold is lifted"
+* #evidence "The record that shows what was done"

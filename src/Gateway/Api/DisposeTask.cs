@@ -7,12 +7,12 @@ namespace PmrGateway.Gateway.Api;
 
 /// <summary>
 /// Operation Task/$dispose: what the office of a hospital does with a Task that is put before it (<see cref="OfficeTasks"/>), or the
-/// patient who takes back what was asked. Parameters: status (code), disposition (code, with completed), evidence (Reference, with what was
-/// corrected or supplied), note (string). It answers with the Task as it is then.
+/// patient who takes back what was asked; a legal hold also the operator lifts. Parameters: status (code), disposition (code, with
+/// completed), evidence (Reference, with what was corrected or supplied), note (string). It answers with the Task as it is then.
 /// https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class DisposeTask(
-    ReadFlow reads, WriteFlow writes, RecordDatabase database, Viewers viewers, Denials denials, TimeProvider time)
+    ReadFlow reads, WriteFlow writes, LegalHolds holds, RecordDatabase database, Viewers viewers, Denials denials, TimeProvider time)
 {
     private static readonly string[] Names = ["status", "disposition", "note", "evidence"];
 
@@ -27,9 +27,13 @@ internal sealed class DisposeTask(
         if (asked.Failure is { } notUnderstood) return FhirResponse.From(notUnderstood);
 
         OpenedRecord? task = null;
+        var isOperator = caller.Kind == CallerKind.Operator;
+        if (isOperator) caller = await holds.AsOfficeAsync(caller, call.Id, cancellation);
         var answer = await reads.RunAsync(
             caller, call.AsRead() with { Action = ScopeAction.Read },
             async snapshot => await snapshot.ReadAsync("Task", call.Id, null, cancellation) is { Version.IsDeleted: false } found
+                // Whatever else is before an office is no matter of the operator's.
+                && (!isOperator || OfficeTasks.IsHold(found.Version.Facts))
                 ? new Found([found])
                 : new Found([], Outcome.NotFound),
             opened =>
@@ -45,8 +49,8 @@ internal sealed class DisposeTask(
         // Of the patient whom it is about it is the own record; of a proposal's Task, which its decision closes, neither is.
         var isOffices = facts.Author == Requester.OfficeOf(facts.Custodian);
         if (isOffices && facts.Author == requester.Office)
-            return await WriteAsync(call, task, asked.Value, requester.Organization!, cancellation);
-        if (isOffices && requester.Patient is { } patient)
+            return await WriteAsync(call, task, asked.Value, requester.Organization ?? OfficeTasks.OperatorName, cancellation);
+        if (isOffices && !OfficeTasks.IsHold(facts) && requester.Patient is { } patient)
             return await WriteAsync(call, task, asked.Value, $"Patient/{patient}", cancellation);
         return await denials.AnswerAsync(
             caller, call.Route.Interaction, call.Target,

@@ -12,7 +12,7 @@ internal sealed class FhirRoutes(
     Create create, ReceiveDocument receiveDocument, Update update, Patch patch, Delete delete,
     SearchAuditEvents searchAudit, ReadAuditEvent readAudit,
     Everything everything, AnchorProofOperation anchorProof, ConsentLedgerStatus ledgerStatus, ConsentIntent intent,
-    ConsentExplain explain, BreakGlass breakGlass, DisposeTask dispose)
+    ConsentExplain explain, RetentionOperation retention, BreakGlass breakGlass, DisposeTask dispose)
 {
     private const string Own = "https://pmrgateway.example/fhir/OperationDefinition/";
     private const string Hl7 = "http://hl7.org/fhir/OperationDefinition/";
@@ -58,6 +58,10 @@ internal sealed class FhirRoutes(
         new("GET", "Patient/{id}/$consent-explain", Interaction.Operation, ScopeAction.Read, explain.RunAsync)
         {
             Definition = Own + "consent-explain",
+        },
+        new("GET", "Patient/{id}/$retention", Interaction.Operation, ScopeAction.Read, retention.RunAsync)
+        {
+            Definition = Own + "retention",
         },
         // It opens a record, and takes the scope to read one.
         new("POST", "Patient/{id}/$break-glass", Interaction.Operation, ScopeAction.Read, breakGlass.RunAsync)

@@ -1,11 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
 using PmrGateway.Fhir;
-using PmrGateway.Gateway.Hosting;
 using PmrGateway.Gateway.Options;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
-using PmrGateway.Vault;
 
 namespace PmrGateway.Gateway.Cli;
 
@@ -80,27 +78,16 @@ internal static class ConsentCommands
     }
 
     /// <summary>0: answered; 1: nothing was found, or no such id; 2: wrong arguments, or it could not be asked.</summary>
-    private static async Task<int> RunAsync(
-        ParseResult parsed, string[] settings, Func<Asked, Task<int>> answer, CancellationToken cancellation)
-    {
-        if (Settings.Read(settings, out var problem) is not { } options) return CommandError.Say(problem!, 2);
-        var file = Path.Combine(options.DataFolder, "gateway.db");
-        if (options.Store.Provider == "sqlite" && !File.Exists(file)) return CommandError.Say($"there is no database {file}", 2);
-        try
+    private static Task<int> RunAsync(
+        ParseResult parsed, string[] settings, Func<Asked, Task<int>> answer, CancellationToken cancellation) => BesideGateway.RunAsync(
+        settings,
+        async (options, database, _) =>
         {
-            await using var database = RecordDatabase.OpenCurrent(options.Store, file);
-            var keyring = await DeploymentKeyring.OpenExistingAsync(DeploymentKeyring.PathOf(options), database, cancellation);
-            await database.SealAsync(new RowSeal(keyring.Derive("row seals")), keyring.Derive("search index"),
-                keyring.RowsAreSealed, cancellation);
             if ((await new LedgerJournal(database).CheckpointAsync(cancellation)).Observed > options.Ledger.MaxStaleness)
                 CommandError.Say("the chain was not looked at for longer than Ledger:MaxStaleness: until it is, every read is refused");
             return await answer(new Asked(parsed, options, database, cancellation));
-        }
-        catch (Exception e) when (e is StoreStartException or StoreUnavailableException or KeyringException)
-        {
-            return CommandError.Say(e.Message, 2);
-        }
-    }
+        },
+        cancellation);
 
     private static async Task<int> ListAsync(Asked asked)
     {

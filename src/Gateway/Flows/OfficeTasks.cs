@@ -1,6 +1,7 @@
 using Hl7.Fhir.Model;
 using Hl7.Fhir.Utility;
 using PmrGateway.Fhir;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 using Task = Hl7.Fhir.Model.Task;
 
@@ -31,6 +32,9 @@ internal static class OfficeTasks
     /// <summary>A patient asks for a copy of the record.</summary>
     public const string Supply = "supply-request";
 
+    /// <summary>Nothing of the patient is past retention, and nothing of it is deleted, until this is completed.</summary>
+    public const string LegalHold = "legal-hold";
+
     /// <summary>What is open still.</summary>
     public static readonly IReadOnlyList<string> Open = ["requested", "received", "accepted", "in-progress", "on-hold"];
 
@@ -38,6 +42,15 @@ internal static class OfficeTasks
     public static IEnumerable<SearchCriterion> IsOpen =>
     [
         new SearchCriterion("code", "token", [new SearchValue(Codes, Correction), new SearchValue(Codes, Supply)]),
+        WhileOpen,
+    ];
+
+    /// <summary>What finds the holds that stand on a patient.</summary>
+    /// <param name="patient">Id of the patient.</param>
+    public static IReadOnlyList<SearchCriterion> HoldsOn(string patient) =>
+    [
+        new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)]),
+        new SearchCriterion("code", "token", [new SearchValue(Codes, LegalHold)]),
         WhileOpen,
     ];
 
@@ -55,19 +68,35 @@ internal static class OfficeTasks
 
     private static readonly string[] Steps = ["requested", "accepted", "in-progress", "completed", "cancelled"];
 
-    // The first of the two ends it well, and where a patient asked for something, by a record that shows it.
-    private static readonly Dictionary<string, (TimeSpan Due, string[] Dispositions)> Kinds = new(StringComparer.Ordinal)
+    // The first ends it well, and where a patient asked for something, by a record that shows it. A hold stands for as long as it must.
+    private static readonly Dictionary<string, (TimeSpan? Due, string[] Dispositions)> Kinds = new(StringComparer.Ordinal)
     {
         [Review] = (TimeSpan.FromDays(3), ["justified", "not-justified"]),
         [Correction] = (TimeSpan.FromDays(30), ["corrected", "refused"]),
         [Supply] = (TimeSpan.FromHours(72), ["supplied", "refused"]),
+        [LegalHold] = (null, ["lifted"]),
     };
 
     private static readonly HashSet<string> OfRequest =
         ["resourceType", "id", "status", "intent", "code", "for", "requester", "owner", "focus", "description"];
 
-    /// <summary>The kinds of task, and within what time each is due.</summary>
-    public static IEnumerable<(string Code, TimeSpan Due)> Dues => Kinds.Select(k => (k.Key, k.Value.Due));
+    private static readonly HashSet<string> OfHold = [.. OfRequest.Except(["focus"])];
+
+    /// <summary>How the operator, who has no reference, is named in what is written.</summary>
+    public const string OperatorName = "Operator";
+
+    /// <summary>The kinds of task that are due, and within what time each is.</summary>
+    public static IEnumerable<(string Code, TimeSpan Due)> Dues =>
+        Kinds.Where(k => k.Value.Due is not null).Select(k => (k.Key, k.Value.Due!.Value));
+
+    /// <summary>Whether a Task that comes says that it is a hold.</summary>
+    /// <param name="sent">A valid Task.</param>
+    public static bool IsHold(ResourceDocument sent) =>
+        sent.Root["code"]?.ItemsAt("coding").Any(c => c.StringAt("system") == Codes && c.StringAt("code") == LegalHold) == true;
+
+    /// <summary>Whether a stored Task is a hold.</summary>
+    /// <param name="facts">What is known of it.</param>
+    public static bool IsHold(RecordFacts facts) => facts.Labels.Contains(new RecordLabel(LabelKind.Code, Codes, LegalHold));
 
     /// <summary>A stored task of these.</summary>
     /// <param name="content">Its JSON.</param>
@@ -96,9 +125,9 @@ internal static class OfficeTasks
         LastModifiedElement = new FhirDateTime(FhirInstant.Format(now)),
         Requester = new ResourceReference(requester),
         Owner = new ResourceReference(hospital),
-        Restriction = new Task.RestrictionComponent
+        Restriction = Kinds[code].Due is not { } due ? null : new Task.RestrictionComponent
         {
-            Period = new Period { EndElement = new FhirDateTime(FhirInstant.Format(now + Kinds[code].Due)) },
+            Period = new Period { EndElement = new FhirDateTime(FhirInstant.Format(now + due)) },
         },
     };
 
@@ -113,10 +142,7 @@ internal static class OfficeTasks
         ResourceDocument sent, string id, string patient, string hospital, DateTimeOffset now, out ValidationIssue? issue)
     {
         var self = $"Patient/{patient}";
-        issue = null;
-        foreach (var element in sent.Root)
-            if (!OfRequest.Contains(element.Name ?? ""))
-                return Refused($"Task.{element.Name}", "what is asked is code, focus and description", out issue);
+        if (Foreign(sent, OfRequest, "what is asked is code, focus and description", out issue)) return null;
         var task = FhirTyped.Parse<Task>(sent);
         var code = task.Code?.Coding.Find(c => c.System == Codes)?.Code;
         if (code is not (Correction or Supply)) return Refused("Task.code", $"{Correction} or {Supply} of {Codes}", out issue);
@@ -136,16 +162,43 @@ internal static class OfficeTasks
         return made;
     }
 
+    /// <summary>A hold that the hospital, or the operator, puts on a patient: its status, code, whom it is on, and why.</summary>
+    /// <param name="sent">A valid Task.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="by">Reference of the hospital that files it; null: the operator does.</param>
+    /// <param name="now">When.</param>
+    /// <param name="issue">What stands against it.</param>
+    /// <returns>The task without its owner, who is told once it is known who keeps the patient.</returns>
+    public static Task? Hold(ResourceDocument sent, string id, string? by, DateTimeOffset now, out ValidationIssue? issue)
+    {
+        if (Foreign(sent, OfHold, "a hold is status, code, for and description, on all records of the patient", out issue)) return null;
+        var task = FhirTyped.Parse<Task>(sent);
+        if (task.Code?.Coding is not [{ System: Codes, Code: LegalHold }])
+            return Refused("Task.code", $"{LegalHold} of {Codes} alone", out issue);
+        if (task.Status is not (Task.TaskStatus.Accepted or Task.TaskStatus.InProgress))
+            return Refused("Task.status", "a hold stands from its filing on: accepted or in-progress", out issue);
+        if (!FhirReference.TryParse(task.For?.Reference, out var held) || held.Type != "Patient" || held.Version is not null)
+            return Refused("Task.for", "the patient, as Patient/id", out issue);
+        if (task.Requester is not null && (by is null || task.Requester.Reference != by))
+            return Refused("Task.requester", by is null ? "it is the operator, who has no reference" : $"it is {by}", out issue);
+        if (string.IsNullOrWhiteSpace(task.Description) || task.Description.Length > MaxText)
+            return Refused("Task.description", $"say why, in at most {MaxText} characters", out issue);
+        var made = New(LegalHold, id, held.Id, "", by ?? "", now);
+        (made.Status, made.Description, made.Owner) = (task.Status, task.Description, task.Owner);
+        if (by is null) made.Requester = new ResourceReference { Display = OperatorName };
+        return made;
+    }
+
     /// <summary>The task with what an office says of it, or the patient who takes back what was asked.</summary>
     /// <param name="task">The task; it is changed.</param>
     /// <param name="said">What is said.</param>
-    /// <param name="by">Reference of who says it: the hospital, or the patient.</param>
+    /// <param name="by">Reference of who says it: the hospital, or the patient; of the operator, who has none, the name.</param>
     /// <param name="now">When.</param>
     /// <returns>Why not; null: it is done.</returns>
     public static string? Dispose(Task task, Disposal said, string by, DateTimeOffset now)
     {
         var code = task.Code!.Coding[0].Code!;
-        var (isRequest, dispositions) = (code != Review, Kinds[code].Dispositions);
+        var (isRequest, dispositions) = (code is Correction or Supply, Kinds[code].Dispositions);
         if (!Open.Contains(StatusText(task))) return "status: the task is closed";
         var isPatients = by == task.For!.Reference;
         Task.TaskStatus? to = (said.Status, isPatients) switch
@@ -168,13 +221,15 @@ internal static class OfficeTasks
         var isDone = isRequest && said.Disposition == dispositions[0];
         if ((said.Evidence is not null) != isDone) return $"evidence: the record that shows it, where it is {dispositions[0]}";
         if (isRequest && said.Disposition == dispositions[1] && said.Note is null) return "note: why it is refused";
+        if (code == LegalHold && to == Task.TaskStatus.Completed && said.Note is null) return "note: why the hold is lifted";
 
         (task.Status, task.LastModifiedElement) = (to, new FhirDateTime(FhirInstant.Format(now)));
         if (said.Disposition is not null) task.BusinessStatus = new CodeableConcept(Codes, said.Disposition);
         if (said.Note is not null)
         {
             var at = new FhirDateTime(FhirInstant.Format(now));
-            task.Note.Add(new Annotation { Author = new ResourceReference(by), TimeElement = at, Text = said.Note });
+            DataType author = FhirReference.TryParse(by, out _) ? new ResourceReference(by) : new FhirString(by);
+            task.Note.Add(new Annotation { Author = author, TimeElement = at, Text = said.Note });
         }
         if (said.Evidence is not null)
         {
@@ -214,6 +269,15 @@ internal static class OfficeTasks
     /// <summary>Whether a task has been open for longer than it may.</summary>
     public static bool IsOverdue(Task task, DateTimeOffset now) =>
         Open.Contains(StatusText(task)) && task.Restriction!.Period!.EndElement!.ToDateTimeOffset(TimeSpan.Zero) <= now;
+
+    // An element that is passed over would be one that was believed to be kept.
+    private static bool Foreign(ResourceDocument sent, HashSet<string> taken, string what, out ValidationIssue? issue)
+    {
+        issue = null;
+        foreach (var element in sent.Root)
+            if (!taken.Contains(element.Name ?? "")) Refused($"Task.{element.Name}", what, out issue);
+        return issue is not null;
+    }
 
     private static string StatusText(Task task) => task.Status?.GetLiteral() ?? "";
 

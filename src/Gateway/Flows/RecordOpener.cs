@@ -62,6 +62,21 @@ public sealed class RecordOpener(
         return ResourceDocument.TryParse(opened.Content, out var document, out _, Kept) ? indexer.Index(document!) : [];
     }
 
+    /// <summary>The bytes of a version that are wanted here and go nowhere, for a date of birth; null: they cannot be had.</summary>
+    /// <param name="permitted">The version, with its permit.</param>
+    /// <param name="cancellation">Stops reading from the stores.</param>
+    internal async ValueTask<byte[]?> BodyAsync(PermittedVersion permitted, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await OpenAsync(permitted, [], cancellation)).Content;
+        }
+        catch (Exception e) when (IsBroken(e) || e is BlockStoreUnavailableException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whether an exception says that a record is not what was stored.</summary>
     public static bool IsBroken(Exception e) => e is SealBrokenException or BlockCorruptException;
 

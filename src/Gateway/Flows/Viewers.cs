@@ -27,6 +27,9 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
     /// </summary>
     public Viewer Of(Requester requester) => Of(requester, DataAction.Read);
 
+    /// <summary>The gateway's own view of what is a requester's by itself, whatever consents say: no grant helps.</summary>
+    public static Viewer WithoutGrants(Requester requester, DateTimeOffset now) => new(requester, now, NoGrantStands);
+
     /// <summary>The same, for what is to be done with the records.</summary>
     public Viewer Of(Requester requester, DataAction action) =>
         new(requester, time.GetUtcNow(), view.IsStale ? NoGrantStands : ledger.Confirmations) { Action = action };

@@ -16,7 +16,7 @@ namespace PmrGateway.Gateway.Flows;
 /// </remarks>
 public sealed partial class WriteFlow(
     RecordDatabase database, DirectoryStore directory, RecordVault vault, IContent content, Validator validator, ResourceMapper mapper,
-    ConsentWrites consents, ActorWrites actors, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
+    ConsentWrites consents, ActorWrites actors, AskedTasks asked, LegalHolds holds, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
     ILogger<WriteFlow> log)
 {
     /// <summary>Custodian of what the operator writes.</summary>
@@ -92,7 +92,7 @@ public sealed partial class WriteFlow(
             if (validator.Validate(resource) is { IsValid: false } report) return new Outcome(OutcomeCategory.Invalid, report.Errors);
         }
 
-        if (caller.Kind == CallerKind.Patient && request.Type == "Task") return await AskAsync(context, request, cancellation);
+        if (AskedTasks.IsOne(caller, request)) return await AskAsync(context, request, cancellation);
 
         // (3)
         var now = time.GetUtcNow();
@@ -184,14 +184,17 @@ public sealed partial class WriteFlow(
         _ => caller.Requester.Organization,
     };
 
-    private async Task<PreparedWrite> PrepareDeletionAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
+    private async Task<Result<PreparedWrite>> PrepareDeletionAsync(
+        WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
+        var unheld = await holds.UnheldAsync(context.Caller, request.Current!.Facts, cancellation);
+        if (unheld.Failure is { } held) return held;
         var facts = request.Current!.Facts with { Author = context.Caller.Requester.Author };
         var version = StoredVersion.Deletion(facts, request.Version, time.GetUtcNow());
         var plan = request.Type == "Consent" ? await consents.RevokeAsync(request.Id, null, cancellation) : new CommitPlan();
         // Only the operator's entries are actors, and only the operator may delete those.
         plan = plan.And(await actors.DeletionOfAsync($"{request.Type}/{request.Id}", cancellation));
-        plan = plan with { Versions = [new VersionWrite(version, [], [])] };
+        plan = plan with { If = unheld.Value, Versions = [new VersionWrite(version, [], [])] };
         if (request.Type == "Consent") plan = (await TaskAsync(context, request, facts.Patients[0], cancellation)).And(plan);
         return new PreparedWrite(request, plan, []);
     }
@@ -213,36 +216,13 @@ public sealed partial class WriteFlow(
         return (await MakeAsync(context, task, custodian, context.Caller.Requester.Author, cancellation)).Value.Plan;
     }
 
-    // What a patient asks of the hospital that keeps the record is put before its office.
+    // What is put before the office of the hospital that keeps the patient: the gateway writes it.
     private async Task<Result<PreparedWrite>> AskAsync(WriteContext context, WriteRequest request, CancellationToken cancellation)
     {
-        var patient = context.Caller.Requester.Patient!;
-        if (await CustodianForAsync(context.Caller, cancellation) is not { } hospital) return Outcome.NotFound;
-        var asked = OfficeTasks.Asked(request.Document!, request.Id, patient, hospital, time.GetUtcNow(), out var issue);
-        if (asked is null) return new Outcome(OutcomeCategory.Invalid, [issue!]);
-        if (asked.Focus is { Reference: { } focus } && !await IsOwnAsync(context.Caller, focus, cancellation))
-            return Invalid("Task.focus", "a record of the patient's own");
-        if (await OpenTasksAsync(context.Caller, cancellation) >= OfficeTasks.MaxOpen)
-            return Outcome.Of(OutcomeCategory.TooMany, $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer");
-        var made = request with { Document = FhirTyped.ToDocument(asked) };
-        return await MakeAsync(context, made, hospital, Requester.OfficeOf(hospital), cancellation);
-    }
-
-    private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
-    {
-        if (!FhirReference.TryParse(reference, out var named)) return false;
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
-        return await eyes.ReadAsync(named.Type, named.Id, null, cancellation) is
-        {
-            Version.IsDeleted: false, Permit.Basis: PermitBasis.OwnRecord
-        };
-    }
-
-    private async Task<long> OpenTasksAsync(Caller caller, CancellationToken cancellation)
-    {
-        var query = new SearchQuery("Task", [.. OfficeTasks.IsOpen], 0, 0);
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
-        return (await eyes.SearchAsync(query, cancellation)).Total;
+        var made = await asked.MakeAsync(context.Caller, request, cancellation);
+        if (made.Failure is { } refusal) return refusal;
+        var (task, hospital) = made.Value;
+        return await MakeAsync(context, task, hospital, Requester.OfficeOf(hospital), cancellation);
     }
 
     /// <summary>

@@ -8,6 +8,10 @@ internal static class WriteRules
     private static readonly HashSet<string> NotWritable =
         ["AuditEvent", "OperationOutcome", "Parameters", "CapabilityStatement", "Subscription", "SearchParameter", "OperationDefinition"];
 
+    /// <summary>What is answered to who may write such records, and not this one.</summary>
+    public static readonly Outcome NotTheirs =
+        Outcome.Of(OutcomeCategory.Forbidden, "this record is not this requester's to change");
+
     /// <summary>Why a requester may not make this write; null: it may.</summary>
     public static Outcome? Refusal(Caller caller, WriteRequest request)
     {
@@ -15,7 +19,7 @@ internal static class WriteRules
         if (NotWritable.Contains(request.Type)) return Outcome.Of(OutcomeCategory.NotSupported, $"{request.Type} cannot be written here");
         var mayWriteType = caller.Kind switch
         {
-            CallerKind.Operator => DirectoryTypes.Contains(request.Type),
+            CallerKind.Operator => DirectoryTypes.Contains(request.Type) || AskedTasks.IsOne(caller, request),
             // What a patient asks of the hospital is put before its office.
             CallerKind.Patient => request.Type == "Consent" || request is { Type: "Task", Interaction: Interaction.Create },
             // Whom a consent would name may propose it, and take that back.
@@ -32,6 +36,6 @@ internal static class WriteRules
             CallerKind.Patient => current.Facts.Patients.Count == 1 && current.Facts.Patients[0] == caller.Requester.Patient,
             _ => current.Facts.Custodian == caller.Requester.Organization,
         };
-        return isOwn ? null : Outcome.Of(OutcomeCategory.Forbidden, "only who wrote a record may change it");
+        return isOwn ? null : NotTheirs;
     }
 }

@@ -17,7 +17,7 @@ internal static class ApiServices
         .AddSingleton<ReceiveDocument>()
         .AddSingleton<Batch>().AddSingleton<Transaction>()
         .AddSingleton<Everything>().AddSingleton<AnchorProofOperation>().AddSingleton<ConsentLedgerStatus>().AddSingleton<ConsentIntent>()
-        .AddSingleton<ConsentExplain>()
+        .AddSingleton<ConsentExplain>().AddSingleton<RetentionOperation>()
         .AddSingleton<BreakGlass>().AddSingleton<DisposeTask>()
         .AddSingleton<FhirRoutes>().AddSingleton<FhirFailures>().AddSingleton<RefusalPace>()
         .AddSingleton<FhirApi>().AddSingleton<FhirEndpoint>();

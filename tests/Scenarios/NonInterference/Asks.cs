@@ -36,7 +36,8 @@ internal sealed class Asks(
         from range in Gen.Elements<(string, string)[]>([], [("Range", "bytes=0-3")], [("Range", "bytes=-2")], [("Range", "bytes=900-")])
         from what in Gen.Elements(
             "", "", "", $"/_history/{version}", "/_history", "/_history", $"/_history?_count={count}", "/$anchor-proof", "/$ledger-status",
-            "/$everything", "/$consent-explain", "?_elements=id", "?_summary=true", "/_history?_summary=true", "/$everything?_elements=id")
+            "/$everything", "/$consent-explain", "/$retention", "?_elements=id", "?_summary=true", "/_history?_summary=true",
+            "/$everything?_elements=id")
         let path = $"{record.Type}/§{record.Name}§{what}"
         select new Ask(method, path.Split('?')[0], path.Split('?')[1..])
         {
@@ -84,10 +85,11 @@ internal sealed class Asks(
         from count in Gen.Choose(1, 4)
         from viewer in Gen.Elements("Organization/§insurer§", "Practitioner/§doctor§")
         from record in Record
-        from what in Gen.Choose(0, 5)
+        from what in Gen.Choose(0, 6)
         select what switch
         {
             0 => new Ask("GET", $"Patient/§{patient}§/$everything"),
+            6 => new Ask("GET", $"Patient/§{patient}§/$retention"),
             1 => new Ask("GET", $"Patient/§{patient}§/$everything", $"_count={count}"),
             2 => new Ask(
                 "GET", $"Patient/§{patient}§/$consent-explain", $"viewer={viewer}", "purpose=HPAYMT",

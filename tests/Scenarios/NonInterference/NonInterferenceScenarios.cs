@@ -153,7 +153,8 @@ public partial class NonInterferenceScenarios
         && log.Any(w => ask.Path == $"{w.Step.Type}/§{w.Step.Name}§" && !sight.SeesNow(w.Step.Name));
 
     private static bool IsExplained(Ask ask, string viewer) => viewer is "lab" or "lab+" or "other"
-        && (ask.Path.EndsWith("$consent-explain", StringComparison.Ordinal) || ask.Entries?.Any(e => IsExplained(e, viewer)) == true);
+        && (ask.Path.EndsWith("$consent-explain", StringComparison.Ordinal) || ask.Path.EndsWith("$retention", StringComparison.Ordinal)
+            || ask.Entries?.Any(e => IsExplained(e, viewer)) == true);
 
     private static bool IsOfAnother(Ask ask, string viewer) => ask.Makes is { } made
         && ((viewer is "lab" or "lab+" && !made.Subject.EndsWith(".p", StringComparison.Ordinal))

@@ -19,7 +19,7 @@ public class WriteFlowTests
         using var log = new LogLines();
         // It does not come as far as the parts that are not there.
         var flow = new WriteFlow(
-            null!, null!, vault, null!, null!, null!, null!, null!, null!, null!, TimeProvider.System,
+            null!, null!, vault, null!, null!, null!, null!, null!, null!, null!, null!, null!, TimeProvider.System,
             new Logger<WriteFlow>(new LoggerFactory([log])));
         var answer = await flow.CommitAsync(flow.Begin(Caller.Nobody, new StreamedBody([], upload)), [], default);
         Assert.Equal(OutcomeCategory.Unavailable, answer.Failure!.Category);

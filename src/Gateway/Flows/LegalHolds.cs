@@ -1,0 +1,78 @@
+using PmrGateway.Mapping;
+using PmrGateway.Store;
+
+namespace PmrGateway.Gateway.Flows;
+
+/// <summary>
+/// The legal holds that stand: Tasks before the office of the hospital that keeps the patient, which only the gateway writes. They are
+/// looked up as that office, whom no consent concerns: a Task that anybody else wrote is none.
+/// </summary>
+public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory, TimeProvider time)
+{
+    /// <summary>References of the holds that stand on a patient.</summary>
+    /// <param name="patient">Id of the patient.</param>
+    /// <param name="cancellation">Stops the search.</param>
+    public async ValueTask<IReadOnlyList<string>> StandingAsync(string patient, CancellationToken cancellation) =>
+        await directory.PatientAsync(patient, cancellation) is { Custodian: { } hospital }
+            ? await StandingAsync(Asked(patient, hospital), cancellation)
+            : [];
+
+    /// <summary>
+    /// What must hold when a record is deleted: that no hold stands on a patient of it. A failure where one does. It is named to a system
+    /// of the hospital that keeps the patient; to anybody else the record is one that is not theirs to change. A Consent is not held: its
+    /// deletion is how what it permits is ended.
+    /// </summary>
+    /// <param name="caller">Who deletes.</param>
+    /// <param name="record">What.</param>
+    /// <param name="cancellation">Stops the searches.</param>
+    public async Task<Result<IReadOnlyList<Precondition>>> UnheldAsync(Caller caller, RecordFacts record, CancellationToken cancellation)
+    {
+        var (unheld, standing) = (new List<Precondition>(), new List<(string Patient, string Hospital, string Hold)>());
+        foreach (var patient in record.Type == "Consent" ? [] : record.Patients)
+        {
+            if (await directory.PatientAsync(patient, cancellation) is not { Custodian: { } hospital }) continue;
+            var asked = Asked(patient, hospital);
+            standing.AddRange((await StandingAsync(asked, cancellation)).Select(hold => (patient, hospital, hold)));
+            // Of a deletion and a hold that come at once, one is first.
+            unheld.Add(asked);
+        }
+        if (standing.Count == 0) return unheld;
+        var told = standing.Where(s => caller.Kind == CallerKind.System && s.Hospital == caller.Requester.Organization)
+            .Select(s => s.Hold).Distinct().ToList();
+        if (told.Count == 0) return WriteRules.NotTheirs;
+        return Outcome.Of(
+            OutcomeCategory.Conflict,
+            $"{record.Type}/{record.Id} is not deleted while a legal hold stands: {string.Join(", ", told)}") with
+        {
+            // It was refused: each patient finds that in the log.
+            Concealed = [.. standing.Select(s => s.Patient).Distinct()],
+        };
+    }
+
+    /// <summary>The operator with the office of the hospital that keeps the patient of a hold: whoever files one can lift it.</summary>
+    /// <param name="caller">The operator.</param>
+    /// <param name="task">Id of the hold.</param>
+    /// <param name="cancellation">Stops the reads.</param>
+    public async ValueTask<Caller> AsOfficeAsync(Caller caller, string task, CancellationToken cancellation)
+    {
+        return await database.ConcernedAsync("Task", task, cancellation) is [var patient]
+            && await directory.PatientAsync(patient, cancellation) is { Custodian: { } hospital }
+                ? caller with { Requester = caller.Requester with { Office = Requester.OfficeOf(hospital) } }
+                : caller;
+    }
+
+    private Precondition.Matches Asked(string patient, string hospital)
+    {
+        var office = new Requester("legal holds", null, null, null, true, []) { Office = Requester.OfficeOf(hospital) };
+        return new Precondition.Matches(
+            Viewers.WithoutGrants(office, time.GetUtcNow()),
+            new SearchQuery("Task", OfficeTasks.HoldsOn(patient), OfficeTasks.MaxOpen, 0), null);
+    }
+
+    private async ValueTask<IReadOnlyList<string>> StandingAsync(Precondition.Matches asked, CancellationToken cancellation)
+    {
+        await using var eyes = await database.SnapshotAsync(asked.Who, searches: true, cancellation);
+        var found = await eyes.SearchAsync(asked.Query, cancellation);
+        return [.. found.Versions.Select(v => $"Task/{v.Version.Facts.Id}")];
+    }
+}
