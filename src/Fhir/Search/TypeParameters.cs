@@ -13,10 +13,11 @@ internal sealed class TypeParameters
             || schema.SearchParameters.Any(p => p.Bases.Contains(type) && p.Targets.Contains("Patient"));
         All = [.. schema.SearchParameters.Where(p => isOffered is null || isOffered(p))
             .Select(p => Compile(schema, p, type)).OfType<Parameter>()
-            .Select(p => p with
+            .Select(p => (Parameter: p, Names: p.Spec.Type is "token" or "string" or "date" && p.Parts.Any(s => personal.Names(s, type))))
+            .Select(p => p.Parameter with
             {
-                IsPersonal = (isOfPatients && p.Spec.Type == "string")
-                    || (p.Spec.Type is "token" or "string" or "date" && p.Parts.Any(s => personal.Names(s, type))),
+                IsPersonal = p.Names || (isOfPatients && p.Parameter.Spec.Type == "string"),
+                IsWords = !p.Names && isOfPatients && p.Parameter.Spec.Type == "string",
             })];
         var known = All.Where(p => !NotIndexed.Contains(p.Spec.Code)).DistinctBy(p => p.Spec.Code).ToList();
         var anyOf = known.ToDictionary(p => p.Spec.Code, p => SameAs(p, known), StringComparer.Ordinal);
@@ -26,6 +27,7 @@ internal sealed class TypeParameters
         var asked = known.ToDictionary(p => p.Spec.Code, p => new SearchParameter(p.Spec.Code, p.Spec.Type)
         {
             IsPersonal = p.IsPersonal,
+            IsWords = p.IsWords,
             Targets = p.Spec.Targets,
             AnyOf = anyOf[p.Spec.Code],
             IsWhole = IsWhole(p, type),
@@ -131,5 +133,7 @@ internal sealed class TypeParameters
     public sealed record Parameter(SearchParameterSpec Spec, IReadOnlyList<Syntax> Parts, Expr Body, Expr[] Components)
     {
         public bool IsPersonal { get; init; }
+
+        public bool IsWords { get; init; }
     }
 }

@@ -45,7 +45,8 @@ internal sealed class ConsentIntent(
             parameters.Add("deadline", Text(made.Intent.Deadline));
         }
         // Whether there is one to revoke is told of a Consent that the token is known to reach.
-        if (document.Id is { } id && !call.Caller.Reach(ScopeAction.Create).Restricts("Consent") && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
+        if (document.Id is { } id && !call.Caller.Reach(ScopeAction.Create).Restricts("Consent")
+            && await consents.RevocationForAsync(terms.Patient, id, cancellation) is { } revocation)
         {
             var revoke = new Parameters.ParameterComponent { Name = "revoke" };
             revoke.Part.Add(new() { Name = "typedData", Value = new FhirString(intents.TypedData(revocation)) });

@@ -74,7 +74,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         if (parameter.Code is "_id" or "_lastUpdated") return asked.Bad("it is never missing");
         if (parameter.Type == "composite") return asked.Bad("a composite takes no modifier");
         if (asked.Value is not ("true" or "false")) return asked.Bad(":missing is true or false");
-        return Of(asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal }) with
+        return Of(asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal, IsWords = p.IsWords }) with
         {
             IsMissing = asked.Value == "true",
         };
@@ -120,8 +120,12 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
             values.Add(read);
         }
         var isPersonal = parameter.IsPersonal || suffix.Length > 0;
-        var criterion = Of(
-            asked.Type, parameter, p => new SearchCriterion(p.Code + suffix, kind, values) { IsPersonal = isPersonal, Match = match });
+        var criterion = Of(asked.Type, parameter, p => new SearchCriterion(p.Code + suffix, kind, values)
+        {
+            IsPersonal = isPersonal,
+            IsWords = p.IsWords,
+            Match = match,
+        });
         return criterion with { IsNegated = modifier == "not" };
     }
 

@@ -87,7 +87,8 @@ public sealed class ScopeReader(SearchIndexer indexer)
         // What other parameters have together has no values of its own.
         var parameter = indexer.Find(type, code) is { Type: "token" or "reference", AnyOf.Count: 0 } known ? known : null;
         var kind = parameter?.Type;
-        var values = ParameterValue.Split(text, ',').Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, ParameterValue.Plain(v)), _ => null }).ToList();
+        var values = ParameterValue.Split(text, ',')
+            .Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, ParameterValue.Plain(v)), _ => null }).ToList();
         if (kind is null) problem = $"'{code}' is no token or reference parameter of {type} that is indexed, without a modifier or chain";
         else if (values.Contains(null)) problem = $"'{text}' is no value of {code}";
         return problem is null

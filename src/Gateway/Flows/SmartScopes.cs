@@ -24,7 +24,8 @@ public sealed class SmartScopes(IReadOnlyList<SmartScope> scopes)
     public ScopeReach Reach(IReadOnlyCollection<string> levels, ScopeAction action) => scopes.All(s => s.Filter is null)
         ? ScopeReach.All
         : new ScopeReach(
-            Filters(levels, action), (action & Shown) != 0 ? Filters(levels, Shown) : Both(Filters(levels, Shown), Filters(levels, action)));
+            Filters(levels, action),
+            (action & Shown) != 0 ? Filters(levels, Shown) : Both(Filters(levels, Shown), Filters(levels, action)));
 
     // Of what links to a Binary that is written: whoever must not see it by that must not write it by that.
     private static Dictionary<string, IReadOnlyList<ScopeFilter>> Both(

@@ -31,6 +31,7 @@ CREATE TABLE index_number (
 CREATE UNIQUE INDEX index_number_rid ON index_number (rid, param, unit, lo, hi, part);
 
 -- value: normalised, and cut. original, with its digest: the text where that is another. whole: normalised, where value was cut.
+-- Of words in a patient's record: value is '', digest the hash of the text, whole the hashes of its beginnings.
 CREATE TABLE index_text (
   param BIGINT NOT NULL, value $text$ NOT NULL, digest TEXT NOT NULL, rid BIGINT NOT NULL, part BIGINT NOT NULL, original $text$,
   whole $text$, PRIMARY KEY (param, value, digest, rid, part)

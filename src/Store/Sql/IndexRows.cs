@@ -47,6 +47,13 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     private void Add(Rows rows, string name, long parameter, IndexEntry entry)
     {
         var (system, part) = (IndexText.Of(entry.System ?? ""), (long)entry.Part);
+        if (entry.IsWords)
+        {
+            // One row has the hashes of all beginnings: a row for each would be half of what a document writes.
+            var hashes = Hashes(name, entry).ToList();
+            rows.Text.Add(parameter, "", hashes[0], rows.Rid, part, null, string.Concat(hashes[1..]));
+            return;
+        }
         if (entry.IsPersonal)
         {
             foreach (var hash in Hashes(name, entry)) rows.Token.Add(parameter, hash, system, rows.Rid, part);

@@ -30,6 +30,7 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
     /// <summary>The index in which a criterion's values lie.</summary>
     public static string Table(SearchCriterion criterion) => criterion switch
     {
+        { IsWords: true } => "index_text",
         { IsPersonal: true } => "index_token",
         { Type: "reference" } => "index_reference",
         { Type: "date" } => "index_date",
@@ -86,6 +87,13 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
         {
             var spans = PersonDates.Matching(value).Select(s => key.Of(name, IndexKey.Form.Span, s)).ToList();
             return $" AND {row}.code {engine.IsOneOf(sql.Value(engine.List(spans)))}";
+        }
+        if (criterion.IsWords)
+        {
+            return criterion.Match == TextMatch.Exact
+                ? $" AND {row}.value = '' AND {row}.digest = {sql.Value(key.Of(name, IndexKey.Form.Exact, value.Text!))}"
+                : " AND " + engine.Contains(
+                    $"{row}.whole", sql.Value(key.Of(name, IndexKey.Form.Prefix, SearchText.Normalize(value.Text!))));
         }
         if (criterion.Type == "string")
         {
