@@ -90,7 +90,7 @@ public sealed class SearchIndexer
                 else IndexValues.Add(entries, parameter.Spec.Code, parameter.Spec.Type, item);
             }
             if (!parameter.IsPersonal) continue;
-            for (var i = first; i < entries.Count; i++) 
+            for (var i = first; i < entries.Count; i++)
                 entries[i] = entries[i] with { IsPersonal = true, IsWords = parameter.IsWords };
         }
         return entries;

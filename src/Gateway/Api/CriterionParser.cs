@@ -74,10 +74,9 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         if (parameter.Code is "_id" or "_lastUpdated") return asked.Bad("it is never missing");
         if (parameter.Type == "composite") return asked.Bad("a composite takes no modifier");
         if (asked.Value is not ("true" or "false")) return asked.Bad(":missing is true or false");
-        return Of(asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal, IsWords = p.IsWords }) with
-        {
-            IsMissing = asked.Value == "true",
-        };
+        var any = Of(
+            asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal, IsWords = p.IsWords });
+        return any with { IsMissing = asked.Value == "true" };
     }
 
     private Result<SearchCriterion> Criterion(Asked asked, SearchParameter parameter, string? modifier)
