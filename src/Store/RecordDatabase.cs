@@ -230,6 +230,13 @@ public sealed class RecordDatabase : IAsyncDisposable
                 "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
             cancellation) ?? "");
 
+    /// <summary>Ids of the patients whom earlier versions of a record concerned, and the current one does not.</summary>
+    public async ValueTask<IReadOnlyList<string>> FormerAsync(string type, string id, CancellationToken cancellation) =>
+        Interner.FormerOf(await ReadAsync(
+            (session, stop) => session.FirstAsync(
+                "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
+            cancellation) ?? "");
+
     /// <summary>Ids of the Binaries whose content is a part of a record, as it is now.</summary>
     public async ValueTask<IReadOnlyList<string>> EnclosingAsync(string type, string id, CancellationToken cancellation) => await ReadAsync(
         (session, stop) => session.QueryAsync(

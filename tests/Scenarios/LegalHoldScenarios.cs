@@ -73,6 +73,24 @@ public class LegalHoldScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_record_that_was_corrected_away_from_a_held_patient_is_held_all_the_same()
+    {
+        var (other, held) = (await gateway.PatientBornAsync(null), await gateway.PatientBornAsync(null));
+        var record = await gateway.NewObservationAsync(held);
+        await HoldAsync(gateway.Ehr, held);
+        foreach (var focus in new[] { $",\"focus\":[{{\"reference\":\"Patient/{held}\"}}]", "" })
+        {
+            var moved = await gateway.Ehr.PutAsync(
+                $"Observation/{record}",
+                $"{{\"resourceType\":\"Observation\",\"id\":\"{record}\",\"status\":\"final\",\"code\":{{\"text\":\"x\"}},"
+                    + $"\"subject\":{{\"reference\":\"Patient/{other}\"}}{focus}}}");
+            Assert.True(moved.Status == 200, moved.Text);
+        }
+        var refused = await gateway.Ehr.DeleteAsync($"Observation/{record}");
+        Assert.True(refused.Status == 409, refused.Text);
+    }
+
+    [Fact]
     public async Task A_deletion_that_was_prepared_before_the_hold_is_not_committed_behind_it()
     {
         var patient = await gateway.PatientBornAsync(null);

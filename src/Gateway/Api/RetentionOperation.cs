@@ -44,6 +44,7 @@ internal sealed class RetentionOperation(
             caller, call.AsRead() with { Searches = true, Query = "$retention" },
             async snapshot =>
             {
+                if (!await snapshot.ReachesAsync("Patient", call.Id, cancellation)) return new Found([], Outcome.NotFound);
                 page = await snapshot.CompartmentAsync(
                     call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, asked.Count, cancellation);
                 // The birth date is that of the Patient as who asks may read it. The records are told of, and not opened.
@@ -98,8 +99,8 @@ internal sealed class RetentionOperation(
         var kept = RetentionRule.Of(
             _table,
             new RetainedRecord(facts.Type, facts.Details.To, version.LastUpdated, patient is { } known ? [known] : []));
-        var isAll = patient is not null && facts.Patients.Count == 1 && facts.Others.Count == 0
-            && !RetentionRule.GoesWithLongest(facts.Type);
+        // Whether copies in it are of patients who are known here must not show: they count for the shell alone.
+        var isAll = patient is not null && facts.Patients.Count == 1 && !RetentionRule.GoesWithLongest(facts.Type);
         var record = new Parameters.ParameterComponent { Name = "record" };
         record.Part.Add(new() { Name = "reference", Value = new ResourceReference($"{facts.Type}/{facts.Id}") });
         record.Part.Add(new() { Name = "rule", Value = new Code(kept.Rule) });

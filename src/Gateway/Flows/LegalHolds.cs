@@ -28,7 +28,9 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
     public async Task<Result<IReadOnlyList<Precondition>>> UnheldAsync(Caller caller, RecordFacts record, CancellationToken cancellation)
     {
         var (unheld, standing) = (new List<Precondition>(), new List<(string Patient, string Hospital, string Hold)>());
-        foreach (var patient in record.Type == "Consent" ? [] : record.Patients)
+        // A correction that names somebody else does not take a record out of a hold.
+        var former = await database.FormerAsync(record.Type, record.Id, cancellation);
+        foreach (var patient in record.Type == "Consent" ? [] : record.Patients.Union(former))
         {
             if (await directory.PatientAsync(patient, cancellation) is not { Custodian: { } hospital }) continue;
             var asked = Asked(patient, hospital);

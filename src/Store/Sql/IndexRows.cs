@@ -13,7 +13,7 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     /// By which definitions a record is indexed: its number is kept with it. What was indexed by others is indexed anew at a start, so this
     /// grows whenever what a record's rows are changes.
     /// </summary>
-    public const long Definitions = 1;
+    public const long Definitions = 2;
 
     // PostgreSQL indexes no key of more than 2,704 bytes.
     private const int MaxValue = 200;
