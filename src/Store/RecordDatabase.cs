@@ -225,17 +225,16 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     /// <exception cref="StoreUnavailableException">The database cannot be read.</exception>
     public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
-        Interner.PatientsOf(await ReadAsync(
-            (session, stop) => session.FirstAsync(
-                "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
-            cancellation) ?? "");
+        Interner.PatientsOf(await PatientsAsync(type, id, cancellation));
 
     /// <summary>Ids of the patients whom earlier versions of a record concerned, and the current one does not.</summary>
     public async ValueTask<IReadOnlyList<string>> FormerAsync(string type, string id, CancellationToken cancellation) =>
-        Interner.FormerOf(await ReadAsync(
-            (session, stop) => session.FirstAsync(
-                "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
-            cancellation) ?? "");
+        Interner.FormerOf(await PatientsAsync(type, id, cancellation));
+
+    private async ValueTask<string> PatientsAsync(string type, string id, CancellationToken cancellation) => await ReadAsync(
+        (session, stop) => session.FirstAsync(
+            "SELECT patients FROM resources WHERE type = $1 AND id = $2", static r => r.GetString(0), stop, type, id),
+        cancellation) ?? "";
 
     /// <summary>Ids of the Binaries whose content is a part of a record, as it is now.</summary>
     public async ValueTask<IReadOnlyList<string>> EnclosingAsync(string type, string id, CancellationToken cancellation) => await ReadAsync(

@@ -10,6 +10,11 @@ namespace PmrGateway.Fhir;
 /// </summary>
 public static class SearchText
 {
+    /// <summary>
+    /// How many letters of the beginning of a text an index of hashes has: from these no search for more can be answered.
+    /// </summary>
+    public const int MaxBeginning = 20;
+
     // Each group: a letter, and the letters that the Unicode canonical decomposition makes of it and marks from U+0300 to U+036F. Other
     // marks are no accents: in Devanagari they are vowels.
     private const string Letters =

@@ -17,8 +17,6 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
     /// <summary>How many links a chain may have.</summary>
     public const int MaxLinks = 3;
 
-    // From hashes of beginnings no more letters can be looked for.
-    private const int MaxPersonalText = 20;
     private const int MaxText = 2000;
 
     /// <summary>A parameter of a type as it is searched and sorted by; null: the type has none such.</summary>
@@ -222,7 +220,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
             default:
                 var plain = ParameterValue.Plain(text);
                 var length = SearchText.Normalize(plain).Length;
-                return length > 0 && length <= (parameter.IsPersonal && match != TextMatch.Exact ? MaxPersonalText : MaxText)
+                return length > 0 && length <= (parameter.IsPersonal && match != TextMatch.Exact ? SearchText.MaxBeginning : MaxText)
                     ? new SearchValue(null, plain)
                     : null;
         }
@@ -270,7 +268,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         "number" => "a value is a number, with eq, ne, lt, le, gt, ge, sa, eb or ap before it",
         "quantity" => "a value is a number (with a prefix), number|system|code or number||code",
         "reference" => "a value is an id, Type/id (of the type that is named) or a URL",
-        "string" when parameter.IsPersonal => $"a value has 1 to {MaxPersonalText} letters; more with :exact",
+        "string" when parameter.IsPersonal => $"a value has 1 to {SearchText.MaxBeginning} letters; more with :exact",
         _ => $"a value has 1 to {MaxText} letters",
     };
 }

@@ -27,10 +27,12 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
     /// <param name="cancellation">Stops the searches.</param>
     public async Task<Result<IReadOnlyList<Precondition>>> UnheldAsync(Caller caller, RecordFacts record, CancellationToken cancellation)
     {
+        // A deletion is how a consent is revoked.
+        if (record.Type == "Consent") return Array.Empty<Precondition>();
         var (unheld, standing) = (new List<Precondition>(), new List<(string Patient, string Hospital, string Hold)>());
         // A correction that names somebody else does not take a record out of a hold.
         var former = await database.FormerAsync(record.Type, record.Id, cancellation);
-        foreach (var patient in record.Type == "Consent" ? [] : record.Patients.Union(former))
+        foreach (var patient in record.Patients.Union(former))
         {
             if (await directory.PatientAsync(patient, cancellation) is not { Custodian: { } hospital }) continue;
             var asked = Asked(patient, hospital);

@@ -6,9 +6,6 @@ namespace PmrGateway.Store;
 /// <summary>The rows by which records are found: what a search parameter's values become in the index tables.</summary>
 internal sealed class IndexRows(Interners interners, IndexKey key)
 {
-    /// <summary>What is known of a text from its first letters: a search for more of them cannot be answered from hashes.</summary>
-    public const int MaxPrefix = 20;
-
     /// <summary>
     /// By which definitions a record is indexed: its number is kept with it. What was indexed by others is indexed anew at a start, so this
     /// grows whenever what a record's rows are changes.
@@ -119,7 +116,7 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
             case "string":
                 yield return key.Of(name, IndexKey.Form.Exact, entry.Value!);
                 var text = SearchText.Normalize(entry.Value!);
-                for (var length = 1; length <= Math.Min(text.Length, MaxPrefix); length++)
+                for (var length = 1; length <= Math.Min(text.Length, SearchText.MaxBeginning); length++)
                     yield return key.Of(name, IndexKey.Form.Prefix, text[..length]);
                 break;
             default:
