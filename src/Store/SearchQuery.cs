@@ -15,9 +15,6 @@ public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyLis
     /// <summary>Whether the index has hashes of its values: <see cref="Fhir.SearchParameter.IsPersonal"/>.</summary>
     public bool IsPersonal { get; init; }
 
-    /// <summary>Whether it has them all in one row: <see cref="Fhir.SearchParameter.IsWords"/>.</summary>
-    public bool IsWords { get; init; }
-
     /// <summary>How a text or a URI is compared.</summary>
     public TextMatch Match { get; init; }
 

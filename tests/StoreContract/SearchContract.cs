@@ -162,7 +162,7 @@ public abstract class SearchContract(Engine engine)
             new("name", "string", null, "Bina Rao", default, default),
             new("birthdate", "date", null, null, born, born.AddDays(1)), Make.Token("phone", "phone", "555-0100"),
             Make.Token("subject" + Fhir.SearchIndexer.OfIdentifier, "urn:mrn", "MRN-4712"),
-            new("note", "string", null, "Tells of Bina", default, default) { IsWords = true },
+            new("note", "string", null, "Tells of Bina", default, default),
         ];
         Fhir.IndexEntry[] index = [.. personal.Select(p => p with { IsPersonal = true }), Make.Token("gender", null, "female")];
         var write = Make.Version(Make.Facts("Patient", "x", "Organization/a", "x"), 1, index);
@@ -176,10 +176,10 @@ public abstract class SearchContract(Engine engine)
             (Personal("identifier", "token", new SearchValue("urn:other", "MRN-4711")), 0),
             (Personal("identifier", "token", new SearchValue(longSystem, "x")), 1),
             (Personal("name", "string", new SearchValue(null, "BIN")), 1), (Personal("name", "string", new SearchValue(null, "Rao")), 0),
-            (Personal("note", "string", new SearchValue(null, "tells OF b")) with { IsWords = true }, 1),
-            (Personal("note", "string", new SearchValue(null, "of")) with { IsWords = true }, 0),
-            (Personal("note", "string", new SearchValue(null, "Tells of Bina")) with { IsWords = true, Match = TextMatch.Exact }, 1),
-            (Personal("note", "string", new SearchValue(null, "tells of Bina")) with { IsWords = true, Match = TextMatch.Exact }, 0),
+            (Personal("note", "string", new SearchValue(null, "tells OF b")), 1),
+            (Personal("note", "string", new SearchValue(null, "of")), 0),
+            (Personal("note", "string", new SearchValue(null, "Tells of Bina")) with { Match = TextMatch.Exact }, 1),
+            (Personal("note", "string", new SearchValue(null, "tells of Bina")) with { Match = TextMatch.Exact }, 0),
             (Personal("birthdate", "date", day), 1), (Personal("birthdate", "date", day with { Prefix = "gt" }), 0),
             (Personal("birthdate", "date", day with { Prefix = "ne" }), 1),
         })

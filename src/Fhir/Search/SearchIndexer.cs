@@ -25,9 +25,6 @@ public readonly record struct IndexEntry(
     /// <summary>Whether it is to be kept in no index in clear: <see cref="SearchParameter.IsPersonal"/>.</summary>
     public bool IsPersonal { get; init; }
 
-    /// <summary>Whether it is words in a patient's record: <see cref="SearchParameter.IsWords"/>.</summary>
-    public bool IsWords { get; init; }
-
     /// <summary>number, quantity: the least that it may be; with <see cref="High"/> infinite where it has no bound.</summary>
     public double Low { get; init; }
 
@@ -90,8 +87,7 @@ public sealed class SearchIndexer
                 else IndexValues.Add(entries, parameter.Spec.Code, parameter.Spec.Type, item);
             }
             if (!parameter.IsPersonal) continue;
-            for (var i = first; i < entries.Count; i++)
-                entries[i] = entries[i] with { IsPersonal = true, IsWords = parameter.IsWords };
+            for (var i = first; i < entries.Count; i++) entries[i] = entries[i] with { IsPersonal = true };
         }
         return entries;
     }

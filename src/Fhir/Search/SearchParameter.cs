@@ -11,9 +11,6 @@ public sealed record SearchParameter(string Code, string Type)
     /// </summary>
     public bool IsPersonal { get; init; }
 
-    /// <summary>Whether its values are words in a patient's record, which are looked for less than names, and are longer.</summary>
-    public bool IsWords { get; init; }
-
     /// <summary>Of a reference: the types that it may name; none: any.</summary>
     public IReadOnlyList<string> Targets { get; init; } = [];
 

@@ -13,11 +13,10 @@ internal sealed class TypeParameters
             || schema.SearchParameters.Any(p => p.Bases.Contains(type) && p.Targets.Contains("Patient"));
         All = [.. schema.SearchParameters.Where(p => isOffered is null || isOffered(p))
             .Select(p => Compile(schema, p, type)).OfType<Parameter>()
-            .Select(p => (Parameter: p, Names: p.Spec.Type is "token" or "string" or "date" && p.Parts.Any(s => personal.Names(s, type))))
-            .Select(p => p.Parameter with
+            .Select(p => p with
             {
-                IsPersonal = p.Names || (isOfPatients && p.Parameter.Spec.Type == "string"),
-                IsWords = !p.Names && isOfPatients && p.Parameter.Spec.Type == "string",
+                IsPersonal = (isOfPatients && p.Spec.Type == "string")
+                    || (p.Spec.Type is "token" or "string" or "date" && p.Parts.Any(s => personal.Names(s, type))),
             })];
         var known = All.Where(p => !NotIndexed.Contains(p.Spec.Code)).DistinctBy(p => p.Spec.Code).ToList();
         var anyOf = known.ToDictionary(p => p.Spec.Code, p => SameAs(p, known), StringComparer.Ordinal);
@@ -27,7 +26,6 @@ internal sealed class TypeParameters
         var asked = known.ToDictionary(p => p.Spec.Code, p => new SearchParameter(p.Spec.Code, p.Spec.Type)
         {
             IsPersonal = p.IsPersonal,
-            IsWords = p.IsWords,
             Targets = p.Spec.Targets,
             AnyOf = anyOf[p.Spec.Code],
             IsWhole = IsWhole(p, type),
@@ -133,7 +131,5 @@ internal sealed class TypeParameters
     public sealed record Parameter(SearchParameterSpec Spec, IReadOnlyList<Syntax> Parts, Expr Body, Expr[] Components)
     {
         public bool IsPersonal { get; init; }
-
-        public bool IsWords { get; init; }
     }
 }

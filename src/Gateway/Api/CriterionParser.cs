@@ -73,7 +73,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         if (parameter.Type == "composite") return asked.Bad("a composite takes no modifier");
         if (asked.Value is not ("true" or "false")) return asked.Bad(":missing is true or false");
         var any = Of(
-            asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal, IsWords = p.IsWords });
+            asked.Type, parameter, p => new SearchCriterion(p.Code, p.Type, []) { IsPersonal = p.IsPersonal });
         return any with { IsMissing = asked.Value == "true" };
     }
 
@@ -120,7 +120,6 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         var criterion = Of(asked.Type, parameter, p => new SearchCriterion(p.Code + suffix, kind, values)
         {
             IsPersonal = isPersonal,
-            IsWords = p.IsWords,
             Match = match,
         });
         return criterion with { IsNegated = modifier == "not" };

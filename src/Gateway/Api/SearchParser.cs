@@ -141,7 +141,7 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
             return Outcome.Of(OutcomeCategory.Malformed, "a condition says what a resource has itself: no chain and no _has");
         // It is asked again where all writes wait for each other: an index has to lead to the few that it may be about.
         return !named.Any(c => c is { IsNegated: false, IsMissing: null, Match: TextMatch.Default }
-            && (c is { IsPersonal: true, IsWords: false } || c.Type is "token" or "reference" or "id" or "uri"))
+            && (c.IsPersonal || c.Type is "token" or "reference" or "id" or "uri"))
             ? Outcome.Of(
                 OutcomeCategory.Malformed,
                 $"the condition names nothing to look for: one of its parameters is a token, a reference, a URI or _id of {type}")

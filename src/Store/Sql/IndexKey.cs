@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using PmrGateway.Fhir;
 
 namespace PmrGateway.Store;
 
@@ -11,6 +12,9 @@ namespace PmrGateway.Store;
 internal sealed class IndexKey
 {
     private const int Kept = 16;
+
+    // 36 bits: where a million beginnings go on with forty letters each, the chance that any two of these are alike is one in a hundred.
+    private const int CharactersALetter = 6;
     private byte[]? _key;
 
     /// <summary>What of a value is hashed: no two of these are ever the same.</summary>
@@ -20,7 +24,7 @@ internal sealed class IndexKey
         Code,
 
         /// <summary>The beginning of a text, normalised.</summary>
-        Prefix,
+        Beginning,
 
         /// <summary>A text as it was written.</summary>
         Exact,
@@ -38,10 +42,36 @@ internal sealed class IndexKey
     /// <param name="text">That.</param>
     public string Of(string parameter, Form form, string text)
     {
-        var key = _key ?? throw new InvalidOperationException("the database was not given the key of its index yet");
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        Hash(parameter, form, text, hash);
+        return Base64Url.EncodeToString(hash[..Kept]);
+    }
+
+    /// <summary>
+    /// The way to a text: for each of its first letters the start of the hash of all up to it. The ways of two texts begin alike for as
+    /// long as the texts do, so that one row answers every search for a beginning.
+    /// </summary>
+    /// <param name="parameter">The parameter, <c>Type.code</c>.</param>
+    /// <param name="normalised">The text, normalised; of more than <see cref="SearchText.MaxBeginning"/> letters the first.</param>
+    public string Way(string parameter, string normalised)
+    {
+        var letters = Math.Min(normalised.Length, SearchText.MaxBeginning);
+        var way = new StringBuilder(letters * CharactersALetter);
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        Span<char> text = stackalloc char[Base64Url.GetEncodedLength(HMACSHA256.HashSizeInBytes)];
+        for (var length = 1; length <= letters; length++)
+        {
+            Hash(parameter, Form.Beginning, normalised[..length], hash);
+            Base64Url.EncodeToChars(hash, text);
+            way.Append(text[..CharactersALetter]);
+        }
+        return way.ToString();
+    }
+
+    private void Hash(string parameter, Form form, string text, Span<byte> hash)
+    {
+        var key = _key ?? throw new InvalidOperationException("the database was not given the key of its index yet");
         // Neither a parameter's name nor the form has a NUL in it.
         HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{parameter}\0{(int)form}\0{text}"), hash);
-        return Base64Url.EncodeToString(hash[..Kept]);
     }
 }

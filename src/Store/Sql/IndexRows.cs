@@ -10,7 +10,7 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     /// By which definitions a record is indexed: its number is kept with it. What was indexed by others is indexed anew at a start, so this
     /// grows whenever what a record's rows are changes.
     /// </summary>
-    public const long Definitions = 2;
+    public const long Definitions = 3;
 
     // PostgreSQL indexes no key of more than 2,704 bytes.
     private const int MaxValue = 200;
@@ -44,20 +44,20 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
     private void Add(Rows rows, string name, long parameter, IndexEntry entry)
     {
         var (system, part) = (IndexText.Of(entry.System ?? ""), (long)entry.Part);
-        if (entry.IsWords)
-        {
-            // One row has the hashes of all beginnings: a row for each would be half of what a document writes.
-            var hashes = Hashes(name, entry).ToList();
-            rows.Text.Add(parameter, "", hashes[0], rows.Rid, part, null, string.Concat(hashes[1..]));
-            return;
-        }
-        if (entry.IsPersonal)
-        {
-            foreach (var hash in Hashes(name, entry)) rows.Token.Add(parameter, hash, system, rows.Rid, part);
-            return;
-        }
         switch (entry.Type)
         {
+            case "string" when entry.IsPersonal:
+                rows.Text.Add(
+                    parameter, key.Way(name, SearchText.Normalize(entry.Value!)), key.Of(name, IndexKey.Form.Exact, entry.Value!), rows.Rid,
+                    part, null, null);
+                break;
+            case "date" when entry.IsPersonal:
+                foreach (var span in PersonDates.Of(entry.From.ToUnixTimeMilliseconds(), entry.To.ToUnixTimeMilliseconds()))
+                    rows.Token.Add(parameter, key.Of(name, IndexKey.Form.Span, span), system, rows.Rid, part);
+                break;
+            case "token" when entry.IsPersonal:
+                rows.Token.Add(parameter, key.Of(name, IndexKey.Form.Code, entry.Value!), system, rows.Rid, part);
+                break;
             case "reference":
                 rows.Reference.Add(parameter, IndexText.Of(entry.Value!), system, rows.Rid, part);
                 break;
@@ -104,26 +104,6 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
         SearchUnits.InBaseUnits(system, unit) is { } known
             ? ($"*{known.Dimension}", SearchUnits.InBaseUnits(low, known.Factor), SearchUnits.InBaseUnits(high, known.Factor))
             : null;
-
-    private IEnumerable<string> Hashes(string name, IndexEntry entry)
-    {
-        switch (entry.Type)
-        {
-            case "date":
-                foreach (var span in PersonDates.Of(entry.From.ToUnixTimeMilliseconds(), entry.To.ToUnixTimeMilliseconds()))
-                    yield return key.Of(name, IndexKey.Form.Span, span);
-                break;
-            case "string":
-                yield return key.Of(name, IndexKey.Form.Exact, entry.Value!);
-                var text = SearchText.Normalize(entry.Value!);
-                for (var length = 1; length <= Math.Min(text.Length, SearchText.MaxBeginning); length++)
-                    yield return key.Of(name, IndexKey.Form.Prefix, text[..length]);
-                break;
-            default:
-                yield return key.Of(name, IndexKey.Form.Code, entry.Value!);
-                break;
-        }
-    }
 
     private static (string? System, string? Unit) UnitOf(IndexEntry entry) =>
         entry.System!.LastIndexOf('|') is var bar and >= 0 ? (entry.System[..bar], entry.System[(bar + 1)..]) : (null, entry.System);

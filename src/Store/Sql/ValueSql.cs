@@ -30,12 +30,11 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
     /// <summary>The index in which a criterion's values lie.</summary>
     public static string Table(SearchCriterion criterion) => criterion switch
     {
-        { IsWords: true } => "index_text",
+        { Type: "string" } => "index_text",
         { IsPersonal: true } => "index_token",
         { Type: "reference" } => "index_reference",
         { Type: "date" } => "index_date",
         { Type: "number" or "quantity" } => "index_number",
-        { Type: "string" } => "index_text",
         _ => "index_token",
     };
 
@@ -88,19 +87,12 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
             var spans = PersonDates.Matching(value).Select(s => key.Of(name, IndexKey.Form.Span, s)).ToList();
             return $" AND {row}.code {engine.IsOneOf(sql.Value(engine.List(spans)))}";
         }
-        if (criterion.IsWords)
-        {
-            return criterion.Match == TextMatch.Exact
-                ? $" AND {row}.value = '' AND {row}.digest = {sql.Value(key.Of(name, IndexKey.Form.Exact, value.Text!))}"
-                : " AND " + engine.Contains(
-                    $"{row}.whole", sql.Value(key.Of(name, IndexKey.Form.Prefix, SearchText.Normalize(value.Text!))));
-        }
         if (criterion.Type == "string")
         {
-            var hash = criterion.Match == TextMatch.Exact
-                ? key.Of(name, IndexKey.Form.Exact, value.Text!)
-                : key.Of(name, IndexKey.Form.Prefix, SearchText.Normalize(value.Text!));
-            return $" AND {row}.code = {sql.Value(hash)}";
+            var way = key.Way(name, SearchText.Normalize(value.Text!));
+            return criterion.Match == TextMatch.Exact
+                ? $" AND {row}.value = {sql.Value(way)} AND {row}.digest = {sql.Value(key.Of(name, IndexKey.Form.Exact, value.Text!))}"
+                : $" AND {Begins($"{row}.value", way)}";
         }
         var code = value.Text is null ? "" : $" AND {row}.code = {sql.Value(key.Of(name, IndexKey.Form.Code, value.Text))}";
         return code + Is($"{row}.system", value.System);
@@ -117,13 +109,12 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
             case TextMatch.Contains:
                 return engine.Contains($"COALESCE({row}.whole, {row}.value)", sql.Value(normalised));
             default:
-                var begins = $"{row}.value >= {sql.Value(cut)} AND {row}.value < {sql.Value(cut + Last)}";
                 // What was cut begins so; whether it goes on so stands beside it.
-                return cut == normalised
-                    ? $"({begins})"
-                    : $"({begins} AND {row}.whole >= {sql.Value(normalised)} AND {row}.whole < {sql.Value(normalised + Last)})";
+                return Begins($"{row}.value", cut) + (cut == normalised ? "" : $" AND {Begins($"{row}.whole", normalised)}");
         }
     }
+
+    private string Begins(string column, string text) => $"{column} >= {sql.Value(text)} AND {column} < {sql.Value(text + Last)}";
 
     private string Uri(string row, TextMatch match, string uri)
     {
@@ -131,8 +122,7 @@ internal sealed class ValueSql(SqlText sql, IStoreEngine engine, IndexKey key)
         {
             case TextMatch.Below:
                 var inside = uri.TrimEnd('/') + '/';
-                return $"({row}.code = {sql.Value(IndexText.Of(uri))} OR ({row}.code >= {sql.Value(inside)} "
-                    + $"AND {row}.code < {sql.Value(inside + Last)}))";
+                return $"({row}.code = {sql.Value(IndexText.Of(uri))} OR ({Begins($"{row}.code", inside)}))";
             case TextMatch.Above:
                 var above = Enumerable.Range(0, uri.Length).Where(i => uri[i] == '/').SelectMany(i => new[] { uri[..i], uri[..(i + 1)] })
                     .Append(uri).Where(u => u.Length > 0).Distinct().TakeLast(MaxAbove).Select(IndexText.Of).ToList();
