@@ -227,6 +227,24 @@ public sealed class RecordDatabase : IAsyncDisposable
     public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
         Interner.PatientsOf(await PatientsAsync(type, id, cancellation));
 
+    /// <summary>Ids of the patients whom any of some records concern.</summary>
+    /// <param name="records">The records, <c>Type/id</c>; of what there is not, nobody.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<IReadOnlyList<string>> ConcernedAsync(IEnumerable<string> records, CancellationToken cancellation)
+    {
+        var found = new List<string>();
+        foreach (var type in records.Select(r => r.Split('/')).GroupBy(r => r[0], r => r[1]))
+        {
+            var rows = await ReadAsync(
+                (session, stop) => session.QueryAsync(
+                    $"SELECT patients FROM resources WHERE type = $1 AND id {session.Engine.IsOneOf("$2")}", static r => r.GetString(0), stop,
+                    type.Key, session.Engine.List([.. type.Select(IndexText.Of)])),
+                cancellation);
+            found.AddRange(rows.SelectMany(Interner.PatientsOf));
+        }
+        return [.. found.Distinct()];
+    }
+
     /// <summary>Ids of the patients whom earlier versions of a record concerned, and the current one does not.</summary>
     public async ValueTask<IReadOnlyList<string>> FormerAsync(string type, string id, CancellationToken cancellation) =>
         Interner.FormerOf(await PatientsAsync(type, id, cancellation));

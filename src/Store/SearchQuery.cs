@@ -89,8 +89,19 @@ public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Cri
     /// <summary>The order of the results; empty: as they were first written. The cursor counts results then.</summary>
     public IReadOnlyList<SortKey> Sort { get; init; } = [];
 
+    /// <summary>The records that the criteria name, <c>Type/id</c>: by <c>_id</c>, or by what refers to them.</summary>
+    public IEnumerable<string> Named => Criteria.SelectMany(c => NamedBy(Type, c)).Distinct();
+
     /// <summary>Id of the one patient whom the criteria name; null: they name none, or several.</summary>
     public string? Patient => Criteria.Select(PatientOf).FirstOrDefault(p => p is not null);
+
+    private static IEnumerable<string> NamedBy(string type, SearchCriterion criterion) => criterion switch
+    {
+        { Link: { } link } => NamedBy(link.Type, link.Criterion),
+        { Type: "id" } => criterion.Values.Select(v => $"{type}/{v.Text}"),
+        { Type: "reference" } => criterion.Values.Where(v => v is { System: not null, Text: not null }).Select(v => $"{v.System}/{v.Text}"),
+        _ => criterion.Alternatives.SelectMany(a => a.Criteria).SelectMany(c => NamedBy(type, c)),
+    };
 
     private static string? PatientOf(SearchCriterion criterion) => criterion switch
     {

@@ -16,7 +16,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         await gateway.RegisterDoctorAsync(username, gateway.Hospital);
         var patient = await gateway.NewPatientAsync();
         var self = await gateway.LoginPatientAsync(patient);
-        var denial = Denial(patient, "\"provision\":[{\"type\":\"permit\",\"purpose\":[{\"code\":\"BTG\"}]}]");
+        var denial = Denial(patient, $"\"provision\":[{{\"type\":\"permit\",{Purpose("BTG")}}}]");
         var posted = await self.PostAsync("Consent", denial);
         Assert.True(posted.Status == 201, posted.Text);
         await GatewayClient.UntilAsync(

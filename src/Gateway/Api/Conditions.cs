@@ -55,7 +55,7 @@ internal sealed class Conditions(
             return Outcome.Of(OutcomeCategory.NotFound, $"no {type} matches the criteria") with
             {
                 // Whoever was named by them learns who tried.
-                Concealed = query.Value.Patient is { } patient ? [patient] : [],
+                Concealed = query.Value.Patient is { } patient ? [patient] : null,
             };
         }
         if (request.Preconditions.Broken(found.Value) is { } broken) return broken;

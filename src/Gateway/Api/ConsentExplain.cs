@@ -34,6 +34,9 @@ internal sealed class ConsentExplain(
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "viewer is an Organization/id or Practitioner/id"));
         if (!FhirReference.TryParse(asked["resource"].FirstOrDefault(), out var resource))
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Malformed, "resource is Type/id"));
+        // An app of the patient's is told of a record and of Consents what it could read of them, and no more.
+        if (isPatient && (caller.Refuse(resource.Type, ScopeAction.Read) ?? caller.Refuse("Consent", ScopeAction.Read)) is { } notRead)
+            return await denials.AnswerAsync(caller, call.Route.Interaction, call.Target, notRead);
         if (await directory.ActorAsync(viewer.ToString(), cancellation) is not { } actor)
             return FhirResponse.From(Outcome.Of(OutcomeCategory.Invalid, $"{viewer} is not a registered actor"));
 

@@ -92,6 +92,7 @@ internal sealed class DisposeTask(
     {
         if (!FhirReference.TryParse(reference, out var named) || named.Version is not null) return false;
         if (named.Type is "Task" or "Patient" or "Consent" or "Communication") return false;
+        if (caller.Refuse(named.Type, ScopeAction.Read) is not null) return false;
         await using var snapshot = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
         return await snapshot.KeptAsync(named.Type, named.Id, cancellation) is { IsDeleted: false } kept
             && kept.LastUpdated >= asked && patients.All(kept.Facts.Patients.Contains);

@@ -66,9 +66,10 @@ internal sealed class History(ReadFlow flow, Denials denials, PageCursor cursors
             {
                 var query = parameters.Query(asked.Types, asked.Id, position);
                 page = await snapshot.HistoryAsync(query, cancellation);
-                return page.Versions.Count > 0 || query.Id is null
-                    ? new Found(page.Versions)
-                    : await NothingOfAsync(caller, snapshot, query, cancellation);
+                if (page.Versions.Count == 0 && query.Id is not null) return await NothingOfAsync(caller, snapshot, query, cancellation);
+                if (query.Count > 0 || page.Total == 0) return new Found(page.Versions);
+                var counted = await snapshot.HistoryAsync(query with { Count = Found.MaxCounted }, cancellation);
+                return new Found([]) { Told = [.. counted.Versions.SelectMany(v => v.Version.Facts.Patients).Distinct()] };
             },
             opened => Respond(caller, asked.Path, parameters.Page, page, opened),
             cancellation);

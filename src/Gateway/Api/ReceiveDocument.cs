@@ -70,8 +70,11 @@ internal sealed class ReceiveDocument(
     private async Task<string?> PatientAsync(
         Caller caller, ResourceDocument bundle, string? subject, List<string> concealed, CancellationToken cancellation)
     {
-        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: false, cancellation);
-        if (FhirReference.TryParse(subject, out var local) && local.Type == "Patient" && await IsKnownAsync(local.Id)) return local.Id;
+        await using var snapshot = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
+        if (FhirReference.TryParse(subject, out var local) && local.Type == "Patient" && await IsKnownAsync(local.Id, isNamed: true))
+            return local.Id;
+        // Who says an identifier and is told whose it is has searched for it.
+        if (caller.Refuse("Patient", ScopeAction.Search) is not null) return null;
         foreach (var entry in bundle.Root.ItemsAt("entry"))
         {
             if (entry["resource"] is not { } resource || resource.StringAt("resourceType") != "Patient") continue;
@@ -83,16 +86,19 @@ internal sealed class ReceiveDocument(
                 var known = new List<string>();
                 var named = new PatientMention(null, identifier.StringAt("system") ?? "", value);
                 foreach (var patient in (await snapshot.PatientsAsync([named], cancellation))[0])
-                    if (await IsKnownAsync(patient)) known.Add(patient);
+                    if (await IsKnownAsync(patient, isNamed: false)) known.Add(patient);
                 if (known is [var only]) return only;
             }
         }
         return null;
 
-        // Kept by this hospital, or shown to it by the patient: whether it may write is asked of the whole record later.
-        async ValueTask<bool> IsKnownAsync(string id)
+        // Kept by this hospital, or shown to it by the patient: whether it may write is asked of the whole record later. What the hospital
+        // keeps is found by its systems, and known by its id to all who work there.
+        async ValueTask<bool> IsKnownAsync(string id, bool isNamed)
         {
-            var isKnown = await snapshot.KeptAsync("Patient", id, cancellation) is { IsDeleted: false }
+            var isKnown = ((isNamed || caller.Kind == CallerKind.System)
+                    && await snapshot.KeptAsync("Patient", id, cancellation) is { IsDeleted: false }
+                    && await snapshot.ReachesAsync("Patient", id, cancellation))
                 || await snapshot.ReadAsync("Patient", id, null, cancellation) is { Version.IsDeleted: false };
             if (!isKnown) concealed.Add(id);
             return isKnown;

@@ -63,7 +63,7 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
 
     private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
     {
-        if (!FhirReference.TryParse(reference, out var named)) return false;
+        if (!FhirReference.TryParse(reference, out var named) || caller.Refuse(named.Type, ScopeAction.Read) is not null) return false;
         await using var eyes = await database.SnapshotAsync(viewers.Of(caller), searches: false, cancellation);
         return await eyes.ReadAsync(named.Type, named.Id, null, cancellation) is
         {

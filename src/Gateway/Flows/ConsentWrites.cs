@@ -41,10 +41,12 @@ public sealed class ConsentWrites(
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
             : await directory.PatientAsync(terms.Patient, cancellation);
-        if (requester.Patient != terms.Patient && (patient is null || patient.Custodian != requester.Organization))
+        // Who works at the hospital would else grant access to themselves: that is what the glass is there for.
+        if (requester.Patient != terms.Patient
+            && (context.Caller.Kind != CallerKind.System || patient is null || patient.Custodian != requester.Organization))
         {
             return Outcome.Of(
-                OutcomeCategory.Forbidden, "a consent is given by the patient, or by the hospital that has custody of the record");
+                OutcomeCategory.Forbidden, "a consent is given by the patient, or by a system of the hospital that has custody of the record");
         }
         if (patient is null) return Outcome.NotFound;
         var isSelf = requester.Patient == terms.Patient;
@@ -90,7 +92,7 @@ public sealed class ConsentWrites(
         var ended = request.Current is null ? null : await directory.LatestConsentAsync(request.Id, cancellation);
         var isActive = consent.StringAt("status") == "active";
         // To end what it filed itself, and gives no access by that, takes none.
-        if (!isActive && ended is null or { Terms: { Permits: true, Exceptions.Count: 0 } }) return null;
+        if (!isActive && ended is null or { Terms.Denies: false }) return null;
         if (!HasSource(consent, isActive ? ended : null, terms))
         {
             return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
@@ -133,7 +135,12 @@ public sealed class ConsentWrites(
                 if (isDeletion && (caller.Requester.Patient == patient || caller.Requester.Office == given.Giver)) continue;
                 return Outcome.Of(OutcomeCategory.Forbidden, "what an emergency opened its patient or its hospital ends, by a deletion");
             }
-            if (caller.Requester.Patient == patient) continue;
+            if (caller.Requester.Patient == patient)
+            {
+                if (isDeletion && await directory.PatientAsync(patient, cancellation) is { } own && TakesWallet(own, given))
+                    return Outcome.Of(OutcomeCategory.Forbidden, "to end what denies takes the wallet's signature: update it to inactive");
+                continue;
+            }
             var isProposal = given is null && (await database.ConcernedAsync("Task", request.Id, cancellation)).Count > 0;
             // What the patient is to accept must be what the patient has read; and whether it is refused the patient says.
             if (isProposal && !isDeletion)
@@ -143,17 +150,23 @@ public sealed class ConsentWrites(
             // Who neither wrote it nor keeps the patient is told nothing of whether the patient is known.
             if (isProposal || (given is null && row?.Custodian != caller.Requester.Organization))
                 return Outcome.Of(OutcomeCategory.Forbidden, "who proposed a consent takes it back, and nobody else");
+            if (caller.Kind != CallerKind.System)
+                return Outcome.Of(OutcomeCategory.Forbidden, "what a hospital filed its systems change, and nobody else of it");
             if (row is not null && (!IsInCustody(row) || IsThePatients(patient, given?.Giver ?? request.Current.Facts.Author)))
             {
                 return Outcome.Of(
                     OutcomeCategory.Forbidden,
                     "the patient gave this consent, or controls the record by a wallet: only the patient changes it");
             }
-            if (isDeletion && given is not (null or { IsRevoked: true } or { Terms: { Permits: true, Exceptions.Count: 0 } }))
+            if (isDeletion && given is { IsRevoked: false, Terms.Denies: true })
                 return Outcome.Of(OutcomeCategory.Forbidden, "a hospital ends a denial by an update with its evidence, not by a deletion");
         }
         return null;
     }
+
+    // A login is the operator's to make: with it alone nobody opens what the wallet controls. What is over opens nothing.
+    private bool TakesWallet(RegisteredPatient patient, KeptConsent? consent) =>
+        !IsInCustody(patient) && consent is { IsRevoked: false, Terms.Denies: true } && consent.Terms.Root.To > time.GetUtcNow();
 
     private static bool IsThePatients(string patient, string author) => author == $"Patient/{patient}";
 
@@ -200,10 +213,15 @@ public sealed class ConsentWrites(
         RegisteredPatient patient, string consentId, SignedIntent? signed, CancellationToken cancellation)
     {
         if (IsInCustody(patient)) return await RevokeAsync(consentId, null, cancellation);
+        var consent = await directory.LatestConsentAsync(consentId, cancellation);
+        if (signed is null && TakesWallet(patient, consent))
+        {
+            return Refused(
+                "to end what denies takes the wallet's signature: ask Consent/$intent and send that of its revocation", IssueCode.Required);
+        }
         if (signed is not null)
         {
             if (DeadlineProblem(signed) is { } late) return late;
-            var consent = await directory.LatestConsentAsync(consentId, cancellation);
             if (consent is null || !IsSignedBy(patient, intents.Digest(RevokeOf(patient, consent, signed.Nonce, signed.Deadline)), signed))
                 return Refused("the signature is not the controller's over the revocation of what this Consent granted");
         }

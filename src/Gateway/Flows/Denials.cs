@@ -24,12 +24,12 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
     public async Task<FhirResponse> AnswerAsync(
         Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
     {
-        var isWithheld = outcome.Concealed.Count > 0
+        var isWithheld = outcome.Concealed is not null
             || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone;
         if (isWithheld)
         {
-            var patients = outcome.Concealed.Count > 0
-                ? [.. outcome.Concealed.SelectMany(CallerAudit.Patients).Distinct()]
+            var patients = outcome.Concealed is { } concealed
+                ? [.. concealed.SelectMany(CallerAudit.Patients).Distinct()]
                 : CallerAudit.Patients(patient ?? (asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null));
             // A patient is told who tried a record of theirs, too; who tried is told nothing.
             if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))

@@ -73,8 +73,11 @@ public sealed record Outcome(OutcomeCategory Category, IReadOnlyList<ValidationI
     /// <summary>When to ask again; null: it is not told.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>Ids of patients whom it conceals: to them it is a refusal, though to the requester it is a mistake.</summary>
-    public IReadOnlyList<string> Concealed { get; init; } = [];
+    /// <summary>
+    /// Ids of patients whom it conceals: to them it is a refusal, though to the requester it is a mistake. None: it would conceal one if
+    /// there were one, and takes as long. Null: it conceals nobody.
+    /// </summary>
+    public IReadOnlyList<string>? Concealed { get; init; }
 
     /// <summary>The HTTP status.</summary>
     public int Status => Table(Category).Status;

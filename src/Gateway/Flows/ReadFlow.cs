@@ -10,6 +10,9 @@ namespace PmrGateway.Gateway.Flows;
 /// <param name="Failure">What to answer where there is nothing; null where nothing is an answer (a search).</param>
 public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Failure = null)
 {
+    /// <summary>Of how many records that a mere number counts the patients are told; one of more tells of nobody.</summary>
+    public const int MaxCounted = 50;
+
     /// <summary>Ids of the patients of a record that the answer tells of and does not have: their logs are told.</summary>
     public IReadOnlyList<string> Told { get; init; } = [];
 
@@ -32,6 +35,11 @@ public sealed record ReadRequest(string Interaction, string? Type, ScopeAction A
 {
     /// <summary>What is searched, without values, for the audit log; null: it is no search.</summary>
     public string? Query { get; init; }
+
+    /// <summary>
+    /// Records that are named, <c>Type/id</c>: that they are not found tells something of them, and their patients read who asked.
+    /// </summary>
+    public IEnumerable<string> Named { get; init; } = [];
 
     /// <summary>Whether it searches, or reads single records by their ids.</summary>
     public bool Searches { get; init; }
@@ -84,6 +92,9 @@ public sealed partial class ReadFlow(
         }
         if (found.Failure is { } nothing)
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, nothing, request.PatientAsked, view.Block);
+
+        var named = await database.ConcernedAsync(request.Named, cancellation);
+        found = found with { Told = [.. found.Told, .. named] };
 
         // (4) Nothing opens without the permit of that very version.
         var opened = await OpenAsync(found.Versions, cancellation);

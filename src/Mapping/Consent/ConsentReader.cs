@@ -86,7 +86,7 @@ public static class ConsentReader
             var codings = CodingsAt(provision, name).ToList();
             if (codings.Exists(c => string.IsNullOrEmpty(c.StringAt("code"))))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a restriction without a code cannot be enforced");
-            // Purposes are of one system.
+            // Purposes are of one system, which is asked for below.
             else if (name != "purpose" && codings.Exists(c => string.IsNullOrEmpty(c.StringAt("system"))))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a code without its system would match nothing");
         }
@@ -94,7 +94,7 @@ public static class ConsentReader
             Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other} cannot be enforced here");
         if (provision.ItemsAt("code").Any(c => !Codings(c).Any(x => !string.IsNullOrEmpty(x.StringAt("code")))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
-        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") is not (null or CodeHierarchy.Purposes)
+        if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") != CodeHierarchy.Purposes
             || (p.StringAt("code") is { } code && !CodeHierarchy.IsKnownPurpose(code))))
             Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are the purposes of use of {CodeHierarchy.Purposes}");
         if (CodingsAt(provision, "class").Any(c => c.StringAt("system") == ResourceTypes

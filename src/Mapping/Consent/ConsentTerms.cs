@@ -97,6 +97,9 @@ public sealed record Provision(
 /// <param name="Exceptions">The provisions nested in it.</param>
 public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, IReadOnlyList<Provision> Exceptions)
 {
+    /// <summary>Whether it denies anything: to end it may open what it denied.</summary>
+    public bool Denies => !Permits || Exceptions.Count > 0;
+
     /// <summary>The canonical bytes (docs/formats/consent-terms.md): one encoding for one meaning, lists sorted.</summary>
     public byte[] Encode()
     {

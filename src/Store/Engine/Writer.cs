@@ -43,6 +43,11 @@ internal sealed class WriterState
 internal sealed class Writer : IAsyncDisposable
 {
     private const int GroupLimit = 256;
+
+    // A commit costs an fsync and the page caches of all readers, whatever is in it: where several come at a time, a group waits for more.
+    // Who writes alone does not wait. (PostgreSQL calls these commit_delay and commit_siblings.)
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(1);
+
     private readonly Channel<Job> _jobs = Channel.CreateBounded<Job>(new BoundedChannelOptions(4096) { SingleReader = true });
     private readonly IStoreEngine _engine;
     private readonly Task _loop;
@@ -80,6 +85,7 @@ internal sealed class Writer : IAsyncDisposable
         var group = new List<Job>(GroupLimit);
         while (_jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
+            if (group.Count > 1) Thread.Sleep(Gathering);
             group.Clear();
             while (group.Count < GroupLimit && _jobs.Reader.TryRead(out var job)) group.Add(job);
             if (group.Count > 0) CommitAsync(group).GetAwaiter().GetResult();

@@ -24,7 +24,9 @@ public class ConsentReaderTests
         "Consent.provision.data[0].reference")]
     [InlineData("", "\"data\":[{\"reference\":{\"reference\":\"Patient/1\"}}]", "Consent.provision.data[0].meaning")]
     [InlineData("", "\"purpose\":[{\"system\":\"urn:mine\",\"code\":\"X\"}]", "Consent.provision.purpose")]
-    [InlineData("", "\"purpose\":[{\"code\":\"PurposeOfUse\"}]", "Consent.provision.purpose")]
+    [InlineData("", "\"purpose\":[{\"code\":\"TREAT\"}]", "Consent.provision.purpose")]
+    [InlineData("", "\"purpose\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"PurposeOfUse\"}]",
+        "Consent.provision.purpose")]
     [InlineData("", "\"class\":[{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"DomainResource\"}]",
         "Consent.provision.class")]
     [InlineData("", "\"class\":[{\"system\":\"http://hl7.org/fhir/resource-types\",\"code\":\"Observations\"}]", "Consent.provision.class")]
@@ -61,7 +63,8 @@ public class ConsentReaderTests
     [Fact]
     public void Terms_of_the_first_edition_keep_their_bytes_and_each_new_element_changes_them()
     {
-        var plain = Read("", "\"purpose\":[{\"code\":\"TREAT\"}]", out _)!;
+        var plain = Read(
+            "", "\"purpose\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ActReason\",\"code\":\"TREAT\"}]", out _)!;
         Assert.StartsWith("pmr/1 terms", Encoding.UTF8.GetString(plain.Encode().AsSpan(8)));
         var root = plain.Root;
         var encodings = new[]
