@@ -237,8 +237,8 @@ public sealed class RecordDatabase : IAsyncDisposable
         {
             var rows = await ReadAsync(
                 (session, stop) => session.QueryAsync(
-                    $"SELECT patients FROM resources WHERE type = $1 AND id {session.Engine.IsOneOf("$2")}", static r => r.GetString(0), stop,
-                    type.Key, session.Engine.List([.. type.Select(IndexText.Of)])),
+                    $"SELECT patients FROM resources WHERE type = $1 AND id {session.Engine.IsOneOf("$2")}",
+                    static r => r.GetString(0), stop, type.Key, session.Engine.List([.. type.Select(IndexText.Of)])),
                 cancellation);
             found.AddRange(rows.SelectMany(Interner.PatientsOf));
         }

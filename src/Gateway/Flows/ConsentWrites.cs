@@ -46,7 +46,7 @@ public sealed class ConsentWrites(
             && (context.Caller.Kind != CallerKind.System || patient is null || patient.Custodian != requester.Organization))
         {
             return Outcome.Of(
-                OutcomeCategory.Forbidden, "a consent is given by the patient, or by a system of the hospital that has custody of the record");
+                OutcomeCategory.Forbidden, "a consent is given by the patient, or by a system of the hospital that keeps the record");
         }
         if (patient is null) return Outcome.NotFound;
         var isSelf = requester.Patient == terms.Patient;
