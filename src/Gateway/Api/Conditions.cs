@@ -74,7 +74,7 @@ internal sealed class Conditions(
     private async Task<Result<StoredVersion?>> RequireAsync(WriteContext context, SearchQuery query, CancellationToken cancellation)
     {
         var found = await FindAsync(context.Caller, query, cancellation);
-        if (found.Failure is null) context.Require(query, found.Value?.Facts.Id);
+        if (found.Failure is null) context.Require(query, found.Value?.Facts.Id, clock.Longest);
         return found;
     }
 

@@ -13,7 +13,8 @@ namespace PmrGateway.Gateway.Api;
 /// on what who asks may not see is told as the least that it is. https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class RetentionOperation(
-    ReadFlow flow, LegalHolds holds, DirectoryStore directory, PageCursor cursors, Denials denials, GatewayOptions options, BaseUrl baseUrl)
+    ReadFlow flow, LegalHolds holds, DirectoryStore directory, PageCursor cursors, Denials denials, SearchClock clock,
+    GatewayOptions options, BaseUrl baseUrl)
 {
     private const int MaxCount = 1000;
 
@@ -36,7 +37,14 @@ internal sealed class RetentionOperation(
         var (asked, path) = (query.Value, $"Patient/{call.Id}/$retention");
         var position = cursors.Open(caller, asked.Self(path), asked.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
+        var answer = await clock.RunAsync(stop => FindAsync(call, path, asked, position.Value, stop), cancellation);
+        return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
+    }
 
+    private async Task<FhirResponse> FindAsync(
+        FhirCall call, string path, PageQuery asked, long position, CancellationToken cancellation)
+    {
+        var caller = call.Caller;
         var standing = await holds.StandingAsync(call.Id, cancellation);
         var types = FhirTypes.Offered.Where(t => caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
@@ -46,7 +54,7 @@ internal sealed class RetentionOperation(
             {
                 if (!await snapshot.ReachesAsync("Patient", call.Id, cancellation)) return new Found([], Outcome.NotFound);
                 page = await snapshot.CompartmentAsync(
-                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, asked.Count, cancellation);
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position, asked.Count, cancellation);
                 // The birth date is that of the Patient as who asks may read it. The records are told of, and not opened.
                 return await snapshot.ReadAsync("Patient", call.Id, null, cancellation) is { Version.IsDeleted: false } self
                     ? new Found([self]) { Told = [call.Id] }

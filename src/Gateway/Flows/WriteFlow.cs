@@ -163,7 +163,13 @@ public sealed partial class WriteFlow(
 
             // (8)
             var keys = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
-            return await database.CommitAsync(keys.And(plan), cancellation);
+            return await database.CommitAsync(keys.And(plan), cancellation) switch
+            {
+                CommitResult.TooLong it => Outcome.Of(
+                    OutcomeCategory.Unavailable,
+                    $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s (Limits:MaxSearchTime): nothing was kept"),
+                var result => result,
+            };
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {
