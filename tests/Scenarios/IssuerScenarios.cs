@@ -67,6 +67,11 @@ public class IssuerScenarios
                 Assert.Equal(403, (await With($"system/Organization.rs?{scope}").GetAsync(gateway.InsurerOrganization)).Status);
             // The rest of the token counts.
             Assert.Equal(404, (await With("system/Organization.rs?name=x system/Patient.r").GetAsync("Patient/x")).Status);
+            // Of more values than can be asked none counts.
+            var values = string.Join(',', Enumerable.Range(0, 50));
+            var many = string.Join(' ', Enumerable.Repeat("system/Organization.r?type=", 5).Select((s, i) => $"{s}ins,{i}{values}"));
+            Assert.Equal(403, (await With(many).GetAsync(gateway.InsurerOrganization)).Status);
+            Assert.Equal(404, (await With($"{many} system/Patient.r").GetAsync("Patient/x")).Status);
         }
         finally
         {

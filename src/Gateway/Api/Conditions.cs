@@ -102,5 +102,6 @@ internal sealed class Conditions(
 
     // A condition takes the scope for a search.
     private Result<SearchQuery> Parse(Caller caller, string type, IEnumerable<KeyValuePair<string, StringValues>> criteria) =>
-        caller.Refuse(type, ScopeAction.Search) is { } refusal ? refusal : parser.ParseCondition(type, criteria);
+        caller.Refuse(type, ScopeAction.Search) is { } refusal ? refusal
+            : parser.ParseCondition(type, criteria, caller.Reach(ScopeAction.Search));
 }

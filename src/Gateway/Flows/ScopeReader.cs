@@ -14,18 +14,35 @@ public sealed class ScopeReader(SearchIndexer indexer)
     // Each is asked of every record that the token might reach.
     private const int MaxTerms = 10;
     private const int MaxValues = 50;
+    private const int MaxOfAll = 200;
 
     // An AuditEvent is an entry of the log and a Bundle becomes what is in it: neither is indexed. A Binary is what links to it.
     private static readonly string[] NotRestricted = ["AuditEvent", "Bundle", "Binary"];
 
-    /// <summary>The scopes of a token. What is no resource scope, or none that could be held, grants nothing.</summary>
-    public SmartScopes Read(IEnumerable<string> scopes) => new([.. scopes.Select(s => Read(s, out _)).OfType<SmartScope>()]);
-
-    /// <summary>Why a text must not stand for a resource scope; null: it is one, or looks like none.</summary>
-    public string? Problem(string scope)
+    /// <summary>
+    /// The scopes of a token. What is no resource scope, or none that could be held, grants nothing; where all have more values than can
+    /// be asked, none that has any.
+    /// </summary>
+    public SmartScopes Read(IEnumerable<string> scopes)
     {
-        Read(scope, out var problem);
-        return problem;
+        var read = scopes.Select(s => Read(s, out _)).OfType<SmartScope>().ToList();
+        return new SmartScopes(ValuesOf(read) <= MaxOfAll ? read : read.FindAll(s => s.Filter is null));
+    }
+
+    /// <summary>
+    /// Why scopes cannot be granted together, to anybody; null: they can, as far as they look like resource scopes.
+    /// </summary>
+    public string? Problem(IEnumerable<string> scopes)
+    {
+        var read = new List<SmartScope>();
+        foreach (var scope in scopes)
+        {
+            if (Read(scope, out var problem) is { } one) read.Add(one);
+            else if (problem is not null) return problem;
+        }
+        return ValuesOf(read) is var values && values > MaxOfAll
+            ? $"the scopes have {values} values of search parameters, and may have {MaxOfAll} together"
+            : null;
     }
 
     /// <summary>A resource scope; null: the text is none.</summary>
@@ -50,6 +67,8 @@ public sealed class ScopeReader(SearchIndexer indexer)
         problem = $"{scope}: {problem}";
         return null;
     }
+
+    private static int ValuesOf(IEnumerable<SmartScope> scopes) => scopes.Sum(s => s.Filter?.Values ?? 0);
 
     private static bool IsOfRecords(string text) => text.Split('/')[0] is "patient" or "user" or "system" && text.Contains('/');
 

@@ -50,9 +50,9 @@ internal static class ScopeSql
         Session session, Interners interners, Viewer who, CancellationToken cancellation)
     {
         var numbers = new Dictionary<string, long>();
-        foreach (var filters in new[] { who.Reads, who.Searches }.SelectMany(r => new[] { r.Filters, r.FiltersOfLinkers }))
+        foreach (var (type, filters) in new[] { who.Reads, who.Searches }.SelectMany(r => r.Filters.Concat(r.FiltersOfLinkers)))
         {
-            foreach (var name in filters.SelectMany(f => f.Value.SelectMany(v => v.Terms).Select(t => $"{f.Key}.{t.Parameter}")))
+            foreach (var name in filters.SelectMany(f => f.Terms).Select(t => $"{type}.{t.Parameter}").Distinct())
                 if (await interners.Parameters.FindAsync(session, name, cancellation) is { } number) numbers[name] = number;
         }
         return numbers;

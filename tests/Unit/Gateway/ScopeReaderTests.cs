@@ -72,7 +72,29 @@ public class ScopeReaderTests
         Assert.Null(Problem("code=" + string.Join(',', Enumerable.Range(0, 50))));
         Assert.NotNull(Problem("code=" + string.Join(',', Enumerable.Range(0, 51))));
 
-        static string? Problem(string query) => Reader.Problem("patient/Observation.rs?" + query);
+        static string? Problem(string query) => Reader.Problem(["patient/Observation.rs?" + query]);
+    }
+
+    [Fact]
+    public void The_scopes_of_a_token_have_no_more_values_together_than_can_be_asked_of_every_record()
+    {
+        var most = Enumerable.Range(0, 4).Select(i => $"user/Observation.r?code={string.Join(',', Enumerable.Range(i * 50, 50))}").ToList();
+        string[] more = [.. most, "patient/Condition.r?code=x", "user/Patient.r"];
+        Assert.Null(Reader.Problem([.. most, "user/Patient.r"]));
+        Assert.True(Reader.Read(most).Allow("user", "Observation", ScopeAction.Read));
+
+        Assert.Contains("201 values", Reader.Problem(more), StringComparison.Ordinal);
+        Assert.False(Reader.Read(more).Allow("user", "Observation", ScopeAction.Read));
+        Assert.False(Reader.Read(more).Allow("patient", "Condition", ScopeAction.Read));
+        Assert.True(Reader.Read(more).Allow("user", "Patient", ScopeAction.Read));
+    }
+
+    [Fact]
+    public void What_is_asked_of_what_links_to_a_Binary_grows_with_the_scopes_and_not_with_their_pairs()
+    {
+        var scopes = Enumerable.Range(0, 40).SelectMany(i => new[] { $"user/Observation.rs?code={i}", $"user/Observation.cu?status={i}" });
+        var reach = Reader.Read(scopes).Reach(["user"], ScopeAction.Update);
+        Assert.Equal((40, 80), (reach.ValuesOf("Observation"), reach.ValuesOf("Binary")));
     }
 
     [Theory]
