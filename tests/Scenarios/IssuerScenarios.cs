@@ -79,6 +79,37 @@ public class IssuerScenarios
         }
     }
 
+    [Theory]
+    [InlineData("scope")]
+    [InlineData("scp")]
+    public async Task Scopes_of_another_issuer_are_a_text_with_spaces_or_an_array_of_single_ones(string claim)
+    {
+        await using var issuer = await TokenIssuer.StartAsync();
+        var gateway = new RunningGateway();
+        gateway.Options.Auth.Issuers.Add(new IssuerOptions { Authority = issuer.Url, Audience = "pmr" });
+        await gateway.InitializeAsync();
+        try
+        {
+            await BindAsync(gateway, CallerResolver.BindingKey(issuer.Url, "foreign-client"));
+            GatewayClient With(object scopes) => gateway.Anyone.As(issuer.Token(
+                "pmr", new Dictionary<string, object> { ["sub"] = "foreign-client", ["client_id"] = "foreign-client", [claim] = scopes }));
+            Task<Answer> ReadAsync(object scopes) => With(scopes).GetAsync(gateway.InsurerOrganization);
+            const string Read = "system/Organization.rs";
+            await GatewayClient.UntilAsync(() => ReadAsync(Read), a => a.Status == 200);
+            Assert.Equal(200, (await ReadAsync($"system/Patient.r {Read}")).Status);
+            Assert.Equal(200, (await ReadAsync(new[] { Read })).Status);
+            Assert.Equal(200, (await ReadAsync(new[] { "system/Patient.r", $"{Read}?type=ins" })).Status);
+            // One that is cut would be others.
+            Assert.Equal(403, (await ReadAsync(new[] { $"system/Patient.r {Read}" })).Status);
+            Assert.Equal(403, (await ReadAsync(new[] { "system/Patient.r", $"system/Organization.rs?type=x {Read}" })).Status);
+            Assert.Equal(403, (await ReadAsync(new object[] { 1, "system/Patient.r" })).Status);
+        }
+        finally
+        {
+            await gateway.DisposeAsync();
+        }
+    }
+
     // A stand-in with Entra's discovery, key and token shapes (v2.0 endpoint), since no tenant can be had in a test.
     [Fact]
     public async Task Tokens_of_Entra_ID_are_taken_with_its_app_roles_and_dotted_scopes_and_no_others()

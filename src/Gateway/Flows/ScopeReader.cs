@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Flows;
@@ -9,7 +10,9 @@ namespace PmrGateway.Gateway.Flows;
 /// name, and never taken for one that says less.
 /// https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
 /// </summary>
-public sealed class ScopeReader(SearchIndexer indexer)
+/// <param name="indexer">Which parameters are indexed.</param>
+/// <param name="baseUrl">What a reference by an absolute URL to a record of this gateway begins with.</param>
+public sealed class ScopeReader(SearchIndexer indexer, BaseUrl baseUrl)
 {
     // Each is asked of every record that the token might reach.
     private const int MaxTerms = 10;
@@ -107,7 +110,7 @@ public sealed class ScopeReader(SearchIndexer indexer)
         var parameter = indexer.Find(type, code) is { Type: "token" or "reference", AnyOf.Count: 0 } known ? known : null;
         var kind = parameter?.Type;
         var values = ParameterValue.Split(text, ',')
-            .Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, ParameterValue.Plain(v)), _ => null }).ToList();
+            .Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, v), _ => null }).ToList();
         if (kind is null) problem = $"'{code}' is no token or reference parameter of {type} that is indexed, without a modifier or chain";
         else if (values.Contains(null)) problem = $"'{text}' is no value of {code}";
         return problem is null
@@ -124,11 +127,14 @@ public sealed class ScopeReader(SearchIndexer indexer)
     };
 
     // As a search reads it: patient=id is a Patient.
-    private static ScopeValue? Reference(string code, string text) =>
-        text.Length == 0 ? null
-        : FhirReference.TryParse(text, out var local) ? new ScopeValue(local.Type, local.Id)
-        : text.Contains('/') || text.Contains(':') ? new ScopeValue(null, text)
-        : new ScopeValue(code == "patient" ? "Patient" : null, text);
+    private ScopeValue? Reference(string code, string value)
+    {
+        var text = FhirReference.Local(ParameterValue.Plain(value), baseUrl.Fhir);
+        return text.Length == 0 ? null
+            : FhirReference.TryParse(text, out var local) ? new ScopeValue(local.Type, local.Id)
+            : text.Contains('/') || text.Contains(':') ? new ScopeValue(null, text)
+            : new ScopeValue(code == "patient" ? "Patient" : null, text);
+    }
 
     // A scope may be encoded as the query of a URL is, where a plus may be a plus (RFC 3986); what is half encoded is refused.
     private static string? Unescaped(string text)
