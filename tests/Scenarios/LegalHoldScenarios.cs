@@ -72,6 +72,26 @@ public class LegalHoldScenarios(RunningGateway gateway)
         foreach (var path in paths) Assert.Equal(204, (await gateway.Ehr.DeleteAsync(path)).Status);
     }
 
+    [Theory]
+    [InlineData("system/Observation.cruds system/Patient.r", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.r?code=supply-request", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.s", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.r?code=legal-hold", true)]
+    public async Task A_hold_is_named_to_who_has_the_scope_to_read_it_alone(string scopes, bool isNamed)
+    {
+        var patient = await gateway.PatientBornAsync(null);
+        var record = await gateway.NewObservationAsync(patient);
+        var archive = await gateway.RegisterSystemAsync(
+            "archive-" + Guid.CreateVersion7(), gateway.Hospital, $"{scopes} system/Organization.r", "TREAT");
+        var hold = await HoldAsync(gateway.Ehr, patient);
+        var refused = await archive.DeleteAsync($"Observation/{record}");
+        Assert.True(refused.Status == 409, refused.Text);
+        Assert.Equal(isNamed, refused.Text.Contains(hold, StringComparison.Ordinal));
+        var told = await AskAsync(archive, patient);
+        Assert.True(Parameter(told, "held").GetProperty("valueBoolean").GetBoolean());
+        Assert.Equal(isNamed, told.Text.Contains(hold, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_record_that_was_corrected_away_from_a_held_patient_is_held_all_the_same()
     {

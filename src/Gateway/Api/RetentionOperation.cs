@@ -46,6 +46,7 @@ internal sealed class RetentionOperation(
     {
         var caller = call.Caller;
         var standing = await holds.StandingAsync(call.Id, cancellation);
+        var named = await holds.NamedAsync(caller, standing, cancellation);
         var types = FhirTypes.Offered.Where(t => caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
@@ -63,7 +64,7 @@ internal sealed class RetentionOperation(
             opened =>
             {
                 RetainedPatient? patient = opened.Count == 0 ? null : new(BirthDates.Of(opened[0].Content), standing.Count > 0);
-                var answer = Head(standing);
+                var answer = Head(standing.Count > 0, named);
                 foreach (var version in page.Versions) answer.Parameter.Add(Record(version.Version, patient, standing.Count > 0));
                 answer.Add("total", new Integer((int)page.Total));
                 if (page.Next is { } next)
@@ -81,7 +82,7 @@ internal sealed class RetentionOperation(
         _ => false,
     };
 
-    private Parameters Head(IReadOnlyList<string> standing)
+    private Parameters Head(bool isHeld, IReadOnlyList<string> named)
     {
         var answer = new Parameters();
         var table = new Parameters.ParameterComponent { Name = "table" };
@@ -95,8 +96,8 @@ internal sealed class RetentionOperation(
             table.Part.Add(other);
         }
         answer.Parameter.Add(table);
-        answer.Add("held", new FhirBoolean(standing.Count > 0));
-        foreach (var hold in standing) answer.Add("hold", new ResourceReference(hold));
+        answer.Add("held", new FhirBoolean(isHeld));
+        foreach (var hold in named) answer.Add("hold", new ResourceReference(hold));
         return answer;
     }
 
