@@ -130,7 +130,7 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
     }
 
     private static RetainedRecord Retained(KeptRecord record, IReadOnlyList<RetainedPatient>? patients = null) =>
-        new(record.Type, record.To, record.LastWritten, patients ?? []);
+        new(record.Type, record.To, record.LastWritten, patients ?? []) { IsDeleted = record.IsDeleted };
 
     // Those that come next are mostly those that came last: all are forgotten at once, which is rare.
     private static void Remember<T>(Dictionary<string, T> known, string patient, T value)
