@@ -121,6 +121,20 @@ public class GranularScopeGrants(RunningGateway gateway)
         Assert.DoesNotContain("system/Patient.rs", granted);
     }
 
+    [Fact]
+    public async Task The_login_page_shows_what_a_scope_says_decoded_and_no_value_as_its_own_words()
+    {
+        await GranularScopeScenarios.RegisterAppAsync(gateway);
+        var encoded = Uri.EscapeDataString($"{Categories}|laboratory,<b>x</b> and all");
+        var login = GatewayClient.NewLogin(
+            GranularScopeScenarios.App, RunningGateway.Redirect, $"openid patient/Observation.rs?category={encoded}&sta%74us=final");
+        var page = (await gateway.Anyone.LoginPageAsync(login)).Text;
+        Assert.Contains("<li><code>openid</code></li>", page);
+        Assert.Contains(
+            $"<li><code>patient/Observation.rs</code> where <code>category</code> is <code>{Categories}|laboratory</code> or "
+                + "<code>&lt;b&gt;x&lt;/b&gt; and all</code> and <code>status</code> is <code>final</code></li>", page);
+    }
+
     private Registration Client(ClientKey key, string scope) =>
         new("granular-" + Guid.CreateVersion7(), key.Jwks, gateway.Hospital, [scope]);
 
