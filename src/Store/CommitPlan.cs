@@ -69,6 +69,9 @@ public abstract record Precondition
     /// <param name="Only">Id of the one; null: none.</param>
     public sealed record Matches(Viewer Who, SearchQuery Query, string? Only) : Precondition
     {
+        /// <summary>How long it may take: all writes wait for it.</summary>
+        public TimeSpan Longest { get; init; } = Timeout.InfiniteTimeSpan;
+
         /// <inheritdoc/>
         public override string ToString() =>
             $"{(Only is null ? "no " + Query.Type : $"{Query.Type}/{Only} alone")} matches "
@@ -175,6 +178,10 @@ public abstract record CommitResult
     /// <summary>A precondition does not hold; nothing was done.</summary>
     /// <param name="Failed">Which.</param>
     public sealed record NotHeld(Precondition Failed) : CommitResult;
+
+    /// <summary>It cannot be told in time whether a precondition holds; nothing was done.</summary>
+    /// <param name="Longest">How long it may take.</param>
+    public sealed record TooLong(TimeSpan Longest) : CommitResult;
 
     /// <summary>A subject got another key in between: what was sealed under ours is to be sealed again. Nothing was done.</summary>
     /// <param name="Subject">Whose.</param>

@@ -204,7 +204,7 @@ public sealed class ReadSnapshot : IAsyncDisposable
         if (mentions.Count == 0) return [];
         // Whom it would not find would not be asked.
         if (_database.HasUnindexedPatients && await GuardAsync(
-            () => _session.NumberAsync(RecordDatabase.UnindexedPatient, cancellation, IndexRows.Definitions)) is not null)
+            () => _session.NumberAsync(RecordDatabase.UnindexedPatient, cancellation)) is not null)
             throw new StoreUnavailableException("patients are not indexed yet: nobody is looked up by identifier");
         var found = new List<IReadOnlyList<string>>(mentions.Count);
         var parameter = await GuardAsync(() => _database.Interners.Parameters.FindAsync(_session, "Patient.identifier", cancellation));

@@ -267,12 +267,12 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// <param name="cancellation">Stops the read.</param>
     public ValueTask<List<UnindexedRecord>> UnindexedAsync(long after, int most, CancellationToken cancellation) => ReadAsync(
         (session, stop) => session.QueryAsync(
-            "SELECT rid, type, id, version, author, patients FROM resources WHERE rid > $1 AND indexed <> $2 AND deleted = 0 "
-                + "ORDER BY rid LIMIT $3",
+            $"SELECT rid, type, id, version, author, patients FROM resources WHERE rid > $1 AND {IndexRows.IsUnindexed} "
+                + "ORDER BY rid LIMIT $2",
             static r => new UnindexedRecord(
                 r.GetInt64(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetString(4),
                 Interner.PatientsOf(r.GetString(5)).FirstOrDefault()),
-            stop, after, IndexRows.Definitions, most),
+            stop, after, most),
         cancellation);
 
     /// <summary>
@@ -280,10 +280,10 @@ public sealed class RecordDatabase : IAsyncDisposable
     /// </summary>
     public async Task NoteUnindexedPatientsAsync(CancellationToken cancellation) =>
         HasUnindexedPatients = await ReadAsync(
-            (session, stop) => session.NumberAsync(UnindexedPatient, stop, IndexRows.Definitions), cancellation) is not null;
+            (session, stop) => session.NumberAsync(UnindexedPatient, stop), cancellation) is not null;
 
-    internal const string UnindexedPatient =
-        "SELECT 1 FROM resources WHERE type = 'Patient' AND indexed <> $1 AND deleted = 0 LIMIT 1";
+    internal static readonly string UnindexedPatient =
+        $"SELECT 1 FROM resources WHERE type = 'Patient' AND {IndexRows.IsUnindexed} LIMIT 1";
 
     internal bool HasUnindexedPatients { get; private set; }
 

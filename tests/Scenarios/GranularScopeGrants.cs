@@ -56,6 +56,30 @@ public class GranularScopeGrants(RunningGateway gateway)
         Assert.Contains("invalid_scope", told);
     }
 
+    [Fact]
+    public async Task Scopes_with_more_values_together_than_can_be_asked_are_refused_wherever_they_are_asked_for()
+    {
+        await GranularScopeScenarios.RegisterAppAsync(gateway);
+        var values = string.Join(',', Enumerable.Range(0, 50));
+        string[] parameters = ["category", "code", "status", "subject", "performer"];
+        string[] scopes = [.. parameters.Select(p => $"system/Observation.r?{p}={values}")];
+        var key = new ClientKey();
+        var client = Client(key, "system/Observation.cruds");
+        var registered = await gateway.Operator.AdminAsync("clients", client with { Scopes = scopes });
+        Assert.Equal(422, registered.Status);
+        Assert.Contains("250 values", registered.Text);
+        Assert.Equal(201, (await gateway.Operator.AdminAsync("clients", client)).Status);
+        var token = await gateway.Anyone.RequestTokenAsync(client.ClientId, key.Credentials, string.Join(' ', scopes));
+        Assert.Equal(400, token.Status);
+        Assert.Equal("invalid_scope", token.Json.GetProperty("error").GetString());
+        Assert.Equal(200, (await gateway.Anyone.RequestTokenAsync(client.ClientId, key.Credentials, string.Join(' ', scopes[1..]))).Status);
+        var login = GatewayClient.NewLogin(
+            GranularScopeScenarios.App, RunningGateway.Redirect,
+            "openid " + string.Join(' ', scopes).Replace("system/", "patient/", StringComparison.Ordinal));
+        var page = await gateway.Anyone.LoginPageAsync(login);
+        Assert.Contains("invalid_scope", page.Headers.Headers.Location?.ToString() ?? page.Text);
+    }
+
     [Theory]
     [InlineData("system/Observation.rs", "system/Observation.rs?category=laboratory", 200)]
     [InlineData("system/*.cruds", "system/Observation.r?category=laboratory", 200)]
@@ -95,6 +119,20 @@ public class GranularScopeGrants(RunningGateway gateway)
         Assert.Contains(Labs, granted);
         Assert.DoesNotContain("user/Observation.cruds", granted);
         Assert.DoesNotContain("system/Patient.rs", granted);
+    }
+
+    [Fact]
+    public async Task The_login_page_shows_what_a_scope_says_decoded_and_no_value_as_its_own_words()
+    {
+        await GranularScopeScenarios.RegisterAppAsync(gateway);
+        var encoded = Uri.EscapeDataString($"{Categories}|laboratory,<b>x</b> and all");
+        var login = GatewayClient.NewLogin(
+            GranularScopeScenarios.App, RunningGateway.Redirect, $"openid patient/Observation.rs?category={encoded}&sta%74us=final");
+        var page = (await gateway.Anyone.LoginPageAsync(login)).Text;
+        Assert.Contains("<li><code>openid</code></li>", page);
+        Assert.Contains(
+            $"<li><code>patient/Observation.rs</code> where <code>category</code> is <code>{Categories}|laboratory</code> or "
+                + "<code>&lt;b&gt;x&lt;/b&gt; and all</code> and <code>status</code> is <code>final</code></li>", page);
     }
 
     private Registration Client(ClientKey key, string scope) =>

@@ -229,7 +229,10 @@ public class SearchTimeScenarios
         try
         {
             var patient = await gateway.NewPatientAsync();
-            foreach (var path in new[] { "Patient", $"Patient/{patient}/Observation" })
+            foreach (var path in new[]
+            {
+                "Patient", $"Patient/{patient}/Observation", $"Patient/{patient}/$everything", $"Patient/{patient}/$retention",
+            })
             {
                 var answer = await gateway.Ehr.GetAsync(path);
                 Assert.Equal(503, answer.Status);

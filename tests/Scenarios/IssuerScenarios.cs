@@ -67,6 +67,44 @@ public class IssuerScenarios
                 Assert.Equal(403, (await With($"system/Organization.rs?{scope}").GetAsync(gateway.InsurerOrganization)).Status);
             // The rest of the token counts.
             Assert.Equal(404, (await With("system/Organization.rs?name=x system/Patient.r").GetAsync("Patient/x")).Status);
+            // Of more values than can be asked none counts.
+            var values = string.Join(',', Enumerable.Range(0, 48));
+            var scopes = Enumerable.Range(0, 5).Select(i => $"system/Organization.r?type=ins,x{i},{values}").ToList();
+            Assert.Equal(200, (await With(string.Join(' ', scopes[1..])).GetAsync(gateway.InsurerOrganization)).Status);
+            var many = string.Join(' ', scopes);
+            Assert.Equal(403, (await With(many).GetAsync(gateway.InsurerOrganization)).Status);
+            Assert.Equal(404, (await With($"{many} system/Patient.r").GetAsync("Patient/x")).Status);
+        }
+        finally
+        {
+            await gateway.DisposeAsync();
+        }
+    }
+
+    [Theory]
+    [InlineData("scope")]
+    [InlineData("scp")]
+    public async Task Scopes_of_another_issuer_are_a_text_with_spaces_or_an_array_of_single_ones(string claim)
+    {
+        await using var issuer = await TokenIssuer.StartAsync();
+        var gateway = new RunningGateway();
+        gateway.Options.Auth.Issuers.Add(new IssuerOptions { Authority = issuer.Url, Audience = "pmr" });
+        await gateway.InitializeAsync();
+        try
+        {
+            await BindAsync(gateway, CallerResolver.BindingKey(issuer.Url, "foreign-client"));
+            GatewayClient With(object scopes) => gateway.Anyone.As(issuer.Token(
+                "pmr", new Dictionary<string, object> { ["sub"] = "foreign-client", ["client_id"] = "foreign-client", [claim] = scopes }));
+            Task<Answer> ReadAsync(object scopes) => With(scopes).GetAsync(gateway.InsurerOrganization);
+            const string Read = "system/Organization.rs";
+            await GatewayClient.UntilAsync(() => ReadAsync(Read), a => a.Status == 200);
+            Assert.Equal(200, (await ReadAsync($"system/Patient.r {Read}")).Status);
+            Assert.Equal(200, (await ReadAsync(new[] { Read })).Status);
+            Assert.Equal(200, (await ReadAsync(new[] { "system/Patient.r", $"{Read}?type=ins" })).Status);
+            // One that is cut would be others.
+            Assert.Equal(403, (await ReadAsync(new[] { $"system/Patient.r {Read}" })).Status);
+            Assert.Equal(403, (await ReadAsync(new[] { "system/Patient.r", $"system/Organization.rs?type=x {Read}" })).Status);
+            Assert.Equal(403, (await ReadAsync(new object[] { 1, "system/Patient.r" })).Status);
         }
         finally
         {

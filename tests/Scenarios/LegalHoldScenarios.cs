@@ -72,6 +72,26 @@ public class LegalHoldScenarios(RunningGateway gateway)
         foreach (var path in paths) Assert.Equal(204, (await gateway.Ehr.DeleteAsync(path)).Status);
     }
 
+    [Theory]
+    [InlineData("system/Observation.cruds system/Patient.r", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.r?code=supply-request", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.s", false)]
+    [InlineData("system/Observation.cruds system/Patient.r system/Task.r?code=legal-hold", true)]
+    public async Task A_hold_is_named_to_who_has_the_scope_to_read_it_alone(string scopes, bool isNamed)
+    {
+        var patient = await gateway.PatientBornAsync(null);
+        var record = await gateway.NewObservationAsync(patient);
+        var archive = await gateway.RegisterSystemAsync(
+            "archive-" + Guid.CreateVersion7(), gateway.Hospital, $"{scopes} system/Organization.r", "TREAT");
+        var hold = await HoldAsync(gateway.Ehr, patient);
+        var refused = await archive.DeleteAsync($"Observation/{record}");
+        Assert.True(refused.Status == 409, refused.Text);
+        Assert.Equal(isNamed, refused.Text.Contains(hold, StringComparison.Ordinal));
+        var told = await AskAsync(archive, patient);
+        Assert.True(Parameter(told, "held").GetProperty("valueBoolean").GetBoolean());
+        Assert.Equal(isNamed, told.Text.Contains(hold, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_record_that_was_corrected_away_from_a_held_patient_is_held_all_the_same()
     {
@@ -199,9 +219,30 @@ public class LegalHoldScenarios(RunningGateway gateway)
             $"Task/{task}", Hold(patient).Replace("\"status\"", $"\"id\":\"{task}\",\"status\"", StringComparison.Ordinal));
         Assert.True(turned.Status == 422 && turned.Text.Contains("Task.code", StringComparison.Ordinal), turned.Text);
         Assert.Equal(204, (await gateway.Ehr.DeleteAsync($"Task/{task}")).Status);
+        var self = await gateway.LoginPatientAsync(patient);
+        Task<int> RefusedAsync() => RefusalsAsync(self, gateway.Hospital);
+        var before = await RefusedAsync();
         for (var i = 0; i < 20; i++) await HoldAsync(gateway.Ehr, patient);
+        Assert.Equal(before, await RefusedAsync());
         Assert.Equal(429, (await gateway.Ehr.PostAsync("Task", Hold(patient))).Status);
+        Assert.Equal(before + 1, await RefusedAsync());
     }
+
+    [Fact]
+    public async Task Whoever_tries_to_file_a_hold_in_vain_is_in_the_log_of_the_patient()
+    {
+        var patient = await gateway.PatientBornAsync(null);
+        var self = await gateway.LoginPatientAsync(patient);
+        var (reference, doctor) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        Assert.Equal(0, await RefusalsAsync(self, reference));
+        Assert.Equal(403, (await doctor.PostAsync("Task", Hold(patient))).Status);
+        Assert.Equal(1, await RefusalsAsync(self, reference));
+        Assert.Equal(422, (await gateway.OtherEhr.PostAsync("Task", Hold(patient))).Status);
+        Assert.Equal(1, await RefusalsAsync(self, gateway.OtherHospital));
+    }
+
+    private static async Task<int> RefusalsAsync(GatewayClient self, string agent) =>
+        (await self.GetAsync($"AuditEvent?outcome=4&agent={agent}&action=C")).Json.GetProperty("total").GetInt32();
 
     // What deletions are answered, alone and in a transaction.
     private static async Task<List<(int, string)>> AnswersAsync(string[] paths, params GatewayClient[] clients)

@@ -132,6 +132,71 @@ public class RetentionScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_Binary_is_kept_as_long_as_what_links_to_it_or_did_when_it_ended()
+    {
+        var patient = await gateway.PatientBornAsync("1970-05-06");
+        var document = $"DocumentReference/{await gateway.NewDocumentAsync(patient, [1])}";
+        // Of the patient there is what is kept longer.
+        await gateway.NewObservationAsync(patient);
+        string[] years = ["--Retention:Years:DocumentReference", "10", "--Retention:Years:Observation", "20"];
+        for (var isDeleted = false; ; isDeleted = true)
+        {
+            var lines = await ListAsync(["--patient", patient, .. years]);
+            var binary = lines.Single(l => Text(l, "resource")!.StartsWith("Binary/", StringComparison.Ordinal));
+            Assert.Equal((isDeleted, "longest"), (binary.GetProperty("deleted").GetBoolean(), Text(binary, "rule")));
+            Assert.Equal(Text(lines.Single(l => Text(l, "resource") == document), "until"), Text(binary, "until"));
+            // Who else links to it may be hidden.
+            if (isDeleted) break;
+            var told = Record(await AskAsync(gateway.Ehr, patient), Text(binary, "resource")!);
+            Assert.True(Has(told, "atLeastUntil") && !Has(told, "until"), told.GetRawText());
+            Assert.Equal(204, (await gateway.Ehr.DeleteAsync(document)).Status);
+        }
+    }
+
+    [Fact]
+    public async Task What_an_earlier_version_alone_makes_a_patients_is_listed_among_the_records_of_that_patient()
+    {
+        var (patient, former) = (await gateway.PatientBornAsync("1970-05-06"), await gateway.PatientBornAsync("2015-02-03"));
+        var record = (await gateway.Ehr.PostAsync("Observation", Observation(
+            patient, $",\"performer\":[{{\"reference\":\"Patient/{former}\"}}]"))).Id;
+        var corrected = Observation(patient).Replace("\"status\"", $"\"id\":\"{record}\",\"status\"", StringComparison.Ordinal);
+        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Observation/{record}", corrected)).Status);
+        await gateway.NewObservationAsync(patient);
+        var lines = await ListAsync("--patient", former);
+        Assert.Equal(
+            ["AuditEvent", $"Observation/{record}", $"Patient/{former}"], lines.Select(l => Text(l, "resource")!).Order());
+        Assert.Equal("2036-02-03", Text(lines.Single(l => Text(l, "resource") == $"Observation/{record}"), "until"));
+    }
+
+    [Fact]
+    public async Task What_is_of_the_directory_is_kept_as_long_as_any_record()
+    {
+        var lines = await ListAsync();
+        foreach (var reference in new[] { gateway.Hospital, gateway.InsurerOrganization })
+        {
+            var line = lines.Single(l => Text(l, "resource") == reference);
+            Assert.Equal(("directory", null, false), (Text(line, "rule"), Text(line, "until"), line.GetProperty("past").GetBoolean()));
+        }
+        Assert.Contains("as long as any record", (await PmrAsync()).Out);
+    }
+
+    [Fact]
+    public async Task The_birth_date_of_a_Patient_that_is_linked_to_another_one_is_not_known_at_the_shell()
+    {
+        var other = await gateway.PatientBornAsync("1970-05-06");
+        var linked = await gateway.Ehr.PostAsync("Patient", $$$"""
+            {"resourceType":"Patient","birthDate":"1970-05-06","link":[{"type":"seealso","other":{"reference":"Patient/{{{other}}}"}}]}
+            """);
+        Assert.True(linked.Status == 201, linked.Text);
+        var record = $"Observation/{await gateway.NewObservationAsync(linked.Id)}";
+        var line = (await ListAsync("--patient", linked.Id)).Single(l => Text(l, "resource") == record);
+        Assert.Equal("unknown-birth-date", Text(line, "rule"));
+        // The one that it is linked to is as it was.
+        var plain = $"Observation/{await gateway.NewObservationAsync(other)}";
+        Assert.Equal("period", Text((await ListAsync("--patient", other)).Single(l => Text(l, "resource") == plain), "rule"));
+    }
+
+    [Fact]
     public async Task What_somebody_has_changed_in_the_database_is_past_retention_by_no_such_change()
     {
         var patient = await gateway.PatientBornAsync("1970-05-06");

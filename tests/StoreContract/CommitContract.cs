@@ -108,6 +108,25 @@ public abstract class CommitContract(Engine engine)
     }
 
     [Fact]
+    public async Task A_condition_that_takes_too_long_is_given_up_and_takes_no_other_of_its_group_with_it()
+    {
+        var query = new SearchQuery("Basic", [new SearchCriterion("code", "token", [new SearchValue("s", Id())])], 1, 0);
+        var plans = Enumerable.Range(0, 30).Select(i => new CommitPlan
+        {
+            If = [new Precondition.Matches(Make.Hospital(), query, null) { Longest = i % 3 == 0 ? TimeSpan.Zero : TimeSpan.FromHours(1) }],
+            Versions = [Make.Version(Make.Facts("Basic", Id()))],
+        }).ToList();
+        var results = await Task.WhenAll(plans.Select(p => _database.CommitAsync(p, default)));
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        for (var i = 0; i < plans.Count; i++)
+        {
+            Assert.Equal(i % 3 == 0 ? new CommitResult.TooLong(TimeSpan.Zero) : new CommitResult.Committed(), results[i]);
+            var written = await snapshot.ReadAsync("Basic", plans[i].Versions[0].Version.Facts.Id, null, default);
+            Assert.Equal(i % 3 != 0, written is not null);
+        }
+    }
+
+    [Fact]
     public async Task What_a_group_gave_numbers_before_it_was_taken_back_is_found_by_every_process_afterwards()
     {
         // The facts are known already: what is new is the parameter, the label and the group that is taken back.

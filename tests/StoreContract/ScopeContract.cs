@@ -57,6 +57,17 @@ public abstract class ScopeContract(Engine engine)
     }
 
     [Fact]
+    public void A_viewer_whom_no_scope_restricts_pays_nothing_for_scopes()
+    {
+        var who = Make.Hospital();
+        bool AskedInVain() => ScopeSql.ParametersAsync(null!, null!, who, default) is { IsCompletedSuccessfully: true };
+        Assert.True(AskedInVain());
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1000; i++) AskedInVain();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1000);
+    }
+
+    [Fact]
     public async Task A_history_has_the_versions_that_are_reached_page_by_page_and_what_is_not_ends_none()
     {
         var (database, id) = (Opened(500), ResourceId.New());

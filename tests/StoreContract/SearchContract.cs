@@ -55,6 +55,17 @@ public abstract class SearchContract(Engine engine)
     }
 
     [Fact]
+    public async Task What_a_start_looks_for_to_index_anew_is_in_an_index_of_its_own_by_the_definitions_of_now()
+    {
+        await using var raw = await RawDatabase.OpenAsync(engine.Options, engine.File);
+        var (catalogue, name, text) = engine.Options.Provider == "postgres"
+            ? ("pg_indexes", "indexname", "indexdef")
+            : ("sqlite_master", "name", "sql");
+        var index = Assert.Single(await raw.RowsAsync($"{catalogue} WHERE {name} = 'resources_unindexed'"));
+        Assert.Contains($"indexed <> {IndexRows.Definitions}", (string)index[text]!);
+    }
+
+    [Fact]
     public async Task A_link_holds_by_what_the_viewer_may_see_and_by_nothing_else()
     {
         var (patient, other, mark) = (Id(), Id(), Id());

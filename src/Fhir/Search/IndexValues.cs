@@ -40,9 +40,6 @@ internal static class IndexValues
             case "number":
                 Number(entries, code, node, type);
                 break;
-            case "special" when type == "Location.position":
-                entries.Add(new IndexEntry(code, kind, null, $"{node["latitude"]?.Text}|{node["longitude"]?.Text}", default, default));
-                break;
             default:
                 if (!IsScalar(node)) break;
                 foreach (var uri in WithAndWithoutVersion(node.Text, type))

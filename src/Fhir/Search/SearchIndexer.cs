@@ -7,12 +7,12 @@ namespace PmrGateway.Fhir;
 /// The search parameter's code; of a composite's component, with a dollar sign and its place behind; of a reference's identifier, with
 /// <c>:identifier</c> behind; of an identifier's types, with <c>:of-type</c> behind.
 /// </param>
-/// <param name="Type">token, reference, date, string, uri, number, quantity or special.</param>
+/// <param name="Type">token, reference, date, string, uri, number or quantity.</param>
 /// <param name="System">token: the system, or null; reference: the target's type, or null for an absolute one; quantity: system and code of
 /// the unit with a bar between.</param>
 /// <param name="Value">
 /// token: the code or value; reference: the target's id or absolute URL; string, uri: the text; number, quantity: the digits as written;
-/// special: latitude and longitude with a bar between; date: null.
+/// date: null.
 /// </param>
 /// <param name="From">date: the first instant covered.</param>
 /// <param name="To">date: the instant behind the last covered.</param>

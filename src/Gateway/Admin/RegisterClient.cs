@@ -49,7 +49,7 @@ internal static class RegisterClient
         : client.Jwks is { } jwks && KeySet.Problem(jwks) is { } key ? OperatorEndpoints.Bad(key.Member, key.ShouldBe)
         : client.Actor is not null && !OperatorEndpoints.IsName(client.Actor) ? OperatorEndpoints.Bad("actor", "a reference")
         : client.Scopes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("scopes", "a list of scopes")
-        : TokenEndpoint.ProblemOf(client.Scopes ?? [], scopes) is { } scope
+        : scopes.Problem(client.Scopes ?? []) is { } scope
             ? Outcome.Of(OutcomeCategory.Invalid, $"{Errors.InvalidScope}: {scope}", "scopes")
         : client.Purposes?.All(OperatorEndpoints.IsText) == false ? OperatorEndpoints.Bad("purposes", "a list of codes")
         : client.RedirectUris?.All(IsRedirect) == false

@@ -74,7 +74,7 @@ internal sealed class Conditions(
     private async Task<Result<StoredVersion?>> RequireAsync(WriteContext context, SearchQuery query, CancellationToken cancellation)
     {
         var found = await FindAsync(context.Caller, query, cancellation);
-        if (found.Failure is null) context.Require(query, found.Value?.Facts.Id);
+        if (found.Failure is null) context.Require(query, found.Value?.Facts.Id, clock.Longest);
         return found;
     }
 
@@ -102,5 +102,6 @@ internal sealed class Conditions(
 
     // A condition takes the scope for a search.
     private Result<SearchQuery> Parse(Caller caller, string type, IEnumerable<KeyValuePair<string, StringValues>> criteria) =>
-        caller.Refuse(type, ScopeAction.Search) is { } refusal ? refusal : parser.ParseCondition(type, criteria);
+        caller.Refuse(type, ScopeAction.Search) is { } refusal ? refusal
+            : parser.ParseCondition(type, criteria, caller.Reach(ScopeAction.Search));
 }

@@ -8,7 +8,7 @@ namespace PmrGateway.Gateway.Api;
 /// FHIR operation Patient/$everything: all that the requester may see of a patient's compartment.
 /// https://hl7.org/fhir/R4/operation-patient-everything.html
 /// </summary>
-internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl baseUrl)
+internal sealed class Everything(ReadFlow flow, PageCursor cursors, SearchClock clock, BaseUrl baseUrl)
 {
     private const int MaxCount = 1000;
 
@@ -19,6 +19,13 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl base
         var (asked, path) = (query.Value, $"Patient/{call.Id}/$everything");
         var position = cursors.Open(call.Caller, asked.Self(path), asked.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
+        var answer = await clock.RunAsync(stop => FindAsync(call, path, asked, position.Value, stop), cancellation);
+        return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
+    }
+
+    private async Task<FhirResponse> FindAsync(
+        FhirCall call, string path, PageQuery asked, long position, CancellationToken cancellation)
+    {
         var types = FhirTypes.Offered.Where(t => call.Caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
@@ -27,7 +34,7 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, BaseUrl base
             async snapshot =>
             {
                 page = await snapshot.CompartmentAsync(
-                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, asked.Count, cancellation);
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position, asked.Count, cancellation);
                 return page.Versions.Count > 0 ? new Found(page.Versions) : new Found([], Outcome.NotFound);
             },
             opened => Respond(call.Caller, path, asked, page, opened),

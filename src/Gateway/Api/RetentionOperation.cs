@@ -13,7 +13,8 @@ namespace PmrGateway.Gateway.Api;
 /// on what who asks may not see is told as the least that it is. https://hl7.org/fhir/R4/operations.html
 /// </summary>
 internal sealed class RetentionOperation(
-    ReadFlow flow, LegalHolds holds, DirectoryStore directory, PageCursor cursors, Denials denials, GatewayOptions options, BaseUrl baseUrl)
+    ReadFlow flow, LegalHolds holds, DirectoryStore directory, PageCursor cursors, Denials denials, SearchClock clock,
+    GatewayOptions options, BaseUrl baseUrl)
 {
     private const int MaxCount = 1000;
 
@@ -36,8 +37,16 @@ internal sealed class RetentionOperation(
         var (asked, path) = (query.Value, $"Patient/{call.Id}/$retention");
         var position = cursors.Open(caller, asked.Self(path), asked.Cursor);
         if (position.Failure is { } notOurs) return FhirResponse.From(notOurs);
+        var answer = await clock.RunAsync(stop => FindAsync(call, path, asked, position.Value, stop), cancellation);
+        return answer.Failure is { } tooLong ? FhirResponse.From(tooLong) : answer.Value;
+    }
 
+    private async Task<FhirResponse> FindAsync(
+        FhirCall call, string path, PageQuery asked, long position, CancellationToken cancellation)
+    {
+        var caller = call.Caller;
         var standing = await holds.StandingAsync(call.Id, cancellation);
+        var named = await holds.NamedAsync(caller, standing, cancellation);
         var types = FhirTypes.Offered.Where(t => caller.Refuse(t, ScopeAction.Read) is null).ToList();
         SnapshotPage page = new([], 0, null);
         return await flow.RunAsync(
@@ -46,7 +55,7 @@ internal sealed class RetentionOperation(
             {
                 if (!await snapshot.ReachesAsync("Patient", call.Id, cancellation)) return new Found([], Outcome.NotFound);
                 page = await snapshot.CompartmentAsync(
-                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position.Value, asked.Count, cancellation);
+                    call.Id, types.Count == FhirTypes.Offered.Count ? null : types, position, asked.Count, cancellation);
                 // The birth date is that of the Patient as who asks may read it. The records are told of, and not opened.
                 return await snapshot.ReadAsync("Patient", call.Id, null, cancellation) is { Version.IsDeleted: false } self
                     ? new Found([self]) { Told = [call.Id] }
@@ -55,7 +64,7 @@ internal sealed class RetentionOperation(
             opened =>
             {
                 RetainedPatient? patient = opened.Count == 0 ? null : new(BirthDates.Of(opened[0].Content), standing.Count > 0);
-                var answer = Head(standing);
+                var answer = Head(standing.Count > 0, named);
                 foreach (var version in page.Versions) answer.Parameter.Add(Record(version.Version, patient, standing.Count > 0));
                 answer.Add("total", new Integer((int)page.Total));
                 if (page.Next is { } next)
@@ -73,7 +82,7 @@ internal sealed class RetentionOperation(
         _ => false,
     };
 
-    private Parameters Head(IReadOnlyList<string> standing)
+    private Parameters Head(bool isHeld, IReadOnlyList<string> named)
     {
         var answer = new Parameters();
         var table = new Parameters.ParameterComponent { Name = "table" };
@@ -87,8 +96,8 @@ internal sealed class RetentionOperation(
             table.Part.Add(other);
         }
         answer.Parameter.Add(table);
-        answer.Add("held", new FhirBoolean(standing.Count > 0));
-        foreach (var hold in standing) answer.Add("hold", new ResourceReference(hold));
+        answer.Add("held", new FhirBoolean(isHeld));
+        foreach (var hold in named) answer.Add("hold", new ResourceReference(hold));
         return answer;
     }
 

@@ -39,7 +39,7 @@ internal sealed class Search(
         FhirCall call, string path, string type, IEnumerable<SearchCriterion> within,
         IEnumerable<KeyValuePair<string, StringValues>> parameters, CancellationToken cancellation)
     {
-        var parsed = parser.Parse(type, parameters, IsLenient(call.Request));
+        var parsed = parser.Parse(type, parameters, call.Caller.Reach(ScopeAction.Search), IsLenient(call.Request));
         if (parsed.Failure is { } failure) return FhirResponse.From(failure);
         if (call.Caller.RefuseLinks(parsed.Value.Query) is { } notAsked)
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, path, notAsked, parsed.Value.Query.Patient);

@@ -7,6 +7,9 @@ namespace PmrGateway.Gateway.Api;
 /// <summary>How long a search may take (Limits:MaxSearchTime), one that is asked for and one that is the condition of a write.</summary>
 internal sealed class SearchClock(LimitOptions limits)
 {
+    /// <summary>How long a search may take.</summary>
+    public TimeSpan Longest => limits.MaxSearchTime;
+
     /// <summary>Runs a search; a failure where it takes too long.</summary>
     /// <param name="search">The search: stops by what it is given.</param>
     /// <param name="cancellation">Stops it as well.</param>

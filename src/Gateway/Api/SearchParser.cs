@@ -2,6 +2,7 @@ using Microsoft.Extensions.Primitives;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -42,9 +43,10 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
     /// <summary>Parses the parameters of a search over a type.</summary>
     /// <param name="type">Resource type.</param>
     /// <param name="parameters">The parameters.</param>
+    /// <param name="reach">What the token reaches at most by searching: that is asked as well.</param>
     /// <param name="isLenient">Whether those that the type does not have are passed over.</param>
     public Result<ParsedSearch> Parse(
-        string type, IEnumerable<KeyValuePair<string, StringValues>> parameters, bool isLenient = false)
+        string type, IEnumerable<KeyValuePair<string, StringValues>> parameters, ScopeReach reach, bool isLenient = false)
     {
         var ignored = new List<string>();
         var criteria = new List<SearchCriterion>();
@@ -99,12 +101,13 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
         // Each is asked of every record that the others leave: a long list of long lists is hours of work in one line.
         if (criteria.Count > MaxCriteria)
             return Outcome.Of(OutcomeCategory.Malformed, $"the search asks {criteria.Count} parameters, and may ask {MaxCriteria}");
-        var sum = criteria.Sum(ValuesOf);
+        var sum = reach.ValuesOf(type) + criteria.Sum(c => ValuesOf(c, reach));
         if (sum > limits.MaxSearchValues)
         {
             return Outcome.Of(
                 OutcomeCategory.Malformed,
-                $"the search has {sum} values, and may have {limits.MaxSearchValues} (Limits:MaxSearchValues): ask in several searches");
+                $"the search has {sum} values, with those of the token's scopes, and may have {limits.MaxSearchValues} "
+                    + "(Limits:MaxSearchValues): ask in several searches");
         }
         var subset = Subset.Of(type, summary, elements, includes.Count > 0);
         if (subset.Failure is { } notCut) return notCut;
@@ -116,16 +119,17 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
     private bool IsKnown(string type, string key) =>
         Once.Contains(key) || Includes.Contains(key.Split(':')[0]) || criterionParser.IsKnown(type, key);
 
-    private static int ValuesOf(SearchCriterion criterion) =>
-        criterion.Link is { } link ? 1 + ValuesOf(link.Criterion)
-        : criterion.Alternatives.Count > 0 ? criterion.Alternatives.SelectMany(a => a.Criteria).Sum(ValuesOf)
+    private static int ValuesOf(SearchCriterion criterion, ScopeReach reach) =>
+        criterion.Link is { } link ? 1 + reach.ValuesOf(link.Type) + ValuesOf(link.Criterion, reach)
+        : criterion.Alternatives.Count > 0 ? criterion.Alternatives.SelectMany(a => a.Criteria).Sum(c => ValuesOf(c, reach))
         : Math.Max(1, criterion.Values.Count);
 
     /// <summary>
     /// Parses the condition of a write: criteria alone, one at least. What says how a search is answered would change nothing here, and
     /// whoever sends it (<c>_count=1</c>) may think that it does.
     /// </summary>
-    public Result<SearchQuery> ParseCondition(string type, IEnumerable<KeyValuePair<string, StringValues>> criteria)
+    public Result<SearchQuery> ParseCondition(
+        string type, IEnumerable<KeyValuePair<string, StringValues>> criteria, ScopeReach reach)
     {
         List<KeyValuePair<string, StringValues>> all = [.. criteria];
         if (all.Find(p => Once.Contains(p.Key) || Includes.Contains(p.Key.Split(':')[0])) is { Key: { } key })
@@ -133,7 +137,7 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
             return Outcome.Of(
                 OutcomeCategory.Malformed, $"the parameter '{key}' says how a search is answered: a condition has criteria alone");
         }
-        var parsed = Parse(type, all);
+        var parsed = Parse(type, all, reach);
         if (parsed.Failure is { } failure) return failure;
         var named = parsed.Value.Query.Criteria;
         // It is asked again where all writes wait for each other: what is tied to others, or lacks something, takes too long for that.

@@ -88,11 +88,14 @@ internal static class RetentionCommands
         _ => "kept until ",
     };
 
-    private static string WordsOf(RetentionAnswer? answer) => answer is null ? "" : (DayOf(answer) ?? "it ends") + answer.Basis switch
+    private const string Unknown = "a day that is not known yet";
+
+    private static string WordsOf(RetentionAnswer? answer) => answer is null ? "" : (DayOf(answer) ?? Unknown) + answer.Basis switch
     {
         RetentionBasis.Minor => $" ({answer.Years} years from majority)",
         RetentionBasis.UnknownBirthDate => $" (birth date not known: {answer.Years} years from majority of who was born on its last day)",
-        RetentionBasis.Longest => " (as long as the longest record of the patient)",
+        RetentionBasis.Longest => " (as long as the longest record that it goes with)",
+        RetentionBasis.Directory => " (of the directory: as long as any record)",
         RetentionBasis.NoEnd => " (what it is about has no end)",
         _ => $" ({answer.Years} years)",
     };

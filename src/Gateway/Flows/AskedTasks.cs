@@ -52,7 +52,7 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
         var patient = hold.For!.Reference!["Patient/".Length..];
         // The patient may have been deleted: the records are kept all the same. Of another hospital's patient the answer is as of nobody.
         if (await directory.PatientAsync(patient, cancellation) is not { Custodian: { } hospital } || (by is not null && by != hospital))
-            return Invalid("Task", "it refers to a Patient that is not known here") with { Concealed = [patient] };
+            return Invalid("Task", "it refers to a Patient that is not known here");
         if (hold.Owner is not null && hold.Owner.Reference != hospital)
             return Invalid("Task.owner", $"the record is kept by {hospital}");
         if ((await holds.StandingAsync(patient, cancellation)).Count >= OfficeTasks.MaxOpen)

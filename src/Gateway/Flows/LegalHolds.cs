@@ -17,6 +17,22 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
             ? await StandingAsync(Asked(patient, hospital), cancellation)
             : [];
 
+    /// <summary>Those of some holds that are told by their references: whose Task the scopes for reading reach.</summary>
+    /// <param name="caller">Who is told.</param>
+    /// <param name="standing">References of holds.</param>
+    /// <param name="cancellation">Stops the reads.</param>
+    public async ValueTask<IReadOnlyList<string>> NamedAsync(
+        Caller caller, IReadOnlyList<string> standing, CancellationToken cancellation)
+    {
+        if (standing.Count == 0 || caller.Refuse("Task", ScopeAction.Read) is not null) return [];
+        var viewer = Viewers.WithoutGrants(caller.Requester, time.GetUtcNow()) with { Reads = caller.Reach(ScopeAction.Read) };
+        await using var eyes = await database.SnapshotAsync(viewer, searches: false, cancellation);
+        var named = new List<string>(standing.Count);
+        foreach (var hold in standing)
+            if (await eyes.ReachesAsync("Task", hold["Task/".Length..], cancellation)) named.Add(hold);
+        return named;
+    }
+
     /// <summary>
     /// What must hold when a record is deleted: that no hold stands on a patient of it. A failure where one does. It is named to a system
     /// of the hospital that keeps the patient; to anybody else the record is one that is not theirs to change. A Consent is not held: its
@@ -44,9 +60,11 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
         var told = standing.Where(s => caller.Kind == CallerKind.System && s.Hospital == caller.Requester.Organization)
             .Select(s => s.Hold).Distinct().ToList();
         if (told.Count == 0) return WriteRules.NotTheirs;
+        var named = await NamedAsync(caller, told, cancellation);
         return Outcome.Of(
             OutcomeCategory.Conflict,
-            $"{record.Type}/{record.Id} is not deleted while a legal hold stands: {string.Join(", ", told)}") with
+            $"{record.Type}/{record.Id} is not deleted while a legal hold stands"
+                + (named.Count == 0 ? "" : $": {string.Join(", ", named)}")) with
         {
             // It was refused: each patient finds that in the log.
             Concealed = [.. standing.Select(s => s.Patient).Distinct()],

@@ -94,6 +94,11 @@ internal static class OfficeTasks
     public static bool IsHold(ResourceDocument sent) =>
         sent.Root["code"]?.ItemsAt("coding").Any(c => c.StringAt("system") == Codes && c.StringAt("code") == LegalHold) == true;
 
+    /// <summary>Id of the patient on whom what comes would be a hold; null: it is none, or names nobody.</summary>
+    /// <param name="sent">What comes; null: nothing.</param>
+    public static string? HeldBy(ResourceDocument? sent) => sent is { ResourceType: "Task" } && IsHold(sent)
+        && FhirReference.TryParse(sent.Root["for"]?.StringAt("reference"), out var held) && held.Type == "Patient" ? held.Id : null;
+
     /// <summary>Whether a stored Task is a hold.</summary>
     /// <param name="facts">What is known of it.</param>
     public static bool IsHold(RecordFacts facts) => facts.Labels.Contains(new RecordLabel(LabelKind.Code, Codes, LegalHold));

@@ -1,4 +1,5 @@
 using PmrGateway.Fhir;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Gateway.Flows;
@@ -9,23 +10,42 @@ namespace PmrGateway.Gateway.Flows;
 /// name, and never taken for one that says less.
 /// https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html
 /// </summary>
-public sealed class ScopeReader(SearchIndexer indexer)
+/// <param name="indexer">Which parameters are indexed.</param>
+/// <param name="baseUrl">What a reference by an absolute URL to a record of this gateway begins with.</param>
+public sealed class ScopeReader(SearchIndexer indexer, BaseUrl baseUrl)
 {
     // Each is asked of every record that the token might reach.
     private const int MaxTerms = 10;
     private const int MaxValues = 50;
+    private const int MaxOfAll = 200;
 
     // An AuditEvent is an entry of the log and a Bundle becomes what is in it: neither is indexed. A Binary is what links to it.
     private static readonly string[] NotRestricted = ["AuditEvent", "Bundle", "Binary"];
 
-    /// <summary>The scopes of a token. What is no resource scope, or none that could be held, grants nothing.</summary>
-    public SmartScopes Read(IEnumerable<string> scopes) => new([.. scopes.Select(s => Read(s, out _)).OfType<SmartScope>()]);
-
-    /// <summary>Why a text must not stand for a resource scope; null: it is one, or looks like none.</summary>
-    public string? Problem(string scope)
+    /// <summary>
+    /// The scopes of a token. What is no resource scope, or none that could be held, grants nothing; where all have more values than can
+    /// be asked, none that has any.
+    /// </summary>
+    public SmartScopes Read(IEnumerable<string> scopes)
     {
-        Read(scope, out var problem);
-        return problem;
+        var read = scopes.Select(s => Read(s, out _)).OfType<SmartScope>().ToList();
+        return new SmartScopes(ValuesOf(read) <= MaxOfAll ? read : read.FindAll(s => s.Filter is null));
+    }
+
+    /// <summary>
+    /// Why scopes cannot be granted together, to anybody; null: they can, as far as they look like resource scopes.
+    /// </summary>
+    public string? Problem(IEnumerable<string> scopes)
+    {
+        var read = new List<SmartScope>();
+        foreach (var scope in scopes)
+        {
+            if (Read(scope, out var problem) is { } one) read.Add(one);
+            else if (problem is not null) return problem;
+        }
+        return ValuesOf(read) is var values && values > MaxOfAll
+            ? $"the scopes have {values} values of search parameters, and may have {MaxOfAll} together"
+            : null;
     }
 
     /// <summary>A resource scope; null: the text is none.</summary>
@@ -50,6 +70,8 @@ public sealed class ScopeReader(SearchIndexer indexer)
         problem = $"{scope}: {problem}";
         return null;
     }
+
+    private static int ValuesOf(IEnumerable<SmartScope> scopes) => scopes.Sum(s => s.Filter?.Values ?? 0);
 
     private static bool IsOfRecords(string text) => text.Split('/')[0] is "patient" or "user" or "system" && text.Contains('/');
 
@@ -88,7 +110,7 @@ public sealed class ScopeReader(SearchIndexer indexer)
         var parameter = indexer.Find(type, code) is { Type: "token" or "reference", AnyOf.Count: 0 } known ? known : null;
         var kind = parameter?.Type;
         var values = ParameterValue.Split(text, ',')
-            .Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, ParameterValue.Plain(v)), _ => null }).ToList();
+            .Select(v => kind switch { "token" => Token(v), "reference" => Reference(code, v), _ => null }).ToList();
         if (kind is null) problem = $"'{code}' is no token or reference parameter of {type} that is indexed, without a modifier or chain";
         else if (values.Contains(null)) problem = $"'{text}' is no value of {code}";
         return problem is null
@@ -105,11 +127,14 @@ public sealed class ScopeReader(SearchIndexer indexer)
     };
 
     // As a search reads it: patient=id is a Patient.
-    private static ScopeValue? Reference(string code, string text) =>
-        text.Length == 0 ? null
-        : FhirReference.TryParse(text, out var local) ? new ScopeValue(local.Type, local.Id)
-        : text.Contains('/') || text.Contains(':') ? new ScopeValue(null, text)
-        : new ScopeValue(code == "patient" ? "Patient" : null, text);
+    private ScopeValue? Reference(string code, string value)
+    {
+        var text = FhirReference.Local(ParameterValue.Plain(value), baseUrl.Fhir);
+        return text.Length == 0 ? null
+            : FhirReference.TryParse(text, out var local) ? new ScopeValue(local.Type, local.Id)
+            : text.Contains('/') || text.Contains(':') ? new ScopeValue(null, text)
+            : new ScopeValue(code == "patient" ? "Patient" : null, text);
+    }
 
     // A scope may be encoded as the query of a URL is, where a plus may be a plus (RFC 3986); what is half encoded is refused.
     private static string? Unescaped(string text)

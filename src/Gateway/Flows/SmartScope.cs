@@ -55,10 +55,15 @@ public sealed record SmartScope(string Level, string Type, ScopeAction Actions)
     /// A scope or app role of Microsoft Entra ID in the words of SMART. Entra takes no slash and no star in a scope's name: there
     /// <c>patient/Observation.rs</c> is registered as <c>patient.Observation.rs</c> and <c>system/*.read</c> as <c>system.all.read</c>.
     /// </summary>
-    /// <param name="scope">One scope or role; one without two dots is given back as it is.</param>
-    public static string FromEntra(string scope) => scope.Split('.') is [var level, var type, var actions]
-        ? $"{level}/{(type == "all" ? "*" : type)}.{(actions == "all" ? "*" : actions)}"
-        : scope;
+    /// <param name="scope">One scope or role; one whose name is none such is given back as it is.</param>
+    public static string FromEntra(string scope)
+    {
+        // Search parameters behind the name have dots and slashes of their own.
+        var name = scope.Split('?')[0];
+        return name.Split('.') is [var level, var type, var actions] && !name.Contains('/')
+            ? $"{level}/{(type == "all" ? "*" : type)}.{(actions == "all" ? "*" : actions)}{scope[name.Length..]}"
+            : scope;
+    }
 
     /// <summary>Whether it lets a client do something to a type, or to some records of it.</summary>
     public bool Allows(string type, ScopeAction action) => (Type == "*" || Type == type) && (Actions & action) != 0;

@@ -25,21 +25,8 @@ public sealed class SmartScopes(IReadOnlyList<SmartScope> scopes)
         ? ScopeReach.All
         : new ScopeReach(
             Filters(levels, action),
-            (action & Shown) != 0 ? Filters(levels, Shown) : Both(Filters(levels, Shown), Filters(levels, action)));
-
-    // Of what links to a Binary that is written: whoever must not see it by that must not write it by that.
-    private static Dictionary<string, IReadOnlyList<ScopeFilter>> Both(
-        Dictionary<string, IReadOnlyList<ScopeFilter>> shown, Dictionary<string, IReadOnlyList<ScopeFilter>> written)
-    {
-        var both = new Dictionary<string, IReadOnlyList<ScopeFilter>>(shown);
-        foreach (var (type, filters) in written)
-        {
-            both[type] = shown.TryGetValue(type, out var others)
-                ? [.. filters.SelectMany(f => others.Select(o => new ScopeFilter([.. f.Terms, .. o.Terms])))]
-                : filters;
-        }
-        return both;
-    }
+            // Of what links to a Binary that is written: whoever must not see it by that must not write it by that.
+            (action & Shown) != 0 ? Filters(levels, Shown) : [.. Filters(levels, Shown), .. Filters(levels, action)]);
 
     /// <summary>The scopes with search parameters that are for an action on a type, in words.</summary>
     public string Narrow(IReadOnlyCollection<string> levels, string type, ScopeAction action) => string.Join(

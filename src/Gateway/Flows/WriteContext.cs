@@ -38,8 +38,9 @@ public sealed class WriteContext(
     /// <summary>Asks that a search finds, of what the writer may see, the same still when the request is committed.</summary>
     /// <param name="query">The search.</param>
     /// <param name="only">Id of the one record that it finds; null: none.</param>
-    public void Require(SearchQuery query, string? only) =>
-        _if.Add(new Precondition.Matches(viewers.Of(caller), query, only));
+    /// <param name="longest">How long that may take.</param>
+    public void Require(SearchQuery query, string? only, TimeSpan longest) =>
+        _if.Add(new Precondition.Matches(viewers.Of(caller), query, only) { Longest = longest });
 
     /// <summary>A patient that this request makes.</summary>
     /// <param name="id">The id.</param>

@@ -54,6 +54,8 @@ public sealed partial class WriteFlow(
         if (request.Current is not null && !await IsReachedAsync(context.Caller, request, cancellation))
             return context.Caller.OutOfReach(request.Type, request.Action);
         var prepared = await PrepareReachedAsync(context, request, cancellation);
+        // Who tries to put a hold on a patient is in that patient's log, whyever it is refused.
+        if (prepared.Failure is { } refused && OfficeTasks.HeldBy(request.Document) is { } held) return refused with { Concealed = [held] };
         if (prepared.Failure is not null || request.Action == ScopeAction.Delete) return prepared;
         var last = prepared.Value.Plan.Versions[^1];
         return context.Caller.RefuseRecord(request.Type, request.Action, last.Index) is { } outside
@@ -163,7 +165,13 @@ public sealed partial class WriteFlow(
 
             // (8)
             var keys = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
-            return await database.CommitAsync(keys.And(plan), cancellation);
+            return await database.CommitAsync(keys.And(plan), cancellation) switch
+            {
+                CommitResult.TooLong it => Outcome.Of(
+                    OutcomeCategory.Unavailable,
+                    $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s (Limits:MaxSearchTime): nothing was kept"),
+                var result => result,
+            };
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {

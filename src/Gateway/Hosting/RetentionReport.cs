@@ -76,12 +76,10 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
 
     private async IAsyncEnumerable<KeptRecord> RecordsAsync(string? patient, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        for (var after = 0L; ;)
+        for (long? after = 0; after is { } behind;)
         {
-            var page = await _store.RecordsAsync(patient, after, AtOnce, cancellation);
+            (var page, after) = await _store.RecordsAsync(patient, behind, AtOnce, cancellation);
             foreach (var record in page) yield return record;
-            if (page.Count < AtOnce) yield break;
-            after = page[^1].Rid;
         }
     }
 
@@ -90,9 +88,25 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
         var answer = await OwnAsync(record, cancellation);
         if (!RetentionRule.GoesWithLongest(record.Type)) return answer;
         DateOnly? longest = null;
-        foreach (var patient in record.Patients)
-            if (await LongestAsync(patient, cancellation) is var day && (longest is null || day > longest)) longest = day;
+        if (record.Type == "Binary")
+        {
+            foreach (var linker in await _store.LinkersAsync(record.Id, cancellation))
+            {
+                Take(linker.IsWhole ? (await AnswerAsync(linker, cancellation)).Until ?? DateOnly.MaxValue : DateOnly.MaxValue);
+                // Another hospital's may be held without it.
+                record = record with { Patients = [.. record.Patients.Union(linker.Patients)] };
+            }
+        }
+        else
+        {
+            foreach (var patient in record.Patients) Take(await LongestAsync(patient, cancellation));
+        }
         return RetentionRule.Of(table, Retained(record, await PatientsAsync(record, cancellation)) with { Longest = longest });
+
+        void Take(DateOnly? day)
+        {
+            if (longest is null || day > longest) longest = day;
+        }
     }
 
     private async ValueTask<RetentionAnswer> OwnAsync(KeptRecord record, CancellationToken cancellation) =>
@@ -130,7 +144,7 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
     }
 
     private static RetainedRecord Retained(KeptRecord record, IReadOnlyList<RetainedPatient>? patients = null) =>
-        new(record.Type, record.To, record.LastWritten, patients ?? []);
+        new(record.Type, record.To, record.LastWritten, patients ?? []) { IsDeleted = record.IsDeleted };
 
     // Those that come next are mostly those that came last: all are forgotten at once, which is rare.
     private static void Remember<T>(Dictionary<string, T> known, string patient, T value)

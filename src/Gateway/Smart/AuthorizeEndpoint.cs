@@ -33,7 +33,7 @@ internal static class AuthorizeEndpoint
         // SMART App Launch: an app that was led to another server must not send it our token.
         if (request["aud"]?.ToString() is { } audience && audience.TrimEnd('/') != baseUrl.Fhir)
             return TokenEndpoint.Refuse(Errors.InvalidRequest, $"aud is not {baseUrl.Fhir}");
-        if (TokenEndpoint.ProblemOf(request.GetScopes(), reader) is { } scope) return TokenEndpoint.Refuse(Errors.InvalidScope, scope);
+        if (reader.Problem(request.GetScopes()) is { } scope) return TokenEndpoint.Refuse(Errors.InvalidScope, scope);
         var isForm = HttpMethods.IsPost(context.Request.Method) && context.Request.HasFormContentType;
         var form = isForm ? await context.Request.ReadFormAsync(context.RequestAborted) : null;
         if (form is null || !form.ContainsKey("username")) return LoginPage.Show(request, forms.FieldFor(context), failed: false);

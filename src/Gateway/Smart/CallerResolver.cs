@@ -3,6 +3,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+using OpenIddict.Abstractions;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
 using PmrGateway.Store;
@@ -114,7 +116,7 @@ internal sealed partial class CallerResolver(
             return null;
         }
         var expires = new DateTimeOffset(DateTime.SpecifyKind(unverified.ValidTo, DateTimeKind.Utc));
-        var known = Read(result.Principal);
+        var known = Read(result.Principal, unverified);
         if (expires > time.GetUtcNow()) cache.Add(token, known, expires, generation);
         return known;
     }
@@ -129,7 +131,8 @@ internal sealed partial class CallerResolver(
         return token.IssuedAt > (time.GetUtcNow() + Skew).UtcDateTime ? "it will be issued in the future" : null;
     }
 
-    private KnownToken Read(ClaimsPrincipal principal)
+    // token: the same, of which the principal was made; it says how its claims were written.
+    private KnownToken Read(ClaimsPrincipal principal, JsonWebToken token)
     {
         string? Claim(params string[] types)
         {
@@ -149,7 +152,7 @@ internal sealed partial class CallerResolver(
             BindingKey(issuer, isUser ? "user:" + subject : client),
             // A name means something with its issuer only.
             "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
-            scopes.Read(Scopes(principal, issuer)),
+            scopes.Read(Scopes(principal, token, issuer).Distinct()),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
             Claim(SmartClaims.Reason),
             Claim("jti", "oi_tkn_id") is { } id && IsUriPart(id) ? id : null);
@@ -180,14 +183,25 @@ internal sealed partial class CallerResolver(
         return new Caller(CallerKind.Unbound, ActorKind.None, unbound, client, scopes);
     }
 
-    private IEnumerable<string> Scopes(ClaimsPrincipal principal, string issuer)
+    private IEnumerable<string> Scopes(ClaimsPrincipal principal, JsonWebToken token, string issuer)
     {
-        var claims = principal.FindAll("scope").Concat(principal.FindAll("scp")).Concat(principal.FindAll("oi_scp"));
-        var scopes = claims.SelectMany(c => c.Value.Split(' '));
-        if (issuers.SchemeOf(issuer) != TokenIssuers.Entra) return scopes.Distinct();
+        if (issuer.TrimEnd('/') == issuers.Own) return principal.GetScopes();
+        using var payload = JsonDocument.Parse(Base64UrlEncoder.Decode(token.EncodedPayload));
+        List<string> scopes = [.. ScopesOf(payload, "scope"), .. ScopesOf(payload, "scp")];
+        if (issuers.SchemeOf(issuer) != TokenIssuers.Entra) return scopes;
         // Entra names what an application may do on its own "roles"; elsewhere roles are anything.
-        return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScope.FromEntra).Distinct();
+        return scopes.Concat(principal.FindAll("roles").Select(c => c.Value)).Select(SmartScope.FromEntra);
     }
+
+    // A text is scopes with spaces between them (RFC 8693, 4.2; RFC 9068, 2.2.3). Some issuers write an array: each of its elements is one
+    // scope. None has a space (RFC 6749, 3.3): cut there, one that has would become others, which nobody granted.
+    private static IEnumerable<string> ScopesOf(JsonDocument payload, string claim) =>
+        !payload.RootElement.TryGetProperty(claim, out var value) ? []
+        : value.ValueKind == JsonValueKind.String ? value.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+        : value.ValueKind != JsonValueKind.Array ? []
+        : [.. value.EnumerateArray().Where(e => e.ValueKind == JsonValueKind.String).Select(e => e.GetString()!).Where(IsOne)];
+
+    private static bool IsOne(string scope) => !scope.Any(char.IsWhiteSpace);
 
     // A person who says why may break the glass, where that person's hospital has a policy on it; to a system, and without a reason, it
     // is no purpose. Who breaks it does so for nothing else besides: what the patient is told of is all that was read.

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using OpenIddict.Abstractions;
+using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Smart;
 
@@ -30,11 +31,15 @@ internal static class LoginPage
             input { margin: .25rem 0 1rem; padding: .5rem; }
             button { padding: .6rem; }
             .error { color: #a00; }
+            code { overflow-wrap: anywhere; unicode-bidi: isolate; }
             </style>
             </head>
             <body>
             <h1>Log in</h1>
-            <p>{{Html(request.ClientId ?? "")}} asks for access to: {{Html(request.Scope ?? "")}}</p>
+            <p>{{Html(request.ClientId ?? "")}} asks for access to:</p>
+            <ul>
+            {{string.Join('\n', request.GetScopes().Select(s => $"<li>{Words(s)}</li>"))}}
+            </ul>
             {{(failed ? "<p class=\"error\" role=\"alert\">Name or password is wrong.</p>" : "")}}
             <form method="post" action="/connect/authorize">
             {{fields}}
@@ -49,6 +54,18 @@ internal static class LoginPage
             """;
         return new Page(html);
     }
+
+    // What a scope with search parameters says, decoded as it is read (ScopeReader), each part by itself: no value is taken for a word.
+    private static string Words(string scope)
+    {
+        if (scope.Split('?', 2) is not [var name, var query]) return Code(scope);
+        var conditions = query.Split('&').Select(part => part.Split('=', 2)).Select(part =>
+            $"{Code(Uri.UnescapeDataString(part[0]))} is "
+                + string.Join(" or ", ParameterValue.Split(Uri.UnescapeDataString(part[^1]), ',').Select(Code)));
+        return $"{Code(name)} where {string.Join(" and ", conditions)}";
+    }
+
+    private static string Code(string text) => $"<code>{Html(text)}</code>";
 
     private static string Html(string text) => HtmlEncoder.Default.Encode(text);
 

@@ -25,7 +25,7 @@ internal static class TokenEndpoint
         }
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var (scopes, purposes) = (request.GetScopes(), client.Purposes);
-        if (ProblemOf(scopes, reader) is { } problem) return Refuse(Errors.InvalidScope, problem);
+        if (reader.Problem(scopes) is { } problem) return Refuse(Errors.InvalidScope, problem);
         if (scopes.Length == 0 || !scopes.All(s => client.May(s, reader)))
             return Refuse(Errors.InvalidScope, "a scope was asked for that this client is not registered for");
         if (request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } wanted)
@@ -39,10 +39,6 @@ internal static class TokenEndpoint
         identity.SetDestinations(_ => [Destinations.AccessToken]);
         return SignIn(new ClaimsPrincipal(identity));
     }
-
-    /// <summary>Why one of these scopes cannot be granted to anybody; null: each can.</summary>
-    public static string? ProblemOf(IEnumerable<string> scopes, ScopeReader reader) =>
-        scopes.Select(reader.Problem).FirstOrDefault(p => p is not null);
 
     /// <summary>Hands a principal to OpenIddict, which makes the token or the code of it.</summary>
     public static IResult SignIn(ClaimsPrincipal principal) =>

@@ -36,6 +36,9 @@ public sealed record ScopeTerm(string Parameter, string Kind, IReadOnlyList<Scop
 /// <param name="Terms">The parameters, one at least.</param>
 public sealed record ScopeFilter(IReadOnlyList<ScopeTerm> Terms)
 {
+    /// <summary>How many values are asked of a record.</summary>
+    public int Values => Terms.Sum(t => t.Values.Count);
+
     /// <summary>Whether what the other one reaches is reached by this, too.</summary>
     public bool Covers(ScopeFilter other) => Terms.All(ours => other.Terms.Any(ours.Covers));
 
@@ -50,22 +53,26 @@ public sealed record ScopeFilter(IReadOnlyList<ScopeTerm> Terms)
 /// </summary>
 /// <param name="filters">The filters of each restricted type, alternatives.</param>
 /// <param name="filtersOfLinkers">
-/// The same for what links to a Binary, which is what links to it: whether it is read or searched, the linker may be either.
+/// The same for what links to a Binary, which is what links to it: whether it is read or searched, the linker may be either. A type that
+/// is here more than once is reached by each.
 /// </param>
 public sealed class ScopeReach(
     IReadOnlyDictionary<string, IReadOnlyList<ScopeFilter>> filters,
-    IReadOnlyDictionary<string, IReadOnlyList<ScopeFilter>> filtersOfLinkers)
+    IReadOnlyCollection<KeyValuePair<string, IReadOnlyList<ScopeFilter>>> filtersOfLinkers)
 {
-    private static readonly Dictionary<string, IReadOnlyList<ScopeFilter>> None = [];
-
     /// <summary>No type is restricted.</summary>
-    public static ScopeReach All { get; } = new(None, None);
+    public static ScopeReach All { get; } = new(new Dictionary<string, IReadOnlyList<ScopeFilter>>(), []);
 
     /// <summary>The filters of each restricted type.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<ScopeFilter>> Filters => filters;
 
     /// <summary>The filters of each restricted type as one that links to a Binary.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<ScopeFilter>> FiltersOfLinkers => filtersOfLinkers;
+    public IReadOnlyCollection<KeyValuePair<string, IReadOnlyList<ScopeFilter>>> FiltersOfLinkers => filtersOfLinkers;
+
+    /// <summary>How many values are asked of a record of a type, besides what a search asks of it.</summary>
+    public int ValuesOf(string type) => type == "Binary"
+        ? filtersOfLinkers.Sum(f => f.Value.Sum(v => v.Values))
+        : filters.TryGetValue(type, out var alternatives) ? alternatives.Sum(f => f.Values) : 0;
 
     /// <summary>Whether some record of a type may be out of reach.</summary>
     public bool Restricts(string type) => type == "Binary" ? filtersOfLinkers.Count > 0 : filters.ContainsKey(type);

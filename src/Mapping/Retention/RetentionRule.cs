@@ -22,6 +22,9 @@ public readonly record struct RetainedPatient(DateOnly? Birth, bool IsHeld = fal
 /// <param name="Patients">All whom it concerns.</param>
 public sealed record RetainedRecord(string Type, DateTimeOffset? To, DateTimeOffset LastWritten, IReadOnlyList<RetainedPatient> Patients)
 {
+    /// <summary>Whether it was deleted: from then on it goes on no more.</summary>
+    public bool IsDeleted { get; init; }
+
     /// <summary>The day until which the longest of the records that it goes with is kept; null: it goes with none.</summary>
     public DateOnly? Longest { get; init; }
 }
@@ -38,11 +41,14 @@ public enum RetentionBasis
     /// <summary>The birth date of a patient of it is not known.</summary>
     UnknownBirthDate,
 
-    /// <summary>It is kept as long as the longest record that it is about.</summary>
+    /// <summary>It is kept as long as the longest record that it goes with.</summary>
     Longest,
 
     /// <summary>What it is about has no end.</summary>
     NoEnd,
+
+    /// <summary>It is of the directory, and kept for as long as any record is.</summary>
+    Directory,
 }
 
 /// <summary>How long a record is kept.</summary>
@@ -59,6 +65,7 @@ public sealed record RetentionAnswer(DateOnly? Until, RetentionBasis Basis, int 
         RetentionBasis.UnknownBirthDate => "unknown-birth-date",
         RetentionBasis.Longest => "longest",
         RetentionBasis.NoEnd => "no-end",
+        RetentionBasis.Directory => "directory",
         _ => "period",
     };
 
@@ -73,10 +80,13 @@ public sealed record RetentionAnswer(DateOnly? Until, RetentionBasis Basis, int 
 /// </summary>
 public static class RetentionRule
 {
-    // Without these, nobody would know of a record that is kept whose it is, who permitted it, and who has read it.
-    private static readonly HashSet<string> WithTheLongest = ["Patient", "Consent", "AuditEvent"];
+    // Without these, nobody would know of a record that is kept whose it is, who permitted it, who has read it, and what it links to.
+    private static readonly HashSet<string> WithTheLongest = ["Patient", "Consent", "AuditEvent", "Binary"];
 
-    /// <summary>Whether records of a type are kept at least as long as the longest record of their patients.</summary>
+    /// <summary>
+    /// Whether records of a type are kept at least as long as the longest record that they go with: of their patients, a Binary of those
+    /// that link to it.
+    /// </summary>
     public static bool GoesWithLongest(string type) => WithTheLongest.Contains(type);
 
     /// <summary>How long a record is kept.</summary>
@@ -85,7 +95,9 @@ public static class RetentionRule
     public static RetentionAnswer Of(RetentionTable table, RetainedRecord record)
     {
         var years = table.For(record.Type);
-        var end = Later(DayBefore(record.To), DayOf(record.LastWritten));
+        // Any record may name it, and would name nobody.
+        if (DirectoryTypes.Contains(record.Type)) return new RetentionAnswer(null, RetentionBasis.Directory, years, false);
+        var end = Later(LastDay(record), DayOf(record.LastWritten));
         var (until, basis) = (After(end, years), RetentionBasis.Period);
         foreach (var patient in record.Patients)
         {
@@ -120,9 +132,9 @@ public static class RetentionRule
 
     private static DateOnly DayOf(DateTimeOffset instant) => DateOnly.FromDateTime(instant.UtcDateTime);
 
-    private static DateOnly? DayBefore(DateTimeOffset? instant) => instant is not { } behind ? null
-        // A period without an end goes on.
-        : behind.UtcDateTime.Year == DateTime.MaxValue.Year ? DateOnly.MaxValue
+    private static DateOnly? LastDay(RetainedRecord record) => record.To is not { } behind ? null
+        // A period without an end goes on, until it is deleted.
+        : behind.UtcDateTime.Year == DateTime.MaxValue.Year ? record.IsDeleted ? null : DateOnly.MaxValue
         : behind == DateTimeOffset.MinValue ? DateOnly.MinValue
         : DayOf(behind.AddTicks(-1));
 }

@@ -8,9 +8,12 @@ internal sealed class IndexRows(Interners interners, IndexKey key)
 {
     /// <summary>
     /// By which definitions a record is indexed: its number is kept with it. What was indexed by others is indexed anew at a start, so this
-    /// grows whenever what a record's rows are changes.
+    /// grows whenever what a record's rows are changes, and a migration makes the index resources_unindexed anew.
     /// </summary>
     public const long Definitions = 3;
+
+    /// <summary>The condition that a row of resources is to be indexed anew: that of the index resources_unindexed.</summary>
+    public static readonly string IsUnindexed = $"indexed <> {Definitions} AND deleted = 0";
 
     // PostgreSQL indexes no key of more than 2,704 bytes.
     private const int MaxValue = 200;

@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace PmrGateway.Store;
 
 /// <summary>Carries out a plan inside a change, in the order that <see cref="CommitPlan"/> gives.</summary>
@@ -9,7 +11,7 @@ internal sealed class PlanTables(
     public async ValueTask ApplyAsync(Change change, CommitPlan plan)
     {
         foreach (var condition in plan.If)
-            if (condition is Precondition.Matches it && !await search.MatchesAsync(change.Session, it.Who, it.Query, it.Only, default))
+            if (condition is Precondition.Matches it && !await MatchesAsync(change.Session, it))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await versions.WriteAsync(change, plan.Versions);
@@ -18,6 +20,20 @@ internal sealed class PlanTables(
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);
         foreach (var command in plan.Outbox) await OutboxTable.EnqueueAsync(change, command);
         foreach (var entry in plan.Audit) await AuditTable.AppendAsync(change, entry);
+    }
+
+    private async ValueTask<bool> MatchesAsync(Session session, Precondition.Matches it)
+    {
+        using var clock = new CancellationTokenSource(it.Longest);
+        await using var interrupt = clock.Token.Register(session.Interrupt);
+        try
+        {
+            return await search.MatchesAsync(session, it.Who, it.Query, it.Only, clock.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or DbException && clock.IsCancellationRequested)
+        {
+            throw new PlanRefusedException(new CommitResult.TooLong(it.Longest));
+        }
     }
 
     private static async ValueTask KeepKeyAsync(Change change, WrappedSubjectKey key)

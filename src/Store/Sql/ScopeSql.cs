@@ -8,6 +8,8 @@ namespace PmrGateway.Store;
 /// </summary>
 internal static class ScopeSql
 {
+    private static readonly IReadOnlyDictionary<string, long> None = new Dictionary<string, long>();
+
     /// <summary>The condition for records of a type (null: of any); null: nothing is restricted.</summary>
     /// <param name="sql">Takes the values.</param>
     /// <param name="engine">The engine.</param>
@@ -49,10 +51,12 @@ internal static class ScopeSql
     public static async ValueTask<IReadOnlyDictionary<string, long>> ParametersAsync(
         Session session, Interners interners, Viewer who, CancellationToken cancellation)
     {
+        // Most viewers are restricted by none: what each request pays for is not begun.
+        if (ReferenceEquals(who.Reads, ScopeReach.All) && ReferenceEquals(who.Searches, ScopeReach.All)) return None;
         var numbers = new Dictionary<string, long>();
-        foreach (var filters in new[] { who.Reads, who.Searches }.SelectMany(r => new[] { r.Filters, r.FiltersOfLinkers }))
+        foreach (var (type, filters) in new[] { who.Reads, who.Searches }.SelectMany(r => r.Filters.Concat(r.FiltersOfLinkers)))
         {
-            foreach (var name in filters.SelectMany(f => f.Value.SelectMany(v => v.Terms).Select(t => $"{f.Key}.{t.Parameter}")))
+            foreach (var name in filters.SelectMany(f => f.Terms).Select(t => $"{type}.{t.Parameter}").Distinct())
                 if (await interners.Parameters.FindAsync(session, name, cancellation) is { } number) numbers[name] = number;
         }
         return numbers;

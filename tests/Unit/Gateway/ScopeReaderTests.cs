@@ -1,5 +1,6 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Mapping;
 
 namespace PmrGateway.Tests.Unit.Gateway;
@@ -7,7 +8,8 @@ namespace PmrGateway.Tests.Unit.Gateway;
 public class ScopeReaderTests
 {
     private const string Labs = "http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
-    private static readonly ScopeReader Reader = new(new ResourceMapper(FhirSchema.R4).Indexer);
+    private static readonly ScopeReader Reader = new(
+        new ResourceMapper(FhirSchema.R4).Indexer, new BaseUrl("http://gateway.example"));
 
     [Theory]
     [InlineData("patient/Observation.rs", "patient", "Observation", ScopeAction.Read | ScopeAction.Search)]
@@ -51,6 +53,8 @@ public class ScopeReaderTests
     [InlineData("subject=p", null, "p")]
     [InlineData("subject=Group/g", "Group", "g")]
     [InlineData("subject=https://other.example/Patient/p", null, "https://other.example/Patient/p")]
+    [InlineData("subject=http://gateway.example/fhir/Patient/p", "Patient", "p")]
+    [InlineData("patient=http%3A%2F%2Fgateway.example%2Ffhir%2FPatient%2Fp", "Patient", "p")]
     public void A_value_is_that_of_a_search(string query, string? system, string? text) =>
         Assert.Equal([new ScopeValue(system, text)], FilterOf("user/Observation.r?" + query).Terms[0].Values);
 
@@ -72,8 +76,40 @@ public class ScopeReaderTests
         Assert.Null(Problem("code=" + string.Join(',', Enumerable.Range(0, 50))));
         Assert.NotNull(Problem("code=" + string.Join(',', Enumerable.Range(0, 51))));
 
-        static string? Problem(string query) => Reader.Problem("patient/Observation.rs?" + query);
+        static string? Problem(string query) => Reader.Problem(["patient/Observation.rs?" + query]);
     }
+
+    [Fact]
+    public void The_scopes_of_a_token_have_no_more_values_together_than_can_be_asked_of_every_record()
+    {
+        var most = Enumerable.Range(0, 4).Select(i => $"user/Observation.r?code={string.Join(',', Enumerable.Range(i * 50, 50))}").ToList();
+        string[] more = [.. most, "patient/Condition.r?code=x", "user/Patient.r"];
+        Assert.Null(Reader.Problem([.. most, "user/Patient.r"]));
+        Assert.True(Reader.Read(most).Allow("user", "Observation", ScopeAction.Read));
+
+        Assert.Contains("201 values", Reader.Problem(more), StringComparison.Ordinal);
+        Assert.False(Reader.Read(more).Allow("user", "Observation", ScopeAction.Read));
+        Assert.False(Reader.Read(more).Allow("patient", "Condition", ScopeAction.Read));
+        Assert.True(Reader.Read(more).Allow("user", "Patient", ScopeAction.Read));
+    }
+
+    [Fact]
+    public void What_is_asked_of_what_links_to_a_Binary_grows_with_the_scopes_and_not_with_their_pairs()
+    {
+        var scopes = Enumerable.Range(0, 40).SelectMany(i => new[] { $"user/Observation.rs?code={i}", $"user/Observation.cu?status={i}" });
+        var reach = Reader.Read(scopes).Reach(["user"], ScopeAction.Update);
+        Assert.Equal((40, 80), (reach.ValuesOf("Observation"), reach.ValuesOf("Binary")));
+    }
+
+    [Theory]
+    [InlineData("patient.Observation.rs", "patient/Observation.rs")]
+    [InlineData("system.all.read", "system/*.read")]
+    [InlineData("user.all.all", "user/*.*")]
+    [InlineData("patient.Observation.rs?code=http://loinc.org|8.1", "patient/Observation.rs?code=http://loinc.org|8.1")]
+    [InlineData("patient/Observation.rs?code=8.1", "patient/Observation.rs?code=8.1")]
+    [InlineData("openid", "openid")]
+    public void A_scope_of_Entra_is_read_by_the_dots_of_its_name_alone(string scope, string read) =>
+        Assert.Equal(read, SmartScope.FromEntra(scope));
 
     [Theory]
     [InlineData("patient/Observation.rs?date=ge2020")]

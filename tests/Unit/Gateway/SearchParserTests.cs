@@ -3,6 +3,7 @@ using PmrGateway.Fhir;
 using PmrGateway.Gateway.Api;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Tests.Unit.Gateway;
@@ -14,7 +15,7 @@ public class SearchParserTests
         new LimitOptions());
 
     private static Result<ParsedSearch> Parse(string query, string type = "DocumentReference") =>
-        Parser.Parse(type, QueryHelpers.ParseQuery(query));
+        Parser.Parse(type, QueryHelpers.ParseQuery(query), ScopeReach.All);
 
     private static SearchCriterion Criterion(string query) => Assert.Single(Parse(query).Value.Query.Criteria);
 
@@ -100,7 +101,28 @@ public class SearchParserTests
     [InlineData("type:missing=true", "nothing to look for")]
     [InlineData("_include:iterate=*&status=current", "'_include:iterate' says how")]
     public void A_condition_says_what_a_resource_has_itself(string query, string text) =>
-        Assert.Contains(text, Parser.ParseCondition("DocumentReference", QueryHelpers.ParseQuery(query)).Failure!.Issues[0].Text);
+        Assert.Contains(
+            text,
+            Parser.ParseCondition("DocumentReference", QueryHelpers.ParseQuery(query), ScopeReach.All).Failure!.Issues[0].Text);
+
+    [Fact]
+    public void What_a_scope_asks_counts_among_the_values_of_a_search_for_its_type_and_for_each_link_to_it()
+    {
+        ScopeTerm term = new("type", "token", [.. Enumerable.Range(0, 30).Select(i => new ScopeValue(null, $"{i}"))]);
+        var filters = new Dictionary<string, IReadOnlyList<ScopeFilter>> { ["DocumentReference"] = [new ScopeFilter([term])] };
+        var reach = new ScopeReach(filters, filters);
+        var parser = new SearchParser(
+            new CriterionParser(new SearchIndexer(FhirSchema.R4), new BaseUrl("http://gateway.example"), TimeProvider.System),
+            new LimitOptions { MaxSearchValues = 62 });
+        Result<ParsedSearch> Asked(string type, string query) => parser.Parse(type, QueryHelpers.ParseQuery(query), reach);
+
+        Assert.Null(Asked("DocumentReference", "status=current").Failure);
+        Assert.Null(Asked("DocumentReference", "relatesto.status=current").Failure);
+        Assert.NotNull(Asked("DocumentReference", "relatesto.status=current&status=current").Failure);
+        Assert.NotNull(parser.ParseCondition(
+            "DocumentReference", QueryHelpers.ParseQuery("type=" + string.Join(',', Enumerable.Range(0, 33))), reach).Failure);
+        Assert.Null(Asked("Patient", "_id=" + string.Join(',', Enumerable.Range(0, 62))).Failure);
+    }
 
     [Fact]
     public void A_search_asks_a_hundred_parameters_at_most()

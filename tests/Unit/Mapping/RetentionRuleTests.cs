@@ -73,18 +73,40 @@ public class RetentionRuleTests
         Assert.False(RetentionRule.Of(Table, Record("CarePlan", "9999-12-31", "2020-01-01", "-")).IsPast(DateOnly.MaxValue));
 
     [Theory]
+    [InlineData("9999-12-31", "2023-06-30")]
+    [InlineData("-", "2023-06-30")]
+    [InlineData("2022-01-02", "2025-01-02")]
+    public void What_goes_on_ends_with_its_deletion_and_what_has_an_end_keeps_that(string about, string until)
+    {
+        var deleted = Record("CarePlan", about, "2020-06-30", "1980-01-01") with { IsDeleted = true };
+        var answer = RetentionRule.Of(Table, deleted);
+        Assert.Equal((DateOnly.Parse(until), RetentionBasis.Period), (answer.Until, answer.Basis));
+    }
+
+    [Theory]
     [InlineData("Consent", "2040-05-05", "2040-05-05", "longest")]
     [InlineData("Consent", "2021-05-05", "2021-06-30", "period")]
     [InlineData("AuditEvent", "2040-05-05", "2040-05-05", "longest")]
     [InlineData("AuditEvent", "2021-05-05", "2023-06-30", "period")]
     [InlineData("Patient", "9999-12-31", "-", "no-end")]
-    public void Consents_the_audit_log_and_the_Patient_are_kept_at_least_as_long_as_the_longest_record_that_they_are_about(
+    [InlineData("Binary", "2040-05-05", "2040-05-05", "longest")]
+    public void Consents_the_audit_log_the_Patient_and_a_Binary_are_kept_at_least_as_long_as_the_longest_record_that_they_go_with(
         string type, string longest, string until, string rule)
     {
         Assert.True(RetentionRule.GoesWithLongest(type));
         var answer = RetentionRule.Of(
             Table, Record(type, "-", "2020-06-30", "1980-01-01") with { Longest = DateOnly.Parse(longest) });
         Assert.Equal((until, rule), (answer.Until?.ToString("yyyy-MM-dd") ?? "-", answer.Rule));
+    }
+
+    [Fact]
+    public void What_is_of_the_directory_is_never_past_retention()
+    {
+        foreach (var type in DirectoryTypes.All)
+        {
+            var answer = RetentionRule.Of(Table, Record(type, "2001-01-01", "2001-01-01", "-") with { IsDeleted = true });
+            Assert.Equal((null, "directory", false), (answer.Until, answer.Rule, answer.IsPast(DateOnly.MaxValue)));
+        }
     }
 
     [Fact]
