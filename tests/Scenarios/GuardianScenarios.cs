@@ -69,6 +69,8 @@ public class GuardianScenarios(RunningGateway gateway)
         var ended = RunningGateway.Consent(patient, gateway.Hospital, "TREAT", status: "inactive", id: denial);
         Assert.Equal(403, (await gateway.Ehr.PutAsync($"Consent/{denial}", ended)).Status);
         Assert.Equal(403, (await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.Hospital, "TREAT"))).Status);
+        var (doctor, _) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        Assert.Equal(403, (await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, doctor, "TREAT"))).Status);
         // About somebody else the form still counts.
         Assert.Equal(201, (await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization))).Status);
         Assert.Equal(204, (await self.DeleteAsync($"Consent/{denial}")).Status);

@@ -65,6 +65,22 @@ public class OutsiderScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_proposal_names_nobody_else_in_an_exception_either()
+    {
+        var patient = await gateway.NewPatientAsync();
+        string Proposed(string denied) => RunningGateway.Consent(
+            patient, gateway.InsurerOrganization, status: "proposed",
+            more: $$$"""
+            ,"provision":[{"type":"deny","actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+            "code":"IRCP"}]},"reference":{"reference":"{{{denied}}}"}}]}]
+            """);
+        var insurer = await gateway.RegisterSystemAsync(
+            "claims-" + ResourceId.New(), gateway.InsurerOrganization, "system/*.cruds", "HPAYMT");
+        Assert.Equal(422, (await insurer.PostAsync("Consent", Proposed(gateway.Hospital))).Status);
+        Assert.Equal(201, (await insurer.PostAsync("Consent", Proposed(gateway.InsurerOrganization))).Status);
+    }
+
+    [Fact]
     public async Task A_document_tells_whose_an_identifier_is_to_whom_a_search_would()
     {
         var (known, unknown) = (ResourceId.New(), ResourceId.New());
@@ -87,7 +103,11 @@ public class OutsiderScenarios(RunningGateway gateway)
         var found = await gateway.Ehr.PostAsync("Bundle", Document(known));
         Assert.True(found.Status == 201, found.Text);
         // By the patient's id it may be written about, as any record.
-        var named = Document(known).Replace($"\"reference\":\"{Urn}\"", $"\"reference\":\"Patient/{patient}\"", StringComparison.Ordinal);
+        var named = Document(known).Replace($"\"reference\":\"{Urn}\"", $"\"reference\":\"Patient/{patient}\"", StringComparison.Ordinal)
+            .Replace($"\"{Urn}\"", $"\"{gateway.Options.Url}/fhir/Patient/{patient}\"", StringComparison.Ordinal)
+            .Replace("\"Patient\",", $"\"Patient\",\"id\":\"{patient}\",", StringComparison.Ordinal)
+            .Replace("urn:uuid:7fbd8b2e-0000-4000-8000-00000000000a", $"{gateway.Options.Url}/fhir/Composition/c", StringComparison.Ordinal)
+            .Replace("\"Composition\",", "\"Composition\",\"id\":\"c\",", StringComparison.Ordinal);
         var written = await blind.PostAsync("Bundle", named);
         Assert.True(written.Status == 201, written.Text);
     }

@@ -78,7 +78,8 @@ public sealed class ConsentWrites(
 
     // What is not for the proposer alone is somebody else's to ask for.
     private static Outcome? RefusalOfProposal(Requester requester, ConsentTerms terms) =>
-        terms.Permits && terms.Root.Actors.Count > 0 && terms.Root.Actors.All(requester.ActorReferences.Contains)
+        terms.Permits && terms.Root.Actors.Count > 0
+            && terms.Exceptions.Select(e => e.Actors).Append(terms.Root.Actors).All(a => a.All(requester.ActorReferences.Contains))
             ? null
             : new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
                 IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor",
@@ -101,11 +102,15 @@ public sealed class ConsentWrites(
         }
         if (!isActive || !(terms.Permits || terms.Exceptions.Count > 0)) return null;
         var now = time.GetUtcNow();
+        var named = terms.Root.Actors.ToHashSet(StringComparer.Ordinal);
+        // Who denied a hospital denied those who work there.
+        foreach (var actor in terms.Root.Actors)
+            if ((await directory.ActorAsync(actor, cancellation))?.Hospital is { } hospital) named.Add(hospital);
         foreach (var own in await directory.StandingAsync(terms.Patient, $"Patient/{terms.Patient}", cancellation))
         {
-            var (denial, asked) = (own.Terms.Root, terms.Root);
+            var denial = own.Terms.Root;
             if (own.Terms.Permits || now < denial.From || now >= denial.To) continue;
-            if (denial.Actors.Count == 0 || asked.Actors.Count == 0 || denial.Actors.Intersect(asked.Actors).Any())
+            if (denial.Actors.Count == 0 || named.Count == 0 || denial.Actors.Any(named.Contains))
                 return Outcome.Of(OutcomeCategory.Forbidden, "the patient's own denial stands: only the patient ends it");
         }
         return null;
