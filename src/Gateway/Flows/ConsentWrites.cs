@@ -138,7 +138,7 @@ public sealed class ConsentWrites(
             if (given is not null && Requester.IsOffice(given.Giver))
             {
                 if (isDeletion && (caller.Requester.Patient == patient || caller.Requester.Office == given.Giver)) continue;
-                return Outcome.Of(OutcomeCategory.Forbidden, "what an emergency opened its patient or its hospital ends, by a deletion");
+                return Outcome.Of(OutcomeCategory.Forbidden, "what the gateway filed its patient or its hospital ends, by a deletion");
             }
             if (caller.Requester.Patient == patient)
             {
@@ -174,6 +174,16 @@ public sealed class ConsentWrites(
         !IsInCustody(patient) && consent is { IsRevoked: false, Terms.Denies: true } && consent.Terms.Root.To > time.GetUtcNow();
 
     private static bool IsThePatients(string patient, string author) => author == $"Patient/{patient}";
+
+    /// <summary>What a Consent grants that the gateway itself files for a new patient, in the name of the hospital's office.</summary>
+    /// <param name="patient">The patient, in custody.</param>
+    /// <param name="request">The Consent.</param>
+    internal CommitPlan GrantOfOffice(RegisteredPatient patient, WriteRequest request)
+    {
+        var terms = ConsentReader.Read(request.Document!, out var issues)
+            ?? throw new InvalidOperationException($"the Consent of the implicit policy cannot be kept: {issues[0].Text}");
+        return Grant(patient, request.Id, terms, null, Requester.OfficeOf(patient.Custodian)).Value;
+    }
 
     /// <summary>Revokes what a Consent granted: here at once, on the chain as soon as it can be.</summary>
     /// <param name="consentId">The Consent.</param>

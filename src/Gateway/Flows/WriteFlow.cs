@@ -16,7 +16,7 @@ namespace PmrGateway.Gateway.Flows;
 /// </remarks>
 public sealed partial class WriteFlow(
     RecordDatabase database, DirectoryStore directory, RecordVault vault, IContent content, Validator validator, ResourceMapper mapper,
-    ConsentWrites consents, ActorWrites actors, AskedTasks asked, LegalHolds holds, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
+    ConsentWrites consents, ImplicitConsents silent, ActorWrites actors, AskedTasks asked, LegalHolds holds, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
     ILogger<WriteFlow> log)
 {
     /// <summary>Custodian of what the operator writes.</summary>
@@ -149,9 +149,11 @@ public sealed partial class WriteFlow(
     public async Task<Result<CommitResult>> CommitAsync(WriteContext context, IReadOnlyList<PreparedWrite> prepared,
         CancellationToken cancellation)
     {
-        var plan = new CommitPlan();
-        foreach (var write in prepared) plan = plan.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
-        return await CommitAsync(context, plan, cancellation);
+        var plan = prepared.Aggregate(new CommitPlan(), Add);
+        var besides = await silent.OfAsync(this, context, plan, cancellation);
+        return await CommitAsync(context, besides.Aggregate(plan, Add), cancellation);
+
+        CommitPlan Add(CommitPlan all, PreparedWrite write) => all.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
     }
 
     /// <summary>Steps 7 and 8 for a plan.</summary>
@@ -231,6 +233,15 @@ public sealed partial class WriteFlow(
         if (made.Failure is { } refusal) return refusal;
         var (task, hospital) = made.Value;
         return await MakeAsync(context, task, hospital, Requester.OfficeOf(hospital), cancellation);
+    }
+
+    /// <summary>The current version of what the gateway itself wrote to the office of a hospital; null: there is none.</summary>
+    internal async ValueTask<StoredVersion?> OfOfficeAsync(string type, string id, string office, CancellationToken cancellation)
+    {
+        var eyes = new Requester("office", null, null, null, true, []) { Office = office };
+        var viewer = Viewers.WithoutGrants(eyes, time.GetUtcNow());
+        await using var snapshot = await database.SnapshotAsync(viewer, searches: false, cancellation);
+        return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version;
     }
 
     /// <summary>

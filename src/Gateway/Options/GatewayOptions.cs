@@ -41,6 +41,9 @@ public sealed class GatewayOptions
     /// <summary>Section Fhir.</summary>
     public FhirOptions Fhir { get; set; } = new();
 
+    /// <summary>Section Consent.</summary>
+    public ConsentOptions Consent { get; set; } = new();
+
     /// <summary>Section Retention.</summary>
     public RetentionOptions Retention { get; set; } = new();
 
@@ -57,8 +60,8 @@ public sealed class GatewayOptions
         if (TrustedProxies.Find(p => Allowed.NetworkOf(p) is null) is { } proxy)
             return $"TrustedProxies names '{proxy}': an address or a network of proxies, e.g. 10.0.0.7 or 10.0.0.0/24";
         if (DataFolder.Length == 0) return "DataFolder is empty: the path of a folder";
-        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Retention.Validate() ?? Auth.Validate()
-            ?? Ledger.Validate()
+        return Store.Validate() ?? Ipfs.Validate() ?? Limits.Validate() ?? Fhir.Validate() ?? Consent.Validate() ?? Retention.Validate()
+            ?? Auth.Validate() ?? Ledger.Validate()
             // One that is not a time of this chain would close no batch, or each at once.
             ?? Allowed.Between("Ledger:AnchorMaxAge", Ledger.AnchorMaxAge, TimeSpan.Zero, TimeSpan.FromHours(1))
             ?? Allowed.Between("Ledger:AuditAnchorMaxAge", Ledger.AuditAnchorMaxAge, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))

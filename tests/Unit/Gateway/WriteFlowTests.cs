@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using PmrGateway.Gateway.Content;
 using PmrGateway.Gateway.Flows;
+using PmrGateway.Gateway.Options;
 using PmrGateway.Ipfs;
 using PmrGateway.Tests.Unit.LedgerAdapter;
 using PmrGateway.Vault;
@@ -19,8 +20,8 @@ public class WriteFlowTests
         using var log = new LogLines();
         // It does not come as far as the parts that are not there.
         var flow = new WriteFlow(
-            null!, null!, vault, null!, null!, null!, null!, null!, null!, null!, null!, null!, TimeProvider.System,
-            new Logger<WriteFlow>(new LoggerFactory([log])));
+            null!, null!, vault, null!, null!, null!, null!, new ImplicitConsents(null!, null!, new GatewayOptions(), TimeProvider.System),
+            null!, null!, null!, null!, null!, TimeProvider.System, new Logger<WriteFlow>(new LoggerFactory([log])));
         var answer = await flow.CommitAsync(flow.Begin(Caller.Nobody, new StreamedBody([], upload)), [], default);
         Assert.Equal(OutcomeCategory.Unavailable, answer.Failure!.Category);
         Assert.Equal(["Warning: The stores cannot be written: nothing of the request was kept"], log.Lines);

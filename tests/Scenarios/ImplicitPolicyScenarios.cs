@@ -1,0 +1,97 @@
+using PmrGateway.Gateway.Options;
+using PmrGateway.Tests.Client;
+
+namespace PmrGateway.Tests.Scenarios;
+
+/// <summary>A gateway with an overarching policy for patients who have said nothing (IHE PCF, implicit option).</summary>
+public class ImplicitPolicyScenarios
+{
+    private const string Reading =
+        """{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/@"}}""";
+
+    [Fact]
+    public async Task A_patient_who_has_said_nothing_is_read_for_treatment_by_a_Consent_on_the_chain_until_the_first_word()
+    {
+        await using var gateway = new Policy(ConsentOptions.PermitTreatment);
+        var running = await gateway.StartAsync();
+        var patient = await running.NewPatientAsync();
+        var self = await running.LoginPatientAsync(patient);
+        var filed = RunningGateway.Only(await self.GetAsync("Consent")).GetProperty("id").GetString()!;
+        Assert.Equal(200, (await UntilAsync(running.OtherEhr, patient, 200)).Status);
+        // For payment nothing was said, and to write takes a consent that lets somebody collect.
+        Assert.Equal(404, (await running.Insurer.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(422, (await running.OtherEhr.PostAsync("Observation", Reading.Replace("@", patient))).Status);
+        var status = await self.GetAsync($"Consent/{filed}/$ledger-status");
+        Assert.Contains("confirmed", status.Text);
+        Assert.Contains("implicit-permit-treatment", (await self.GetAsync($"Consent/{filed}")).Text);
+
+        // Whatever it is about, the first word is the end of what silence was taken for.
+        await RunningGateway.GrantAsync(self, patient, running.InsurerOrganization);
+        Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{patient}")).Status);
+        Assert.Equal(410, (await self.GetAsync($"Consent/{filed}")).Status);
+        Assert.Equal(200, (await UntilAsync(running.Insurer, patient, 200)).Status);
+
+        // Who ends it without another word is not asked again.
+        var other = await running.NewPatientAsync();
+        Assert.Equal(200, (await UntilAsync(running.OtherEhr, other, 200)).Status);
+        var login = await running.LoginPatientAsync(other);
+        var silent = RunningGateway.Only(await login.GetAsync("Consent")).GetProperty("id").GetString()!;
+        var changed = RunningGateway.Consent(other, running.Hospital, id: silent);
+        Assert.Equal(403, (await running.Ehr.PutAsync($"Consent/{silent}", changed)).Status);
+        Assert.Equal(204, (await login.DeleteAsync($"Consent/{silent}")).Status);
+        Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{other}")).Status);
+
+        // Registered with a consent, nobody's silence is taken for anything.
+        var together = await running.Ehr.PostAsync("", $$$"""
+            {"resourceType":"Bundle","type":"transaction","entry":[
+            {"fullUrl":"urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b","resource":{"resourceType":"Patient"},
+            "request":{"method":"POST","url":"Patient"}},
+            {"resource":{{{RunningGateway.Consent("@", running.InsurerOrganization)
+                .Replace("Patient/@", "urn:uuid:7fbd8b2e-0000-4000-8000-00000000000b", StringComparison.Ordinal)}}},
+            "request":{"method":"POST","url":"Consent"}}]}
+            """);
+        Assert.True(together.Status == 200, together.Text);
+        var third = RunningGateway.Entries(together).First().GetProperty("resource").GetProperty("id").GetString()!;
+        Assert.Equal(200, (await UntilAsync(running.Insurer, third, 200)).Status);
+        Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{third}")).Status);
+
+        // A wallet that takes the record over ends what was given in custody.
+        var fourth = await running.NewPatientAsync();
+        Assert.Equal(200, (await UntilAsync(running.OtherEhr, fourth, 200)).Status);
+        await new Wallet().TakeOverAsync(running.Services, fourth, () => Task.Delay(100));
+        Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{fourth}")).Status);
+    }
+
+    [Fact]
+    public async Task A_policy_for_all_is_for_treatment_payment_and_operations()
+    {
+        await using var gateway = new Policy(ConsentOptions.PermitAll);
+        var running = await gateway.StartAsync();
+        var patient = await running.NewPatientAsync();
+        foreach (var reader in new[] { running.OtherEhr, running.Insurer })
+            Assert.Equal(200, (await UntilAsync(reader, patient, 200)).Status);
+        var research = await running.RegisterSystemAsync("research", running.InsurerOrganization, "system/*.rs", "HRESCH");
+        Assert.Equal(404, (await research.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    [Fact]
+    public void Another_policy_is_refused_by_name() =>
+        Assert.Contains("Consent:ImplicitPolicy", new GatewayOptions { Consent = { ImplicitPolicy = "permit" } }.Validate());
+
+    private static Task<Answer> UntilAsync(GatewayClient reader, string patient, int status) =>
+        GatewayClient.UntilAsync(() => reader.GetAsync($"Patient/{patient}"), a => a.Status == status);
+
+    private sealed class Policy(string policy) : IAsyncDisposable
+    {
+        private readonly RunningGateway _gateway = new();
+
+        public async Task<RunningGateway> StartAsync()
+        {
+            _gateway.Options.Consent.ImplicitPolicy = policy;
+            await _gateway.InitializeAsync();
+            return _gateway;
+        }
+
+        public async ValueTask DisposeAsync() => await _gateway.DisposeAsync();
+    }
+}
