@@ -190,7 +190,7 @@ internal sealed class Transaction(
         {
             var body = Patch.Of(document);
             if (body.Failure is { } unreadable) return unreadable;
-            var patched = await patch.ApplyAsync(caller, current!, body.Value, cancellation);
+            var patched = await patch.ApplyAsync(caller, current!, body.Value, entry.Patching, cancellation);
             if (patched.Failure is { } refused) return refused;
             document = document with { Document = patched.Value };
         }
