@@ -71,14 +71,12 @@ public class PatchScenarios(RunningGateway gateway)
         var text = new string('x', 1 << 20);
         var copies = string.Join(',', Enumerable.Repeat("""{"op":"copy","from":"/name/1","path":"/name/-"}""", 40));
         var tooLarge = await gateway.Ehr.PatchAsync(
-            $"Patient/{id}", $$"""[{"op":"add","path":"/name/-","value":{"text":"{{text}}"}},{{copies}}]""", Json);
+            $"Patient/{id}", $$$"""[{"op":"add","path":"/name/-","value":{"text":"{{{text}}}"}},{{{copies}}}]""", Json);
         Assert.Equal(413, tooLarge.Status);
         Assert.Contains("\"too-long\"", tooLarge.Text);
-        const string Every = "Patient.descendants()";
+        var each = string.Concat(Enumerable.Repeat(".select(iif(true, %resource).descendants())", 10));
         var tooCostly = await gateway.Ehr.PatchAsync(
-            $"Patient/{id}",
-            FhirPath("Two").Replace(
-                "Patient.name[0].family", $"{Every}.select({Every}).select({Every}).select({Every}).select({Every})", StringComparison.Ordinal),
+            $"Patient/{id}", FhirPath("Two").Replace("Patient.name[0].family", $"Patient{each}", StringComparison.Ordinal),
             Fhir);
         Assert.Equal(422, tooCostly.Status);
         Assert.Contains("\"too-costly\"", tooCostly.Text);
