@@ -63,6 +63,18 @@ public abstract record Precondition
     {
     }
 
+    /// <summary>A search finds so many records at most, with those that the plan itself writes.</summary>
+    /// <param name="Who">Under whose eyes.</param>
+    /// <param name="Query">The search.</param>
+    /// <param name="Most">How many.</param>
+    /// <param name="Otherwise">What is said where there are more.</param>
+    public sealed record AtMost(Viewer Who, SearchQuery Query, int Most, string Otherwise) : Precondition
+    {
+        /// <inheritdoc/>
+        public override string ToString() =>
+            $"{Most} {Query.Type} at most match {string.Join('&', Query.Criteria.Select(c => c.Parameter))}";
+    }
+
     /// <summary>A search finds one record of those that a viewer may see, and no other; or none at all.</summary>
     /// <param name="Who">Under whose eyes.</param>
     /// <param name="Query">The search.</param>

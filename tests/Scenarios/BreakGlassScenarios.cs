@@ -29,7 +29,13 @@ public class BreakGlassScenarios(RunningGateway gateway)
         await Assert.ThrowsAsync<InvalidOperationException>(() => LoginAsync(App, ("purpose_of_use", "BTG")));
         await Assert.ThrowsAsync<InvalidOperationException>(
             () => LoginAsync(RunningGateway.App, ("purpose_of_use", "BTG"), ("purpose_of_use_reason", "x")));
-        var emergency = await LoginAsync(App, ("purpose_of_use", "BTG"), ("purpose_of_use_reason", "unconscious, no history"));
+        foreach (var unseen in new[] { "x", "...", "\u200b\u200b\u200b", "\u202e\u2066 \u3164\u3164", "\u0001\u0002\u0003" })
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(
+                () => LoginAsync(App, ("purpose_of_use", "BTG"), ("purpose_of_use_reason", unseen)));
+        }
+        var emergency = await LoginAsync(
+            App, ("purpose_of_use", "BTG"), ("purpose_of_use_reason", "\u202eunconscious,\r\nno\u200b history\u0007"));
         // However much a login reads, the patient is told once, and the hospital has it to review once.
         var reads = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => emergency.GetAsync($"Patient/{patient}")));
         Assert.All(reads, r => Assert.Equal(200, r.Status));
@@ -136,6 +142,14 @@ public class BreakGlassScenarios(RunningGateway gateway)
         // Of whom a mere number tells nobody could be told.
         foreach (var search in new[] { "_summary=count", "_count=0" })
             Assert.Equal(403, (await emergency.GetAsync($"Observation?patient={patient}&{search}")).Status);
+        // Nor of how many there are on other pages.
+        await gateway.NewDocumentAsync(patient, [1]);
+        var page = await GatewayClient.UntilAsync(
+            () => emergency.GetAsync($"Patient/{patient}/$everything?_count=1"), a => a.Text.Contains("\"next\"", StringComparison.Ordinal));
+        Assert.True(page.Status == 200, page.Text);
+        Assert.False(page.Json.TryGetProperty("total", out _), page.Text);
+        var whole = (await emergency.GetAsync($"Patient/{patient}/$everything")).Json;
+        Assert.Equal(whole.GetProperty("entry").GetArrayLength(), whole.GetProperty("total").GetInt32());
     }
 
     [Fact]

@@ -173,6 +173,40 @@ public class ConsentProposalScenarios(RunningGateway gateway)
         Assert.Equal(404, (await doctor.GetAsync($"Patient/{patient}")).Status);
     }
 
+    [Fact]
+    public async Task So_many_proposals_wait_for_a_patients_decision_whether_the_patient_is_known_or_not()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        // Another system of the same insurer is the same proposer.
+        var second = await gateway.RegisterSystemAsync("second-" + Guid.CreateVersion7(), actor, "system/*.cruds", "HPAYMT");
+        var told = new List<string>();
+        foreach (var of in new[] { patient, Guid.CreateVersion7().ToString() })
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(
+                i => (i % 2 == 0 ? insurer : second).PostAsync("Consent", Text(of, actor, "proposed"))));
+            Assert.Equal(5, answers.Count(a => a.Status == 201));
+            Assert.Equal(7, answers.Count(a => a.Status == 429));
+            told.Add(answers.First(a => a.Status == 429).Text);
+        }
+        Assert.Equal(told[0], told[1]);
+        Assert.DoesNotContain(patient, told[0]);
+        Assert.Equal(5, (await self.GetAsync("Task?_count=0")).Json.GetProperty("total").GetInt32());
+        // What is decided on waits no more; and others may ask, until there are too many of all.
+        var first = RunningGateway.Entries(await self.GetAsync("Task")).First().GetProperty("resource").GetProperty("id").GetString()!;
+        Assert.Equal(200, (await self.PutAsync($"Consent/{first}", Text(patient, actor, "rejected", first))).Status);
+        await ProposeAsync(insurer, patient, actor);
+        Assert.Equal(429, (await insurer.PostAsync("Consent", Text(patient, actor, "proposed"))).Status);
+        for (var i = 1; i < 4; i++)
+        {
+            var (_, other, name) = await CastAsync();
+            for (var j = 0; j < 5; j++) await ProposeAsync(other, patient, name);
+        }
+        var (_, last, late) = await CastAsync();
+        var full = await last.PostAsync("Consent", Text(patient, late, "proposed"));
+        Assert.Equal((429, told[0]), (full.Status, full.Text));
+    }
+
     private async Task<(string Patient, GatewayClient Insurer, string Actor)> CastAsync()
     {
         var (actor, insurer) = await gateway.RegisterAsync(

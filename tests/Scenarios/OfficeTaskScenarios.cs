@@ -143,6 +143,48 @@ public class OfficeTaskScenarios(RunningGateway gateway)
         await AskAsync(self, patient, "supply-request");
     }
 
+    [Fact]
+    public async Task What_many_ask_at_once_is_bounded_as_well_and_so_is_what_one_transaction_asks()
+    {
+        var (patient, self) = await PatientAsync();
+        var text = Asked(patient, "supply-request", "");
+        var one = $"{{\"resource\":{text},\"request\":{{\"method\":\"POST\",\"url\":\"Task\"}}}}";
+        string Bundle(int count) =>
+            $"{{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":[{string.Join(',', Enumerable.Repeat(one, count))}]}}";
+        var tooMany = await self.PostAsync("", Bundle(21));
+        Assert.True(tooMany.Status == 429, tooMany.Text);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => self.PostAsync("Task", text)));
+        Assert.Equal(20, answers.Count(a => a.Status == 201));
+        Assert.Equal(20, answers.Count(a => a.Status == 429));
+        Assert.Equal(20, (await self.GetAsync($"Task?patient={patient}&_count=0")).Json.GetProperty("total").GetInt32());
+        Assert.Equal(429, (await self.PostAsync("", Bundle(1))).Status);
+    }
+
+    [Theory]
+    [InlineData("supply-request")]
+    [InlineData("correction-request")]
+    [InlineData("break-glass-review")]
+    [InlineData("anything-else")]
+    public async Task A_Task_that_says_that_the_gateway_wrote_it_nobody_else_writes(string code)
+    {
+        var (patient, self) = await PatientAsync();
+        var (_, doctor) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
+        await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
+        var text = Asked(patient, code, $",\"requester\":{{\"reference\":\"Patient/{patient}\"}}");
+        foreach (var client in new[] { gateway.Ehr, doctor })
+        {
+            var refused = await client.PostAsync("Task", text);
+            Assert.True(refused.Status == 422 && refused.Text.Contains("Task.code", StringComparison.Ordinal), refused.Text);
+        }
+        var plain = await gateway.Ehr.PostAsync("Task", text.Replace(Codes, "urn:x", StringComparison.Ordinal));
+        Assert.True(plain.Status == 201, plain.Text);
+        var turned = await gateway.Ehr.PatchAsync(
+            $"Task/{plain.Id}", $"[{{\"op\":\"replace\",\"path\":\"/code/coding/0/system\",\"value\":\"{Codes}\"}}]",
+            "application/json-patch+json");
+        Assert.True(turned.Status == 422 && turned.Text.Contains("Task.code", StringComparison.Ordinal), turned.Text);
+        Assert.Equal(1, (await self.GetAsync($"Task?patient={patient}&_count=0")).Json.GetProperty("total").GetInt32());
+    }
+
     private async Task<(string Patient, GatewayClient Self)> PatientAsync()
     {
         var patient = await gateway.NewPatientAsync();

@@ -65,6 +65,25 @@ public class PatchScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_patch_makes_nothing_that_could_not_have_been_sent_and_ends_where_it_costs_too_much()
+    {
+        var id = await gateway.NewPatientAsync("One");
+        var text = new string('x', 1 << 20);
+        var copies = string.Join(',', Enumerable.Repeat("""{"op":"copy","from":"/name/1","path":"/name/-"}""", 40));
+        var tooLarge = await gateway.Ehr.PatchAsync(
+            $"Patient/{id}", $$$"""[{"op":"add","path":"/name/-","value":{"text":"{{{text}}}"}},{{{copies}}}]""", Json);
+        Assert.Equal(413, tooLarge.Status);
+        Assert.Contains("\"too-long\"", tooLarge.Text);
+        var each = string.Concat(Enumerable.Repeat(".select(iif(true, %resource).descendants())", 10));
+        var tooCostly = await gateway.Ehr.PatchAsync(
+            $"Patient/{id}", FhirPath("Two").Replace("Patient.name[0].family", $"Patient{each}", StringComparison.Ordinal),
+            Fhir);
+        Assert.Equal(422, tooCostly.Status);
+        Assert.Contains("\"too-costly\"", tooCostly.Text);
+        Assert.Equal("W/\"1\"", (await gateway.Ehr.GetAsync($"Patient/{id}")).Headers.Headers.ETag!.ToString());
+    }
+
+    [Fact]
     public async Task Who_may_not_read_a_resource_learns_nothing_by_patching_it()
     {
         var id = await gateway.NewPatientAsync();

@@ -75,6 +75,31 @@ public abstract class CommitContract(Engine engine)
     }
 
     [Fact]
+    public async Task Of_many_that_come_at_once_no_more_are_written_than_there_may_be_and_of_one_plan_all_or_none()
+    {
+        var identifier = Id();
+        var query = new SearchQuery(
+            "Patient", [new SearchCriterion("identifier", "token", [new SearchValue("urn:mrn", identifier)])], 2, 0);
+        Task<CommitResult> WriteAsync(int count) => _database.CommitAsync(
+            new CommitPlan
+            {
+                If = [new Precondition.AtMost(Make.Hospital(), query, 3, "too many")],
+                Versions =
+                [
+                    .. Enumerable.Range(0, count).Select(
+                        _ => Make.Version(Make.Facts("Patient", Id()), 1, [Make.Token("identifier", "urn:mrn", identifier)])),
+                ],
+            },
+            default);
+        Assert.IsType<CommitResult.NotHeld>(await WriteAsync(4));
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => WriteAsync(1)));
+        Assert.Equal(3, results.OfType<CommitResult.Committed>().Count());
+        Assert.Equal(5, results.OfType<CommitResult.NotHeld>().Count());
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        Assert.Equal(3, (await snapshot.SearchAsync(query, default)).Total);
+    }
+
+    [Fact]
     public async Task What_a_condition_found_is_written_where_it_is_still_the_one_that_is_seen_alone()
     {
         var (identifier, first, second, hidden) = (Id(), Id(), Id(), Id());

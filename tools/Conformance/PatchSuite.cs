@@ -27,7 +27,7 @@ internal static class PatchSuite
 
     private static string? Json(JsonNode test)
     {
-        var result = JsonPatch.Apply(Bytes(test["doc"]), Bytes(test["patch"]), ResourceLimits.Default, out var issue);
+        var result = JsonPatch.Apply(Bytes(test["doc"]), Bytes(test["patch"]), ResourceLimits.Default, new PatchBudget(), out var issue);
         if (test["error"] is not null) return result is null ? null : "must be refused";
         if (result is null) return issue!.Text;
         // A case without a result only tests.
@@ -40,7 +40,7 @@ internal static class PatchSuite
     {
         var (input, diff) = (Document(test.Element("input")), Document(test.Element("diff")));
         if (input is null || diff is null) return "the case cannot be read";
-        var result = FhirPathPatch.Apply(input, diff, ResourceLimits.Default, out var issue);
+        var result = new FhirPathPatch(input, ResourceLimits.Default, new PatchBudget(), default).Apply(diff, out var issue);
         if (test.Element("error") is not null) return result is null ? null : "must be refused";
         if (result is null) return issue!.Text;
         return Document(test.Element("output")) is { } expected

@@ -3,7 +3,8 @@ namespace PmrGateway.Fhir;
 /// <summary>From a syntax tree to closures.</summary>
 internal sealed class Compiler
 {
-    private const int MaxRegexLength = 1000;
+    /// <summary>Longest regular expression, in characters.</summary>
+    public const int MaxRegexLength = 1000;
     private int _lambdas;
 
     public static Expr Compile(Syntax syntax) => new Compiler().Build(syntax, isStart: true);
@@ -59,7 +60,7 @@ internal sealed class Compiler
             return new TypeTestExpr(call.Name, on, KnownType((string)((LiteralExpr)arguments[0]).Value!));
         if (call.Name.StartsWith("matches", StringComparison.Ordinal)
             && arguments[0] is LiteralExpr { Value: string { Length: > MaxRegexLength } })
-            throw new FhirPathException(FhirPathFault.Syntax, "a regular expression has at most 1000 characters");
+            throw new FhirPathException(FhirPathFault.Syntax, $"a regular expression has at most {MaxRegexLength} characters");
         return function.Make is { } make ? make(on, arguments) : new CallExpr(on, arguments, function.Body!);
     }
 

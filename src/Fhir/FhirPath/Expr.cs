@@ -28,7 +28,9 @@ internal abstract class Expr
         var start = c.Count;
         Eval(c, focus);
         if (c.Count > start + 1) throw FhirPathException.Execution("one item was expected, there are several");
-        var value = c.Count == start ? null : c[start].Value;
+        if (c.Count == start) return null;
+        c.Look(c[start]);
+        var value = c[start].Value;
         c.Truncate(start);
         return value;
     }
@@ -37,6 +39,7 @@ internal abstract class Expr
     {
         if (c.Count == start) return null;
         if (c.Count > start + 1) throw FhirPathException.Execution("a Boolean was expected, there are several items");
+        c.Look(c[start]);
         return c[start].Value is bool b ? b : true;
     }
 }

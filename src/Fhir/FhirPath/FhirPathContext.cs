@@ -8,13 +8,13 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal sealed class FhirPathContext
 {
-    private const int MaxSteps = 20_000_000;
+    private const int StepsBetweenLooks = 1 << 16;
     private const int MaxItems = 4_000_000;
 
     /// <summary>Longest text that an expression may compute, in characters.</summary>
     public const int MaxText = 1 << 24;
     private Item[] _stack = new Item[64];
-    private int _steps;
+    private long _nextLook;
     private Dictionary<Expr, ItemSet>? _sets;
     private Dictionary<Expr, Item[]>? _items;
 
@@ -23,6 +23,18 @@ internal sealed class FhirPathContext
     public FhirSchema Schema { get; }
 
     public Terminology Terminology { get; }
+
+    /// <summary>Most steps of an evaluation.</summary>
+    public int MaxSteps { get; init; } = 20_000_000;
+
+    /// <summary>Steps that were taken.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>Whether the steps of all evaluations count together, until there are no more.</summary>
+    public bool IsOneBudget { get; init; }
+
+    /// <summary>Stops an evaluation.</summary>
+    public CancellationToken Cancellation { get; init; }
 
     /// <summary>%resource: the resource that holds the focus.</summary>
     public Item Resource { get; set; }
@@ -63,7 +75,8 @@ internal sealed class FhirPathContext
 
     public void Begin(in Item origin, in Item resource, in Item root)
     {
-        (Count, _steps) = (0, 0);
+        Count = 0;
+        if (!IsOneBudget) (Steps, _nextLook) = (0, 0);
         (Origin, Resource, RootResource) = (origin, resource, root);
         // An evaluation that ended in the middle leaves these behind.
         (Variables, Index, Total) = (null, 0, []);
@@ -73,20 +86,35 @@ internal sealed class FhirPathContext
 
     public void Push(in Item item)
     {
-        // An expression over a hostile document, or a hostile expression, must end.
-        if (++_steps > MaxSteps) throw FhirPathException.Execution("the expression takes too many steps");
+        Spend(1);
         if (item.Boxed is string text) Charge(text.Length);
         if (Count == _stack.Length)
             Array.Resize(
-                ref _stack, Count < MaxItems ? Count * 2 : throw FhirPathException.Execution("the expression selects too many items"));
+                ref _stack, Count < MaxItems ? Count * 2 : throw FhirPathException.TooCostly("the expression selects too many items"));
         _stack[Count++] = item;
     }
+
+    /// <summary>
+    /// Counts steps: an expression over a hostile document, or a hostile expression, must end. A step is what pushing an item takes, some
+    /// twenty nanoseconds.
+    /// </summary>
+    public void Spend(long steps)
+    {
+        Steps += steps;
+        if (Steps <= _nextLook) return;
+        if (Steps > MaxSteps) throw FhirPathException.TooCostly("the expression takes too many steps");
+        Cancellation.ThrowIfCancellationRequested();
+        _nextLook = Math.Min(MaxSteps, Steps + StepsBetweenLooks);
+    }
+
+    /// <summary>Counts what it takes to look at the value of an item: an element's is read from its JSON each time.</summary>
+    public void Look(in Item item) => Spend(item is { IsNode: true, Row: >= 0 } ? 1 + ((item.Node.End - item.Node.Start) / 8) : 1);
 
     /// <summary>Counts a text that was computed among the steps: what grows from step to step must end too.</summary>
     public void Charge(long characters)
     {
-        if (characters > MaxText) throw FhirPathException.Execution("the expression computes a text that is too long");
-        _steps += (int)(characters / 4);
+        if (characters > MaxText) throw FhirPathException.TooCostly("the expression computes a text that is too long");
+        Spend(characters / 4);
     }
 
     public void Push(bool value) => Push(value ? Item.True : Item.False);

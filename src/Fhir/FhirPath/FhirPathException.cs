@@ -14,6 +14,9 @@ public enum FhirPathFault
 
     /// <summary>It could not be evaluated on this input, e.g. single() of two items.</summary>
     Execution,
+
+    /// <summary>It takes more than an evaluation may: steps, items, texts, time.</summary>
+    TooCostly,
 }
 
 /// <summary>An expression that cannot be compiled or evaluated.</summary>
@@ -23,6 +26,8 @@ public sealed class FhirPathException(FhirPathFault fault, string message) : Exc
     public FhirPathFault Fault => fault;
 
     internal static FhirPathException Execution(string message) => new(FhirPathFault.Execution, message);
+
+    internal static FhirPathException TooCostly(string message) => new(FhirPathFault.TooCostly, message);
 
     internal static FhirPathException Semantic(string message) => new(FhirPathFault.Semantic, message);
 }

@@ -35,10 +35,16 @@ public sealed class FhirPathExpression
             IsStrict = isStrict,
             Now = TimeProvider.System.GetLocalNow()
         };
+        Evaluate(context, document);
+        return [.. context.Slice(0).Select(Result)];
+    }
+
+    /// <summary>Leaves the items that the expression selects or computes on a resource in a context.</summary>
+    internal void Evaluate(FhirPathContext context, ResourceDocument document)
+    {
         var root = Item.OfNode(document.Root);
         context.Begin(root, root, root);
         Body.Eval(context, root);
-        return [.. context.Slice(0).Select(Result)];
     }
 
     internal static FhirPathResult Result(Item item)

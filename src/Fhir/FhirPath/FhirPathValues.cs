@@ -9,6 +9,9 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal static class FhirPathValues
 {
+    // More names in an object are not sought one by one.
+    private const int MaxSought = 64;
+
     /// <summary>The System value of an element.</summary>
     public static object? OfNode(in Item item)
     {
@@ -190,6 +193,14 @@ internal static class FhirPathValues
             var other = y.GetEnumerator();
             foreach (var item in x)
                 if (!other.MoveNext() || !IsSame(a, item.Index, b, other.Current.Index)) return false;
+            return true;
+        }
+        if (x.ChildCount > MaxSought)
+        {
+            var named = new Dictionary<string, int>(StringComparer.Ordinal);
+            foreach (var child in y) named[child.Name!] = child.Index;
+            foreach (var child in x)
+                if (!named.TryGetValue(child.Name!, out var match) || !IsSame(a, child.Index, b, match)) return false;
             return true;
         }
         foreach (var child in x)

@@ -45,13 +45,13 @@ internal static partial class Functions
                 0,
                 0,
                 (FhirPathContext c, int start, in Item _, Expr[] _) =>
-                    Replace(c, start, c.Slice(start).All(i => i.Value is bool b && b == truth)));
+                    Replace(c, start, c.Slice(start).All(i => Looked(c, i) is bool b && b == truth)));
             Add(
                 "any" + truth,
                 0,
                 0,
                 (FhirPathContext c, int start, in Item _, Expr[] _) =>
-                    Replace(c, start, c.Slice(start).Any(i => i.Value is bool b && b == truth)));
+                    Replace(c, start, c.Slice(start).Any(i => Looked(c, i) is bool b && b == truth)));
         }
         AddSets();
         Add("children", 0, 0, (FhirPathContext c, int start, in Item _, Expr[] _) =>
@@ -102,6 +102,12 @@ internal static partial class Functions
             Keep(c, start, (_, item) => set.Holds(item));
             Distinct(c, start);
         });
+    }
+
+    private static object? Looked(FhirPathContext c, in Item item)
+    {
+        c.Look(item);
+        return item.Value;
     }
 
     private static bool AllIn(FhirPathContext c, int from, int to, ItemSet set)

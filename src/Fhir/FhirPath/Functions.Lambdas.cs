@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace PmrGateway.Fhir;
 
 internal static partial class Functions
@@ -114,7 +116,7 @@ internal static partial class Functions
             on.Eval(c, focus);
             var (end, variables) = (c.Count, c.Variables);
             // An element is known by its place, a computed value by what it equals.
-            var (places, values) = (new HashSet<(ResourceDocument?, int, int)>(), new ItemSet());
+            var (places, values) = (new HashSet<(ResourceDocument?, int, int)>(), new ItemSet(c));
             for (var i = start; i < c.Count; i++)
             {
                 var (before, item) = (c.Count, c[i]);
@@ -127,7 +129,7 @@ internal static partial class Functions
                     if (found.IsNode ? places.Add((found.Document, found.Row, found.Sibling)) : values.Add(found)) c.Set(to++, found);
                 }
                 c.Truncate(to);
-                if (c.Count - start > MaxRepeats) throw FhirPathException.Execution("repeat() does not end");
+                if (c.Count - start > MaxRepeats) throw FhirPathException.TooCostly("repeat() does not end");
             }
             c.Remove(start, end);
         }
@@ -171,12 +173,29 @@ internal static partial class Functions
             var items = c.Slice(start);
             c.Truncate(start);
             var sorted = items.Select(i => (Item: i, Keys: KeysOf(c, i))).ToList();
-            foreach (var (item, _) in sorted.OrderBy(s => s.Keys, Comparer<object?[]>.Create(Compare))) c.Push(item);
+            var order = Comparer<object?[]>.Create((x, y) =>
+            {
+                c.Spend(1);
+                return Compare(x, y);
+            });
+            try
+            {
+                foreach (var (item, _) in sorted.OrderBy(s => s.Keys, order)) c.Push(item);
+            }
+            catch (InvalidOperationException e) when (e.InnerException is FhirPathException or OperationCanceledException)
+            {
+                // A sort wraps what its comparison throws.
+                ExceptionDispatchInfo.Throw(e.InnerException);
+            }
         }
 
         private object?[] KeysOf(FhirPathContext c, Item item)
         {
-            if (keys.Length == 0) return [item.Value];
+            if (keys.Length == 0)
+            {
+                c.Look(item);
+                return [item.Value];
+            }
             var variables = c.Variables;
             var values = new object?[keys.Length];
             for (var i = 0; i < keys.Length; i++)

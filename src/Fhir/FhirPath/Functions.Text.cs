@@ -19,8 +19,8 @@ internal static partial class Functions
         AddText("length", 0, 0, (s, _) => s.Length);
         AddText("trim", 0, 0, (s, _) => s.Trim());
         AddText("replace", 2, 2, (s, a) => (a[0], a[1]) is ({ } from, { } to) ? Replaced(s, from, to) : null);
-        AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, false), s) : null);
-        AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, true), s) : null);
+        AddText("matches", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, false), s) : null, true);
+        AddText("matchesFull", 1, 2, (s, a) => a[0] is { } pattern ? IsMatch(Pattern(pattern, true), s) : null, true);
         AddText(
             "replaceMatches",
             2,
@@ -30,7 +30,8 @@ internal static partial class Functions
                     ? pattern.Length == 0
                     ? s
                     : Timed(() => ReplacedMatches(s, Pattern(pattern, false), to))
-                    : null);
+                    : null,
+            true);
         AddText("encode", 1, 1, (s, a) => a[0] switch
         {
             "base64" => Convert.ToBase64String(Encoding.UTF8.GetBytes(s)),
@@ -77,11 +78,16 @@ internal static partial class Functions
         Add("split", 1, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var separator = a[0].Single(c, focus) as string ?? "";
-            Spread(c, start, s => s.Split(separator));
+            Spread(c, start, s =>
+            {
+                c.Spend((long)s.Length * separator.Length / 1024);
+                return s.Split(separator);
+            });
         });
         Add("join", 0, 1, (FhirPathContext c, int start, in Item focus, Expr[] a) =>
         {
             var separator = a.Length > 0 ? a[0].Single(c, focus) as string ?? "" : "";
+            for (var i = start; i < c.Count; i++) c.Look(c[i]);
             var texts = c.Slice(start).Select(i => FhirPathValues.Text(i.Value)).OfType<string>().ToList();
             c.Truncate(start);
             if (texts.Count == 0) return;
@@ -93,13 +99,14 @@ internal static partial class Functions
     private static void Spread(FhirPathContext c, int start, Func<string, IEnumerable<string>> parts)
     {
         if (c.Count > start + 1) throw FhirPathException.Execution("a text was expected, there are several items");
+        if (c.Count > start) c.Look(c[start]);
         var text = c.Count == start ? null : c[start].Value as string ?? throw FhirPathException.Execution("a text was expected");
         c.Truncate(start);
         if (text is null) return;
         foreach (var part in parts(text)) c.Push((object)part);
     }
 
-    private static void AddText(string name, int min, int max, Func<string, string?[], object?> of) =>
+    private static void AddText(string name, int min, int max, Func<string, string?[], object?> of, bool isTimed = false) =>
         AddScalar(name, min, max, (value, arguments) =>
     {
         var text = value as string ?? (value as FhirTemporal)?.ToString()
@@ -108,7 +115,7 @@ internal static partial class Functions
         for (var i = 0; i < texts.Length; i++)
             texts[i] = arguments[i] is null or string ? (string?)arguments[i] : throw FhirPathException.Execution($"{name}() takes texts");
         return of(text, texts);
-    });
+    }, isTimed);
 
     private static string? Decoded(Func<byte[]> bytes)
     {
@@ -143,7 +150,7 @@ internal static partial class Functions
 
     private static void Bounded(long length)
     {
-        if (length > FhirPathContext.MaxText) throw FhirPathException.Execution("the expression computes a text that is too long");
+        if (length > FhirPathContext.MaxText) throw FhirPathException.TooCostly("the expression computes a text that is too long");
     }
 
     private static bool IsMatch(Regex pattern, string text) => Timed(() => pattern.IsMatch(text));
@@ -156,20 +163,22 @@ internal static partial class Functions
         }
         catch (RegexMatchTimeoutException)
         {
-            throw FhirPathException.Execution("the regular expression takes too long");
+            throw FhirPathException.TooCostly("the regular expression takes too long");
         }
     }
 
-    // Without backtracking where the pattern allows: linear in the text. Where it does not (look-around), a time limit stands in.
     private static Regex Pattern(string pattern, bool full) =>
-        Patterns.Count > 2000 ? Make((pattern, full)) : Patterns.GetOrAdd((pattern, full), Make);
+        pattern.Length > Compiler.MaxRegexLength
+            ? throw FhirPathException.TooCostly($"a regular expression has at most {Compiler.MaxRegexLength} characters")
+            : Patterns.Count > 2000 ? Make((pattern, full)) : Patterns.GetOrAdd((pattern, full), Make);
 
+    // Without backtracking where the pattern allows: linear in the text. Where it does not (look-around), a short time limit stands in.
     private static Regex Make((string Pattern, bool Full) key)
     {
         var text = key.Full ? $@"\A(?:{key.Pattern})\z" : key.Pattern;
         try
         {
-            return new Regex(text, RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking);
+            return new Regex(text, RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking, TimeSpan.FromSeconds(1));
         }
         catch (NotSupportedException)
         {

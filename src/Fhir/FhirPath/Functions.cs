@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace PmrGateway.Fhir;
 
 /// <summary>A function as the compiler finds it.</summary>
@@ -10,6 +12,9 @@ internal sealed record Function(int Min, int Max, FunctionBody? Body, Func<Expr,
 /// <summary>The functions of FHIRPath and of FHIR, by name.</summary>
 internal static partial class Functions
 {
+    // Of the clock, not of the processor: fewer than a step takes, for a machine that is busy.
+    private const int StepsInMicrosecond = 3;
+
     /// <summary>The types of the namespace System.</summary>
     public static readonly HashSet<string> SystemTypes =
     [
@@ -74,11 +79,11 @@ internal static partial class Functions
     {
         var to = start;
         // Few items are compared one by one: a set costs more than it saves.
-        var set = c.Count - start > 8 ? new ItemSet() : null;
+        var set = c.Count - start > 8 ? new ItemSet(c) : null;
         for (var i = start; i < c.Count; i++)
         {
             var seen = set is not null && !set.Add(c[i]);
-            for (var j = start; set is null && j < to && !seen; j++) seen = FhirPathValues.AreEqual(c[j], c[i]) == true;
+            for (var j = start; set is null && j < to && !seen; j++) seen = BinaryExpr.AreEqual(c, j, i) == true;
             if (!seen) c.Set(to++, c[i]);
         }
         c.Truncate(to);
@@ -107,17 +112,23 @@ internal static partial class Functions
         All.Add(name, new Function(min, max, null, make));
 
     /// <summary>A function of one item's value; of no item there is none, of several it is an error.</summary>
-    private static void AddScalar(string name, int min, int max, Func<object, object?[], object?> of) =>
+    private static void AddScalar(string name, int min, int max, Func<object, object?[], object?> of, bool isTimed = false) =>
         Add(name, min, max, (FhirPathContext c, int start, in Item focus, Expr[] arguments) =>
     {
         if (c.Count > start + 1) throw FhirPathException.Execution($"{name}() is asked of one item, there are several");
+        if (c.Count > start) c.Look(c[start]);
         var value = c.Count == start ? null : c[start].Value;
         var isNode = c.Count > start && c[start].IsNode;
         c.Truncate(start);
         var values = new object?[arguments.Length];
         for (var i = 0; i < values.Length; i++) values[i] = arguments[i].Single(c, focus);
+        // A text is looked for in another: at worst at each place anew.
+        foreach (var argument in values)
+            if (value is string text && argument is string part) c.Spend((long)text.Length * part.Length / 1024);
+        var began = isTimed ? Stopwatch.GetTimestamp() : 0;
         if (value is not null) c.Push(InRange(() => of(value, values)));
-        else if (isNode) throw FhirPathException.Semantic($"{name}() is asked of a value, not of an element with children");
+        if (isTimed) c.Spend((long)Stopwatch.GetElapsedTime(began).TotalMicroseconds * StepsInMicrosecond);
+        if (value is null && isNode) throw FhirPathException.Semantic($"{name}() is asked of a value, not of an element with children");
     });
 
     // What is out of the range of its type is empty. https://hl7.org/fhirpath/N1/#math-2

@@ -6,7 +6,8 @@ namespace PmrGateway.Fhir;
 /// Items that are equal (<c>=</c>) once. Texts, numbers and Booleans are found by hash; elements by the shape of their JSON first; dates
 /// and quantities, whose equality is no equivalence, one by one. So a long list of codes or ids is told apart in linear time.
 /// </summary>
-internal sealed class ItemSet
+/// <param name="context">The evaluation, in which looking at an item counts.</param>
+internal sealed class ItemSet(FhirPathContext context)
 {
     private readonly HashSet<object> _values = [];
     private readonly Dictionary<int, List<Item>> _others = [];
@@ -14,13 +15,13 @@ internal sealed class ItemSet
     /// <summary>Adds an item; false where an equal one is there.</summary>
     public bool Add(in Item item)
     {
+        context.Look(item);
         var value = item.Value;
         if (FhirPathValues.Number(value) is { } number) return _values.Add(number);
         if (value is string or bool) return _values.Add(value);
         var bucket = Bucket(item, value);
         if (!_others.TryGetValue(bucket, out var alike)) _others[bucket] = alike = [];
-        foreach (var known in alike)
-            if (FhirPathValues.AreEqual(known, item) == true) return false;
+        if (IsAmong(alike, item)) return false;
         alike.Add(item);
         return true;
     }
@@ -28,7 +29,7 @@ internal sealed class ItemSet
     /// <summary>The items of a part of the stack.</summary>
     public static ItemSet Of(FhirPathContext c, int from, int to)
     {
-        var set = new ItemSet();
+        var set = new ItemSet(c);
         for (var i = from; i < to; i++) set.Add(c[i]);
         return set;
     }
@@ -36,12 +37,21 @@ internal sealed class ItemSet
     /// <summary>Whether an equal item is there.</summary>
     public bool Holds(in Item item)
     {
+        context.Look(item);
         var value = item.Value;
         if (FhirPathValues.Number(value) is { } number) return _values.Contains(number);
         if (value is string or bool) return _values.Contains(value);
-        if (!_others.TryGetValue(Bucket(item, value), out var alike)) return false;
+        return _others.TryGetValue(Bucket(item, value), out var alike) && IsAmong(alike, item);
+    }
+
+    private bool IsAmong(List<Item> alike, in Item item)
+    {
         foreach (var known in alike)
+        {
+            context.Look(known);
+            context.Look(item);
             if (FhirPathValues.AreEqual(known, item) == true) return true;
+        }
         return false;
     }
 

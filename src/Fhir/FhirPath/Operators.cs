@@ -55,9 +55,16 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         if (m == 0 || n == 0) return null;
         if (m != n) return false;
         for (var i = 0; i < m; i++)
-            if (FhirPathValues.AreEqual(c[start + i], c[middle + i]) is not true)
-                return FhirPathValues.AreEqual(c[start + i], c[middle + i]);
+            if (AreEqual(c, start + i, middle + i) is var answer and not true) return answer;
         return true;
+    }
+
+    /// <summary><c>=</c> of two items on the stack.</summary>
+    public static bool? AreEqual(FhirPathContext c, int one, int other)
+    {
+        c.Look(c[one]);
+        c.Look(c[other]);
+        return FhirPathValues.AreEqual(c[one], c[other]);
     }
 
     private bool? Logic(FhirPathContext c, in Item focus)
@@ -89,7 +96,11 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         {
             var at = -1;
             for (var j = 0; j < n && at < 0; j++)
+                {
+                c.Look(c[start + i]);
+                c.Look(c[middle + j]);
                 if (!used[j] && FhirPathValues.AreEquivalent(c[start + i], c[middle + j])) at = j;
+            }
             if (at < 0) return false;
             used[at] = true;
         }
@@ -112,7 +123,7 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         if (item == itemEnd) return null;
         if (itemEnd > item + 1) throw FhirPathException.Execution("the item that is looked for is several");
         for (var i = from; i < to; i++)
-            if (FhirPathValues.AreEqual(c[item], c[i]) == true) return true;
+            if (AreEqual(c, item, i) == true) return true;
         return false;
     }
 
@@ -120,6 +131,8 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
     {
         if (middle == start || c.Count == middle) return null;
         if (middle > start + 1 || c.Count > middle + 1) throw FhirPathException.Execution("an order is of two single items");
+        c.Look(c[start]);
+        c.Look(c[middle]);
         if (FhirPathValues.Compare(c[start].Value, c[middle].Value) is not { } order) return null;
         return op switch { "<" => order < 0, "<=" => order <= 0, ">" => order > 0, _ => order >= 0 };
     }

@@ -7,9 +7,10 @@ namespace PmrGateway.Fhir;
 /// <param name="MaxDepth">Objects inside objects, at most. Arrays do not count: an element in JSON is an object in an array in an
 /// object.</param>
 /// <param name="MaxNodes">Values of any kind, at most.</param>
-public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000)
+/// <param name="MaxBytes">Bytes that a patch makes of it, at most: how much comes in is limited while it does.</param>
+public sealed record ResourceLimits(int MaxDepth = 64, int MaxNodes = 2_000_000, long MaxBytes = 32L << 20)
 {
-    /// <summary>Depth 64 and two million values.</summary>
+    /// <summary>Depth 64, two million values, 32 MiB.</summary>
     public static ResourceLimits Default { get; } = new();
 
     /// <summary>How deep the JSON of such a document is nested at most, objects and arrays.</summary>

@@ -1,23 +1,45 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace PmrGateway.Fhir;
 
-/// <summary>FHIRPath Patch: operations in a Parameters resource. https://hl7.org/fhir/R4/fhirpatch.html</summary>
-internal static class FhirPathPatch
+/// <summary>FHIRPath Patch: operations in a Parameters resource, on a resource. https://hl7.org/fhir/R4/fhirpatch.html</summary>
+internal sealed class FhirPathPatch
 {
-    /// <summary>A resource with the operations applied in their order, all or none.</summary>
-    /// <param name="document">The resource.</param>
-    /// <param name="parameters">A Parameters with a parameter <c>operation</c> for each.</param>
+    private readonly ResourceLimits _limits;
+    private readonly PatchBudget _budget;
+    private readonly CancellationToken _cancellation;
+    private readonly JsonDocumentOptions _options;
+    private readonly FhirPathContext _context;
+    private ResourceDocument _document;
+
+    /// <summary>A patch of a resource.</summary>
+    /// <param name="document">The resource; it stays as it is.</param>
     /// <param name="limits">How large and deep the resource may be after each operation.</param>
+    /// <param name="budget">What was taken before.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public FhirPathPatch(ResourceDocument document, ResourceLimits limits, PatchBudget budget, CancellationToken cancellation)
+    {
+        (_document, _limits, _budget, _cancellation) = (document, limits, budget, cancellation);
+        _options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
+        // The operations are the sender's: what one may take, all take together.
+        _context = new FhirPathContext(document.Schema, document.Schema.Terminology)
+        {
+            MaxSteps = PatchBudget.MaxSteps,
+            Steps = budget.Steps,
+            IsOneBudget = true,
+            Cancellation = cancellation,
+            Now = TimeProvider.System.GetLocalNow(),
+        };
+    }
+
+    /// <summary>The resource with the operations applied in their order, all or none.</summary>
+    /// <param name="parameters">A Parameters with a parameter <c>operation</c> for each.</param>
     /// <param name="issue">Why not, when null.</param>
-    public static byte[]? Apply(ResourceDocument document, ResourceDocument parameters, ResourceLimits limits, out ValidationIssue? issue)
+    public byte[]? Apply(ResourceDocument parameters, out ValidationIssue? issue)
     {
         issue = null;
-        var current = document;
-        var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
         var number = 0;
         foreach (var operation in parameters.Root.ItemsAt("parameter").Where(p => p.StringAt("name") == "operation"))
         {
@@ -26,26 +48,42 @@ internal static class FhirPathPatch
             {
                 if (number > ResourcePatch.MaxOperations)
                     throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
-                var root = JsonNode.Parse(current.Bytes.Span, documentOptions: options)!;
-                var changed = Encoding.UTF8.GetBytes(new Operation(current, root, operation).Run().ToJsonString(JsonPatch.Plain));
-                if (!ResourceDocument.TryParse(changed, out var next, out var broken, limits)) throw new PatchException(broken!.Text);
-                current = next!;
+                Apply(operation, isFirst: number == 1);
             }
             catch (Exception e) when (e is PatchException or FhirPathException)
             {
+                var code = e switch
+                {
+                    PatchException refused => refused.Code,
+                    FhirPathException { Fault: FhirPathFault.TooCostly } => IssueCode.TooCostly,
+                    _ => IssueCode.Value,
+                };
                 var place = $"Parameters.parameter[{number - 1}]";
-                issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, place, $"operation {number}: {e.Message}");
+                issue = new ValidationIssue(IssueSeverity.Error, code, place, $"operation {number}: {e.Message}");
                 return null;
             }
+            finally
+            {
+                _budget.Steps = _context.Steps;
+            }
         }
-        return current.Bytes.ToArray();
+        return _document.Bytes.ToArray();
     }
 
-    private sealed class Operation(ResourceDocument document, JsonNode root, ElementNode parameter)
+    private void Apply(ElementNode operation, bool isFirst)
     {
-        // What was parsed before is as deep as it may be.
-        private static readonly JsonDocumentOptions Deep = new() { MaxDepth = JsonPatch.Plain.MaxDepth };
+        _cancellation.ThrowIfCancellationRequested();
+        // The resource is read anew for each operation. The first is free, so that none is too large to be patched at all.
+        if (!isFirst) _context.Spend(PatchBudget.Reading(_document.Bytes.Length));
+        var root = JsonNode.Parse(_document.Bytes.Span, documentOptions: _options)!;
+        var changed = PatchedJson.Write(new Operation(_context, _document, root, operation, _options).Run(), _limits);
+        if (!ResourceDocument.TryParse(changed, out var next, out var broken, _limits)) throw new PatchException(broken!.Text);
+        _document = next!;
+    }
 
+    private sealed class Operation(
+        FhirPathContext context, ResourceDocument document, JsonNode root, ElementNode parameter, JsonDocumentOptions options)
+    {
         public JsonNode Run()
         {
             var path = Text("path");
@@ -81,11 +119,12 @@ internal static class FhirPathPatch
 
         private List<ElementNode> Select(string path)
         {
-            var found = FhirPathExpression.Compile(path).Evaluate(document);
+            FhirPathExpression.Compile(path).Evaluate(context, document);
             return
             [
-                .. found.Select(r => r.Node
-                    ?? throw new PatchException($"{IssueSink.Shown(path)} selects no element of the resource")),
+                .. context.Slice(0).Select(i => i is { IsNode: true, Row: >= 0 }
+                    ? i.Node
+                    : throw new PatchException($"{IssueSink.Shown(path)} selects no element of the resource")),
             ];
         }
 
@@ -130,9 +169,9 @@ internal static class FhirPathPatch
         private JsonNode Value(TypeDefinition? type) =>
             Part("value") is { } part ? Build(part, type) : throw new PatchException("the part value is missing");
 
-        private static JsonNode Build(ElementNode part, TypeDefinition? type)
+        private JsonNode Build(ElementNode part, TypeDefinition? type)
         {
-            if (ValueOf(part) is { } value) return JsonNode.Parse(value.RawBytes, documentOptions: Deep)!;
+            if (ValueOf(part) is { } value) return JsonNode.Parse(value.RawBytes, documentOptions: options)!;
             var made = new JsonObject();
             foreach (var inner in part.ItemsAt("part"))
             {
@@ -195,14 +234,22 @@ internal static class FhirPathPatch
         {
             var items = Select(path);
             if (items.Count == 0) throw new PatchException($"{IssueSink.Shown(path)} selects nothing");
-            var lists = items.Select(i => Find(i).Parent).Distinct().ToList();
-            return lists is [JsonArray only] ? only : throw new PatchException($"{IssueSink.Shown(path)} is not one list");
+            var (node, holder) = Place(items[0]);
+            if (node.Parent is JsonArray list)
+            {
+                var places = new HashSet<int>();
+                foreach (var item in holder) places.Add(item.Index);
+                if (items.TrueForAll(i => places.Contains(i.Index))) return list;
+            }
+            throw new PatchException($"{IssueSink.Shown(path)} is not one list");
         }
 
-        // From the document's node to the tree's: by the way that leads to its place in the bytes.
-        private JsonNode Find(ElementNode target)
+        private JsonNode Find(ElementNode target) => Place(target).Node;
+
+        // From the document's node to the tree's: by the way that leads to its place in the bytes. And what holds it.
+        private (JsonNode Node, ElementNode Holder) Place(ElementNode target)
         {
-            var (node, at) = (root, document.Root);
+            var (node, at, holder) = (root, document.Root, document.Root);
             while (at.Index != target.Index)
             {
                 var i = 0;
@@ -212,14 +259,14 @@ internal static class FhirPathPatch
                     if (child.Start <= target.Start && target.End <= child.End)
                     {
                         node = (at.Kind == JsonTokenType.StartArray ? node[i] : node[child.Name!])!;
-                        (at, found) = (child, true);
+                        (holder, at, found) = (at, child, true);
                         break;
                     }
                     i++;
                 }
                 if (!found) throw new PatchException("the element has no place of its own");
             }
-            return node;
+            return (node, holder);
         }
     }
 }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -10,54 +10,54 @@ namespace PmrGateway.Fhir;
 /// </summary>
 internal sealed class JsonPatch
 {
-    // As JSON has it: only what must be escaped is.
-    internal static readonly JsonSerializerOptions Plain = new()
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = 1000,
-    };
-
-    private readonly int _maxDepth;
-    private readonly int _maxNodes;
+    private readonly ResourceLimits _limits;
+    private readonly PatchBudget _budget;
     private JsonNode? _root;
-    private int _copied;
 
-    private JsonPatch(JsonNode? root, ResourceLimits limits) => (_root, _maxDepth, _maxNodes) = (root, limits.JsonDepth, limits.MaxNodes);
+    private JsonPatch(JsonNode? root, ResourceLimits limits, PatchBudget budget) => (_root, _limits, _budget) = (root, limits, budget);
 
     /// <summary>A document with the operations of a patch applied, all or none.</summary>
     /// <param name="document">JSON, UTF-8.</param>
     /// <param name="patch">An array of operations, JSON, UTF-8; read by the rules of <see cref="ResourceDocument"/>.</param>
-    /// <param name="limits">How deep what comes out may be, and how many values may be copied.</param>
+    /// <param name="limits">How long and deep what comes out may be, and how much may be copied.</param>
+    /// <param name="budget">What was copied before.</param>
     /// <param name="issue">Why not, when null; fatal where the patch is no JSON to be read.</param>
+    /// <param name="cancellation">Stops it between operations.</param>
     public static byte[]? Apply(
-        ReadOnlyMemory<byte> document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
+        ReadOnlyMemory<byte> document,
+        ReadOnlyMemory<byte> patch,
+        ResourceLimits limits,
+        PatchBudget budget,
+        out ValidationIssue? issue,
+        CancellationToken cancellation = default)
     {
         // What a JsonNode says of names that come twice or of lone surrogates it says late, and in words that quote the sender.
         if (!ResourceDocument.TryParseJson(patch, out var read, out issue, limits)) return null;
         try
         {
             var options = new JsonDocumentOptions { MaxDepth = limits.JsonDepth };
-            var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits);
+            var run = new JsonPatch(JsonNode.Parse(document.Span, documentOptions: options), limits, budget);
             if (JsonNode.Parse(read!.Bytes.Span, documentOptions: options) is not JsonArray operations)
                 throw new PatchException("a patch is an array of operations");
             if (operations.Count > ResourcePatch.MaxOperations)
                 throw new PatchException($"a patch has at most {ResourcePatch.MaxOperations} operations");
             for (var i = 0; i < operations.Count; i++)
             {
+                cancellation.ThrowIfCancellationRequested();
                 try
                 {
                     run.Run(operations[i] as JsonObject ?? throw new PatchException("an operation is an object"));
                 }
                 catch (PatchException e)
                 {
-                    throw new PatchException($"operation {i + 1}: {e.Message}");
+                    throw new PatchException($"operation {i + 1}: {e.Message}", e.Code);
                 }
             }
-            return Encoding.UTF8.GetBytes(run._root?.ToJsonString(Plain) ?? "null");
+            return PatchedJson.Write(run._root, limits);
         }
         catch (PatchException e)
         {
-            issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "", e.Message);
+            issue = new ValidationIssue(IssueSeverity.Error, e.Code, "", e.Message);
             return null;
         }
     }
@@ -132,8 +132,6 @@ internal sealed class JsonPatch
     private void Add(string path, JsonNode? value)
     {
         var parts = Parts(path);
-        // Copies into copies: each operation could double what was there, in breadth or in depth.
-        if (parts.Count + Depth(value) > _maxDepth) throw new PatchException("what comes out is nested too deep");
         if (parts.Count == 0)
         {
             _root = value;
@@ -176,21 +174,40 @@ internal sealed class JsonPatch
         return removed;
     }
 
+    // Copies into copies: each operation could double what was there, in length, in breadth or in depth.
     private JsonNode? Copy(JsonNode? node)
     {
-        _copied += Size(node);
-        return _copied <= _maxNodes ? node?.DeepClone() : throw new PatchException($"more than {_maxNodes} values are copied");
+        Count(node, _limits.JsonDepth);
+        return node?.DeepClone();
     }
 
-    private static int Size(JsonNode? node) => 1 + Children(node).Sum(Size);
-
-    private static int Depth(JsonNode? node) =>
-        node is JsonObject or JsonArray ? 1 + Children(node).Select(Depth).DefaultIfEmpty().Max() : 0;
-
-    private static IEnumerable<JsonNode?> Children(JsonNode? node) => node switch
+    private void Count(JsonNode? node, int depth)
     {
-        JsonObject obj => obj.Select(p => p.Value),
-        JsonArray array => array,
-        _ => [],
-    };
+        if ((_budget.Steps += PatchBudget.CopyOfValue) > PatchBudget.MaxSteps)
+            throw new PatchException("more values are copied than a patch may", IssueCode.TooCostly);
+        switch (node)
+        {
+            case JsonObject or JsonArray when depth == 0:
+                throw PatchException.TooDeep();
+            case JsonObject obj:
+                foreach (var (name, value) in obj)
+                {
+                    Copied(name.Length);
+                    Count(value, depth - 1);
+                }
+                break;
+            case JsonArray array:
+                foreach (var item in array) Count(item, depth - 1);
+                break;
+            case JsonValue value:
+                Copied(JsonMarshal.GetRawUtf8Value(value.GetValue<JsonElement>()).Length);
+                break;
+        }
+    }
+
+    private void Copied(int bytes)
+    {
+        if ((_budget.CopiedBytes += bytes) > _limits.MaxBytes)
+            throw new PatchException($"more than {_limits.MaxBytes} bytes are copied", IssueCode.TooLong);
+    }
 }

@@ -26,19 +26,26 @@ public static class ResourcePatch
 {
     /// <summary>Most operations of one patch.</summary>
     public const int MaxOperations = 1000;
-
     /// <summary>The patched resource, as new bytes.</summary>
     /// <param name="document">The resource; it stays as it is.</param>
     /// <param name="format">What the patch is written in.</param>
     /// <param name="patch">The patch, JSON, UTF-8.</param>
     /// <param name="limits">How large and deep the patch and what comes out may be; null: the default.</param>
+    /// <param name="budget">What it takes from; null: one of its own.</param>
+    /// <param name="cancellation">Stops it.</param>
     public static PatchResult Apply(
-        ResourceDocument document, PatchFormat format, ReadOnlyMemory<byte> patch, ResourceLimits? limits = null)
+        ResourceDocument document,
+        PatchFormat format,
+        ReadOnlyMemory<byte> patch,
+        ResourceLimits? limits = null,
+        PatchBudget? budget = null,
+        CancellationToken cancellation = default)
     {
         limits ??= ResourceLimits.Default;
+        budget ??= new PatchBudget();
         var bytes = format == PatchFormat.JsonPatch
-            ? JsonPatch.Apply(document.Bytes, patch, limits, out var issue)
-            : FhirPath(document, patch, limits, out issue);
+            ? JsonPatch.Apply(document.Bytes, patch, limits, budget, out var issue, cancellation)
+            : FhirPath(document, patch, limits, budget, out issue, cancellation);
         if (bytes is null) return new PatchResult(null, [issue!]) { IsMalformed = issue!.Severity == IssueSeverity.Fatal };
         if (!ResourceDocument.TryParse(bytes, out var patched, out issue, limits)) return new PatchResult(null, [issue!]);
         // A patch changes a resource; it does not make another one of it.
@@ -48,10 +55,16 @@ public static class ResourcePatch
     }
 
     private static byte[]? FhirPath(
-        ResourceDocument document, ReadOnlyMemory<byte> patch, ResourceLimits limits, out ValidationIssue? issue)
+        ResourceDocument document,
+        ReadOnlyMemory<byte> patch,
+        ResourceLimits limits,
+        PatchBudget budget,
+        out ValidationIssue? issue,
+        CancellationToken cancellation)
     {
         if (!ResourceDocument.TryParse(patch, out var parameters, out issue, limits)) return null;
-        if (parameters!.ResourceType == "Parameters") return FhirPathPatch.Apply(document, parameters, limits, out issue);
+        if (parameters!.ResourceType == "Parameters")
+            return new FhirPathPatch(document, limits, budget, cancellation).Apply(parameters, out issue);
         issue = new ValidationIssue(IssueSeverity.Error, IssueCode.Structure, "", "a FHIRPath Patch is a Parameters resource");
         return null;
     }
@@ -61,4 +74,15 @@ public static class ResourcePatch
 }
 
 /// <summary>Why a patch cannot be applied.</summary>
-internal sealed class PatchException(string message) : Exception(message);
+internal sealed class PatchException(string message, IssueCode code = IssueCode.Value) : Exception(message)
+{
+    /// <summary>What kind of fault it is.</summary>
+    public IssueCode Code => code;
+
+    /// <summary>What comes out is nested deeper than a resource may be.</summary>
+    public static PatchException TooDeep() => new("what comes out is nested too deep");
+
+    /// <summary>What comes out is larger than a resource may be.</summary>
+    /// <param name="limit">The limit, bytes.</param>
+    public static PatchException TooLong(long limit) => new($"what comes out is larger than {limit} bytes", IssueCode.TooLong);
+}

@@ -36,6 +36,12 @@ public enum IssueCode
 
     /// <summary>not-supported: the gateway has no rule for what is asked.</summary>
     NotSupported,
+
+    /// <summary>too-long: it is larger than it may be.</summary>
+    TooLong,
+
+    /// <summary>too-costly: it takes more than what is spent on one request.</summary>
+    TooCostly,
 }
 
 /// <summary>One finding.</summary>
@@ -69,6 +75,8 @@ public sealed record ValidationIssue(IssueSeverity Severity, IssueCode Code, str
         IssueCode.CodeInvalid => "code-invalid",
         IssueCode.NotSupported => "not-supported",
         IssueCode.NotFound => "not-found",
+        IssueCode.TooLong => "too-long",
+        IssueCode.TooCostly => "too-costly",
         _ => "invariant",
     };
 }

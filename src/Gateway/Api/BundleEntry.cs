@@ -22,6 +22,9 @@ internal sealed record BundleEntry(
     /// <summary>Its path in the Bundle, for issues.</summary>
     public string Path => $"Bundle.entry[{Index}]";
 
+    /// <summary>What the patches of the Bundle may take together.</summary>
+    public required PatchBudget Patching { get; init; }
+
     /// <summary>Whether it reads: HEAD, which R4's http-verb has too, is a GET without its body.</summary>
     public bool IsRead => Method is "GET" or "HEAD";
 
@@ -42,6 +45,7 @@ internal sealed record BundleEntry(
         if (bundle.Document.Root["entry"] is { Kind: not JsonTokenType.StartArray })
             return Outcome.Of(OutcomeCategory.Malformed, "the entries of a Bundle are an array", "Bundle.entry");
         var entries = new List<BundleEntry>();
+        var patching = new PatchBudget();
         foreach (var node in bundle.Document.Root.ItemsAt("entry"))
         {
             var at = $"Bundle.entry[{entries.Count}]";
@@ -62,7 +66,10 @@ internal sealed record BundleEntry(
             entries.Add(new BundleEntry(
                 entries.Count, node.StringAt("fullUrl"), method, url,
                 request.StringAt("ifNoneExist"), new Preconditions(request.StringAt("ifMatch"), request.StringAt("ifNoneMatch")),
-                node["resource"], bundle));
+                node["resource"], bundle)
+            {
+                Patching = patching,
+            });
             if (entries.Count > most)
             {
                 return Outcome.Of(
@@ -81,5 +88,6 @@ internal sealed record BundleEntry(
         IsHead = Method == "HEAD",
         IfNoneExist = IfNoneExist,
         Preconditions = Preconditions,
+        Patching = Patching,
     };
 }

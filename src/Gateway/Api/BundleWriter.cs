@@ -4,6 +4,7 @@ using System.Text.Json;
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Mapping;
+using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
 
@@ -11,6 +12,11 @@ namespace PmrGateway.Gateway.Api;
 internal sealed class BundleWriter(string type, long? total)
 {
     private readonly ArrayBufferWriter<byte> _entries = new();
+
+    /// <summary>The total of a page as it is told: who breaks the glass is told of no record that nobody could be told about.</summary>
+    public static long? Total(Caller caller, SnapshotPage page) =>
+        caller.Reason is null || page.Total == page.Versions.Count ? page.Total : null;
+
     private readonly List<(string Relation, string Url)> _links = [];
     private readonly List<(int At, OpenedRecord Binary)> _binaries = [];
 

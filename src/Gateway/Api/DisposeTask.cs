@@ -83,7 +83,7 @@ internal sealed class DisposeTask(
         if (committed.Failure is { } broken) return FhirResponse.From(broken);
         return committed.Value is CommitResult.Committed
             ? Writes.Written(made)
-            : FhirResponse.From(Writes.Conflict(committed.Value));
+            : FhirResponse.From(Writes.Conflict(committed.Value, []));
     }
 
     // What tells of people and consents, or of the asking itself, shows nothing.

@@ -43,7 +43,7 @@ internal sealed class Everything(ReadFlow flow, PageCursor cursors, SearchClock 
 
     private FhirResponse Respond(Caller caller, string path, PageQuery asked, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
-        var bundle = new BundleWriter("searchset", page.Total);
+        var bundle = new BundleWriter("searchset", BundleWriter.Total(caller, page));
         bundle.Link("self", $"{baseUrl.Fhir}/{asked.Self(path)}");
         if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, asked.Pages(path), next)}");
         foreach (var record in opened.Select(o => asked.Subset.Of(o)))

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
+using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 
 namespace PmrGateway.Gateway.Api;
@@ -31,6 +32,9 @@ internal sealed record FhirRequest(
 
     /// <summary>Whether the head alone is asked for: HEAD goes where GET goes.</summary>
     public bool IsHead { get; init; }
+
+    /// <summary>What patches may take: of an entry together with those of the others of its Bundle.</summary>
+    public PatchBudget Patching { get; init; } = new();
 
     /// <summary>Values of <c>_format</c>; empty: none.</summary>
     public StringValues Format => Query.FirstOrDefault(p => p.Key == "_format").Value;

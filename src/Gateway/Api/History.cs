@@ -88,9 +88,7 @@ internal sealed class History(ReadFlow flow, Denials denials, PageCursor cursors
     private FhirResponse Respond(
         Caller caller, string path, PageQuery asked, SnapshotPage page, IReadOnlyList<OpenedRecord> opened)
     {
-        // Of those on other pages nobody has been told.
-        var isWhole = page.Total == page.Versions.Count;
-        var bundle = new BundleWriter("history", caller.Reason is null || isWhole ? page.Total : null);
+        var bundle = new BundleWriter("history", BundleWriter.Total(caller, page));
         bundle.Link("self", $"{baseUrl.Fhir}/{asked.Self(path)}");
         if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, asked.Pages(path), next)}");
         foreach (var record in opened) bundle.HistoryEntry(baseUrl.Fhir, asked.Subset.Of(record));

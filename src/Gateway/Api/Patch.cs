@@ -47,7 +47,7 @@ internal sealed class Patch(
     private async Task<Result<WriteRequest>> WriteAsync(
         FhirCall call, StoredVersion current, PatchBody patch, CancellationToken cancellation)
     {
-        var patched = await ApplyAsync(call.Caller, current, patch, cancellation);
+        var patched = await ApplyAsync(call.Caller, current, patch, call.Request.Patching, cancellation);
         if (patched.Failure is { } refused) return refused;
         // An attachment that the patch brings may have been cut out of the Bundle that the patch is in.
         var received = new ReceivedBody(patched.Value, patch.Body);
@@ -61,7 +61,7 @@ internal sealed class Patch(
 
     /// <summary>What a patch makes of the version that there is.</summary>
     public async Task<Result<ResourceDocument>> ApplyAsync(
-        Caller caller, StoredVersion current, PatchBody patch, CancellationToken cancellation)
+        Caller caller, StoredVersion current, PatchBody patch, PatchBudget budget, CancellationToken cancellation)
     {
         var (type, id) = (current.Facts.Type, current.Facts.Id);
         Result<ResourceDocument>? before = null;
@@ -78,10 +78,10 @@ internal sealed class Patch(
             cancellation);
         if (before is not { } read) return answer.Failure!;
         if (read.Failure is { } unreadable) return unreadable;
-        var result = ResourcePatch.Apply(read.Value, patch.Format, patch.Content, resourceLimits);
+        var result = ResourcePatch.Apply(read.Value, patch.Format, patch.Content, resourceLimits, budget, cancellation);
         return result.Document is { } after
             ? after
-            : new Outcome(result.IsMalformed ? OutcomeCategory.Malformed : OutcomeCategory.Invalid, result.Issues);
+            : new Outcome(Category(result), result.Issues);
     }
 
     /// <summary>The patch that an entry of a Bundle carries.</summary>
@@ -101,6 +101,13 @@ internal sealed class Patch(
             return Outcome.Of(OutcomeCategory.Malformed, "the patch is not base64", "Binary.data");
         }
     }
+
+    private static OutcomeCategory Category(PatchResult result) => result switch
+    {
+        { IsMalformed: true } => OutcomeCategory.Malformed,
+        { Issues: [{ Code: IssueCode.TooLong }] } => OutcomeCategory.TooLarge,
+        _ => OutcomeCategory.Invalid,
+    };
 
     // A Binary is patched in memory, like any resource: it can be no longer than one that comes as JSON.
     private async Task<Result<ResourceDocument>> ParseAsync(OpenedRecord opened, CancellationToken cancellation) =>

@@ -170,9 +170,7 @@ internal sealed class Search(
     private FhirResponse Respond(
         Caller caller, string self, ParsedSearch search, IReadOnlyList<OpenedRecord> opened, SnapshotPage page)
     {
-        // Of those on other pages nobody has been told.
-        var isWhole = page.Total == page.Versions.Count;
-        var bundle = new BundleWriter("searchset", caller.Reason is null || isWhole ? page.Total : null);
+        var bundle = new BundleWriter("searchset", BundleWriter.Total(caller, page));
         bundle.Link("self", $"{baseUrl.Fhir}/{self}");
         if (page.Next is { } next) bundle.Link("next", $"{baseUrl.Fhir}/{cursors.Next(caller, self, next)}");
         for (var i = 0; i < opened.Count; i++)

@@ -63,7 +63,10 @@ internal sealed class Transaction(
         var committed = await flow.CommitAsync(context, [.. prepared.Values], cancellation);
         if (committed.Failure is { } broken) return FhirResponse.From(broken);
         if (committed.Value is not CommitResult.Committed)
-            return Writes.IsTriedAgain(context, committed.Value, tries) ? null : FhirResponse.From(Writes.Conflict(committed.Value));
+        {
+            return Writes.IsTriedAgain(context, committed.Value, tries) ? null : await denials.AnswerAsync(
+                caller, Interaction.Transaction, "Bundle", Writes.Conflict(committed.Value, prepared.Values));
+        }
 
         // (4)
         return new FhirResponse(200, default) { Stream = (to, stop) => AnswerAsync(call, entries, plan, prepared, to, stop) };
@@ -190,7 +193,7 @@ internal sealed class Transaction(
         {
             var body = Patch.Of(document);
             if (body.Failure is { } unreadable) return unreadable;
-            var patched = await patch.ApplyAsync(caller, current!, body.Value, cancellation);
+            var patched = await patch.ApplyAsync(caller, current!, body.Value, entry.Patching, cancellation);
             if (patched.Failure is { } refused) return refused;
             document = document with { Document = patched.Value };
         }

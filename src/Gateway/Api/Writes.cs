@@ -73,15 +73,13 @@ internal sealed class Writes(
             var tried = await attempt(context);
             if (tried.Request is not { } request) return tried.Answer!;
             var prepared = await flow.PrepareAsync(context, request, cancellation);
-            if (prepared.Failure is { } failure)
-            {
-                var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
-                return await denials.AnswerAsync(caller, request.Interaction, asked, failure);
-            }
+            var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
+            if (prepared.Failure is { } failure) return await denials.AnswerAsync(caller, request.Interaction, asked, failure);
             var committed = await flow.CommitAsync(context, [prepared.Value], cancellation);
             if (committed.Failure is { } broken) return FhirResponse.From(broken);
             if (committed.Value is CommitResult.Committed) return Written(prepared.Value);
-            if (!IsTriedAgain(context, committed.Value, tries)) return FhirResponse.From(Conflict(committed.Value));
+            if (!IsTriedAgain(context, committed.Value, tries))
+                return await denials.AnswerAsync(caller, request.Interaction, asked, Conflict(committed.Value, [prepared.Value]));
         }
     }
 
@@ -90,12 +88,19 @@ internal sealed class Writes(
     /// id, is told that it is another version.
     /// </summary>
     public static bool IsTriedAgain(WriteContext context, CommitResult result, int tries) =>
-        tries < MaxTries && (result is not CommitResult.Conflict || context.Preconditions.Count > 0);
+        tries < MaxTries && result is not CommitResult.NotHeld { Failed: Precondition.AtMost }
+        && (result is not CommitResult.Conflict || context.Preconditions.Count > 0);
 
-    /// <summary>Why a plan was not carried out.</summary>
-    public static Outcome Conflict(CommitResult result) => Outcome.Of(
-        OutcomeCategory.Conflict,
-        result is CommitResult.Conflict c ? $"{c.Type}/{c.Id} is at another version" : "others are writing the same: try again");
+    /// <summary>Why a plan was not carried out. That there are as many as there may be their patients find in the log.</summary>
+    public static Outcome Conflict(CommitResult result, IEnumerable<PreparedWrite> prepared) => result switch
+    {
+        CommitResult.Conflict c => Outcome.Of(OutcomeCategory.Conflict, $"{c.Type}/{c.Id} is at another version"),
+        CommitResult.NotHeld { Failed: Precondition.AtMost limit } => Outcome.Of(OutcomeCategory.TooMany, limit.Otherwise) with
+        {
+            Concealed = [.. prepared.SelectMany(p => p.Version.Facts.Patients).Distinct()],
+        },
+        _ => Outcome.Of(OutcomeCategory.Conflict, "others are writing the same: try again"),
+    };
 
     /// <summary>The write that a document means: a Binary in JSON is its content.</summary>
     public static WriteRequest RequestFor(ReceivedBody received, string type, string id, StoredVersion? current)

@@ -9,7 +9,7 @@ namespace PmrGateway.Gateway.Flows;
 /// a system of the hospital that keeps the patient files, or the operator. The gateway writes them, so nobody changes them but by
 /// Task/$dispose.
 /// </summary>
-public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory, LegalHolds holds, Viewers viewers, TimeProvider time)
+public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory, Viewers viewers, TimeProvider time)
 {
     /// <summary>Whether a write is one of these.</summary>
     /// <param name="caller">Who writes.</param>
@@ -17,11 +17,11 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
     public static bool IsOne(Caller caller, WriteRequest request) => request is { Type: "Task", Document: { } sent }
         && (caller.Kind == CallerKind.Patient || OfficeTasks.IsHold(sent));
 
-    /// <summary>The Task that is written, and the hospital before whose office it is put.</summary>
+    /// <summary>The Task that is written, the hospital before whose office it is put, and how many of them there may be.</summary>
     /// <param name="caller">Who asks.</param>
     /// <param name="request">A valid Task.</param>
     /// <param name="cancellation">Stops the reads.</param>
-    internal async Task<Result<(WriteRequest Made, string Hospital)>> MakeAsync(
+    internal async Task<Result<AskedTask>> MakeAsync(
         Caller caller, WriteRequest request, CancellationToken cancellation)
     {
         if (caller.Kind != CallerKind.Patient) return await HoldAsync(caller, request, cancellation);
@@ -31,12 +31,11 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
         if (asked is null) return new Outcome(OutcomeCategory.Invalid, [issue!]);
         if (asked.Focus is { Reference: { } focus } && !await IsOwnAsync(caller, focus, cancellation))
             return Invalid("Task.focus", "a record of the patient's own");
-        if (await OpenAsync(caller, cancellation) >= OfficeTasks.MaxOpen)
-            return Outcome.Of(OutcomeCategory.TooMany, $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer");
-        return (request with { Document = FhirTyped.ToDocument(asked) }, hospital);
+        return new AskedTask(request with { Document = FhirTyped.ToDocument(asked) }, hospital, AtMost(
+            hospital, OfficeTasks.AskedBy(patient), $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer"));
     }
 
-    private async Task<Result<(WriteRequest Made, string Hospital)>> HoldAsync(
+    private async Task<Result<AskedTask>> HoldAsync(
         Caller caller, WriteRequest request, CancellationToken cancellation)
     {
         if (caller.Kind is not (CallerKind.System or CallerKind.Operator))
@@ -55,11 +54,15 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
             return Invalid("Task", "it refers to a Patient that is not known here");
         if (hold.Owner is not null && hold.Owner.Reference != hospital)
             return Invalid("Task.owner", $"the record is kept by {hospital}");
-        if ((await holds.StandingAsync(patient, cancellation)).Count >= OfficeTasks.MaxOpen)
-            return Outcome.Of(OutcomeCategory.TooMany, $"{OfficeTasks.MaxOpen} holds stand on this patient: lift one");
         hold.Owner = new Hl7.Fhir.Model.ResourceReference(hospital);
-        return (request with { Document = FhirTyped.ToDocument(hold) }, hospital);
+        return new AskedTask(request with { Document = FhirTyped.ToDocument(hold) }, hospital, AtMost(
+            hospital, OfficeTasks.HoldsOn(patient), $"{OfficeTasks.MaxOpen} holds stand on this patient: lift one"));
     }
+
+    // Looked up as the office to which the gateway writes: a Task that anybody else wrote does not count.
+    private Precondition.AtMost AtMost(string hospital, IReadOnlyList<SearchCriterion> criteria, string otherwise) => new(
+        Viewers.OfOffice(hospital, time.GetUtcNow()), new SearchQuery("Task", criteria, OfficeTasks.MaxOpen, 0), OfficeTasks.MaxOpen,
+        otherwise);
 
     private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)
     {
@@ -71,13 +74,12 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
         };
     }
 
-    private async Task<long> OpenAsync(Caller caller, CancellationToken cancellation)
-    {
-        var query = new SearchQuery("Task", [.. OfficeTasks.IsOpen], 0, 0);
-        await using var eyes = await database.SnapshotAsync(viewers.Of(caller.Requester), searches: true, cancellation);
-        return (await eyes.SearchAsync(query, cancellation)).Total;
-    }
-
     private static Outcome Invalid(string path, string text) =>
         new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text)]);
 }
+
+/// <summary>A Task that is put before an office.</summary>
+/// <param name="Made">The write of it.</param>
+/// <param name="Hospital">Reference of the hospital.</param>
+/// <param name="Limit">How many of them there may be.</param>
+internal sealed record AskedTask(WriteRequest Made, string Hospital, Precondition Limit);

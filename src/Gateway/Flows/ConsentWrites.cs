@@ -16,6 +16,11 @@ public sealed class ConsentWrites(
     private static readonly TimeSpan CustodyDeadline = TimeSpan.FromDays(365);
     private static readonly TimeSpan WalletDeadline = TimeSpan.FromDays(1);
 
+    // Proposals that wait for one patient's decision: of one who proposes, and of all.
+    private const int MaxProposed = 5;
+    private const int MaxWaiting = 20;
+    private const string TooManyProposed = "as many proposals as may wait for the decision of one patient do: take one back, or wait";
+
     // Between the offer of a deadline and the signature with it the clocks of two gateways may differ.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
@@ -37,7 +42,7 @@ public sealed class ConsentWrites(
         var requester = context.Caller.Requester;
         // What was given once is not a proposal again: that ends it, as any other change.
         if (request.Current is null && IsProposal(context.Caller, request))
-            return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan();
+            return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan { If = LimitsOf(terms) };
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
             : await directory.PatientAsync(terms.Patient, cancellation);
@@ -84,6 +89,25 @@ public sealed class ConsentWrites(
             : new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
                 IssueSeverity.Error, IssueCode.Value, "Consent.provision.actor",
                 "a consent is proposed by whom it permits something, alone")]);
+
+    // How many may wait for the patient's decision: of whom it would permit something, and of all. They are looked up as the patient's,
+    // be the patient known here or not, and the answer does not tell which of the two it is.
+    private IReadOnlyList<Precondition> LimitsOf(ConsentTerms terms)
+    {
+        var eyes = Viewers.OfPatient(terms.Patient, time.GetUtcNow());
+        SearchCriterion[] open =
+        [
+            new("patient", "reference", [new SearchValue("Patient", terms.Patient)]),
+            new("status", "token", [new SearchValue(null, "proposed")]),
+        ];
+        var own = new SearchCriterion(
+            "actor", "reference", [.. terms.Root.Actors.Select(a => a.Split('/')).Select(a => new SearchValue(a[0], a[1]))]);
+        return
+        [
+            new Precondition.AtMost(eyes, new SearchQuery("Consent", [.. open, own], MaxProposed, 0), MaxProposed, TooManyProposed),
+            new Precondition.AtMost(eyes, new SearchQuery("Consent", open, MaxWaiting, 0), MaxWaiting, TooManyProposed),
+        ];
+    }
 
     // A hospital signs for a patient in custody on evidence alone: the form that the patient signed before a witness, kept as the source.
     // What the patient has denied by their own login, it does not sign.

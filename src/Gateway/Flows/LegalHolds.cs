@@ -83,13 +83,9 @@ public sealed class LegalHolds(RecordDatabase database, DirectoryStore directory
                 : caller;
     }
 
-    private Precondition.Matches Asked(string patient, string hospital)
-    {
-        var office = new Requester("legal holds", null, null, null, true, []) { Office = Requester.OfficeOf(hospital) };
-        return new Precondition.Matches(
-            Viewers.WithoutGrants(office, time.GetUtcNow()),
-            new SearchQuery("Task", OfficeTasks.HoldsOn(patient), OfficeTasks.MaxOpen, 0), null);
-    }
+    private Precondition.Matches Asked(string patient, string hospital) => new(
+        Viewers.OfOffice(hospital, time.GetUtcNow()),
+        new SearchQuery("Task", OfficeTasks.HoldsOn(patient), OfficeTasks.MaxOpen, 0), null);
 
     private async ValueTask<IReadOnlyList<string>> StandingAsync(Precondition.Matches asked, CancellationToken cancellation)
     {

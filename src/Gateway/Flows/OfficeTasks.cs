@@ -39,8 +39,10 @@ internal static class OfficeTasks
     public static readonly IReadOnlyList<string> Open = ["requested", "received", "accepted", "in-progress", "on-hold"];
 
     /// <summary>What finds the open ones that a patient asked for.</summary>
-    public static IEnumerable<SearchCriterion> IsOpen =>
+    /// <param name="patient">Id of the patient.</param>
+    public static IReadOnlyList<SearchCriterion> AskedBy(string patient) =>
     [
+        new SearchCriterion("patient", "reference", [new SearchValue("Patient", patient)]),
         new SearchCriterion("code", "token", [new SearchValue(Codes, Correction), new SearchValue(Codes, Supply)]),
         WhileOpen,
     ];
@@ -91,8 +93,14 @@ internal static class OfficeTasks
 
     /// <summary>Whether a Task that comes says that it is a hold.</summary>
     /// <param name="sent">A valid Task.</param>
-    public static bool IsHold(ResourceDocument sent) =>
-        sent.Root["code"]?.ItemsAt("coding").Any(c => c.StringAt("system") == Codes && c.StringAt("code") == LegalHold) == true;
+    public static bool IsHold(ResourceDocument sent) => CodesOf(sent).Contains(LegalHold);
+
+    /// <summary>Whether a Task that comes says that it is one of these.</summary>
+    /// <param name="sent">A valid Task.</param>
+    public static bool IsOne(ResourceDocument sent) => CodesOf(sent).Any();
+
+    private static IEnumerable<string?> CodesOf(ResourceDocument sent) => (sent.Root["code"]?.ItemsAt("coding") ?? [])
+        .Where(c => c.StringAt("system") == Codes).Select(c => c.StringAt("code"));
 
     /// <summary>Id of the patient on whom what comes would be a hold; null: it is none, or names nobody.</summary>
     /// <param name="sent">What comes; null: nothing.</param>

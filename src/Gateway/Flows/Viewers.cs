@@ -30,7 +30,15 @@ public sealed class Viewers(ConsentView view, LedgerOptions ledger, TimeProvider
     /// <summary>The gateway's own view of what is a requester's by itself, whatever consents say: no grant helps.</summary>
     public static Viewer WithoutGrants(Requester requester, DateTimeOffset now) => new(requester, now, NoGrantStands);
 
-    /// <summary>The same, for what is to be done with the records.</summary>
+    /// <summary>The gateway's own view of what it put before the office of a hospital.</summary>
+    public static Viewer OfOffice(string hospital, DateTimeOffset now) => WithoutGrants(
+        new Requester(hospital, null, null, null, true, []) { Office = Requester.OfficeOf(hospital) }, now);
+
+    /// <summary>The gateway's own view of what is a patient's own.</summary>
+    public static Viewer OfPatient(string patient, DateTimeOffset now) =>
+        WithoutGrants(new Requester($"Patient/{patient}", null, null, patient, true, []), now);
+
+    /// <summary>The same as <see cref="Of(Requester)"/>, for what is to be done with the records.</summary>
     public Viewer Of(Requester requester, DataAction action) =>
         new(requester, time.GetUtcNow(), view.IsStale ? NoGrantStands : ledger.Confirmations) { Action = action };
 }

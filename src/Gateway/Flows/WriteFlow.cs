@@ -95,6 +95,9 @@ public sealed partial class WriteFlow(
         }
 
         if (AskedTasks.IsOne(caller, request)) return await AskAsync(context, request, cancellation);
+        // What an office, and its patient, believe that the gateway put before them nobody else writes.
+        if (request is { Type: "Task", Document: { } task } && OfficeTasks.IsOne(task))
+            return Invalid("Task.code", $"a Task with a code of {OfficeTasks.Codes} is asked for by the patient, or a legal hold");
 
         // (3)
         var now = time.GetUtcNow();
@@ -231,8 +234,9 @@ public sealed partial class WriteFlow(
     {
         var made = await asked.MakeAsync(context.Caller, request, cancellation);
         if (made.Failure is { } refusal) return refusal;
-        var (task, hospital) = made.Value;
-        return await MakeAsync(context, task, hospital, Requester.OfficeOf(hospital), cancellation);
+        var (task, hospital, limit) = made.Value;
+        var write = await MakeAsync(context, task, hospital, Requester.OfficeOf(hospital), cancellation);
+        return write.Failure is null ? write.Value with { Plan = write.Value.Plan with { If = [limit] } } : write;
     }
 
     /// <summary>The current version of what the gateway itself wrote to the office of a hospital; null: there is none.</summary>

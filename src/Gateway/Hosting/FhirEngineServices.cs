@@ -14,7 +14,7 @@ internal static class FhirEngineServices
         var profiles = FhirPackages.Load(options.Packages);
         return services
             .AddSingleton(FhirSchema.R4)
-            .AddSingleton(new ResourceLimits(limits.MaxDepth, limits.MaxValues))
+            .AddSingleton(new ResourceLimits(limits.MaxDepth, limits.MaxValues, limits.MaxBodyBytes))
             .AddSingleton(s => new Validator(FhirSchema.R4, profiles, FhirPackages.Noting(s.GetRequiredService<ILogger<Validator>>())))
             .AddSingleton<ResourceMapper>()
             .AddSingleton(s => s.GetRequiredService<ResourceMapper>().Indexer);

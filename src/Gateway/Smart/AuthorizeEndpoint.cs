@@ -52,9 +52,7 @@ internal static class AuthorizeEndpoint
         var client = await ClientGrants.OfAsync(applications, request.ClientId!, context.RequestAborted);
         var isPatient = user.FhirUser.StartsWith("Patient/", StringComparison.Ordinal);
         var purpose = request[SmartClaims.PurposeOfUse]?.ToString() is { Length: > 0 } asked ? asked : isPatient ? "PATRQT" : "TREAT";
-        var reason = request[SmartClaims.Reason]?.ToString() is { Length: <= MaxReason } why && !string.IsNullOrWhiteSpace(why)
-            ? why
-            : null;
+        var reason = request[SmartClaims.Reason]?.ToString() is { Length: <= MaxReason } why ? GlassReason.Of(why) : null;
         if (ProblemOf(purpose, reason, isPatient, client) is { } problem) return TokenEndpoint.Refuse(Errors.InvalidRequest, problem);
         var principal = new ClaimsPrincipal(IdentityOf(user, request, client, reader, isPatient, purpose, reason));
         principal.SetResources(baseUrl.Fhir);
@@ -69,7 +67,7 @@ internal static class AuthorizeEndpoint
         if (purpose != (isPatient ? "PATRQT" : "TREAT") && (isPatient || !client.Purposes.Contains(purpose)))
             return "the client is not registered for this purpose_of_use";
         return purpose == SmartClaims.BreakGlass && reason is null
-            ? $"BTG takes a {SmartClaims.Reason} of at most {MaxReason} characters"
+            ? $"BTG takes a {SmartClaims.Reason} that the patient can read, of at most {MaxReason} characters"
             : null;
     }
 

@@ -154,7 +154,7 @@ internal sealed partial class CallerResolver(
             "client:" + (isOwn ? client : $"{issuer} {(isUser ? subject : client)}"),
             scopes.Read(Scopes(principal, token, issuer).Distinct()),
             [.. principal.FindAll(SmartClaims.PurposeOfUse).SelectMany(c => Texts(c.Value)).Distinct()],
-            Claim(SmartClaims.Reason),
+            GlassReason.Of(Claim(SmartClaims.Reason)),
             Claim("jti", "oi_tkn_id") is { } id && IsUriPart(id) ? id : null);
     }
 
@@ -217,7 +217,7 @@ internal sealed partial class CallerResolver(
             };
             return new Caller(CallerKind.System, actor.Kind, system, token.Client, token.Scopes);
         }
-        var breaksGlass = !string.IsNullOrWhiteSpace(token.Reason) && token.Purposes.Contains(SmartClaims.BreakGlass)
+        var breaksGlass = token.Reason is not null && token.Purposes.Contains(SmartClaims.BreakGlass)
             && actor.GlassPolicy is not null;
         // A practitioner acts for a hospital, and falls with it.
         var practitioner = new Requester(

@@ -15,6 +15,10 @@ internal sealed class PlanTables(
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await versions.WriteAsync(change, plan.Versions);
+        // With what was written just now: a plan may write several.
+        foreach (var condition in plan.If)
+            if (condition is Precondition.AtMost it && await search.FoundAsync(change.Session, it.Who, it.Query, it.Most + 1) > it.Most)
+                throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var entry in plan.Directory) await ApplyAsync(change, entry);
         if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);

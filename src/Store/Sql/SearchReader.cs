@@ -21,12 +21,22 @@ internal sealed class SearchReader(Interners interners, IndexKey key, VerdictRow
     public async ValueTask<bool> MatchesAsync(
         Session session, Viewer who, SearchQuery query, string? only, CancellationToken cancellation)
     {
+        var found = await FirstAsync(session, who, query, only is null ? 1 : 2, cancellation);
+        return only is null ? found.Count == 0 : found is [var id] && id == only;
+    }
+
+    /// <summary>How many records a search finds inside a change, counted up to a number.</summary>
+    public async ValueTask<int> FoundAsync(Session session, Viewer who, SearchQuery query, int most) =>
+        (await FirstAsync(session, who, query, most, default)).Count;
+
+    private async ValueTask<List<string>> FirstAsync(
+        Session session, Viewer who, SearchQuery query, int most, CancellationToken cancellation)
+    {
         var state = await SnapshotState.ReadAsync(session, cancellation);
         var viewer = await state.BindAsync(session, interners, key, who, verdicts.Of(who), searches: true, cancellation);
-        if (await FromAsync(session, viewer.Searching, query, cancellation) is not { } rows) return only is null;
-        var found = await session.QueryAsync(
-            $"SELECT r.id {rows} LIMIT {(only is null ? 1 : 2)}", static r => r.GetString(0), cancellation, rows.Values);
-        return only is null ? found.Count == 0 : found is [var id] && id == only;
+        return await FromAsync(session, viewer.Searching, query, cancellation) is { } rows
+            ? await session.QueryAsync($"SELECT r.id {rows} LIMIT {most}", static r => r.GetString(0), cancellation, rows.Values)
+            : [];
     }
 
     /// <summary>The rows of a page, how many there are in all, and the cursor of the next page (null: this is the last).</summary>
