@@ -37,8 +37,9 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
     /// <summary>Whether the gateway refused a consent with the status that the case takes for a pass.</summary>
     public bool IsRefusedOnWrite { get; private set; }
 
-    public SuiteActor Actor(string name) =>
-        suite.Actors.TryGetValue(name, out var actor) ? actor : throw CaseFailed.NotUnderstood($"actor {name}");
+    public SuiteActor Actor(string name) => !suite.Actors.TryGetValue(name, out var actor) ? throw CaseFailed.NotUnderstood($"actor {name}")
+        : actor.Fault is { } fault ? throw CaseFailed.NotUnderstood($"actor {name}: {fault}")
+        : actor;
 
     /// <summary>A consent of the suite, with the server's references and the case's clock.</summary>
     public (string Name, JsonObject Body) Consent(JsonNode named)
@@ -111,6 +112,10 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
         Consents.Find(c => suiteReference == "Consent/" + c.Name) is { } consent
             ? await world.PatientAsync(consent.Patient)
             : world.AuthorOf(suiteReference);
+
+    /// <summary>Whether a reference or an id of one is of anything in the suite or the case.</summary>
+    public bool IsKnown(string text) => References.Find(text) is not null || References.WithId(text).Any()
+        || suite.Resources.ContainsKey(text) || suite.Consents.ContainsKey(text[(text.IndexOf('/') + 1)..]);
 
     /// <summary>The suite's reference of an id, or of a reference.</summary>
     public string Named(string text)
