@@ -47,9 +47,10 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
 
     private async Task<CaseResult> RunAsync(CaseSpec spec, ChainCase? chain, World world)
     {
-        var bounds = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
-            .SelectMany(TimeShift.Bounds);
-        var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, bounds));
+        var consents = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
+            .ToList();
+        world.Missing.Check(spec, consents);
+        var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, consents.SelectMany(TimeShift.Bounds)));
         var actor = context.Actor(spec.Actor);
         foreach (var line in spec.Setup) SetupLines.ReadToken(context, line);
         // A state of the chain does not wait for a setup; a label that is added after the consents must count at once.

@@ -43,6 +43,21 @@ internal sealed class CaseSpec(JsonObject json)
 
     public JsonObject? DerivedVisible => json["derivedVisible"] as JsonObject;
 
+    /// <summary>What the case names, as text.</summary>
+    public string Text => string.Join('\n', new[] { "request", "expect", "setup", "derivedVisible" }.Select(n => json[n]?.ToJsonString()));
+
+    /// <summary>What is asked for: URLs, headers, a form.</summary>
+    public IEnumerable<string> Asked
+    {
+        get
+        {
+            yield return Url;
+            foreach (var (_, value) in Request["headers"] as JsonObject ?? []) yield return $"{value}";
+            if (CaseShape.IsText(Request["body"])) yield return $"{Request["body"]}";
+            foreach (var entry in Request["body"].Member("entry").Items()) yield return $"{entry.Member("request").Member("url")}";
+        }
+    }
+
     /// <summary>Refuses what is not known here.</summary>
     public void Check()
     {
