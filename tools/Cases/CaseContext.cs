@@ -34,11 +34,18 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
     /// <summary>The next link that the caller got with the first page; null: there was none yet.</summary>
     public string? NextLink { get; set; }
 
+    /// <summary>What the gateway would not keep, in the suite's words: nobody is shown it. Null: it kept all.</summary>
+    public string? Unkept { get; set; }
+
+    /// <summary>What was not looked for, and why; null: all was.</summary>
+    public string? Note { get; set; }
+
     /// <summary>Whether the gateway refused a consent with the status that the case takes for a pass.</summary>
     public bool IsRefusedOnWrite { get; private set; }
 
-    public SuiteActor Actor(string name) =>
-        suite.Actors.TryGetValue(name, out var actor) ? actor : throw CaseFailed.NotUnderstood($"actor {name}");
+    public SuiteActor Actor(string name) => !suite.Actors.TryGetValue(name, out var actor) ? throw CaseFailed.NotUnderstood($"actor {name}")
+        : actor.Fault is { } fault ? throw CaseFailed.NotUnderstood($"actor {name}: {fault}")
+        : actor;
 
     /// <summary>A consent of the suite, with the server's references and the case's clock.</summary>
     public (string Name, JsonObject Body) Consent(JsonNode named)
@@ -98,11 +105,16 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
     /// <summary>The patient ends a consent.</summary>
     public async Task RevokeAsync(LoadedConsent consent)
     {
-        var giver = await world.PatientAsync(consent.Patient);
+        var ended = await EndAsync(consent, await world.PatientAsync(consent.Patient));
+        if (ended.Status != 200) throw new CaseFailed($"consent {consent.Name} does not end: {ended.Status} {ended.Text}");
+    }
+
+    /// <summary>Somebody ends a consent, or tries to.</summary>
+    public async Task<Answer> EndAsync(LoadedConsent consent, GatewayClient by)
+    {
         var body = (JsonObject)consent.Body.DeepClone();
         (body["id"], body["status"]) = (consent.Id, "inactive");
-        var ended = await giver.PutAsync("Consent/" + consent.Id, body.ToJsonString());
-        if (ended.Status != 200) throw new CaseFailed($"consent {consent.Name} does not end: {ended.Status} {ended.Text}");
+        return await by.PutAsync("Consent/" + consent.Id, body.ToJsonString());
     }
 
     /// <summary>Who may always read something of the case.</summary>
@@ -111,6 +123,10 @@ internal sealed class CaseContext(Suite suite, CaseSpec spec, World world, TimeS
         Consents.Find(c => suiteReference == "Consent/" + c.Name) is { } consent
             ? await world.PatientAsync(consent.Patient)
             : world.AuthorOf(suiteReference);
+
+    /// <summary>Whether a reference or an id of one is of anything in the suite or the case.</summary>
+    public bool IsKnown(string text) => References.Find(text) is not null || References.WithId(text).Any()
+        || suite.Resources.ContainsKey(text) || suite.Consents.ContainsKey(text[(text.IndexOf('/') + 1)..]);
 
     /// <summary>The suite's reference of an id, or of a reference.</summary>
     public string Named(string text)

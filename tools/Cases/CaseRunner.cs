@@ -47,9 +47,10 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
 
     private async Task<CaseResult> RunAsync(CaseSpec spec, ChainCase? chain, World world)
     {
-        var bounds = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
-            .SelectMany(TimeShift.Bounds);
-        var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, bounds));
+        var consents = spec.Consents.Select(c => c as JsonObject ?? suite.Consents.GetValueOrDefault(c.ToString())).OfType<JsonObject>()
+            .ToList();
+        world.Missing.Check(spec, consents);
+        var context = new CaseContext(suite, spec, world, TimeShift.Of(spec.Now, consents.SelectMany(TimeShift.Bounds)));
         var actor = context.Actor(spec.Actor);
         foreach (var line in spec.Setup) SetupLines.ReadToken(context, line);
         // A state of the chain does not wait for a setup; a label that is added after the consents must count at once.
@@ -57,21 +58,28 @@ internal sealed class CaseRunner(Suite suite, Issuer issuer) : IAsyncDisposable
         if (chain is not null) await chain.PlayAsync(context);
         else
         {
+            // What a consent is about is there before it.
+            var first = spec.Setup.Where(l => SetupLines.Made(l) is { } made && consents.Exists(c => Names(c, made))).ToList();
+            foreach (var line in first) await SetupLines.RunAsync(context, line);
             foreach (var consent in spec.Consents) await context.PostAsync(consent);
             if (context.IsRefusedOnWrite) return new CaseResult(null);
             foreach (var consent in context.Consents) await context.SettleAsync(consent);
-            foreach (var line in spec.Setup) await SetupLines.RunAsync(context, line);
+            foreach (var line in spec.Setup.Where(l => !first.Contains(l))) await SetupLines.RunAsync(context, line);
         }
+        if (context.Unkept is { } unkept && spec.Url.Split('?')[0] == unkept) return new CaseResult(null, context.Note);
         var rest = context.Clock.Moment.AddMilliseconds(100) - TimeProvider.System.GetUtcNow();
         if (rest > TimeSpan.Zero) await Task.Delay(rest);
 
         var before = await world.Stage.Probe.LastAsync();
         var token = await world.Stage.Cast.TokenAsync(actor, spec.Purposes, context.Token, context.References);
-        if (token.Refusal is null) return new CaseResult(await AskAsync(context, token.Token));
+        if (token.Refusal is null) return new CaseResult(await AskAsync(context, token.Token), context.Note);
         return Expectations.IsDenial(spec)
             ? new CaseResult(null, await Expectations.OfRefusalAsync(context, before, token.Refusal))
             : new CaseResult(token.Refusal);
     }
+
+    private static bool Names(JsonObject consent, string reference) =>
+        consent.ToJsonString().Contains($"\"{reference}\"", StringComparison.Ordinal);
 
     private static async Task<string?> AskAsync(CaseContext context, string? token)
     {

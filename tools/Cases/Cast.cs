@@ -14,38 +14,46 @@ internal sealed class Cast
     private const string App = "cases-app";
     private const string Redirect = "http://127.0.0.1/callback";
     private const string Password = "correct horse battery";
+    private const string AllOfSystems = "system/*.cruds";
     private readonly Suite _suite;
     private readonly Issuer _issuer;
     private readonly Stage _stage;
     private readonly GatewayClient _admin;
     private readonly Dictionary<string, ClientKey> _keys = [];
     private readonly Dictionary<string, GatewayClient> _systems = [];
-    private readonly Dictionary<string, string> _users = [];
+    private readonly HashSet<string> _users = [];
+    private readonly Dictionary<string, bool> _scopes = [];
 
     private Cast(Suite suite, Issuer issuer, Stage stage, GatewayClient admin) =>
-        (_suite, _issuer, _stage, _admin) = (suite, issuer, stage, admin);
+        (_suite, _issuer, _stage, _admin, Missing) = (suite, issuer, stage, admin, new Missing(suite));
 
     /// <summary>The server's references of the cast.</summary>
     public ReferenceMap References { get; } = new();
 
+    /// <summary>Who of the cast could not be registered.</summary>
+    public Missing Missing { get; }
+
     public static async Task<Cast> RegisterAsync(Suite suite, Issuer issuer, Stage stage, GatewayClient admin)
     {
         var cast = new Cast(suite, issuer, stage, admin);
-        foreach (var organization in suite.Organizations) await cast.AddOrganizationAsync(organization);
-        foreach (var practitioner in suite.Practitioners) await cast.AddPractitionerAsync(practitioner);
+        var missing = cast.Missing;
+        foreach (var organization in suite.Organizations)
+            await missing.TryAsync(organization, () => cast.AddOrganizationAsync(organization));
+        foreach (var practitioner in suite.Practitioners)
+            await missing.TryAsync(practitioner, () => cast.AddPractitionerAsync(practitioner));
+        var ofSetups = suite.ScopesInSetups.ToList();
         foreach (var actor in suite.Actors.Values.Where(a => a.IsSystem))
         {
-            string[] scopes = [.. actor.Scopes.Split(' ').Concat(suite.ScopesInSetups).Append("system/*.cruds").Distinct()];
-            await cast.AddClientAsync(actor.Name, actor.Organization!, scopes, suite.PurposesOf(actor));
+            var scopes = actor.Scopes.Split(' ').Concat(ofSetups);
+            await missing.TryAsync(actor.Name, () => cast.AddClientAsync(actor.Name, actor.Organization!, scopes, suite.PurposesOf(actor)));
         }
-        foreach (var hospital in suite.Organizations.Where(suite.IsHospital)) await cast.AddSystemAsync(hospital);
-        string[] ofPeople =
-        [
-            .. suite.Actors.Values.Where(a => !a.IsSystem).SelectMany(a => a.Scopes.Split(' ')).Concat(suite.ScopesInSetups)
-                .Concat(["patient/*.rs", "patient/Consent.cruds", "user/*.rs"]).Where(s => s.Length > 0).Distinct(),
-        ];
+        foreach (var hospital in suite.Organizations.Where(suite.IsHospital))
+            await missing.TryAsync(hospital, () => cast.AddSystemAsync(hospital));
+        var ofPeople = await cast.TakenAsync(suite.Actors.Values.Where(a => !a.IsSystem).SelectMany(a => a.Scopes.Split(' '))
+            .Concat(ofSetups).Concat(["patient/*.rs", "patient/Consent.cruds", "user/*.rs"]));
         await cast.AdminAsync("clients", new { clientId = App, redirectUris = new[] { Redirect }, scopes = ofPeople });
-        foreach (var practitioner in suite.Practitioners) await cast.BindPractitionerAsync(practitioner);
+        foreach (var practitioner in suite.Practitioners)
+            if (missing.Why(practitioner) is null) await missing.TryAsync(practitioner, () => cast.BindPractitionerAsync(practitioner));
         return cast;
     }
 
@@ -60,13 +68,8 @@ internal sealed class Cast
     /// <param name="purposes">Its purposes of use.</param>
     public async Task<GatewayClient> LoginAsync(string reference, string scopes, params string[] purposes)
     {
-        if (!_users.TryGetValue(reference, out var username))
-        {
-            username = _users[reference] = "p-" + reference.Split('/')[1];
-            await AdminAsync("users", new { username, password = Password, fhirUser = reference });
-        }
-        return await _stage.Anyone.LoginUserAsync(
-            App, Redirect, username, Password, $"openid fhirUser {scopes}", [.. purposes.Select(p => ("purpose_of_use", p))]);
+        var token = await UserTokenAsync(reference, scopes, purposes);
+        return _stage.Anyone.As(token.Token ?? throw new CaseFailed($"{reference} cannot log in: {token.Refusal}"));
     }
 
     /// <summary>The token that an actor comes with.</summary>
@@ -83,6 +86,34 @@ internal sealed class Cast
         return wish.IsForged ? token with { Token = Issuer.Forged(token.Token) } : token;
     }
 
+    private async Task<TokenOrRefusal> UserTokenAsync(string reference, string scopes, params string[] purposes)
+    {
+        var username = "p-" + reference.Split('/')[1];
+        if (!_users.Contains(username))
+        {
+            var registered = await _admin.AdminAsync("users", new { username, password = Password, fhirUser = reference });
+            if (registered.Status != 201) return Refused("the registration of a user", registered);
+            _users.Add(username);
+        }
+        var login = GatewayClient.NewLogin(
+            App, Redirect, $"openid fhirUser {scopes}", [.. purposes.Select(p => ("purpose_of_use", p))]);
+        // What is refused already is told there.
+        if (await _stage.Anyone.LoginPageAsync(login) is { Status: not 200 } page) return Refused("the login page", page);
+        var redirect = await _stage.Anyone.AuthorizeAsync(login, username, Password);
+        return GatewayClient.CodeOf(redirect) is { } code
+            ? Token(await _stage.Anyone.PostFormAsync("connect/token", login.Exchange(code)))
+            : Refused("the login", redirect);
+    }
+
+    private static TokenOrRefusal Token(Answer answer) => answer.Status == 200
+        ? new(answer.Json.GetProperty("access_token").GetString(), null)
+        : Refused("the token endpoint", answer);
+
+    // What breaks down refuses nothing.
+    private static TokenOrRefusal Refused(string what, Answer answer) => answer.Status < 500
+        ? new(null, $"{what} answered {answer.Status} {answer.Headers.Headers.Location} {answer.Text}")
+        : throw new CaseFailed($"{what} answered {answer.Status} {answer.Text}");
+
     private async Task<TokenOrRefusal> UnspoiltAsync(
         SuiteActor actor, IReadOnlyList<string> purposes, TokenWish wish, ReferenceMap references)
     {
@@ -94,12 +125,12 @@ internal sealed class Cast
             throw CaseFailed.NotApplicable("only tokens of practitioners have a lifetime, an audience and a reason of their own");
         // What another issuer gave is not revoked here: a practitioner whose token is logs in here.
         if (actor.IsPractitioner)
-            return new((await LoginAsync(References.Find(actor.FhirUser!)!, scopes, [.. purposes.Take(1)])).Token, null);
+            return await UserTokenAsync(References.Find(actor.FhirUser!)!, scopes, [.. purposes.Take(1)]);
         if (actor.IsSystem) return await SystemTokenAsync(actor, purposes, scopes);
         if (!actor.LogsIn) throw CaseFailed.NotUnderstood("fhirUser " + actor.FhirUser);
         // Whoever is not a patient of this case cannot log in, which is a fault of the file.
         var patient = references.Find(actor.FhirUser!) ?? throw CaseFailed.NotUnderstood(actor.FhirUser + " is not in resources");
-        return new((await LoginAsync(patient, scopes)).Token, null);
+        return await UserTokenAsync(patient, scopes);
     }
 
     private async Task<TokenOrRefusal> SystemTokenAsync(SuiteActor actor, IReadOnlyList<string> purposes, string scopes)
@@ -110,13 +141,10 @@ internal sealed class Cast
             // A system has the purposes that it is registered for: to have none it is registered for none. A hospital's keeps its
             // name all the same, since it is by that name an author.
             client += "-none";
-            if (!_keys.ContainsKey(client)) await AddClientAsync(client, actor.Organization!, [.. scopes.Split(' ')], []);
+            if (!_keys.ContainsKey(client)) await AddClientAsync(client, actor.Organization!, scopes.Split(' '), []);
         }
         if (purposes.Count > 1) throw CaseFailed.NotApplicable("a system asks for one purpose of use at a time");
-        var answer = await _stage.Anyone.RequestTokenAsync(client, _keys[client].Credentials, scopes, purposes.FirstOrDefault());
-        return answer.Status == 200
-            ? new(answer.Json.GetProperty("access_token").GetString(), null)
-            : new(null, $"the token endpoint answered {answer.Status} {answer.Text}");
+        return Token(await _stage.Anyone.RequestTokenAsync(client, _keys[client].Credentials, scopes, purposes.FirstOrDefault()));
     }
 
     private async Task RevokeAsync(SuiteActor actor, string token)
@@ -166,17 +194,39 @@ internal sealed class Cast
         if (actor is null)
         {
             actor = "system-" + Subject(hospital);
-            await AddClientAsync(actor, hospital, ["system/*.cruds"], ["TREAT"]);
+            await AddClientAsync(actor, hospital, [], ["TREAT"]);
         }
-        _systems[hospital] = await _stage.Anyone.LoginAsync(actor, _keys[actor].Credentials, "system/*.cruds");
+        if (Missing.Why(actor) is { } why) throw new CaseFailed(why);
+        _systems[hospital] = await _stage.Anyone.LoginAsync(actor, _keys[actor].Credentials, AllOfSystems);
     }
 
-    private async Task AddClientAsync(string clientId, string organization, string[] scopes, string[] purposes)
+    private async Task AddClientAsync(string clientId, string organization, IEnumerable<string> scopes, string[] purposes)
     {
-        var (key, reference) = (new ClientKey(), References.Find(organization)!);
-        await AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = reference, scopes, purposes });
+        var (key, reference) = (new ClientKey(), References.Find(organization) ?? throw new CaseFailed($"{organization} is missing"));
+        var taken = await TakenAsync(scopes.Append(AllOfSystems));
+        await AdminAsync("clients", new { clientId, jwks = key.Jwks, actor = reference, scopes = taken, purposes });
         _keys[clientId] = key;
-        await ReadyAsync(await _stage.Anyone.LoginAsync(clientId, key.Credentials, scopes[0]), reference);
+        await ReadyAsync(await _stage.Anyone.LoginAsync(clientId, key.Credentials, AllOfSystems), reference);
+    }
+
+    // The scopes that the gateway knows: a client with another is none at all. Who asks for that one is refused it.
+    private async Task<string[]> TakenAsync(IEnumerable<string> scopes)
+    {
+        var taken = new List<string>();
+        foreach (var scope in scopes.Where(s => s.Length > 0).Distinct())
+        {
+            if (!_scopes.TryGetValue(scope, out var isTaken))
+            {
+                var clientId = $"scope-{_scopes.Count}";
+                var answer = await _admin.AdminAsync(
+                    "clients", new { clientId, redirectUris = new[] { Redirect }, scopes = new[] { scope } });
+                isTaken = _scopes[scope] = answer.Status < 500
+                    ? answer.Status == 201
+                    : throw new InvalidOperationException($"admin/clients: {answer.Status} {answer.Text}");
+            }
+            if (isTaken) taken.Add(scope);
+        }
+        return [.. taken];
     }
 
     private async Task ReadyAsync(GatewayClient client, string self)

@@ -33,6 +33,7 @@ internal sealed class ChainCase
         if (chain.ContainsKey("chainId")) throw CaseFailed.NotApplicable("chain.chainId: a node stays on its chain");
         foreach (var name in chain.Select(m => m.Key).Except(Known))
             if (!Outage.Knows(name) && !ChainMark.IsHash(name)) throw CaseFailed.NotUnderstood("chain." + name);
+        foreach (var (name, value) in chain) CheckShape(name, value);
         (_grant, _revoke, _regrant) = (ChainMark.Of(chain, "grant"), ChainMark.Of(chain, "revoke"), ChainMark.Of(chain, "regrant"));
         foreach (var (name, value) in chain)
             if (ChainMark.IsHash(name)) _grant = (_grant ?? new ChainMark()).WithHash(name, value?.ToString() ?? "");
@@ -46,6 +47,9 @@ internal sealed class ChainCase
             _head = long.TryParse(head, CultureInfo.InvariantCulture, out var number)
                 ? number
                 : throw CaseFailed.NotUnderstood($"chain.head '{head}'");
+        if (chain["reorgDepth"] is not null && _grant?.IsOrphaned != true && _revoke?.IsOrphaned != true && _regrant?.IsOrphaned != true)
+            throw CaseFailed.NotUnderstood("chain.reorgDepth of nothing that a reorganisation takes away");
+        if (chain["highWater"] is not null && chain["rpcHead"] is null) throw CaseFailed.NotUnderstood("chain.highWater without rpcHead");
         _outage = Outage.Of(chain, now);
     }
 
@@ -82,6 +86,18 @@ internal sealed class ChainCase
             await stage.Chain.MineAsync();
             await Task.Delay(100);
         }
+    }
+
+    private static void CheckShape(string name, JsonNode? value)
+    {
+        var isOfShape = name switch
+        {
+            "finality" or "reorgDepth" or "rpcHead" or "highWater" => value is JsonValue number && number.TryGetValue<long>(out _),
+            "expires" => value is JsonValue instant
+                && DateTimeOffset.TryParse(instant.ToString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _),
+            _ => value is JsonValue,
+        };
+        if (value is not null && !isOfShape) throw CaseFailed.NotUnderstood($"chain.{name} {value.ToJsonString()}");
     }
 
     // The consents are posted, and their grants go where the case has them; false: they are on no block that stays.

@@ -28,12 +28,12 @@ internal sealed partial class ReferenceMap(ReferenceMap? outer = null)
     {
         JsonObject o => Members(o),
         JsonArray a => new JsonArray([.. a.Select(Body)]),
-        JsonValue v when v.TryGetValue<string>(out var text) => JsonValue.Create(Find(text) ?? text),
+        JsonValue v when v.TryGetValue<string>(out var text) => JsonValue.Create(Find(text) ?? Consent(text)),
         _ => node?.DeepClone(),
     };
 
     /// <summary>A relative URL with the server's ids. A value after a bar is an identifier's, and no id.</summary>
-    public string Url(string url) => NamedInUrl().Replace(url, m =>
+    public string Url(string url) => NamedInUrl().Replace(Filled(url), m =>
     {
         if (m.Groups["type"].Success) return Find(m.Value) ?? m.Value;
         var found = WithId(m.Value).ToList();
@@ -45,9 +45,21 @@ internal sealed partial class ReferenceMap(ReferenceMap? outer = null)
     /// </summary>
     public IReadOnlyList<string> Texts(string text)
     {
-        var ids = WithId(text).Select(r => r.Split('/')[1]).Distinct().ToList();
-        return ids.Count > 0 ? ids : [Typed().Replace(text, m => Find(m.Value) ?? m.Value)];
+        var filled = Filled(text);
+        // Wherever its id stands, a record's own included.
+        var record = Find(filled) ?? (SuiteOf(filled) is null ? null : filled);
+        var ids = (record is null ? WithId(text) : [record]).Select(r => r.Split('/')[1]).Distinct().ToList();
+        return ids.Count > 0 ? ids : [Typed().Replace(filled, m => Find(m.Value) ?? m.Value)];
     }
+
+    // A consent's name in braces is one of this case.
+    private string Filled(string text) => Placeholder().Replace(
+        text,
+        m => Find("Consent/" + m.Groups[1].Value) is { } consent
+            ? consent.Split('/')[1]
+            : throw CaseFailed.NotUnderstood($"'{text}': there is no {m.Value}"));
+
+    private string Consent(string text) => text.StartsWith("Consent/{", StringComparison.Ordinal) ? Filled(text) : text;
 
     private JsonObject Members(JsonObject from)
     {
@@ -65,9 +77,13 @@ internal sealed partial class ReferenceMap(ReferenceMap? outer = null)
         return to;
     }
 
-    [GeneratedRegex(@"(?<![|\w.%-])(?<type>[A-Z][A-Za-z]+)/[A-Za-z0-9.-]+|(?<=^|[=,/])[A-Za-z0-9.-]+(?![\w.:-])")]
+    [GeneratedRegex(@"(?<=^|[/=,])\{(\w+)\}(?=$|[/?&,])")]
+    private static partial Regex Placeholder();
+
+    // The names of a suite may have what an id has not.
+    [GeneratedRegex(@"(?<![|\w.%-])(?<type>[A-Z][A-Za-z]+)/[\w.-]+|(?<=^|[=,/])[\w.-]+(?![\w.:-])")]
     private static partial Regex NamedInUrl();
 
-    [GeneratedRegex(@"(?<![\w|])[A-Z][A-Za-z]+/[A-Za-z0-9.-]+")]
+    [GeneratedRegex(@"(?<![\w|])[A-Z][A-Za-z]+/[\w.-]+")]
     private static partial Regex Typed();
 }

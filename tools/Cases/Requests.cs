@@ -14,7 +14,7 @@ internal static partial class Requests
         var spec = context.Spec;
         var url = spec.Url.StartsWith('(')
             ? await NextPageAsync(context, spec.Url)
-            : context.References.Url(Placeholders(context, spec.Url));
+            : context.References.Url(spec.Url);
         // If-None-Exist is a search, and other headers may name who the caller says it is.
         var headers = (spec.Request["headers"] as JsonObject ?? [])
             .Select(h => KeyValuePair.Create(h.Key, context.References.Url(h.Value!.ToString()))).ToList();
@@ -25,12 +25,6 @@ internal static partial class Requests
         if (isMade && body is not null && spec.Method == "PUT") body = WithId(body, url);
         return new RequestText(spec.Method, url, headers, body, asked ?? type);
     }
-
-    private static string Placeholders(CaseContext context, string url) => Placeholder().Replace(
-        url,
-        m => context.References.Find("Consent/" + m.Groups[1].Value) is { } consent
-            ? consent.Split('/')[1]
-            : throw CaseFailed.NotUnderstood($"url '{url}': there is no {m.Value}"));
 
     /// <summary>Whether a request is for the page behind the one that the caller itself has got.</summary>
     public static bool AsksNextPage(string url) => NextPage().Match(url) is { Success: true } m && !m.Groups["other"].Success;
@@ -143,9 +137,6 @@ internal static partial class Requests
                 throw CaseFailed.NotUnderstood($"body '{text}'");
         }
     }
-
-    [GeneratedRegex(@"(?<=^|[/=,])\{(\w+)\}(?=$|[/?&,])")]
-    private static partial Regex Placeholder();
 
     [GeneratedRegex(@"^\((?:the |own |its |his |her )*(?:next link|link to the next page|next page|second page)"
         + @"(?: (?:issued |given |got )?(?:(?<other>(?:of|to) another (?:caller|user|client))|(?:of|to) the (?:same )?(?:caller|first page)"

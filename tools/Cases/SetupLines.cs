@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using PmrGateway.Mapping;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tools.Cases;
@@ -13,6 +14,12 @@ internal static partial class SetupLines
     /// <summary>What a line says of the token, before anything is done.</summary>
     public static void ReadToken(CaseContext context, string line) =>
         context.Token = context.Token.With(line, context.Spec.Now, context.Clock) ?? context.Token;
+
+    /// <summary>The suite's reference of what a line makes; null: it makes nothing.</summary>
+    public static string? Made(string line) =>
+        ByActor().Match(line) is { Success: true } by && Collection().Match(by.Groups[2].Value) is { Success: true } collection
+            ? collection.Groups["what"].Value
+            : null;
 
     /// <summary>Does what a line says.</summary>
     public static async Task RunAsync(CaseContext context, string line)
@@ -31,8 +38,7 @@ internal static partial class SetupLines
             // Whoever has a link to a further page has got it while the consent stood.
             if (revoke.Groups["later"].Success || Requests.AsksNextPage(context.Spec.Url))
                 await Requests.TakeFirstPageAsync(context);
-            var consent = context.Consents.Find(c => c.Name == revoke.Groups[1].Value);
-            await context.RevokeAsync(consent ?? throw CaseFailed.NotUnderstood($"setup '{line}': no such consent"));
+            await RevokeAsync(context, name, line, revoke.Groups["consent"].Value);
             return;
         }
         var client = await ClientAsync(context, name);
@@ -45,6 +51,15 @@ internal static partial class SetupLines
         else if (Contains().Match(act) is { Success: true } contains) await ContainAsync(context, client, line, contains);
         else if (Collection().Match(act) is { Success: true } collection) await CollectAsync(context, client, line, collection);
         else throw CaseFailed.NotUnderstood($"setup '{line}'");
+    }
+
+    // Whether another than the patient may end a consent is not for a setup to say: where it is refused, the consent stands.
+    private static async Task RevokeAsync(CaseContext context, string name, string line, string named)
+    {
+        var consent = context.Consents.Find(c => c.Name == named) ?? throw CaseFailed.NotUnderstood($"setup '{line}': no such consent");
+        var ended = await context.EndAsync(consent, await ClientAsync(context, name));
+        if (context.Actor(name).FhirUser == consent.Patient) Expect(ended, line, 200);
+        else Expect(ended, line, 200, 401, 403, 404);
     }
 
     // A system acts with the token that pushes, a patient with the one that gives consents, a practitioner with one for care.
@@ -117,6 +132,13 @@ internal static partial class SetupLines
             _ => Collections.Provenance(parts, author),
         };
         var answer = await client.PostAsync(what.Split('/')[0], collection.ToJsonString());
+        if (answer.Status is 403 or 422 && Expectations.IsDenial(context.Spec))
+        {
+            // What is not kept is shown to nobody.
+            context.World.Own(what, $"{what.Split('/')[0]}/{ResourceId.New()}", client);
+            (context.Unkept, context.Note) = (what, $"setup '{line}' was refused, {answer.Status}");
+            return;
+        }
         Expect(answer, line, 201);
         // Wherever the gateway keeps it: a request for it asks for that.
         var kept = answer.Headers.Headers.Location!.ToString().Split('/');
@@ -132,10 +154,11 @@ internal static partial class SetupLines
         + @"(?:cannot be written(?: to)?|is (?:down|full|read-only|unavailable))$")]
     private static partial Regex NoAudit();
 
-    [GeneratedRegex(@"^(\w+): (.+)$")]
+    [GeneratedRegex(@"^(\w+)(?:: | (?=(?:revokes|ends) ))(.+)$")]
     private static partial Regex ByActor();
 
-    [GeneratedRegex(@"^(?:revokes?|ends?) (?:consent )?(\w+)(?<later> after the first page(?: is served)?)?$")]
+    [GeneratedRegex(@"^(?:(?:revokes?|ends?) (?:consent )?(?:Consent/)?\{?(?<consent>\w+)\}?(?<later> after the first page(?: is served)?)?"
+        + @"|PUT Consent/\{?(?<consent>\w+)\}? (?:with )?status inactive)$")]
     private static partial Regex Revoke();
 
     [GeneratedRegex(@"^(?:DELETE|deletes?) (\S+)$")]
@@ -147,7 +170,7 @@ internal static partial class SetupLines
     [GeneratedRegex(@"^(\S+) contains #(\w+) with (Patient)[ /](\S+) data$")]
     private static partial Regex Contains();
 
-    [GeneratedRegex(@"^(?<what>(?:List|Provenance|Composition|Bundle"
+    [GeneratedRegex(@"^(?:creates? )?(?<what>(?:List|Provenance|Composition|Bundle"
         + @"|DocumentReference(?=/\w+ (?:relates|replaces|appends|transforms|signs)))/\w+)"
         + @"(?: \(type (?<type>document|collection)\))? (?:with (?:Composition \+ |entries |entry )?|of |about |for |naming |targets? "
         + @"|(?:that |which )?(?<how>relatesTo|replaces|appends|transforms|signs)(?: to)? )"

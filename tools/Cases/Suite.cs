@@ -10,7 +10,8 @@ namespace PmrGateway.Tools.Cases;
 /// <param name="Organization">For whom; null: for nobody.</param>
 /// <param name="Client">The app's client id.</param>
 /// <param name="Scopes">The scopes of its tokens.</param>
-internal sealed record SuiteActor(string Name, string? FhirUser, string? Organization, string Client, string Scopes)
+/// <param name="Fault">What of it is not understood; null: all is.</param>
+internal sealed record SuiteActor(string Name, string? FhirUser, string? Organization, string Client, string Scopes, string? Fault = null)
 {
     public bool IsAnonymous => FhirUser is null && Organization is null;
 
@@ -37,9 +38,9 @@ internal sealed partial class Suite
     {
         (_root, _text) = (root, root.ToJsonString());
         Actors = Members("actors").ToDictionary(a => a.Key, a => ActorOf(a.Key, a.Value));
-        Resources = Members("resources").ToDictionary(r => r.Key, r => r.Value);
-        Consents = Members("consents").ToDictionary(c => c.Key, c => c.Value);
-        Cases = [.. (root["cases"] as JsonArray ?? []).Select(c => new CaseSpec(c!.AsObject()))];
+        Resources = Members("resources").ToDictionary(r => r.Key, r => r.Value as JsonObject ?? []);
+        Consents = Members("consents").Where(c => c.Value is JsonObject).ToDictionary(c => c.Key, c => (JsonObject)c.Value!);
+        Cases = [.. root["cases"].Items().Select(c => new CaseSpec(c as JsonObject ?? []))];
         Organizations = [.. References("Organization")];
         Practitioners = [.. References("Practitioner")];
     }
@@ -97,8 +98,8 @@ internal sealed partial class Suite
         foreach (var spec in Cases.Where(c => c.Actor == actor.Name && c.Opens)) purposes.UnionWith(spec.Purposes);
         foreach (var provision in Consents.Values.Select(c => c["provision"] as JsonObject).OfType<JsonObject>())
         {
-            if (!provision["actor"].Items().Any(a => (string?)a?["reference"]?["reference"] == actor.Organization)) continue;
-            purposes.UnionWith(provision["purpose"].Items().Select(p => (string?)p?["code"]).OfType<string>());
+            if (!provision["actor"].Items().Any(a => a.Member("reference").Member("reference")?.ToString() == actor.Organization)) continue;
+            purposes.UnionWith(provision["purpose"].Items().Select(p => p.Member("code")?.ToString()).OfType<string>());
         }
         return [.. purposes];
     }
@@ -121,18 +122,18 @@ internal sealed partial class Suite
 
     private string? CustodianNamed(JsonObject patient)
     {
-        var manager = (string?)patient["managingOrganization"]?["reference"];
+        var manager = patient["managingOrganization"].Member("reference")?.ToString();
         if (manager?.StartsWith("Organization/", StringComparison.Ordinal) == true) return manager;
-        foreach (var system in patient["identifier"].Items().Select(i => (string?)i?["system"]).OfType<string>())
+        foreach (var system in patient["identifier"].Items().Select(i => i.Member("system")?.ToString()).OfType<string>())
             if (Organizations.FirstOrDefault(o => system.Split(':', '/').Contains(o.Split('/')[1])) is { } named) return named;
         return null;
     }
 
-    private static SuiteActor ActorOf(string name, JsonObject actor) => new(
-        name, (string?)actor["fhirUser"], (string?)actor["org"], (string?)actor["client"] ?? name, (string?)actor["scopes"] ?? "");
+    private static SuiteActor ActorOf(string name, JsonNode? actor) => new(
+        name, actor.Member("fhirUser")?.ToString(), actor.Member("org")?.ToString(), actor.Member("client")?.ToString() ?? name,
+        actor.Member("scopes")?.ToString() ?? "", CaseShape.ProblemOfActor(actor));
 
-    private IEnumerable<KeyValuePair<string, JsonObject>> Members(string name) =>
-        (_root[name] as JsonObject ?? []).Select(m => KeyValuePair.Create(m.Key, m.Value!.AsObject()));
+    private IEnumerable<KeyValuePair<string, JsonNode?>> Members(string name) => _root[name] as JsonObject ?? [];
 
     // Not of the cases' texts: what a case alone names is nobody.
     private IEnumerable<string> References(string type) => new[] { "actors", "resources", "consents" }
@@ -152,16 +153,19 @@ internal sealed partial class Suite
     private static partial Regex IdentifierSearch();
 }
 
-/// <summary>Lists that may be absent.</summary>
+/// <summary>Nodes that may be absent, or of another shape.</summary>
 internal static class NodeExtensions
 {
     /// <summary>The items of a list; none where there is none.</summary>
     public static IEnumerable<JsonNode?> Items(this JsonNode? node) => node as JsonArray ?? [];
 
+    /// <summary>A member of what may be no object, and then has none.</summary>
+    public static JsonNode? Member(this JsonNode? node, string name) => (node as JsonObject)?[name];
+
     /// <summary>The texts of a list, or the one text.</summary>
     public static IReadOnlyList<string> Texts(this JsonNode? node) => node switch
     {
-        JsonArray list => [.. list.Select(t => t!.ToString())],
+        JsonArray list => [.. list.Select(t => t?.ToString() ?? "")],
         null => [],
         _ => [node.ToString()],
     };

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 namespace PmrGateway.Tools.Cases;
 
 /// <summary>
-/// Moves a case's instants so that its now is the moment of the request: date-times by the exact difference, dates by whole days.
+/// Moves a case's instants so that its now is the moment of the request: date-times by the exact difference, dates by whole days. A month
+/// or a year moves as the day that it begins or ends with, since by days it would not stay one.
 /// </summary>
 internal sealed class TimeShift
 {
@@ -31,17 +32,21 @@ internal sealed class TimeShift
 
     public DateTimeOffset Move(DateTimeOffset instant) => instant + _exact;
 
-    public string Move(string text) => text.Contains('T', StringComparison.Ordinal)
-        ? Move(Parse(text)).ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture)
-        : Date(text).AddDays(_days).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)[..text.Length];
+    /// <summary>Moves an instant, a date, or what a month or a year begins with.</summary>
+    public string MoveStart(string text) => Move(text, isEnd: false);
+
+    /// <summary>Moves an instant, a date, or what a month or a year ends with.</summary>
+    public string MoveEnd(string text) => Move(text, isEnd: true);
 
     /// <summary>Moves dateTime and the periods of all provisions of a Consent; clinical periods stay.</summary>
     public void MoveConsent(JsonObject consent)
     {
-        if ((string?)consent["dateTime"] is { } written) consent["dateTime"] = Move(written);
+        if ((string?)consent["dateTime"] is { } written) consent["dateTime"] = MoveStart(written);
         foreach (var period in Periods(consent))
-            foreach (var bound in new[] { "start", "end" })
-                if ((string?)period[bound] is { } text) period[bound] = Move(text);
+        {
+            if ((string?)period["start"] is { } start) period["start"] = MoveStart(start);
+            if ((string?)period["end"] is { } end) period["end"] = MoveEnd(end);
+        }
     }
 
     /// <summary>The bounds of the periods of all provisions.</summary>
@@ -57,6 +62,18 @@ internal sealed class TimeShift
 
     private static DateTimeOffset Parse(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
 
-    private static DateOnly Date(string text) =>
-        DateOnly.ParseExact(text + "-01-01"[Math.Min(6, text.Length - 4)..], "yyyy-MM-dd", CultureInfo.InvariantCulture);
+    private string Move(string text, bool isEnd) => text.Contains('T', StringComparison.Ordinal)
+        ? Move(Parse(text)).ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.FFF'Z'", CultureInfo.InvariantCulture)
+        : Day(text, isEnd).AddDays(_days).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private static DateOnly Day(string text, bool isEnd)
+    {
+        var first = DateOnly.ParseExact(text + "-01-01"[Math.Min(6, text.Length - 4)..], "yyyy-MM-dd", CultureInfo.InvariantCulture);
+        return (isEnd, text.Length) switch
+        {
+            (true, 4) => first.AddYears(1).AddDays(-1),
+            (true, 7) => first.AddMonths(1).AddDays(-1),
+            _ => first,
+        };
+    }
 }

@@ -48,7 +48,7 @@ internal sealed partial record TokenWish
         return this with { Life = (clock.Move(from), clock.Move(from + life)) };
     }
 
-    [GeneratedRegex(@"^token scopes?: (.+)$")]
+    [GeneratedRegex(@"^token scopes?(?:: | (?=\S+/))(.+)$")]
     private static partial Regex Scope();
 
     [GeneratedRegex(@"^(?:\w+ )?token (?:for )?(?:another )?audience:? (\S+)$")]

@@ -15,13 +15,20 @@ internal sealed class World
 
     private readonly Stack<Func<Task>> _undo = [];
 
-    private World(Suite suite, Stage stage) => (_suite, Stage, References) = (suite, stage, new ReferenceMap(stage.Cast.References));
+    private World(Suite suite, Stage stage)
+    {
+        (_suite, Stage, References) = (suite, stage, new ReferenceMap(stage.Cast.References));
+        Missing = new Missing(suite, stage.Cast.Missing);
+    }
 
     public Stage Stage { get; }
 
     public ReferenceMap References { get; }
 
-    /// <summary>Every record of the suite, as it is with the gateway.</summary>
+    /// <summary>What of the suite could not be made.</summary>
+    public Missing Missing { get; }
+
+    /// <summary>Every record of the suite that the gateway takes, as it is with the gateway.</summary>
     public static async Task<World> BuildAsync(Suite suite, Stage stage)
     {
         var world = new World(suite, stage);
@@ -33,12 +40,20 @@ internal sealed class World
             var next = waiting.FindIndex(r => !world.Waits(r.Value, waiting.Select(w => w.Key)));
             var (reference, resource) = waiting[Math.Max(0, next)];
             waiting.RemoveAt(Math.Max(0, next));
-            await world.AddAsync(reference, resource);
+            await world.Missing.TryAsync(reference, () => world.AddAsync(reference, resource));
         }
         foreach (var (reference, binary) in suite.Resources.Where(r => IsA("Binary", r.Key)))
-            if (world.References.Find(reference) is null) await world.AddAsync(reference, binary);
-        foreach (var ((patient, _), consent) in world._permits) await world.EndAsync(patient, consent);
-        return world;
+            if (world.References.Find(reference) is null) await world.Missing.TryAsync(reference, () => world.AddAsync(reference, binary));
+        try
+        {
+            foreach (var ((patient, _), consent) in world._permits) await world.EndAsync(patient, consent);
+            return world;
+        }
+        catch
+        {
+            await world.LeaveAsync();
+            throw;
+        }
     }
 
     /// <summary>A patient's own client, which gives consents.</summary>
@@ -117,6 +132,8 @@ internal sealed class World
 
     private async Task AddAsync(string reference, JsonObject resource)
     {
+        if ((string?)resource["resourceType"] != reference.Split('/')[0]) throw CaseFailed.NotUnderstood($"resources.{reference}");
+        if (Missing.In(resource) is { } missing) throw new CaseFailed($"{missing}, to which it refers, is missing: {Missing.Why(missing)}");
         var organization = WriterOf(resource);
         var author = Stage.Cast.SystemOf(organization);
         foreach (var patient in PatientsOf(resource).Distinct())
@@ -177,7 +194,8 @@ internal sealed class World
         _ => [],
     };
 
-    private static IEnumerable<string> PatientsOf(JsonNode? node) => node switch
+    /// <summary>The patients that a record refers to.</summary>
+    public static IEnumerable<string> PatientsOf(JsonNode? node) => node switch
     {
         JsonObject o when (string?)(o["reference"] as JsonValue) is { } r && r.StartsWith("Patient/", StringComparison.Ordinal) => [r],
         JsonObject o => o.SelectMany(m => PatientsOf(m.Value)),
