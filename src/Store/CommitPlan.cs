@@ -63,16 +63,19 @@ public abstract record Precondition
     {
     }
 
-    /// <summary>A search finds so many records at most, with those that the plan itself writes.</summary>
+    /// <summary>
+    /// A search finds so many records at most, with the one of the plan that this stands for: of several in a plan each stands for one.
+    /// </summary>
+    /// <param name="Of">What is bounded: those in a plan that bound the same have the same.</param>
     /// <param name="Who">Under whose eyes.</param>
     /// <param name="Query">The search.</param>
     /// <param name="Most">How many.</param>
     /// <param name="Otherwise">What is said where there are more.</param>
-    public sealed record AtMost(Viewer Who, SearchQuery Query, int Most, string Otherwise) : Precondition
+    public sealed record AtMost(string Of, Viewer Who, SearchQuery Query, int Most, string Otherwise) : Precondition
     {
         /// <inheritdoc/>
         public override string ToString() =>
-            $"{Most} {Query.Type} at most match {string.Join('&', Query.Criteria.Select(c => c.Parameter))}";
+            $"{Most} {Query.Type} at most are {Of}";
     }
 
     /// <summary>A search finds one record of those that a viewer may see, and no other; or none at all.</summary>

@@ -145,7 +145,8 @@ public class BreakGlassScenarios(RunningGateway gateway)
         // Nor of how many there are on other pages.
         await gateway.NewDocumentAsync(patient, [1]);
         var page = await GatewayClient.UntilAsync(
-            () => emergency.GetAsync($"Patient/{patient}/$everything?_count=1"), a => a.Text.Contains("\"next\"", StringComparison.Ordinal));
+            () => emergency.GetAsync($"Patient/{patient}/$everything?_count=1"),
+            a => a.Text.Contains("\"next\"", StringComparison.Ordinal));
         Assert.True(page.Status == 200, page.Text);
         Assert.False(page.Json.TryGetProperty("total", out _), page.Text);
         var whole = (await emergency.GetAsync($"Patient/{patient}/$everything")).Json;

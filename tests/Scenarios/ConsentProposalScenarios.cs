@@ -207,6 +207,29 @@ public class ConsentProposalScenarios(RunningGateway gateway)
         Assert.Equal((429, told[0]), (full.Status, full.Text));
     }
 
+    [Fact]
+    public async Task A_proposal_with_a_label_that_nothing_had_is_counted_where_the_patient_denies_everybody_something()
+    {
+        var (patient, insurer, actor) = await CastAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        var denial = await self.PostAsync("Consent", $$$"""
+            {"resourceType":"Consent","status":"active","scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope",
+            "code":"patient-privacy"}]},"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],
+            "patient":{"reference":"Patient/{{{patient}}}"},"policyRule":{"coding":[{
+            "system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"OPTIN"}]},
+            "provision":{"type":"deny","dataPeriod":{"start":"2010","end":"2012"}}
+            }
+            """);
+        Assert.True(denial.Status == 201, denial.Text);
+        for (var i = 0; i < 6; i++)
+        {
+            var label = $"\"meta\":{{\"security\":[{{\"system\":\"urn:label\",\"code\":\"{Guid.CreateVersion7()}\"}}]}},\"status\"";
+            var proposed = await insurer.PostAsync(
+                "Consent", Text(patient, actor, "proposed").Replace("\"status\"", label, StringComparison.Ordinal));
+            Assert.True(proposed.Status == (i < 5 ? 201 : 429), proposed.Text);
+        }
+    }
+
     private async Task<(string Patient, GatewayClient Insurer, string Actor)> CastAsync()
     {
         var (actor, insurer) = await gateway.RegisterAsync(

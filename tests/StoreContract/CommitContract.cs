@@ -83,7 +83,7 @@ public abstract class CommitContract(Engine engine)
         Task<CommitResult> WriteAsync(int count) => _database.CommitAsync(
             new CommitPlan
             {
-                If = [new Precondition.AtMost(Make.Hospital(), query, 3, "too many")],
+                If = [.. Enumerable.Repeat(new Precondition.AtMost("those", Make.Hospital(), query, 3, "too many"), count)],
                 Versions =
                 [
                     .. Enumerable.Range(0, count).Select(

@@ -178,7 +178,8 @@ internal static partial class Functions
         var text = key.Full ? $@"\A(?:{key.Pattern})\z" : key.Pattern;
         try
         {
-            return new Regex(text, RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking, TimeSpan.FromSeconds(1));
+            return new Regex(
+                text, RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking, TimeSpan.FromSeconds(1));
         }
         catch (NotSupportedException)
         {

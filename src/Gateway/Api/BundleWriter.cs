@@ -12,13 +12,13 @@ namespace PmrGateway.Gateway.Api;
 internal sealed class BundleWriter(string type, long? total)
 {
     private readonly ArrayBufferWriter<byte> _entries = new();
-
-    /// <summary>The total of a page as it is told: who breaks the glass is told of no record that nobody could be told about.</summary>
-    public static long? Total(Caller caller, SnapshotPage page) =>
-        caller.Reason is null || page.Total == page.Versions.Count ? page.Total : null;
-
     private readonly List<(string Relation, string Url)> _links = [];
     private readonly List<(int At, OpenedRecord Binary)> _binaries = [];
+
+    /// <summary>The total of a page as it is told: to who breaks the glass only of a list that is whole on it, as of those on other pages
+    /// nobody has been told.</summary>
+    public static long? Total(Caller caller, SnapshotPage page) =>
+        caller.Reason is null || page.Total == page.Versions.Count ? page.Total : null;
 
     public void Link(string relation, string url) => _links.Add((relation, url));
 

@@ -32,7 +32,8 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
         if (asked.Focus is { Reference: { } focus } && !await IsOwnAsync(caller, focus, cancellation))
             return Invalid("Task.focus", "a record of the patient's own");
         return new AskedTask(request with { Document = FhirTyped.ToDocument(asked) }, hospital, AtMost(
-            hospital, OfficeTasks.AskedBy(patient), $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer"));
+            $"requests of Patient/{patient}", hospital, OfficeTasks.AskedBy(patient),
+            $"{OfficeTasks.MaxOpen} requests are open: take one back, or wait for an answer"));
     }
 
     private async Task<Result<AskedTask>> HoldAsync(
@@ -56,12 +57,13 @@ public sealed class AskedTasks(RecordDatabase database, DirectoryStore directory
             return Invalid("Task.owner", $"the record is kept by {hospital}");
         hold.Owner = new Hl7.Fhir.Model.ResourceReference(hospital);
         return new AskedTask(request with { Document = FhirTyped.ToDocument(hold) }, hospital, AtMost(
-            hospital, OfficeTasks.HoldsOn(patient), $"{OfficeTasks.MaxOpen} holds stand on this patient: lift one"));
+            $"holds on Patient/{patient}", hospital, OfficeTasks.HoldsOn(patient),
+            $"{OfficeTasks.MaxOpen} holds stand on this patient: lift one"));
     }
 
     // Looked up as the office to which the gateway writes: a Task that anybody else wrote does not count.
-    private Precondition.AtMost AtMost(string hospital, IReadOnlyList<SearchCriterion> criteria, string otherwise) => new(
-        Viewers.OfOffice(hospital, time.GetUtcNow()), new SearchQuery("Task", criteria, OfficeTasks.MaxOpen, 0), OfficeTasks.MaxOpen,
+    private Precondition.AtMost AtMost(string of, string hospital, IReadOnlyList<SearchCriterion> criteria, string otherwise) => new(
+        of, Viewers.OfOffice(hospital, time.GetUtcNow()), new SearchQuery("Task", criteria, OfficeTasks.MaxOpen, 0), OfficeTasks.MaxOpen,
         otherwise);
 
     private async Task<bool> IsOwnAsync(Caller caller, string reference, CancellationToken cancellation)

@@ -102,10 +102,13 @@ public sealed class ConsentWrites(
         ];
         var own = new SearchCriterion(
             "actor", "reference", [.. terms.Root.Actors.Select(a => a.Split('/')).Select(a => new SearchValue(a[0], a[1]))]);
+        var all = $"proposals to Patient/{terms.Patient}";
         return
         [
-            new Precondition.AtMost(eyes, new SearchQuery("Consent", [.. open, own], MaxProposed, 0), MaxProposed, TooManyProposed),
-            new Precondition.AtMost(eyes, new SearchQuery("Consent", open, MaxWaiting, 0), MaxWaiting, TooManyProposed),
+            new Precondition.AtMost(
+                $"{all} of {string.Join(", ", terms.Root.Actors)}", eyes, new SearchQuery("Consent", [.. open, own], MaxProposed, 0),
+                MaxProposed, TooManyProposed),
+            new Precondition.AtMost(all, eyes, new SearchQuery("Consent", open, MaxWaiting, 0), MaxWaiting, TooManyProposed),
         ];
     }
 

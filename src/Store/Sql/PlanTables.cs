@@ -13,12 +13,14 @@ internal sealed class PlanTables(
         foreach (var condition in plan.If)
             if (condition is Precondition.Matches it && !await MatchesAsync(change.Session, it))
                 throw new PlanRefusedException(new CommitResult.NotHeld(condition));
+        foreach (var alike in plan.If.OfType<Precondition.AtMost>().GroupBy(c => c.Of))
+        {
+            var (it, room) = (alike.First(), alike.First().Most - alike.Count());
+            if (room < 0 || await search.FoundAsync(change.Session, it.Who, it.Query, room + 1) > room)
+                throw new PlanRefusedException(new CommitResult.NotHeld(it));
+        }
         foreach (var key in plan.SubjectKeys) await KeepKeyAsync(change, key);
         await versions.WriteAsync(change, plan.Versions);
-        // With what was written just now: a plan may write several.
-        foreach (var condition in plan.If)
-            if (condition is Precondition.AtMost it && await search.FoundAsync(change.Session, it.Who, it.Query, it.Most + 1) > it.Most)
-                throw new PlanRefusedException(new CommitResult.NotHeld(condition));
         foreach (var entry in plan.Directory) await ApplyAsync(change, entry);
         if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);

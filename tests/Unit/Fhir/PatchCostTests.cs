@@ -54,7 +54,8 @@ public class PatchCostTests
         Assert.Equal(IssueCode.TooLong, Assert.Single(Patch(document, copy, Small, budget).Issues).Code);
         var notes = Notes(1000);
         var refused = 0;
-        for (var i = 0; i < 10; i++) refused += Patch(notes, Replace(50, "Observation.note[1].text"), null, budget).Document is null ? 1 : 0;
+        for (var i = 0; i < 10; i++)
+            refused += Patch(notes, Replace(50, "Observation.note[1].text"), null, budget).Document is null ? 1 : 0;
         Assert.InRange(refused, 1, 9);
     }
 
@@ -124,7 +125,10 @@ public class PatchCostTests
     {
         var left = new CancellationToken(canceled: true);
         foreach (var (format, patch) in ((PatchFormat, string)[])
-            [(PatchFormat.JsonPatch, """[{"op":"add","path":"/active","value":true}]"""), (PatchFormat.FhirPathPatch, Replace(1, "Patient.id"))])
+            [
+                (PatchFormat.JsonPatch, """[{"op":"add","path":"/active","value":true}]"""),
+                (PatchFormat.FhirPathPatch, Replace(1, "Patient.id")),
+            ])
         {
             Assert.Throws<OperationCanceledException>(() => ResourcePatch.Apply(
                 Documents.Parse("""{"resourceType":"Patient","id":"a"}"""), format, Encoding.UTF8.GetBytes(patch), cancellation: left));
@@ -134,7 +138,8 @@ public class PatchCostTests
     [Fact]
     public void An_ordinary_patch_of_a_thousand_operations_is_within_its_budget()
     {
-        var result = Patch(Notes(50), Replace(1000, "Observation.note[7].text", "Observation.note.where(text.startsWith('nn') or text = 'x').last().text"));
+        var result = Patch(Notes(50), Replace(
+            1000, "Observation.note[7].text", "Observation.note.where(text.startsWith('nn') or text = 'x').last().text"));
         Assert.Empty(result.Issues);
     }
 }

@@ -20,7 +20,8 @@ public class PatchTests
     [InlineData("""{"a/b":{"c~d":1}}""", """[{"op":"test","path":"/a~1b/c~0d","value":1.0}]""", """{"a/b":{"c~d":1}}""")]
     public void A_json_patch_does_what_rfc_6902_says(string document, string patch, string expected)
     {
-        var patched = JsonPatch.Apply(Encoding.UTF8.GetBytes(document), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, new PatchBudget(), out _);
+        var patched = JsonPatch.Apply(
+            Encoding.UTF8.GetBytes(document), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, new PatchBudget(), out _);
         Assert.Equal(expected, Encoding.UTF8.GetString(patched!));
     }
 
@@ -41,7 +42,8 @@ public class PatchTests
     [InlineData("""[{"op":"test","path":"/\uD800","value":1}]""", "a string holds a lone surrogate")]
     public void A_json_patch_that_cannot_be_applied_names_the_operation(string patch, string reason)
     {
-        Assert.Null(JsonPatch.Apply("""{"b":[1]}"""u8.ToArray(), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, new PatchBudget(), out var issue));
+        Assert.Null(JsonPatch.Apply(
+            """{"b":[1]}"""u8.ToArray(), Encoding.UTF8.GetBytes(patch), ResourceLimits.Default, new PatchBudget(), out var issue));
         Assert.Contains(reason, issue!.Text);
     }
 
