@@ -51,7 +51,8 @@ public class ImplicitPolicyScenarios
             "request":{"method":"POST","url":"Consent"}}]}
             """);
         Assert.True(together.Status == 200, together.Text);
-        var third = RunningGateway.Entries(together).First().GetProperty("resource").GetProperty("id").GetString()!;
+        var third = RunningGateway.Entries(together).First().GetProperty("response").GetProperty("location").GetString()!
+            .Split("/Patient/")[1].Split('/')[0];
         Assert.Equal(200, (await UntilAsync(running.Insurer, third, 200)).Status);
         Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{third}")).Status);
 

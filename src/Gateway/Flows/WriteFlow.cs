@@ -16,8 +16,8 @@ namespace PmrGateway.Gateway.Flows;
 /// </remarks>
 public sealed partial class WriteFlow(
     RecordDatabase database, DirectoryStore directory, RecordVault vault, IContent content, Validator validator, ResourceMapper mapper,
-    ConsentWrites consents, ImplicitConsents silent, ActorWrites actors, AskedTasks asked, LegalHolds holds, Viewers viewers, BaseUrl baseUrl, TimeProvider time,
-    ILogger<WriteFlow> log)
+    ConsentWrites consents, ImplicitConsents silent, ActorWrites actors, AskedTasks asked, LegalHolds holds, Viewers viewers,
+    BaseUrl baseUrl, TimeProvider time, ILogger<WriteFlow> log)
 {
     /// <summary>Custodian of what the operator writes.</summary>
     public const string OperatorCustodian = "Operator";
