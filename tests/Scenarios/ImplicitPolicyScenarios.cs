@@ -31,6 +31,21 @@ public class ImplicitPolicyScenarios
         Assert.Equal(410, (await self.GetAsync($"Consent/{filed}")).Status);
         Assert.Equal(200, (await UntilAsync(running.Insurer, patient, 200)).Status);
 
+        // A request that ends it itself, and says something, does both once; of two at once both are done.
+        var fifth = await running.NewPatientAsync();
+        var own = await running.LoginPatientAsync(fifth);
+        var implied = RunningGateway.Only(await own.GetAsync("Consent")).GetProperty("id").GetString()!;
+        var consent = RunningGateway.Consent(fifth, running.InsurerOrganization);
+        var both = await own.PostAsync("", $$$"""
+            {"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Consent/{{{implied}}}"}},
+            {"resource":{{{consent}}},"request":{"method":"POST","url":"Consent"}}]}
+            """);
+        Assert.True(both.Status == 200, both.Text);
+        var sixth = await running.NewPatientAsync();
+        var said = await Task.WhenAll(Enumerable.Range(0, 6).Select(
+            _ => running.Ehr.PostAsync("Consent", RunningGateway.Consent(sixth, running.InsurerOrganization))));
+        Assert.All(said, a => Assert.True(a.Status == 201, a.Text));
+
         // Who ends it without another word is not asked again.
         var other = await running.NewPatientAsync();
         Assert.Equal(200, (await UntilAsync(running.OtherEhr, other, 200)).Status);

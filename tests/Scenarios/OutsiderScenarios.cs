@@ -78,6 +78,13 @@ public class OutsiderScenarios(RunningGateway gateway)
             "claims-" + ResourceId.New(), gateway.InsurerOrganization, "system/*.cruds", "HPAYMT");
         Assert.Equal(422, (await insurer.PostAsync("Consent", Proposed(gateway.Hospital))).Status);
         Assert.Equal(201, (await insurer.PostAsync("Consent", Proposed(gateway.InsurerOrganization))).Status);
+        // Whose a copy is, known here or not, the limit of proposals must not tell.
+        const string Copy = "\"contained\":[{\"resourceType\":\"Patient\",\"id\":\"p\","
+            + "\"identifier\":[{\"system\":\"urn:mrn\",\"value\":\"1\"}]}],"
+            + "\"performer\":[{\"reference\":\"#p\"}],\"policy\":";
+        var told = await insurer.PostAsync(
+            "Consent", Proposed(gateway.InsurerOrganization).Replace("\"policy\":", Copy, StringComparison.Ordinal));
+        Assert.Equal((422, true), (told.Status, told.Text.Contains("no copy of a Patient", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -145,9 +152,13 @@ public class OutsiderScenarios(RunningGateway gateway)
             Assert.True(found.Status == 200, found.Text);
             Assert.Equal((searches[i], before + i + 1), (searches[i], await ToldAsync()));
         }
+        // So does the condition of a write.
+        var none = await gateway.Ehr.DeleteAsync($"Observation?_id={reading}&value-quantity=ge500|{Unit}|mg/dL");
+        Assert.Equal(404, none.Status);
+        Assert.Equal(before + searches.Length + 1, await ToldAsync());
         // Who may see nothing of it has tried.
         Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Observation?_id={reading}")).Json.GetProperty("total").GetInt32());
-        Assert.Equal(before + searches.Length + 1, await ToldAsync());
+        Assert.Equal(before + searches.Length + 2, await ToldAsync());
     }
 
     [Fact]

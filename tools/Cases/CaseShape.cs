@@ -9,33 +9,64 @@ internal static class CaseShape
     // What is words for people, and decides nothing, may be anything.
     private static readonly Dictionary<string, Func<JsonNode, bool>> OfCase = new(StringComparer.Ordinal)
     {
-        ["id"] = IsText, ["group"] = IsAny, ["title"] = IsAny, ["note"] = IsAny, ["source"] = IsAny, ["policyChoice"] = IsAny,
+        ["id"] = IsText,
+        ["group"] = IsAny,
+        ["title"] = IsAny,
+        ["note"] = IsAny,
+        ["source"] = IsAny,
+        ["policyChoice"] = IsAny,
         ["consents"] = node => node is JsonArray list && list.All(c => c is JsonObject || IsText(c)),
-        ["actor"] = IsText, ["purposeOfUse"] = IsTexts, ["now"] = IsText, ["setup"] = IsTexts,
-        ["request"] = IsObject, ["expect"] = IsObject, ["chain"] = IsObject, ["derivedVisible"] = IsObject,
+        ["actor"] = IsText,
+        ["purposeOfUse"] = IsTexts,
+        ["now"] = IsText,
+        ["setup"] = IsTexts,
+        ["request"] = IsObject,
+        ["expect"] = IsObject,
+        ["chain"] = IsObject,
+        ["derivedVisible"] = IsObject,
     };
 
     private static readonly Dictionary<string, Func<JsonNode, bool>> OfRequest = new(StringComparer.Ordinal)
     {
-        ["method"] = IsText, ["url"] = IsText, ["headers"] = IsObjectOfTexts, ["body"] = IsAny,
+        ["method"] = IsText,
+        ["url"] = IsText,
+        ["headers"] = IsObjectOfTexts,
+        ["body"] = IsAny,
     };
 
     private static readonly Dictionary<string, Func<JsonNode, bool>> OfExpect = new(StringComparer.Ordinal)
     {
-        ["decision"] = IsText, ["status"] = AreStatuses, ["orOnWrite"] = AreStatuses, ["entryStatus"] = AreStatuses,
-        ["total"] = IsNumber, ["visible"] = IsTexts, ["hidden"] = IsTexts, ["absent"] = IsTexts, ["order"] = IsTexts,
-        ["links"] = IsObjectOfTexts, ["headers"] = IsObjectOfTexts, ["audit"] = IsText, ["sameBodyAs"] = IsText, ["sideEffect"] = IsText,
+        ["decision"] = IsText,
+        ["status"] = AreStatuses,
+        ["orOnWrite"] = AreStatuses,
+        ["entryStatus"] = AreStatuses,
+        ["total"] = IsNumber,
+        ["visible"] = IsTexts,
+        ["hidden"] = IsTexts,
+        ["absent"] = IsTexts,
+        ["order"] = IsTexts,
+        ["links"] = IsObjectOfTexts,
+        ["headers"] = IsObjectOfTexts,
+        ["audit"] = IsText,
+        ["sameBodyAs"] = IsText,
+        ["sideEffect"] = IsText,
         ["note"] = IsText,
     };
 
     private static readonly Dictionary<string, Func<JsonNode, bool>> OfReads = new(StringComparer.Ordinal)
     {
-        ["of"] = IsTexts, ["visible"] = IsTexts,
+        ["of"] = IsTexts,
+        ["visible"] = IsTexts,
     };
 
     private static readonly Dictionary<string, Func<JsonNode, bool>> OfActor = new(StringComparer.Ordinal)
     {
-        ["fhirUser"] = IsText, ["org"] = IsText, ["client"] = IsText, ["scopes"] = IsText, ["patient"] = IsText, ["note"] = IsAny,
+        ["fhirUser"] = IsText,
+        ["org"] = IsText,
+        ["client"] = IsText,
+        ["scopes"] = IsText,
+        ["patient"] = IsText,
+        ["note"] = IsAny,
     };
 
     /// <summary>Refuses a case of another shape.</summary>

@@ -96,7 +96,7 @@ internal sealed class BinaryExpr(string op, Expr left, Expr right) : Expr
         {
             var at = -1;
             for (var j = 0; j < n && at < 0; j++)
-                {
+            {
                 c.Look(c[start + i]);
                 c.Look(c[middle + j]);
                 if (!used[j] && FhirPathValues.AreEquivalent(c[start + i], c[middle + j])) at = j;

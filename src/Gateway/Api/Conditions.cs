@@ -55,11 +55,18 @@ internal sealed class Conditions(
             return Outcome.Of(OutcomeCategory.NotFound, $"no {type} matches the criteria") with
             {
                 // Whoever was named by them learns who tried.
-                Concealed = query.Value.Patient is { } patient ? [patient] : null,
+                Concealed = await NamedAsync(query.Value, cancellation),
             };
         }
         if (request.Preconditions.Broken(found.Value) is { } broken) return broken;
         return isUpdate && IdRefusal(type, id, found.Value) is { } otherId ? otherId : found;
+    }
+
+    private async ValueTask<IReadOnlyList<string>?> NamedAsync(SearchQuery query, CancellationToken cancellation)
+    {
+        if (!query.Named.Any()) return null;
+        var named = await database.ConcernedAsync(query.Named, cancellation);
+        return query.Patient is { } patient ? [.. named.Append(patient).Distinct()] : named;
     }
 
     private static Outcome? IdRefusal(string type, string? id, StoredVersion? current)
@@ -88,7 +95,15 @@ internal sealed class Conditions(
             },
             cancellation);
         if (found.Failure is { } tooLong) return tooLong;
-        if (found.Value.Versions is not [var match]) return (StoredVersion?)null;
+        if (found.Value.Versions is not [var match])
+        {
+            // That nothing of a patient matches is told of that patient, whoever the condition is of.
+            var named = await database.ConcernedAsync(query.Named, cancellation);
+            if (named.Count == 0) return (StoredVersion?)null;
+            IEnumerable<AuditEntry> none = caller.Entries(
+                time.GetUtcNow(), Interaction.SearchType, AuditOutcome.Permit, [query.Type], named, query: AuditedQuery.Of(query));
+            return await glass.ReleaseAsync(caller, [], [.. none], cancellation) is { } unsaid ? unsaid : (StoredVersion?)null;
+        }
         // The requester learns of the match, also where there are more: that is a release.
         var facts = match.Version.Facts;
         var entries = caller.Entries(

@@ -36,6 +36,9 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
     private const int MaxCount = 500;
     private const int MaxSortKeys = 4;
     private const int MaxCriteria = 100;
+
+    // With fewer letters a text begins in many records.
+    private const int MinBeginning = 3;
     private static readonly string[] OfAll = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", Subset.Summary, Subset.Elements, "_total", "_sort"];
     private static readonly string[] Includes = ["_include", "_revinclude"];
@@ -145,10 +148,12 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
             return Outcome.Of(OutcomeCategory.Malformed, "a condition says what a resource has itself: no chain and no _has");
         // It is asked again where all writes wait for each other: an index has to lead to the few that it may be about.
         return !named.Any(c => c is { IsNegated: false, IsMissing: null, Match: TextMatch.Default }
-            && (c.IsPersonal || c.Type is "token" or "reference" or "id" or "uri"))
+            && (c.Type == "string" ? c.IsPersonal && c.Values.All(v => v.Text!.Length >= MinBeginning)
+                : c.IsPersonal || c.Type is "token" or "reference" or "id" or "uri"))
             ? Outcome.Of(
                 OutcomeCategory.Malformed,
-                $"the condition names nothing to look for: one of its parameters is a token, a reference, a URI or _id of {type}")
+                "the condition names nothing to look for: one of its parameters is "
+                    + $"a token, a reference, a URI, a text of {MinBeginning} letters or _id of {type}")
             // The first, and how many there are.
             : parsed.Value.Query with { Count = 1 };
     }

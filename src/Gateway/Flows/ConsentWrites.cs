@@ -42,7 +42,7 @@ public sealed class ConsentWrites(
         var requester = context.Caller.Requester;
         // What was given once is not a proposal again: that ends it, as any other change.
         if (request.Current is null && IsProposal(context.Caller, request))
-            return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan { If = LimitsOf(terms) };
+            return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan { If = LimitsOf(requester, terms) };
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
             : await directory.PatientAsync(terms.Patient, cancellation);
@@ -92,7 +92,7 @@ public sealed class ConsentWrites(
 
     // How many may wait for the patient's decision: of whom it would permit something, and of all. They are looked up as the patient's,
     // be the patient known here or not, and the answer does not tell which of the two it is.
-    private IReadOnlyList<Precondition> LimitsOf(ConsentTerms terms)
+    private IReadOnlyList<Precondition> LimitsOf(Requester requester, ConsentTerms terms)
     {
         var eyes = Viewers.OfPatient(terms.Patient, time.GetUtcNow());
         SearchCriterion[] open =
@@ -101,12 +101,12 @@ public sealed class ConsentWrites(
             new("status", "token", [new SearchValue(null, "proposed")]),
         ];
         var own = new SearchCriterion(
-            "actor", "reference", [.. terms.Root.Actors.Select(a => a.Split('/')).Select(a => new SearchValue(a[0], a[1]))]);
+            "actor", "reference", [.. requester.ActorReferences.Select(a => a.Split('/')).Select(a => new SearchValue(a[0], a[1]))]);
         var all = $"proposals to Patient/{terms.Patient}";
         return
         [
             new Precondition.AtMost(
-                $"{all} of {string.Join(", ", terms.Root.Actors)}", eyes, new SearchQuery("Consent", [.. open, own], MaxProposed, 0),
+                $"{all} of {requester.Subject}", eyes, new SearchQuery("Consent", [.. open, own], MaxProposed, 0),
                 MaxProposed, TooManyProposed),
             new Precondition.AtMost(all, eyes, new SearchQuery("Consent", open, MaxWaiting, 0), MaxWaiting, TooManyProposed),
         ];

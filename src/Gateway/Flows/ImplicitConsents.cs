@@ -37,7 +37,9 @@ public sealed class ImplicitConsents(DirectoryStore directory, ConsentWrites con
             foreach (var patient in plan.Directory.OfType<DirectoryChange.AddPatient>().Where(p => !spoken.Contains(p.Id)))
                 made.Add(await FileAsync(writes, context, patient, cancellation));
         }
-        foreach (var patient in spoken)
+        // What the request itself does to it, it does.
+        var own = plan.Versions.Select(v => v.Version.Facts).Where(f => f.Type == nameof(Consent)).Select(f => f.Id).ToHashSet();
+        foreach (var patient in spoken.Where(p => !own.Contains(IdOf(p))))
             if (await EndAsync(writes, context, patient, cancellation) is { } ended) made.Add(ended);
         return made;
     }
@@ -56,8 +58,9 @@ public sealed class ImplicitConsents(DirectoryStore directory, ConsentWrites con
     private async Task<PreparedWrite?> EndAsync(WriteFlow writes, WriteContext context, string patient, CancellationToken cancellation)
     {
         var id = IdOf(patient);
-        if (await directory.LatestConsentAsync(id, cancellation) is not { IsRevoked: false } standing) return null;
-        if (await writes.OfOfficeAsync(nameof(Consent), id, standing.Giver, cancellation) is not { IsDeleted: false } current) return null;
+        if (await directory.LatestConsentAsync(id, cancellation) is not { IsRevoked: false }) return null;
+        var hospital = (await directory.PatientAsync(patient, cancellation))!.Custodian;
+        if (await writes.OfOfficeAsync(nameof(Consent), id, hospital, cancellation) is not { IsDeleted: false } current) return null;
         var facts = current.Facts with { Author = context.Caller.Requester.Author };
         var deletion = StoredVersion.Deletion(facts, current.Version + 1, time.GetUtcNow());
         var plan = (await consents.RevokeAsync(id, null, cancellation)) with { Versions = [new VersionWrite(deletion, [], [])] };

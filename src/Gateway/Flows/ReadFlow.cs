@@ -10,7 +10,7 @@ namespace PmrGateway.Gateway.Flows;
 /// <param name="Failure">What to answer where there is nothing; null where nothing is an answer (a search).</param>
 public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Failure = null)
 {
-    /// <summary>Of how many records that a mere number counts the patients are told; one of more tells of nobody.</summary>
+    /// <summary>Of how many of the records that a mere number counts the patients are told: the first.</summary>
     public const int MaxCounted = 50;
 
     /// <summary>Ids of the patients of a record that the answer tells of and does not have: their logs are told.</summary>
@@ -108,6 +108,8 @@ public sealed partial class ReadFlow(
         // (6)
         var answer = await OrBrokenAsync(async () => await respond(opened.Value));
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
+        // That nothing is found of what was named is a no: how long it takes must not tell what there is.
+        if (opened.Value.Count == 0 && request.Named.Any()) return answer.Value with { IsWithheld = true };
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
     }
 

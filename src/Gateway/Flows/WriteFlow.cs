@@ -112,6 +112,9 @@ public sealed partial class WriteFlow(
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
                 $"{request.Type}.meta.security: a security label, also one of a part, comes off by a system of the hospital that keeps it");
+        // How many may wait for the patient is counted by what is the patient's alone, and no answer may hang on whose the copy is.
+        if (draft.Mentions.Count > 0 && ConsentWrites.IsProposal(caller, request))
+            return Invalid("Consent", "a proposal holds no copy of a Patient, nor tells of another than its own");
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };
@@ -153,8 +156,15 @@ public sealed partial class WriteFlow(
         CancellationToken cancellation)
     {
         var plan = prepared.Aggregate(new CommitPlan(), Add);
-        var besides = await silent.OfAsync(this, context, plan, cancellation);
-        return await CommitAsync(context, besides.Aggregate(plan, Add), cancellation);
+        while (true)
+        {
+            var besides = await silent.OfAsync(this, context, plan, cancellation);
+            var committed = await CommitAsync(context, besides.Aggregate(plan, Add), cancellation);
+            // What the request did not ask for is none of its conflicts: somebody else has done it meanwhile.
+            if (committed.Failure is not null || committed.Value is not CommitResult.Conflict other
+                || besides.All(b => b.Request.Id != other.Id))
+                return committed;
+        }
 
         CommitPlan Add(CommitPlan all, PreparedWrite write) => all.And(write.Plan with { Audit = [.. Entries(context.Caller, write)] });
     }
@@ -240,11 +250,10 @@ public sealed partial class WriteFlow(
     }
 
     /// <summary>The current version of what the gateway itself wrote to the office of a hospital; null: there is none.</summary>
-    internal async ValueTask<StoredVersion?> OfOfficeAsync(string type, string id, string office, CancellationToken cancellation)
+    internal async ValueTask<StoredVersion?> OfOfficeAsync(string type, string id, string hospital, CancellationToken cancellation)
     {
-        var eyes = new Requester("office", null, null, null, true, []) { Office = office };
-        var viewer = Viewers.WithoutGrants(eyes, time.GetUtcNow());
-        await using var snapshot = await database.SnapshotAsync(viewer, searches: false, cancellation);
+        var eyes = Viewers.OfOffice(hospital, time.GetUtcNow());
+        await using var snapshot = await database.SnapshotAsync(eyes, searches: false, cancellation);
         return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version;
     }
 

@@ -133,6 +133,8 @@ internal sealed class Writer : IAsyncDisposable
         foreach (var begin in _engine.BeginChange) await session.ExecuteAsync(begin, default);
         foreach (var job in group)
         {
+            // Once more it would take as long, and all wait for it.
+            if (job.Failure is PlanRefusedException { Result: CommitResult.TooLong }) continue;
             var head = state.AuditHead;
             await session.ExecuteAsync("SAVEPOINT one", default);
             if (!await TryAsync(session, job, state))

@@ -52,7 +52,7 @@ internal sealed class CriterionSql(SqlText sql, IStoreEngine engine, BoundViewer
         { Type: "compartment" } => OfFew,
         { Type: "token" } when criterion.Values.Any(v => v.Text is null) => 6,
         { Parameter: var parameter } when OfMany.Contains(parameter) => 7,
-        { Type: "string" or "date", IsPersonal: true } => 3,
+        { Type: "date", IsPersonal: true } => 3,
         { Type: "token" } => 4,
         { Type: "date" } => 6,
         _ => 5,
