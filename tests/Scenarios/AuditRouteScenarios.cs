@@ -43,6 +43,8 @@ public class AuditRouteScenarios(RunningGateway gateway)
             var isBatch = play.Route == "POST batch";
             Assert.True(isBatch ? answer.Status == 200 : answer.Status is 404 or 422, $"{play.Route}: {answer.Status} {answer.Text}");
             var told = await AfterAsync(before);
+            // A condition that finds nothing is told of besides, as the search that it is.
+            told.RemoveAll(e => e is { Interaction: "search-type", Outcome: "permit" });
             Assert.True(told is [{ Outcome: "deny" }], $"{play.Route}: told are {string.Join(", ", told)}");
             Assert.True(told[0].Patients == $"[\"{every.Patient}\"]", $"{play.Route}: about {told[0].Patients}");
             count++;

@@ -102,7 +102,10 @@ public sealed class BlockStoreFaultTests : IDisposable
         using var store = EmbeddedBlockStore.Open(_folder.Path, _disk);
         _disk.OnSync = () => Thread.Sleep(20);
         var files = new UnixFs(store);
-        await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Run(() => files.AddAsync(BitConverter.GetBytes(i), default))));
+        // A thread each: the pool may have two, and then two at most wait for one fsync.
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(i => Task.Factory.StartNew(
+            () => files.AddAsync(BitConverter.GetBytes(i), default).GetAwaiter().GetResult(), default, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default)));
         Assert.InRange(_disk.Syncs, 1, 32);
     }
 
