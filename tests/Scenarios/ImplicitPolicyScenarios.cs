@@ -12,8 +12,7 @@ public class ImplicitPolicyScenarios
     [Fact]
     public async Task A_patient_who_has_said_nothing_is_read_for_treatment_by_a_Consent_on_the_chain_until_the_first_word()
     {
-        await using var gateway = new Policy(ConsentOptions.PermitTreatment);
-        var running = await gateway.StartAsync();
+        await using var running = await StartAsync(ConsentOptions.PermitTreatment);
         var patient = await running.NewPatientAsync();
         var self = await running.LoginPatientAsync(patient);
         var filed = RunningGateway.Only(await self.GetAsync("Consent")).GetProperty("id").GetString()!;
@@ -81,8 +80,7 @@ public class ImplicitPolicyScenarios
     [Fact]
     public async Task A_policy_for_all_is_for_treatment_payment_and_operations()
     {
-        await using var gateway = new Policy(ConsentOptions.PermitAll);
-        var running = await gateway.StartAsync();
+        await using var running = await StartAsync(ConsentOptions.PermitAll);
         var patient = await running.NewPatientAsync();
         foreach (var reader in new[] { running.OtherEhr, running.Insurer })
             Assert.Equal(200, (await UntilAsync(reader, patient, 200)).Status);
@@ -94,20 +92,14 @@ public class ImplicitPolicyScenarios
     public void Another_policy_is_refused_by_name() =>
         Assert.Contains("Consent:ImplicitPolicy", new GatewayOptions { Consent = { ImplicitPolicy = "permit" } }.Validate());
 
+    private static async Task<RunningGateway> StartAsync(string policy)
+    {
+        var gateway = new RunningGateway();
+        gateway.Options.Consent.ImplicitPolicy = policy;
+        await gateway.InitializeAsync();
+        return gateway;
+    }
+
     private static Task<Answer> UntilAsync(GatewayClient reader, string patient, int status) =>
         GatewayClient.UntilAsync(() => reader.GetAsync($"Patient/{patient}"), a => a.Status == status);
-
-    private sealed class Policy(string policy) : IAsyncDisposable
-    {
-        private readonly RunningGateway _gateway = new();
-
-        public async Task<RunningGateway> StartAsync()
-        {
-            _gateway.Options.Consent.ImplicitPolicy = policy;
-            await _gateway.InitializeAsync();
-            return _gateway;
-        }
-
-        public async ValueTask DisposeAsync() => await _gateway.DisposeAsync();
-    }
 }

@@ -55,18 +55,11 @@ internal sealed class Conditions(
             return Outcome.Of(OutcomeCategory.NotFound, $"no {type} matches the criteria") with
             {
                 // Whoever was named by them learns who tried.
-                Concealed = await NamedAsync(query.Value, cancellation),
+                Concealed = query.Value.Named.Any() ? await database.ConcernedAsync(query.Value.Named, cancellation) : null,
             };
         }
         if (request.Preconditions.Broken(found.Value) is { } broken) return broken;
         return isUpdate && IdRefusal(type, id, found.Value) is { } otherId ? otherId : found;
-    }
-
-    private async ValueTask<IReadOnlyList<string>?> NamedAsync(SearchQuery query, CancellationToken cancellation)
-    {
-        if (!query.Named.Any()) return null;
-        var named = await database.ConcernedAsync(query.Named, cancellation);
-        return query.Patient is { } patient ? [.. named.Append(patient).Distinct()] : named;
     }
 
     private static Outcome? IdRefusal(string type, string? id, StoredVersion? current)

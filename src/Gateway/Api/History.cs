@@ -68,8 +68,7 @@ internal sealed class History(ReadFlow flow, Denials denials, PageCursor cursors
                 page = await snapshot.HistoryAsync(query, cancellation);
                 if (page.Versions.Count == 0 && query.Id is not null) return await NothingOfAsync(caller, snapshot, query, cancellation);
                 if (query.Count > 0 || page.Total == 0) return new Found(page.Versions);
-                var counted = await snapshot.HistoryAsync(query with { Count = Found.MaxCounted }, cancellation);
-                return new Found([]) { Told = [.. counted.Versions.SelectMany(v => v.Version.Facts.Patients).Distinct()] };
+                return Found.Number(await snapshot.HistoryAsync(query with { Count = Found.MaxCounted }, cancellation));
             },
             opened => Respond(caller, asked.Path, parameters.Page, page, opened),
             cancellation);

@@ -77,24 +77,13 @@ internal sealed class Search(
             async snapshot =>
             {
                 page = await snapshot.SearchAsync(search.Query with { Cursor = position }, cancellation);
+                if (search.Query.Count == 0 && page.Total > 0)
+                    return Found.Number(await snapshot.SearchAsync(search.Query with { Count = Found.MaxCounted }, cancellation));
                 var included = await IncludedAsync(call.Caller, snapshot, page.Versions, search.Includes, cancellation);
-                if (included.Failure is { } tooMuch) return new Found([], tooMuch);
-                return new Found([.. page.Versions, .. included.Value])
-                {
-                    Told = await CountedAsync(snapshot, search.Query, page, cancellation),
-                };
+                return included.Failure is { } tooMuch ? new Found([], tooMuch) : new Found([.. page.Versions, .. included.Value]);
             },
             opened => Respond(call.Caller, self, search, opened, page),
             cancellation);
-    }
-
-    // Whom a number counts: it tells of them.
-    private static async ValueTask<IReadOnlyList<string>> CountedAsync(
-        ReadSnapshot snapshot, SearchQuery query, SnapshotPage page, CancellationToken cancellation)
-    {
-        if (query.Count > 0 || page.Total == 0) return [];
-        var counted = await snapshot.SearchAsync(query with { Count = Found.MaxCounted }, cancellation);
-        return [.. counted.Versions.SelectMany(v => v.Version.Facts.Patients).Distinct()];
     }
 
     // An include is a read or a search of its own: it needs the scope for its type and is decided like any other.

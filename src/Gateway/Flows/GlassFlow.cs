@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Hl7.Fhir.Model;
 using PmrGateway.Fhir;
 using PmrGateway.LedgerAdapter;
@@ -65,7 +64,7 @@ public sealed class GlassFlow(
             var glass = new BrokenGlass(patient, practitioner, known.Custodian, reason, now);
             var context = writes.Begin(caller, null);
             // The next of this practitioner's with this patient: of two at once one is made.
-            var id = IdOf("glass", practitioner, patient, before.Count.ToString(CultureInfo.InvariantCulture));
+            var id = ResourceId.Of("glass", practitioner, patient, before.Count.ToString(CultureInfo.InvariantCulture));
             var plan = await PlanAsync(context, id, known, glass, policy, cancellation);
             plan = plan with { Audit = [Entry(caller, now, patient, plan.Versions.Select(Named))] };
             var committed = await writes.CommitAsync(context, plan, cancellation);
@@ -110,7 +109,7 @@ public sealed class GlassFlow(
         var (caller, now) = (context.Caller, time.GetUtcNow());
         var practitioner = caller.Requester.Practitioner!;
         // One login is one break: its token, or its reason where that has no id, tells it from others.
-        var id = IdOf("read", practitioner, patient, caller.Trace.Token ?? $"{caller.Reason} {now:yyyy-MM-dd}");
+        var id = ResourceId.Of("read", practitioner, patient, caller.Trace.Token ?? $"{caller.Reason} {now:yyyy-MM-dd}");
         if ((await database.ConcernedAsync("Communication", id, cancellation)).Count > 0) return new CommitPlan();
         if (await directory.PatientAsync(patient, cancellation) is not { } known) return new CommitPlan();
         // Of what an emergency opened both know.
@@ -134,9 +133,6 @@ public sealed class GlassFlow(
 
     private static AuditEntry Entry(Caller caller, DateTimeOffset now, string patient, IEnumerable<string> entities) => caller.Entry(
         now, Interaction.Operation, AuditOutcome.Permit, [.. entities], CallerAudit.Patients(patient));
-
-    private static string IdOf(params IEnumerable<string> words) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', words))))[..32];
 
     private static string Named(VersionWrite write) => $"{write.Version.Facts.Type}/{write.Version.Facts.Id}";
 

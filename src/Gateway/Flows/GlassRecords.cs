@@ -21,8 +21,6 @@ internal sealed record BrokenGlass(string Patient, string Practitioner, string C
 /// <summary>What is written of broken glass: the Consent that opens, the notice to the patient, the review for the hospital.</summary>
 internal static class GlassRecords
 {
-    private const string Scope = "http://terminology.hl7.org/CodeSystem/consentscope";
-    private const string Loinc = "http://loinc.org";
     private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
     private const string Reasons = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
 
@@ -30,34 +28,21 @@ internal static class GlassRecords
     /// <param name="id">Its id.</param>
     /// <param name="glass">The break.</param>
     /// <param name="policy">Where the hospital's policy is published.</param>
-    public static Consent Consent(string id, BrokenGlass glass, string policy) => new()
+    public static Consent Consent(string id, BrokenGlass glass, string policy)
     {
-        Id = id,
-        Status = Hl7.Fhir.Model.Consent.ConsentState.Active,
-        Scope = new CodeableConcept(Scope, "patient-privacy"),
-        Category = [new CodeableConcept(Loinc, "59284-0")],
-        Patient = new ResourceReference($"Patient/{glass.Patient}"),
-        DateTimeElement = new FhirDateTime(glass.From),
-        Performer = [new ResourceReference(glass.Practitioner)],
-        Organization = [new ResourceReference(glass.Custodian)],
-        Policy = [new Consent.PolicyComponent { Uri = policy }],
-        Provision = new Consent.provisionComponent
-        {
-            Type = Hl7.Fhir.Model.Consent.ConsentProvisionType.Permit,
-            Period = new Period(new FhirDateTime(glass.From), new FhirDateTime(glass.To.AddSeconds(-1))),
-            Actor =
-            [
-                new Consent.provisionActorComponent
-                {
-                    Role = new CodeableConcept(Participation, "IRCP"),
-                    Reference = new ResourceReference(glass.Practitioner),
-                },
-            ],
-            // To be read: what is written about the patient takes a consent of its own.
-            Action = [new CodeableConcept("http://terminology.hl7.org/CodeSystem/consentaction", "access")],
-            Purpose = [new Coding(Reasons, "BTG")],
-        },
-    };
+        var consent = OfficeConsent.New(id, glass.Patient, glass.Custodian, policy, glass.From, ["BTG"]);
+        consent.Performer = [new ResourceReference(glass.Practitioner)];
+        consent.Provision!.Period = new Period(new FhirDateTime(glass.From), new FhirDateTime(glass.To.AddSeconds(-1)));
+        consent.Provision.Actor =
+        [
+            new Consent.provisionActorComponent
+            {
+                Role = new CodeableConcept(Participation, "IRCP"),
+                Reference = new ResourceReference(glass.Practitioner),
+            },
+        ];
+        return consent;
+    }
 
     /// <summary>What the patient is told.</summary>
     /// <param name="id">Its id.</param>

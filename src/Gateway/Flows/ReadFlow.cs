@@ -13,6 +13,11 @@ public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Fa
     /// <summary>Of how many of the records that a mere number counts the patients are told: the first.</summary>
     public const int MaxCounted = 50;
 
+    /// <summary>Nothing but a number: the patients of what it counts are told.</summary>
+    /// <param name="counted">The first <see cref="MaxCounted"/> of it.</param>
+    public static Found Number(SnapshotPage counted) =>
+        new([]) { Told = [.. counted.Versions.SelectMany(v => v.Version.Facts.Patients).Distinct()] };
+
     /// <summary>Ids of the patients of a record that the answer tells of and does not have: their logs are told.</summary>
     public IReadOnlyList<string> Told { get; init; } = [];
 
@@ -93,12 +98,11 @@ public sealed partial class ReadFlow(
         if (found.Failure is { } nothing)
             return await denials.AnswerAsync(caller, request.Interaction, request.Asked, nothing, request.PatientAsked, view.Block);
 
-        var named = await database.ConcernedAsync(request.Named, cancellation);
-        found = found with { Told = [.. found.Told, .. named] };
-
         // (4) Nothing opens without the permit of that very version.
         var opened = await OpenAsync(found.Versions, cancellation);
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
+
+        found = found with { Told = [.. found.Told, .. await NamedAsync(request, opened.Value, cancellation)] };
 
         // (5) No byte leaves before the entry that tells of it is durable.
         var released = opened.Value.Select(o => o.Permit);
@@ -111,6 +115,22 @@ public sealed partial class ReadFlow(
         // That nothing is found of what was named is a no: how long it takes must not tell what there is.
         if (opened.Value.Count == 0 && request.Named.Any()) return answer.Value with { IsWithheld = true };
         return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
+    }
+
+    // The patients of what is named and not found: those of what is found are told of it.
+    private async ValueTask<IReadOnlyList<string>> NamedAsync(
+        ReadRequest request, IReadOnlyList<OpenedRecord> opened, CancellationToken cancellation)
+    {
+        var named = request.Named.ToHashSet(StringComparer.Ordinal);
+        if (named.Count > 0)
+        {
+            foreach (var facts in opened.Select(o => o.Version.Facts))
+            {
+                named.Remove($"{facts.Type}/{facts.Id}");
+                foreach (var patient in facts.Patients) named.Remove($"Patient/{patient}");
+            }
+        }
+        return await database.ConcernedAsync(named, cancellation);
     }
 
     // Why and at which block records were released.

@@ -249,14 +249,6 @@ public sealed partial class WriteFlow(
         return write.Failure is null ? write.Value with { Plan = write.Value.Plan with { If = [limit] } } : write;
     }
 
-    /// <summary>The current version of what the gateway itself wrote to the office of a hospital; null: there is none.</summary>
-    internal async ValueTask<StoredVersion?> OfOfficeAsync(string type, string id, string hospital, CancellationToken cancellation)
-    {
-        var eyes = Viewers.OfOffice(hospital, time.GetUtcNow());
-        await using var snapshot = await database.SnapshotAsync(eyes, searches: false, cancellation);
-        return (await snapshot.ReadAsync(type, id, null, cancellation))?.Version;
-    }
-
     /// <summary>
     /// A version that the gateway itself makes of what a Consent brings about. Its class is also that of a Consent: it tells of one, and
     /// what opens no Consent does not open it.

@@ -19,9 +19,10 @@ public class WriteFlowTests
         await upload.SealAsync(new byte[10], new SealContext("Binary", "b", 1), default);
         using var log = new LogLines();
         // It does not come as far as the parts that are not there.
+        var silent = new ImplicitConsents(null!, null!, null!, new GatewayOptions(), TimeProvider.System);
         var flow = new WriteFlow(
-            null!, null!, vault, null!, null!, null!, null!, new ImplicitConsents(null!, null!, new GatewayOptions(), TimeProvider.System),
-            null!, null!, null!, null!, null!, TimeProvider.System, new Logger<WriteFlow>(new LoggerFactory([log])));
+            null!, null!, vault, null!, null!, null!, null!, silent, null!, null!, null!, null!, null!, TimeProvider.System,
+            new Logger<WriteFlow>(new LoggerFactory([log])));
         var answer = await flow.CommitAsync(flow.Begin(Caller.Nobody, new StreamedBody([], upload)), [], default);
         Assert.Equal(OutcomeCategory.Unavailable, answer.Failure!.Category);
         Assert.Equal(["Warning: The stores cannot be written: nothing of the request was kept"], log.Lines);
