@@ -16,7 +16,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _listening;
 
-    private RecordDatabase(IStoreEngine engine, int smallReach)
+    private RecordDatabase(IStoreEngine engine, int smallReach, string file, IStoreEngine? inbox)
     {
         Engine = engine;
         _readers = new SessionPool(engine);
@@ -24,7 +24,7 @@ public sealed class RecordDatabase : IAsyncDisposable
         Interners = new Interners(BrokenRows);
         Seals = new RowSeals(BrokenRows);
         Records = new RecordRows(Interners, Seals);
-        Consents = new ConsentTable(Interners, Seals);
+        Consents = new ConsentTable(Interners, Seals, new RevocationLog(Path.ChangeExtension(file, "revocations"), Seals));
         Directory = new DirectoryTable(Seals);
         ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
@@ -32,7 +32,8 @@ public sealed class RecordDatabase : IAsyncDisposable
         var reach = new Reach(smallReach);
         Search = new SearchReader(Interners, IndexKey, _verdicts, reach);
         History = new HistoryReader(reach);
-        _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors);
+        Inbox = inbox is null ? null : new AuditInbox(this, inbox);
+        _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors, Inbox);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
@@ -43,7 +44,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     public event Action<string>? Heard;
 
     /// <summary>Why nothing can be written now; null: the last change was.</summary>
-    public Exception? Failure => _writer.Failure;
+    public Exception? Failure => _writer.Failure ?? Inbox?.Failure;
 
     /// <summary>Rows that were found not to be what was sealed.</summary>
     public BrokenRows BrokenRows { get; } = new();
@@ -78,9 +79,12 @@ public sealed class RecordDatabase : IAsyncDisposable
 
     internal HistoryReader History { get; }
 
+    /// <summary>Where entries of the audit log wait for it; null: they go into it themselves.</summary>
+    internal AuditInbox? Inbox { get; }
+
     /// <summary>Opens the database and brings its tables to this version.</summary>
     /// <param name="options">Which database.</param>
-    /// <param name="file">File of a SQLite database; made when it is not there.</param>
+    /// <param name="file">File of a SQLite database; made when it is not there. What is kept beside a database lies beside it.</param>
     /// <exception cref="StoreStartException">It cannot be used; the message says what to do.</exception>
     public static RecordDatabase Open(StoreOptions options, string file) => Open(options, file, isAskedAlone: false);
 
@@ -94,7 +98,8 @@ public sealed class RecordDatabase : IAsyncDisposable
     {
         IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
         engine.Migrate(isAskedAlone);
-        return new RecordDatabase(engine, options.SmallReach);
+        var inbox = isAskedAlone ? null : engine.Beside("audit", AuditInbox.Tables);
+        return new RecordDatabase(engine, options.SmallReach, file, inbox);
     }
 
     /// <summary>
@@ -311,6 +316,13 @@ public sealed class RecordDatabase : IAsyncDisposable
             return true;
         });
 
+    /// <summary>
+    /// Ids of the Consents that this gateway has revoked, and that stand in the database nevertheless: it was restored from a backup that
+    /// is older.
+    /// </summary>
+    public ValueTask<IReadOnlyList<string>> ForgottenRevocationsAsync(CancellationToken cancellation) =>
+        ReadAsync(Consents.ForgottenAsync, cancellation);
+
     /// <summary>Whether there is any record: what was never sealed needs no key.</summary>
     public async ValueTask<bool> HasRecordsAsync(CancellationToken cancellation) =>
         await ReadAsync((session, stop) => session.NumberAsync("SELECT 1 FROM versions LIMIT 1", stop), cancellation) is not null;
@@ -362,6 +374,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     {
         await _closing.CancelAsync();
         await _listening;
+        if (Inbox is not null) await Inbox.DisposeAsync();
         await _writer.DisposeAsync();
         await _readers.DisposeAsync();
         await Engine.DisposeAsync();

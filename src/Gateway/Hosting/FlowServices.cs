@@ -14,6 +14,6 @@ internal static class FlowServices
         .AddSingleton<AskedTasks>().AddSingleton<LegalHolds>()
         .AddSingleton<GlassFlow>()
         .AddSingleton<OverdueTasks>().AddHostedService<OverdueWatch>()
-        .AddSingleton<ConsentWrites>().AddSingleton<ImplicitConsents>()
+        .AddSingleton<ConsentWrites>().AddSingleton<ImplicitConsents>().AddSingleton<ForgottenRevocations>()
         .AddSingleton<ActorWrites>();
 }

@@ -81,6 +81,7 @@ public static class GatewayHost
         database.ContentIndex = app.Services.GetRequiredService<RecordOpener>().IndexAsync;
         newlySealed += await FirstStart.PrepareAsync(app.Services, options);
         await app.Services.GetRequiredService<Reindexing>().RunAsync(cancellation);
+        await app.Services.GetRequiredService<ForgottenRevocations>().RunAsync(cancellation);
         var isNoted = keyring.RowsAreSealed || keyring.TryNoteSealedRows(DeploymentKeyring.PathOf(options));
         app.Services.GetRequiredService<RowWatch>().Begin(newlySealed, isNoted);
         app.UseFraming();

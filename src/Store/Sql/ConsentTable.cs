@@ -6,7 +6,7 @@ namespace PmrGateway.Store;
 /// Consents with their seals: of each row, and of each patient's standing consents together. Every change of a row of consents is made
 /// here. A change is made to a broken row too, which stays broken: an event of the chain is not lost, and nothing becomes whole by it.
 /// </summary>
-internal sealed class ConsentTable(Interners interners, RowSeals seals)
+internal sealed class ConsentTable(Interners interners, RowSeals seals, RevocationLog revocations)
 {
     private readonly ConsentReading _reading = new(seals);
     private readonly StandingCache _standing = new();
@@ -44,6 +44,27 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals)
     /// <param name="values">Its values.</param>
     public ValueTask<int> RevokeAsync(Change change, string which, params object?[] values) =>
         UpdateAsync(change, static k => k with { Revoked = 1 }, which, values);
+
+    /// <summary>What a Consent has given is taken back here, by whoever may.</summary>
+    public async ValueTask WithdrawAsync(Change change, string consentId)
+    {
+        var ends = await change.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1 AND k.revoked = 0", ConsentRow.Read, consentId);
+        // Before it is committed, and so before it is acknowledged.
+        revocations.Append([.. ends.Where(k => !_reading.IsWhole(k) || !_reading.Read(k).Said.Terms.Denies).Select(k => k.Commitment)]);
+        await RevokeAsync(change, "k.consent_id = $1", consentId);
+    }
+
+    /// <summary>The Consents of which this was revoked here once, and stands: the database is older than its revocation.</summary>
+    public async ValueTask<IReadOnlyList<string>> ForgottenAsync(Session session, CancellationToken cancellation)
+    {
+        var consents = new List<string>();
+        foreach (var some in revocations.Read().Chunk(1000))
+            consents.AddRange(await session.QueryAsync(
+                $"SELECT consent_id FROM consents WHERE revoked = 0 AND commitment {session.Engine.IsOneOf("$1")}",
+                static r => r.GetString(0), cancellation, session.Engine.List(some)));
+        return consents;
+    }
 
     /// <summary>The chain has grants in a block, or, null, no longer.</summary>
     /// <param name="change">In which change.</param>

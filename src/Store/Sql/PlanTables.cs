@@ -4,7 +4,7 @@ namespace PmrGateway.Store;
 
 /// <summary>Carries out a plan inside a change, in the order that <see cref="CommitPlan"/> gives.</summary>
 internal sealed class PlanTables(
-    VersionTable versions, ConsentTable consents, DirectoryTable directory, SearchReader search, ActorCache actors)
+    VersionTable versions, ConsentTable consents, DirectoryTable directory, SearchReader search, ActorCache actors, AuditInbox? inbox)
 {
     /// <summary>All of it; what it returns other than <see cref="CommitResult.Committed"/> has done nothing.</summary>
     /// <exception cref="PlanRefusedException">Found on the way: the change is to be taken back.</exception>
@@ -25,6 +25,8 @@ internal sealed class PlanTables(
         if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);
         foreach (var command in plan.Outbox) await OutboxTable.EnqueueAsync(change, command);
+        if (plan.Audit.Count == 0) return;
+        if (inbox is not null) await inbox.TakeAsync(change);
         foreach (var entry in plan.Audit) await AuditTable.AppendAsync(change, entry);
     }
 
@@ -77,7 +79,7 @@ internal sealed class PlanTables(
 
     private async ValueTask ApplyAsync(Change change, ConsentChange consent)
     {
-        if (consent is ConsentChange.Withdraw withdraw) await consents.RevokeAsync(change, "k.consent_id = $1", withdraw.ConsentId);
+        if (consent is ConsentChange.Withdraw withdraw) await consents.WithdrawAsync(change, withdraw.ConsentId);
         else if (consent is ConsentChange.Give given && !await consents.AddAsync(change, given))
             throw new PlanRefusedException(new CommitResult.Conflict("Consent", given.ConsentId));
     }
