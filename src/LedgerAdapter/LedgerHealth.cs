@@ -28,6 +28,7 @@ internal sealed class LedgerHealth(
         var isStale = view.IsStale;
         if (isStale) data["view"] = $"the consent view is older than {options.MaxStaleness}: reads are refused";
         if (view.Problem is { } behind) data["node"] = behind;
+        if (view.Ahead is { } ahead) data["clock"] = ahead;
         if (anvil?.Problem is { } ended) data["development chain"] = ended;
         foreach (var loop in loops)
             if (loop.Problem is { } problem) data[loop.Name] = $"{problem.Text} (since {Text(problem.Since)})";

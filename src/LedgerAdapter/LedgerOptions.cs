@@ -6,6 +6,13 @@ public sealed class LedgerOptions
     /// <summary>JSON-RPC URL of an EVM node. Empty (default): the gateway starts a development chain of its own.</summary>
     public string RpcUrl { get; set; } = "";
 
+    /// <summary>
+    /// JSON-RPC URLs of more nodes of the chain (<c>Ledger:WitnessUrls:0</c> and so on): what they do not all have is not believed, and
+    /// where one is away reads stop when the view is too old. Empty (default): the one of <see cref="RpcUrl"/> is believed as far as
+    /// hashes prove what it says.
+    /// </summary>
+    public List<string> WitnessUrls { get; set; } = [];
+
     /// <summary>EIP-155 chain id; the gateway refuses a node of another chain. Default 1337.</summary>
     public long ChainId { get; set; } = 1337;
 
@@ -18,7 +25,22 @@ public sealed class LedgerOptions
     /// <summary>Blocks on top of a grant before it counts, and of a transaction before it is confirmed. Default 2; 0 to 100.</summary>
     public int Confirmations { get; set; } = 2;
 
-    /// <summary>Time without a look at the chain after which reads are refused with 503. Default 30 s; at least 1 s.</summary>
+    /// <summary>
+    /// Hash of the chain's first block, 64 hex digits with or without 0x; a node with another is refused. Empty (default): the chain that
+    /// was followed first is followed for ever.
+    /// </summary>
+    public string Genesis { get; set; } = "";
+
+    /// <summary>
+    /// Whether the chain makes blocks also where there is nothing to put into them (default true): then a node whose last block is old has
+    /// lost the chain, and what it says counts as that old.
+    /// </summary>
+    public bool BlocksWhenIdle { get; set; } = true;
+
+    /// <summary>
+    /// Age of what is known of the chain after which reads are refused with 503. Default 30 s; at least 1 s, and longer than the chain's
+    /// block time.
+    /// </summary>
     public TimeSpan MaxStaleness { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Time between looks at the chain. Default 250 ms.</summary>
@@ -38,12 +60,21 @@ public sealed class LedgerOptions
     /// <summary>Gas of a block of the development chain: room for some thousand transactions a second.</summary>
     internal const long DevelopmentGasLimit = 300_000_000;
 
+    private static bool IsUrl(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
+
+    /// <summary>A hash as the adapter writes them: lower-case hex without 0x.</summary>
+    internal static string Hash(string text) => (text.StartsWith("0x", StringComparison.Ordinal) ? text[2..] : text).ToLowerInvariant();
+
     /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
     public string? Validate()
     {
-        if (RpcUrl.Length > 0 && !(Uri.TryCreate(RpcUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
-            return $"Ledger:RpcUrl is '{RpcUrl}': an http or https URL, or nothing";
+        if (RpcUrl.Length > 0 && !IsUrl(RpcUrl)) return $"Ledger:RpcUrl is '{RpcUrl}': an http or https URL, or nothing";
+        if (WitnessUrls.FirstOrDefault(u => !IsUrl(u)) is { } witness) return $"Ledger:WitnessUrls has '{witness}': http or https URLs";
+        if (WitnessUrls.Count > 0 && RpcUrl.Length == 0)
+            return "Ledger:WitnessUrls is set without Ledger:RpcUrl: they are more nodes of that chain";
         if (ChainId <= 0) return $"Ledger:ChainId is {ChainId}: a positive number";
+        if (Genesis.Length > 0 && !(Hash(Genesis) is { Length: 64 } hash && hash.All(char.IsAsciiHexDigitLower)))
+            return $"Ledger:Genesis is '{Genesis}': 64 hex digits, or nothing";
         if (Confirmations is < 0 or > 100) return $"Ledger:Confirmations is {Confirmations}: 0 to 100";
         if (MaxStaleness < TimeSpan.FromSeconds(1)) return $"Ledger:MaxStaleness is {MaxStaleness}: at least 00:00:01";
         if (PollInterval < TimeSpan.FromMilliseconds(10) || PollInterval >= MaxStaleness)

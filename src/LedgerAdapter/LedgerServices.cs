@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -25,7 +26,7 @@ public static class LedgerServices
         if (anvil is not null) services.AddSingleton(_ => anvil);
         services.AddSingleton(options).AddSingleton(sender).AddSingleton(contracts);
         services.AddSingleton(new ConsentIntents(options.ChainId, contracts.Addresses[ContractSet.Consents]));
-        services.AddSingleton(_ => ChainOf(anvil?.Url ?? options.RpcUrl, options.ChainId, contracts));
+        services.AddSingleton(s => FollowedChain(s, options, contracts, anvil));
         services.AddSingleton<ConsentView>().AddSingleton<TransactionSender>().AddSingleton<AnchorWorker>();
         AddLoop<ViewLoop>(services);
         AddLoop<SenderLoop>(services);
@@ -34,12 +35,49 @@ public static class LedgerServices
         return services;
     }
 
+    private static IChain FollowedChain(IServiceProvider services, LedgerOptions options, ContractSet contracts, AnvilNode? anvil)
+    {
+        // The development chain is ours, and made anew where it is lost.
+        if (anvil is not null) return ChainOf(anvil.Url, options.ChainId, contracts);
+        var journal = services.GetRequiredService<ILedgerJournal>();
+        Func<string, Task<string>> genesis = options.Genesis.Length > 0
+            ? _ => Task.FromResult(LedgerOptions.Hash(options.Genesis))
+            : journal.FollowedChainAsync;
+        var nodes = options.WitnessUrls.Prepend(options.RpcUrl).Select(url => ChainOf(url, options.ChainId, contracts, genesis)).ToList();
+        return nodes.Count == 1 ? nodes[0] : new WitnessedChain(nodes[0], nodes[1..]);
+    }
+
     /// <summary>A chain behind a node.</summary>
     /// <param name="url">JSON-RPC URL.</param>
     /// <param name="chainId">The chain that the node must be of.</param>
     /// <param name="contracts">Where our contracts are on it.</param>
-    public static IChain ChainOf(string url, long chainId, ContractSet contracts) =>
-        new NethereumChain(new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(10) }, chainId, contracts);
+    /// <param name="genesis">
+    /// Hash of the first block of the chain that is followed, given that of the node's; null: any chain of the id is taken for it.
+    /// </param>
+    public static IChain ChainOf(string url, long chainId, ContractSet contracts, Func<string, Task<string>>? genesis = null)
+    {
+        NethereumChain? chain = null;
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, cancellation) =>
+            {
+                chain!.Unknown();
+                var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    await socket.ConnectAsync(context.DnsEndPoint, cancellation);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            },
+        };
+        var http = new HttpClient(handler) { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(10) };
+        return chain = new NethereumChain(http, chainId, contracts, genesis);
+    }
 
     private static void AddLoop<T>(IServiceCollection services)
         where T : LedgerLoop =>

@@ -115,8 +115,10 @@ public sealed class Replicas : IAsyncLifetime
         var sender = new Custody(PmrGateway.Vault.Keyring.Open(Keyring)).Sender;
         var chain = LedgerServices.ChainOf(_anvil.Url, 1337, new ContractSet(sender.Address));
         var head = await chain.HeadAsync(default);
-        var events = await chain.EventsAsync(0, head.Number, default);
-        return (await chain.NonceAsync(sender.Address, default), [.. events.OfType<BatchAnchoredEvent>()]);
+        var anchors = new List<BatchAnchoredEvent>();
+        foreach (var block in (await chain.BlocksAsync(0, head.Number, default)).Where(b => b.MayTell))
+            anchors.AddRange((await chain.EventsAsync(block, default)).OfType<BatchAnchoredEvent>());
+        return (await chain.NonceAsync(sender.Address, default), anchors);
     }
 
     internal async Task<List<T>> QueryAsync<T>(string sql, Func<NpgsqlDataReader, T> map)

@@ -18,8 +18,20 @@ public interface IChain
     /// <summary>A block by its number, or null where there is none.</summary>
     Task<BlockHeader?> BlockAsync(long number, CancellationToken cancellation);
 
-    /// <summary>What our contracts said in a range of blocks, both ends included, in chain order.</summary>
-    Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation);
+    /// <summary>The blocks of a range, both ends included, ascending. One may be of another branch than the next: hold the hashes together.
+    /// </summary>
+    /// <exception cref="RpcUnavailableException">The node lacks one of them, or one is not what its hash says.</exception>
+    Task<IReadOnlyList<BlockHeader>> BlocksAsync(long from, long to, CancellationToken cancellation);
+
+    /// <summary>What our contracts said in a block, in its order: all of it and nothing else, as the block's hash proves.</summary>
+    /// <exception cref="RpcUnavailableException">What the node shows of the block is not what its hash says.</exception>
+    Task<IReadOnlyList<ChainEvent>> EventsAsync(BlockHeader block, CancellationToken cancellation);
+
+    /// <summary>
+    /// Whether the node is of the chain that this gateway follows, asked anew: a node may be put in the place of another.
+    /// </summary>
+    /// <exception cref="WrongChainException">It is of another.</exception>
+    Task RecognizeAsync(CancellationToken cancellation);
 
     /// <summary>Whether one of our contracts is there.</summary>
     /// <param name="contract">A name of <see cref="ContractSet"/>.</param>
@@ -62,7 +74,14 @@ public interface IChain
 /// <param name="ParentHash">Hash of the block before it, hex without 0x.</param>
 /// <param name="BaseFee">Base fee a gas, wei; zero on a chain without fees.</param>
 /// <param name="Time">When it was made, as its proposer says, seconds since 1970.</param>
-public sealed record BlockHeader(long Number, string Hash, string ParentHash, BigInteger BaseFee, long Time);
+public sealed record BlockHeader(long Number, string Hash, string ParentHash, BigInteger BaseFee, long Time)
+{
+    /// <summary>Whether a contract of ours may have said something in it; false: none has (its logs' bloom filter).</summary>
+    public bool MayTell { get; init; }
+
+    /// <summary>Root of the trie of its receipts, hex without 0x: what was said in it and what became of its transactions.</summary>
+    public string ReceiptsRoot { get; init; } = "";
+}
 
 /// <summary>A transaction in a block.</summary>
 /// <param name="Block">The block's number.</param>

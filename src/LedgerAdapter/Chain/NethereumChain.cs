@@ -3,7 +3,10 @@ using Nethereum.ABI.FunctionEncoding;
 using Nethereum.ABI.Model;
 using Nethereum.Contracts;
 using Nethereum.Contracts.Services;
+using Nethereum.Hex.HexTypes;
 using Nethereum.JsonRpc.Client;
+using Nethereum.Model;
+using Nethereum.RPC.Eth.Blocks;
 using Nethereum.RPC.Eth.DTOs;
 using Nethereum.RPC.Eth.Transactions;
 using Nethereum.Web3;
@@ -14,15 +17,21 @@ namespace PmrGateway.LedgerAdapter;
 /// <param name="http">The node: its base address.</param>
 /// <param name="chainId">The chain that the node must be of.</param>
 /// <param name="contracts">Where our contracts are.</param>
-internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet contracts) : IChain
+/// <param name="genesis">
+/// The genesis block of the chain that is followed, given the one that the node has; null: any chain with the id is taken for it.
+/// </param>
+internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet contracts, Func<string, Task<string>>? genesis = null)
+    : IChain
 {
     // Bodies stay far below the 2 MB that the smallest of the nodes takes.
     private const int BatchCount = 100;
     private const int BatchBytes = 512 * 1024;
+    private readonly LogBloomFilter[] _filters = [.. contracts.Addresses.Values.Select(BlockProof.FilterOf)];
     private readonly string[] _addresses = [.. contracts.Addresses.Values.Select(EthereumAccount.Text)];
 
     // A node that was out of reach may come back as another one.
     private volatile bool _isChainKnown;
+    private volatile bool _lacksBlockReceipts;
 
     /// <inheritdoc/>
     public Task<BlockHeader> HeadAsync(CancellationToken cancellation) => AskAsync(
@@ -35,14 +44,45 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         async eth => Header(await eth.Blocks.GetBlockWithTransactionsHashesByNumber.SendRequestAsync(Block(number))), cancellation);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation) =>
-        AskAsync<IReadOnlyList<ChainEvent>>(
-        async eth =>
+    public Task<IReadOnlyList<BlockHeader>> BlocksAsync(long from, long to, CancellationToken cancellation) =>
+        AskAsync<IReadOnlyList<BlockHeader>>(
+        async (eth, connection) =>
         {
-            var filter = new NewFilterInput { FromBlock = Block(from), ToBlock = Block(to), Address = _addresses };
-            return [.. (await eth.Filters.GetLogs.SendRequestAsync(filter)).Select(EventDecoder.Decode).OfType<ChainEvent>()];
+            var handler = (EthGetBlockWithTransactionsHashesByNumber)eth.Blocks.GetBlockWithTransactionsHashesByNumber;
+            var numbers = Enumerable.Range(0, (int)(to - from + 1)).Select(i => from + i);
+            var blocks = await BatchAsync<EthGetBlockWithTransactionsHashesByNumber, BlockWithTransactionHashes, long>(
+                connection, handler, numbers, n => handler.BuildRequest(Block(n), RpcConnection.NextId()));
+            return [.. blocks.Select((b, i) => Header(b) is { } header && header.Number == from + i
+                ? header
+                : throw new RpcUnavailableException($"the node has no block {from + i}, though its head is above"))];
         },
         cancellation);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ChainEvent>> EventsAsync(BlockHeader block, CancellationToken cancellation)
+    {
+        var receipts = await ReceiptsOfAsync(block, cancellation);
+        if (AskedFor(() => BlockProof.RootOf(receipts)) != block.ReceiptsRoot)
+            throw new RpcUnavailableException($"the node shows receipts of block {block.Number} that are not those of its hash");
+        var events = new List<ChainEvent>();
+        foreach (var receipt in receipts)
+        {
+            foreach (var log in receipt.Logs.Where(l => _addresses.Contains(l.Address, StringComparer.OrdinalIgnoreCase)))
+            {
+                // Of what is shown beside the log nothing is proven but that it is of this receipt, and the receipt of this block.
+                (log.BlockNumber, log.TransactionHash) = (new HexBigInteger(block.Number), receipt.TransactionHash);
+                if (AskedFor(() => EventDecoder.Decode(log)) is { } chainEvent) events.Add(chainEvent);
+            }
+        }
+        return events;
+    }
+
+    /// <inheritdoc/>
+    public Task RecognizeAsync(CancellationToken cancellation)
+    {
+        _isChainKnown = false;
+        return AskAsync(_ => Task.FromResult(true), cancellation);
+    }
 
     /// <inheritdoc/>
     public Task<bool> IsDeployedAsync(string contract, CancellationToken cancellation) =>
@@ -60,24 +100,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     /// <inheritdoc/>
     public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
         AskAsync<IReadOnlyList<ChainReceipt?>>(
-        async (eth, connection) =>
-        {
-            var receipts = new List<ChainReceipt?>(hashes.Count);
-            var handler = (EthGetTransactionReceipt)eth.Transactions.GetTransactionReceipt;
-            foreach (var chunk in hashes.Chunk(BatchCount))
-            {
-                var items = chunk.Select(h => new RpcRequestResponseBatchItem<EthGetTransactionReceipt, TransactionReceipt>(
-                    handler, handler.BuildRequest("0x" + h, RpcConnection.NextId()))).ToList();
-                await SendBatchAsync(connection, items);
-                foreach (var item in items)
-                {
-                    if (item.HasError) throw Refusal("eth_getTransactionReceipt", item.RpcError);
-                    receipts.Add(Receipt(item.Response));
-                }
-            }
-            return receipts;
-        },
-        cancellation);
+        async (eth, connection) => [.. (await ReceiptsAsync(eth, connection, hashes.Select(h => "0x" + h))).Select(Receipt)], cancellation);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<SubmitResult>> SubmitAsync(IReadOnlyList<byte[]> transactions, CancellationToken cancellation) =>
@@ -153,11 +176,88 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
 
     private static BlockParameter Block(long number) => new((ulong)number);
 
-    private static BlockHeader? Header(BlockWithTransactionHashes? block) => block is null
-        ? null
-        : new BlockHeader(
-            (long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0,
-            (long)BigInteger.Min(block.Timestamp?.Value ?? 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+    private BlockHeader? Header(BlockWithTransactionHashes? block)
+    {
+        if (block is null) return null;
+        return AskedFor(() => BlockProof.IsOfItsHash(block))
+            ? new BlockHeader(
+                (long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0,
+                (long)BigInteger.Min(block.Timestamp?.Value ?? 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()))
+            {
+                MayTell = BlockProof.MayTell(block, _filters),
+                ReceiptsRoot = block.ReceiptsRoot[2..],
+            }
+            : throw new RpcUnavailableException($"the node shows a block {block.Number?.Value} that does not hash to its hash");
+    }
+
+    // All of a block. Not every node tells them by the block; then one by one, and which they are the block says.
+    private async Task<IReadOnlyList<TransactionReceipt>> ReceiptsOfAsync(BlockHeader block, CancellationToken cancellation)
+    {
+        if (!_lacksBlockReceipts)
+        {
+            try
+            {
+                var parameter = Block(block.Number);
+                return await AskAsync(eth => eth.Blocks.GetBlockReceiptsByNumber.SendRequestAsync(parameter), cancellation)
+                    ?? throw new RpcUnavailableException($"the node has no receipts of block {block.Number}");
+            }
+            catch (RpcException)
+            {
+                _lacksBlockReceipts = true;
+            }
+        }
+        return await AskAsync<IReadOnlyList<TransactionReceipt>>(
+            async (eth, connection) =>
+            {
+                var there = await eth.Blocks.GetBlockWithTransactionsHashesByHash.SendRequestAsync("0x" + block.Hash)
+                    ?? throw new RpcUnavailableException($"the node has block {block.Number} no more");
+                var receipts = await ReceiptsAsync(eth, connection, there.TransactionHashes);
+                return [.. receipts.Select(r => r ?? throw new RpcUnavailableException(
+                    $"the node lacks a receipt of block {block.Number}"))];
+            },
+            cancellation);
+    }
+
+    private static Task<List<TransactionReceipt?>> ReceiptsAsync(
+        EthApiContractService eth, RpcConnection connection, IEnumerable<string> hashes)
+    {
+        var handler = (EthGetTransactionReceipt)eth.Transactions.GetTransactionReceipt;
+        return BatchAsync<EthGetTransactionReceipt, TransactionReceipt, string>(
+            connection, handler, hashes, h => handler.BuildRequest(h, RpcConnection.NextId()));
+    }
+
+    // The answers in the order of what was asked.
+    private static async Task<List<TResponse?>> BatchAsync<THandler, TResponse, T>(
+        RpcConnection connection, THandler handler, IEnumerable<T> asked, Func<T, RpcRequest> request)
+        where THandler : IRpcRequestHandler<TResponse>
+    {
+        var answers = new List<TResponse?>();
+        foreach (var chunk in asked.Chunk(BatchCount))
+        {
+            var requests = chunk.Select(request).ToList();
+            var items = requests.Select(r => new RpcRequestResponseBatchItem<THandler, TResponse>(handler, r)).ToList();
+            await SendBatchAsync(connection, items);
+            foreach (var item in items)
+            {
+                if (item.HasError) throw Refusal(item.RpcRequestMessage.Method, item.RpcError);
+                answers.Add(item.Response);
+            }
+        }
+        return answers;
+    }
+
+    // Nethereum's encoders fail in many ways on what is no block and no receipt.
+    private static T AskedFor<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new RpcUnavailableException("the node answers what no node does", e);
+        }
+    }
 
     private static ChainReceipt? Receipt(TransactionReceipt? receipt) =>
         receipt is { BlockNumber: { } block } ? new ChainReceipt((long)block.Value, receipt.Status?.Value.IsZero == true) : null;
@@ -208,19 +308,42 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     private Task<T> AskAsync<T>(Func<EthApiContractService, Task<T>> question, CancellationToken cancellation) =>
         AskAsync((eth, _) => question(eth), cancellation);
 
+    /// <summary>There is a new connection: whoever is at the other end of it is to be recognised.</summary>
+    internal void Unknown() => _isChainKnown = false;
+
+    // A chain id is a number that anybody may give a chain of his own; the hash of the first block is the chain.
+    private async Task RecognizeAsync(EthApiContractService eth)
+    {
+        // Before the questions: one of them may open a connection, and then it is asked again.
+        _isChainKnown = true;
+        try
+        {
+            var id = (await eth.ChainId.SendRequestAsync()).Value;
+            if (id != chainId) throw new WrongChainException($"the node is of chain {id}, not of chain {chainId}");
+            if (genesis is null) return;
+            var first = Header(await eth.Blocks.GetBlockWithTransactionsHashesByNumber.SendRequestAsync(Block(0)))
+                ?? throw new RpcUnavailableException("the node has no first block");
+            if (await genesis(first.Hash) is var followed && followed != first.Hash)
+                throw new WrongChainException($"the node's chain begins with block {first.Hash}, the one that is followed with {followed}");
+        }
+        catch
+        {
+            _isChainKnown = false;
+            throw;
+        }
+    }
+
     private async Task<T> AskAsync<T>(Func<EthApiContractService, RpcConnection, Task<T>> question, CancellationToken cancellation)
     {
         try
         {
             var connection = new RpcConnection(http, cancellation);
             var eth = (EthApiContractService)new Web3(connection).Eth;
-            if (!_isChainKnown)
-            {
-                var id = (await eth.ChainId.SendRequestAsync()).Value;
-                if (id != chainId) throw new WrongChainException($"{id}", chainId);
-                _isChainKnown = true;
-            }
-            return await question(eth, connection);
+            if (!_isChainKnown) await RecognizeAsync(eth);
+            var answer = await question(eth, connection);
+            // Another one may have answered than the one that was recognised.
+            if (!_isChainKnown) await RecognizeAsync(eth);
+            return answer;
         }
         catch (RpcUnavailableException)
         {

@@ -4,10 +4,7 @@ namespace PmrGateway.LedgerAdapter;
 public class RpcUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
 
 /// <summary>The node is of another chain than the one that is asked.</summary>
-/// <param name="found">Its chain id.</param>
-/// <param name="wanted">The chain id that it should have.</param>
-public sealed class WrongChainException(string found, long wanted) : RpcUnavailableException(
-    $"the node is of chain {found}, not of chain {wanted}");
+public sealed class WrongChainException(string message) : RpcUnavailableException(message);
 
 /// <summary>The node refused a call. Codes differ between nodes, so what it means is told by <see cref="Kind"/>, from its text.</summary>
 /// <param name="method">The method.</param>

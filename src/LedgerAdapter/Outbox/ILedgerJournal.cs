@@ -58,6 +58,10 @@ public interface ILedgerJournal
     /// </summary>
     Task<int> SetLostAsync(long fromNonce, CancellationToken cancellation);
 
+    /// <summary>The first block of the chain that is followed.</summary>
+    /// <param name="found">Hash of the first block of a node's chain, hex: where none was followed before, this one is from now on.</param>
+    Task<string> FollowedChainAsync(string found);
+
     /// <summary>How far the consent view has come.</summary>
     Task<ViewCheckpoint> CheckpointAsync(CancellationToken cancellation);
 

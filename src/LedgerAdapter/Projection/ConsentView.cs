@@ -3,15 +3,21 @@ using Microsoft.Extensions.Logging;
 namespace PmrGateway.LedgerAdapter;
 
 /// <summary>
-/// Follows the contracts' events into the journal, block by block, with a checkpoint. Where the chain was reorganised, what happened above
-/// the last block that both chains have is undone, and taken in as it is now; only a reorganisation deeper than the journal remembers
-/// has everything taken in anew. The local word on revocations stays.
+/// Follows the contracts' events into the journal, block by block, with a checkpoint. Each block is held to the one before by its hash,
+/// and what was said in it is proven by its hash: a node cannot leave out or make up an event, nor show a chain with a hole. Where the
+/// chain was reorganised, what happened above the last block that both chains have is undone, and taken in as it is now; only a
+/// reorganisation deeper than the journal remembers has everything taken in anew. The local word on revocations stays.
 /// </summary>
+/// <remarks>The view is as old as its last block says it is: a node that stands still is one whose view grows old.</remarks>
 public sealed partial class ConsentView
 {
-    private const long LargestWindow = 2000;
-    private const int HeadersBelowHead = 32;
+    private const long LargestWindow = 1000;
+    private const int BlocksRemembered = 32;
     private const int EventsAtOnce = 10_000;
+
+    // Clocks of machines differ by this and no more, where they are kept.
+    private static readonly TimeSpan LongestAhead = TimeSpan.FromSeconds(15);
+
     private readonly IChain _chain;
     private readonly ILedgerJournal _journal;
     private readonly TimeSpan _recordEvery;
@@ -19,6 +25,7 @@ public sealed partial class ConsentView
     private readonly ILogger _log;
     private long _window = LargestWindow;
     private readonly TimeSpan _maxStaleness;
+    private readonly bool _idlesInBlocks;
     private (long Block, long ObservedAt) _level = (-1, 0);
     private long? _recordedAt;
 
@@ -26,6 +33,7 @@ public sealed partial class ConsentView
     public ConsentView(IChain chain, ILedgerJournal journal, LedgerOptions options, TimeProvider time, ILogger<ConsentView> log)
     {
         (_chain, _journal, _time, _log, _maxStaleness) = (chain, journal, time, log, options.MaxStaleness);
+        _idlesInBlocks = options.BlocksWhenIdle;
         // A fresh look is recorded with each new block; without one, often enough for those who read the journal.
         _recordEvery = options.MaxStaleness / 10;
     }
@@ -33,7 +41,10 @@ public sealed partial class ConsentView
     /// <summary>The last block whose events are in the view; -1 before the first look in this process.</summary>
     public long Block => Volatile.Read(ref _level.Block);
 
-    /// <summary>Time since the view was last level with the chain, by the monotonic clock; very long before the first look.</summary>
+    /// <summary>
+    /// Age of what the view knows: the time since it was level with the chain, by the monotonic clock, and the age that its last block had
+    /// then; very long before the first look.
+    /// </summary>
     public TimeSpan Staleness => Volatile.Read(ref _level.ObservedAt) is var at && (Block < 0 || at == long.MinValue)
         ? TimeSpan.MaxValue
         : _time.GetElapsedTime(at);
@@ -44,14 +55,18 @@ public sealed partial class ConsentView
     /// <summary>What is wrong with the node's answers; null for nothing.</summary>
     internal string? Problem { get; private set; }
 
+    /// <summary>That the chain is ahead of this machine's clock; null: it is not.</summary>
+    internal string? Ahead { get; private set; }
+
     /// <summary>One round: brings the view up to the head.</summary>
-    /// <exception cref="RpcUnavailableException">The node cannot be asked; the view stays as it was.</exception>
+    /// <exception cref="RpcUnavailableException">The node cannot be asked, or is not to be believed; the view stays as it was.</exception>
     /// <exception cref="RpcException">The node refused a query.</exception>
     internal async Task RunOnceAsync(CancellationToken cancellation)
     {
         // Taken before the question: the view must not seem fresher than the answer it rests on.
-        var observedAt = _time.GetTimestamp();
+        var askedAt = _time.GetTimestamp();
         var head = await _chain.HeadAsync(cancellation);
+        var observedAt = askedAt - (long)(AgeOf(head).TotalSeconds * _time.TimestampFrequency);
         var checkpoint = await _journal.CheckpointAsync(cancellation);
         if (checkpoint.Block == head.Number && checkpoint.Hash == head.Hash)
         {
@@ -60,7 +75,20 @@ public sealed partial class ConsentView
             return;
         }
         if (await CommonBlockAsync(checkpoint, head, cancellation) is not { } common) return;
-        await FollowAsync(common, common == checkpoint.Block ? null : common, head, observedAt, cancellation);
+        await FollowAsync(common, common.Number == checkpoint.Block ? null : common.Number, head, observedAt, cancellation);
+    }
+
+    // A node that has lost the others shows its last block for ever; so does one that was told to. How old it is, the block says itself.
+    private TimeSpan AgeOf(BlockHeader head)
+    {
+        var age = _time.GetUtcNow() - DateTimeOffset.FromUnixTimeSeconds(head.Time);
+        if (age < -LongestAhead)
+        {
+            Ahead = $"block {head.Number} is of {-age.TotalSeconds:F0} s from now: the clock of this machine is behind";
+            return TimeSpan.Zero;
+        }
+        Ahead = null;
+        return _idlesInBlocks && age > TimeSpan.Zero ? age : TimeSpan.Zero;
     }
 
     /// <summary>Without the lease: what the journal says, where another process keeps the view.</summary>
@@ -72,16 +100,17 @@ public sealed partial class ConsentView
         else Level(checkpoint.Block, now - (long)(checkpoint.Observed.TotalSeconds * _time.TimestampFrequency));
     }
 
-    // The last block that the view and the chain have in common; -1: none. Null: the node is behind the view, on the same chain.
-    private async Task<long?> CommonBlockAsync(ViewCheckpoint checkpoint, BlockHeader head, CancellationToken cancellation)
+    // The last block that the view and the chain have in common; of number -1: none. Null: the node is behind the view, on the same chain.
+    private async Task<BlockReference?> CommonBlockAsync(ViewCheckpoint checkpoint, BlockHeader head, CancellationToken cancellation)
     {
-        if (checkpoint.Block < 0 || (checkpoint.Block == head.Number - 1 && checkpoint.Hash == head.ParentHash)) return checkpoint.Block;
+        var last = new BlockReference(checkpoint.Block, checkpoint.Hash);
+        if (last.Number < 0 || (last.Number == head.Number - 1 && last.Hash == head.ParentHash)) return last;
         foreach (var known in await _journal.RecentBlocksAsync(cancellation))
         {
             if (known.Number > head.Number) continue;
             var there = known.Number == head.Number ? head : await _chain.BlockAsync(known.Number, cancellation);
             if (there?.Hash != known.Hash) continue;
-            if (known.Number == checkpoint.Block) return known.Number;
+            if (known.Number == checkpoint.Block) return known;
             // It knows no other chain than ours, only less of it: a lagging node, or one that has lost its end and will make another.
             if (known.Number == head.Number)
             {
@@ -90,44 +119,58 @@ public sealed partial class ConsentView
                 return null;
             }
             LogReorg(checkpoint.Block, head.Number, known.Number);
-            return known.Number;
+            return known;
         }
+        // Not one block in common: before everything is forgotten, whether it is the same chain at all.
+        await _chain.RecognizeAsync(cancellation);
         LogRebuild(checkpoint.Block, head.Number);
-        return -1;
+        return new BlockReference(-1, "");
     }
 
-    private async Task FollowAsync(long common, long? rollBackTo, BlockHeader head, long observedAt, CancellationToken cancellation)
+    private async Task FollowAsync(
+        BlockReference common, long? rollBackTo, BlockHeader head, long observedAt, CancellationToken cancellation)
     {
-        var from = common < 0 ? await FirstBlockAsync(head, cancellation) : common + 1;
+        var from = common.Number < 0 ? await FirstBlockAsync(head, cancellation) : common.Number + 1;
+        var (above, last) = (common.Number < 0 ? null : common.Hash, head);
         var events = new List<ChainEvent>();
-        while (true)
+        var recent = new Queue<BlockReference>();
+        while (from <= head.Number)
         {
-            var to = Math.Min(from + _window - 1, head.Number);
-            if (from <= to && !await TryReadAsync(from, to, events, cancellation)) continue;
-            var isLevel = to >= head.Number;
-            if (isLevel || events.Count >= EventsAtOnce)
+            if (await TryReadAsync(from, Math.Min(from + _window - 1, head.Number), cancellation) is not { } blocks) continue;
+            foreach (var block in blocks)
             {
-                var last = isLevel ? head : await BlockAsync(to, cancellation);
-                if (await BlocksAsync(common, last, cancellation) is not { } blocks) return;
-                // Where it is not level yet, reads are refused: what it has of grants may miss suspensions that follow.
-                if (!isLevel) Level(to, long.MinValue);
-                var proven = await ProvenAsync(events, to, cancellation);
-                await _journal.ApplyAsync(
-                    new ViewUpdate(rollBackTo, proven, blocks, isLevel ? _time.GetElapsedTime(observedAt) : TimeSpan.MaxValue)
-                    {
-                        BlockTime = last.Time,
-                    },
-                    cancellation);
-                if (isLevel)
-                {
-                    _recordedAt = _time.GetTimestamp();
-                    Level(head.Number, observedAt);
-                    return;
-                }
-                (common, rollBackTo) = (to, null);
+                // The chain moved while it was read: the next round finds where to.
+                if (above is not null && block.ParentHash != above) return;
+                (above, last, from) = (block.Hash, block, block.Number + 1);
+                Remember(block);
+                if (block.MayTell) events.AddRange(await _chain.EventsAsync(block, cancellation));
+                if (events.Count < EventsAtOnce || block.Number == head.Number) continue;
+                // It is not level yet, so reads are refused: what it has of grants may miss suspensions that follow.
+                Level(block.Number, long.MinValue);
+                if (!await ApplyAsync(TimeSpan.MaxValue)) return;
+                rollBackTo = null;
                 events.Clear();
             }
-            from = to + 1;
+        }
+        if (last.Hash != head.Hash) return;
+        if (recent.Count == 0) Remember(head);
+        if (!await ApplyAsync(_time.GetElapsedTime(observedAt))) return;
+        _recordedAt = _time.GetTimestamp();
+        Level(head.Number, observedAt);
+
+        void Remember(BlockHeader block)
+        {
+            recent.Enqueue(new BlockReference(block.Number, block.Hash));
+            if (recent.Count > BlocksRemembered) recent.Dequeue();
+        }
+
+        // False: the chain moved meanwhile, and nothing was done.
+        async Task<bool> ApplyAsync(TimeSpan observed)
+        {
+            if (await ProvenAsync(events, last, cancellation) is not { } proven) return false;
+            var update = new ViewUpdate(rollBackTo, proven, [.. recent], observed) { BlockTime = last.Time };
+            await _journal.ApplyAsync(update, cancellation);
+            return true;
         }
     }
 
@@ -144,32 +187,34 @@ public sealed partial class ConsentView
         return await _chain.IsDeployedAsync(ContractSet.Actors, cancellation) ? 0 : head.Number + 1;
     }
 
-    // Nodes bound what they answer, each in its own way: a refused range is asked for in halves.
-    private async Task<bool> TryReadAsync(long from, long to, List<ChainEvent> events, CancellationToken cancellation)
+    // Nodes bound what they answer, each in its own way: a refused range is asked for in halves, and null is returned.
+    private async Task<IReadOnlyList<BlockHeader>?> TryReadAsync(long from, long to, CancellationToken cancellation)
     {
         try
         {
-            events.AddRange(await _chain.EventsAsync(from, to, cancellation));
+            var blocks = await _chain.BlocksAsync(from, to, cancellation);
             _window = Math.Min(LargestWindow, _window * 2);
-            return true;
+            return blocks;
         }
         catch (RpcException) when (to > from)
         {
             _window = Math.Max(1, (to - from + 1) / 2);
-            return false;
+            return null;
         }
     }
 
-    // A log gives no access: only what the contract itself says of a grant does.
-    private async Task<IReadOnlyList<ChainEvent>> ProvenAsync(List<ChainEvent> events, long block, CancellationToken cancellation)
+    // The contract's own state is asked besides: a log that its state contradicts gives no access. Null: the chain moved meanwhile, and
+    // the state may be another branch's.
+    private async Task<IReadOnlyList<ChainEvent>?> ProvenAsync(List<ChainEvent> events, BlockHeader block, CancellationToken cancellation)
     {
+        if (!events.Exists(e => e is ConsentGrantedEvent)) return events;
         var proven = new List<ChainEvent>(events.Count);
         foreach (var chainEvent in events)
         {
-            if (chainEvent is not ConsentGrantedEvent e || await IsProvenAsync(e, block, cancellation)) proven.Add(chainEvent);
+            if (chainEvent is not ConsentGrantedEvent e || await IsProvenAsync(e, block.Number, cancellation)) proven.Add(chainEvent);
             else LogUnproven(e.Commitment, e.Block);
         }
-        return proven;
+        return (await _chain.BlockAsync(block.Number, cancellation))?.Hash == block.Hash ? proven : null;
     }
 
     private async Task<bool> IsProvenAsync(ConsentGrantedEvent granted, long block, CancellationToken cancellation)
@@ -177,28 +222,6 @@ public sealed partial class ConsentView
         var (patient, commitment) = (Convert.FromHexString(granted.Patient), Convert.FromHexString(granted.Commitment));
         return (await _chain.GrantAtAsync(patient, commitment, block, cancellation)).Status != 0;
     }
-
-    // The head and some blocks below it, so that the next reorganisation finds where to go back to. Null: the chain moved meanwhile, and
-    // the logs may be of two chains.
-    private async Task<IReadOnlyList<BlockReference>?> BlocksAsync(long common, BlockHeader last, CancellationToken cancellation)
-    {
-        if (await _chain.BlockAsync(last.Number, cancellation) is not { } again || again.Hash != last.Hash) return null;
-        var blocks = new List<BlockReference> { new(last.Number, last.Hash) };
-        var above = last;
-        for (var number = last.Number - 1; number > Math.Max(common, last.Number - HeadersBelowHead); number--)
-        {
-            var block = await BlockAsync(number, cancellation);
-            if (block.Hash != above.ParentHash) return null;
-            blocks.Add(new BlockReference(number, block.Hash));
-            above = block;
-        }
-        blocks.Reverse();
-        return blocks;
-    }
-
-    private async Task<BlockHeader> BlockAsync(long number, CancellationToken cancellation) =>
-        await _chain.BlockAsync(number, cancellation) ?? throw new RpcUnavailableException(
-            $"the node has no block {number} though its head is above");
 
     private async Task RecordAsync(long observedAt, CancellationToken cancellation)
     {

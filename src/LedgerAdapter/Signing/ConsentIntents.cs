@@ -21,6 +21,10 @@ public sealed class ConsentIntents(long chainId, byte[] verifyingContract)
     public byte[] Digest(RevokeIntent intent) =>
         Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<RevokeIntent>("Revoke"));
 
+    /// <summary>Digest of an intent to revoke all.</summary>
+    public byte[] Digest(RevokeAllIntent intent) =>
+        Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<RevokeAllIntent>("RevokeAll"));
+
     /// <summary>Digest of a hand-over intent.</summary>
     public byte[] Digest(HandOverIntent intent) =>
         Eip712TypedDataEncoder.Current.EncodeAndHashTypedData(intent, DataOf<HandOverIntent>("HandOver"));

@@ -10,6 +10,13 @@ public sealed partial class LedgerJournal
     private const string UndoController = "controller";
 
     /// <inheritdoc/>
+    public async Task<string> FollowedChainAsync(string found)
+    {
+        const string Fact = "chain genesis";
+        return await database.DeploymentFactAsync(Fact, default) ?? await database.KeepDeploymentFactAsync(Fact, found);
+    }
+
+    /// <inheritdoc/>
     public Task<ViewCheckpoint> CheckpointAsync(CancellationToken cancellation) => ReadAsync(
         async (session, stop) => await session.FirstAsync<ViewCheckpoint?>(
             $"SELECT block, hash, observed, {session.Engine.ClockNow} FROM chain_view WHERE one = 1",

@@ -151,6 +151,76 @@ public sealed class ConsentViewTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_stands_still_is_as_old_as_its_last_block()
+    {
+        _ledger.Chain.Mine(3);
+        _ledger.Time.Now += TimeSpan.FromSeconds(40);
+        await _view.RunOnceAsync(default);
+        Assert.Equal((3L, TimeSpan.FromSeconds(40), true), (_view.Block, _view.Staleness, _view.IsStale));
+        _ledger.Time.Now += TimeSpan.FromSeconds(5);
+        await _view.RunOnceAsync(default);
+        Assert.Equal(TimeSpan.FromSeconds(45), _view.Staleness);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Equal((4L, TimeSpan.Zero, false), (_view.Block, _view.Staleness, _view.IsStale));
+
+        // Of a chain that makes a block when there is something to put into it, the last block's age says nothing.
+        _ledger.Options.BlocksWhenIdle = false;
+        _ledger.Time.Now += TimeSpan.FromDays(1);
+        var idle = NewView();
+        await idle.RunOnceAsync(default);
+        Assert.Equal(TimeSpan.Zero, idle.Staleness);
+    }
+
+    [Fact]
+    public async Task That_this_machines_clock_is_behind_the_chain_is_told()
+    {
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        Assert.Null(_view.Ahead);
+        _ledger.Time.Now -= TimeSpan.FromMinutes(10);
+        await _view.RunOnceAsync(default);
+        Assert.Contains("600 s", _view.Ahead);
+        _ledger.Time.Now += TimeSpan.FromMinutes(10);
+        await _view.RunOnceAsync(default);
+        Assert.Null(_view.Ahead);
+    }
+
+    [Fact]
+    public async Task Another_chain_in_the_place_of_the_one_that_was_followed_takes_nothing_away_and_is_not_followed()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown, Granted);
+        _ledger.Chain.Mine(3);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.BecomeAnother();
+        _ledger.Chain.Mine(5);
+        await Assert.ThrowsAsync<WrongChainException>(() => _view.RunOnceAsync(default));
+        Assert.Equal(("1", null, "e", "1", "0"), await StateAsync());
+        Assert.Equal(3, _view.Block);
+    }
+
+    [Fact]
+    public async Task A_chain_that_moves_while_it_is_read_is_read_again_and_nothing_of_two_branches_is_taken_together()
+    {
+        _ledger.Chain.Mine(5);
+        await _view.RunOnceAsync(default);
+        var before = await StateAsync();
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(2);
+        _ledger.Chain.WhenAsked = () =>
+        {
+            _ledger.Chain.WhenAsked = null;
+            _ledger.Chain.RollBack(2);
+            _ledger.Chain.Say(Suspended, PatientKnown, Granted);
+            _ledger.Chain.Mine(2);
+        };
+        await Assert.ThrowsAsync<RpcUnavailableException>(() => _view.RunOnceAsync(default));
+        Assert.Equal((5L, before), (_view.Block, await StateAsync()));
+        await _view.RunOnceAsync(default);
+        Assert.Equal((7L, ("0", null, "e", "6", "0")), (_view.Block, await StateAsync()));
+    }
+
+    [Fact]
     public async Task A_node_that_refuses_large_ranges_is_asked_for_smaller_ones()
     {
         _ledger.Chain.MaxRange = 100;

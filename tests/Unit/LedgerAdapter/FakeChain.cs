@@ -10,9 +10,11 @@ namespace PmrGateway.Tests.Unit.LedgerAdapter;
 /// A chain in memory: transactions of one account are mined in the order of their nonces when a test says so, and the chain can be
 /// reorganised, lose its end, be used by a stranger, and refuse at will. What contracts say is what a test puts into a block.
 /// </summary>
-internal sealed class FakeChain : IChain
+/// <param name="time">The clock of whoever makes blocks.</param>
+internal sealed class FakeChain(TimeProvider time) : IChain
 {
-    private readonly List<Mined> _blocks = [new(new BlockHeader(0, HashOf("genesis"), HashOf("before"), 0, 0), [], [])];
+    private readonly List<Mined> _blocks =
+        [new(new BlockHeader(0, HashOf("genesis"), HashOf("before"), 0, 0) { MayTell = true }, [], [])];
     private readonly SortedDictionary<long, byte[]> _pool = [];
     private readonly List<ChainEvent> _said = [];
     private int _salt;
@@ -20,6 +22,12 @@ internal sealed class FakeChain : IChain
     private sealed record Mined(BlockHeader Header, List<(string Hash, long Nonce, bool IsReverted)> Transactions, List<ChainEvent> Events);
 
     public bool IsDown { get; set; }
+
+    /// <summary>Whether it is another chain than the one that was followed.</summary>
+    public bool IsOther { get; private set; }
+
+    /// <summary>What happens after blocks were read.</summary>
+    public Action? WhenAsked { get; set; }
 
     public BigInteger BaseFee { get; set; }
 
@@ -83,6 +91,14 @@ internal sealed class FakeChain : IChain
         _salt++;
     }
 
+    /// <summary>Another chain is in its place, from the first block on.</summary>
+    public void BecomeAnother()
+    {
+        _blocks.RemoveRange(1, _blocks.Count - 1);
+        _blocks[0] = _blocks[0] with { Header = _blocks[0].Header with { Hash = HashOf("another genesis") } };
+        IsOther = true;
+    }
+
     /// <summary>The node forgets what waits.</summary>
     public void Forget() => _pool.Clear();
 
@@ -91,12 +107,22 @@ internal sealed class FakeChain : IChain
     public Task<BlockHeader?> BlockAsync(long number, CancellationToken cancellation) =>
         Answer(number < _blocks.Count ? _blocks[(int)number].Header : null);
 
-    public Task<IReadOnlyList<ChainEvent>> EventsAsync(long from, long to, CancellationToken cancellation)
+    public Task<IReadOnlyList<BlockHeader>> BlocksAsync(long from, long to, CancellationToken cancellation)
     {
-        if (to - from + 1 > MaxRange) throw new RpcException("eth_getLogs", -32005, "query returned more than 10000 results");
+        if (to - from + 1 > MaxRange) throw new RpcException("eth_getBlockByNumber", -32005, "batch too large");
         Asked.Add((from, to));
-        return Answer<IReadOnlyList<ChainEvent>>([.. _blocks.Skip((int)from).Take((int)(to - from + 1)).SelectMany(b => b.Events)]);
+        var blocks = _blocks.Skip((int)from).Take((int)(to - from + 1)).Select(b => b.Header).ToList();
+        WhenAsked?.Invoke();
+        return Answer<IReadOnlyList<BlockHeader>>(blocks);
     }
+
+    public Task<IReadOnlyList<ChainEvent>> EventsAsync(BlockHeader block, CancellationToken cancellation) =>
+        Answer<IReadOnlyList<ChainEvent>>(_blocks[(int)block.Number] is var mined && mined.Header.Hash == block.Hash
+            ? mined.Events
+            : throw new RpcUnavailableException("receipts of another block"));
+
+    public Task RecognizeAsync(CancellationToken cancellation) =>
+        IsOther ? throw new WrongChainException("another chain") : Task.CompletedTask;
 
     public Task<bool> IsDeployedAsync(string contract, CancellationToken cancellation) => Answer(IsDeployed);
 
@@ -134,7 +160,11 @@ internal sealed class FakeChain : IChain
     private Task<T> Answer<T>(T value) => IsDown ? throw new RpcUnavailableException("down") : Task.FromResult(value);
 
     private void Add(List<(string, long, bool)> transactions, List<ChainEvent> events) => _blocks.Add(new Mined(
-        new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee, Head.Time + 1), transactions, events));
+        new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee, time.GetUtcNow().ToUnixTimeSeconds())
+        {
+            MayTell = true,
+        },
+        transactions, events));
 
     private SubmitResult Take(byte[] raw)
     {

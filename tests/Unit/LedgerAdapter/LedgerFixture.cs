@@ -10,9 +10,11 @@ internal sealed class LedgerFixture : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
-    public FakeChain Chain { get; } = new();
+    public LedgerFixture() => Chain = new FakeChain(Time);
 
     public ManualTime Time { get; } = new();
+
+    public FakeChain Chain { get; }
 
     public LogLines Log { get; } = new();
 

@@ -20,13 +20,56 @@ public sealed class RpcConnectionTests
     }
 
     [Fact]
-    public async Task A_block_is_read_with_its_parent()
+    public async Task A_block_is_read_with_its_parent_where_it_hashes_to_its_hash()
     {
-        var parent = Hash.Replace('a', 'b');
-        var chain = Chain((_, _) =>
-            $$"""{"number":"0x10","hash":"0x{{Hash}}","parentHash":"0x{{parent}}","baseFeePerGas":"0x7","timestamp":"0x20","""
-                + "\"transactions\":[]}");
-        Assert.Equal(new BlockHeader(16, Hash, parent, 7, 32), await chain.HeadAsync(default));
+        var shown = Vectors.Read("blocks.json").GetProperty("anvil").GetProperty("block").GetRawText();
+        var head = await Chain((_, _) => shown).HeadAsync(default);
+        Assert.Equal($"0x{head.Hash} 0x{head.ParentHash}", $"{Field("hash")} {Field("parentHash")}");
+        Assert.Equal((Convert.ToInt64(Field("number"), 16), Convert.ToInt64(Field("timestamp"), 16)), (head.Number, head.Time));
+        var forged = shown.Replace(Field("receiptsRoot"), "0x" + Hash, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RpcUnavailableException>(() => Chain((_, _) => forged).HeadAsync(default));
+        Assert.Contains("does not hash", refused.Message);
+
+        string Field(string name) => JsonDocument.Parse(shown).RootElement.GetProperty(name).GetString()!;
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_was_said_in_a_block_is_all_of_it_or_nothing_is_believed(bool knowsReceiptsOfABlock)
+    {
+        var node = Vectors.Read("blocks.json").GetProperty("anvil");
+        var (block, receipts) = (node.GetProperty("block").GetRawText(), node.GetProperty("receipts"));
+        var isWhole = true;
+        var chain = Chain((method, first) => method switch
+        {
+            "eth_getBlockReceipts" when !knowsReceiptsOfABlock => "!the method does not exist",
+            "eth_getBlockReceipts" => isWhole ? receipts.GetRawText() : "[]",
+            "eth_getTransactionReceipt" => isWhole
+                ? receipts.EnumerateArray().Single(r => r.GetProperty("transactionHash").GetString() == first).GetRawText()
+                : "null",
+            _ => block,
+        });
+        var header = await chain.HeadAsync(default);
+        // The roles that contracts give when they are made are no event of the view.
+        Assert.Empty(await chain.EventsAsync(header, default));
+        isWhole = false;
+        await Assert.ThrowsAsync<RpcUnavailableException>(() => chain.EventsAsync(header, default));
+    }
+
+    [Fact]
+    public async Task A_chain_that_begins_with_another_block_is_refused_though_it_has_the_id()
+    {
+        var genesis = Vectors.Read("blocks.json").GetProperty("anvil").GetProperty("genesis");
+        var first = genesis.GetProperty("hash").GetString()![2..];
+        var followed = first;
+        var chain = Chain((_, _) => genesis.GetRawText(), genesis: _ => Task.FromResult(followed));
+        Assert.Equal(first, (await chain.HeadAsync(default)).Hash);
+        followed = Hash;
+        Assert.Equal(first, (await chain.HeadAsync(default)).Hash);
+        chain.Unknown();
+        await Assert.ThrowsAsync<WrongChainException>(() => chain.HeadAsync(default));
+        await Assert.ThrowsAsync<WrongChainException>(() => chain.RecognizeAsync(default));
     }
 
     [Fact]
@@ -74,7 +117,7 @@ public sealed class RpcConnectionTests
     public async Task An_answer_is_read_up_to_a_bound()
     {
         var chain = Chain((_, _) => "\"0x" + new string('0', RpcConnection.MaxAnswer) + "\"");
-        var refused = await Assert.ThrowsAsync<RpcException>(() => chain.EventsAsync(0, 1, default));
+        var refused = await Assert.ThrowsAsync<RpcException>(() => chain.BlocksAsync(0, 1, default));
         Assert.Contains("larger than", refused.Message);
     }
 
@@ -121,7 +164,8 @@ public sealed class RpcConnectionTests
     private static ContractSet Contracts() => new(new byte[20]);
 
     // Answers each call by its method and its first parameter; what begins with "!" is an error.
-    private static NethereumChain Chain(Func<string, string, string> answer, List<int>? sizes = null, bool asksChain = false) => new(
+    private static NethereumChain Chain(Func<string, string, string> answer, List<int>? sizes = null, bool asksChain = false,
+        Func<string, Task<string>>? genesis = null) => new(
         Http(body =>
         {
             using var json = JsonDocument.Parse(body);
@@ -143,7 +187,8 @@ public sealed class RpcConnectionTests
             return json.RootElement.ValueKind == JsonValueKind.Array ? $"[{string.Join(',', answers)}]" : answers[0];
         }),
         1337,
-        Contracts());
+        Contracts(),
+        genesis);
 
     private static HttpClient Http(Func<string, string> answer) =>
         new(new Handler((body, _) => Task.FromResult(answer(body)))) { BaseAddress = new Uri("http://127.0.0.1:1") };
