@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases consent-report attacks fuzz
+.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases consent-report attacks ledger-faults fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -61,6 +61,11 @@ consent-cases: build
 attacks: build
 	@test -n "$(DATA)" || { echo "make attacks DATA=file" >&2; exit 2; }
 	dotnet tools/Attacks/bin/Release/net10.0/pmr-attacks.dll $(DATA) $(ARGS)
+
+# What can go wrong with a chain, on three nodes, each played on a gateway over HTTP; ends with LEDGER FAULTS run/total, violations n.
+ledger-faults: contracts/node_modules/.stamp tests/nodes/ganache/node_modules/.stamp tests/nodes/ethereumjs/node_modules/.stamp
+	dotnet build tools/LedgerFaults -c Release --verbosity quiet --nologo
+	dotnet tools/LedgerFaults/bin/Release/net10.0/pmr-ledger-faults.dll $(ARGS)
 
 # What leaks where: each way to ask in each state of consent; ends with LEAKED n bytes in n cells.
 consent-report: contracts/node_modules/.stamp

@@ -30,6 +30,9 @@ internal sealed record BenchOptions
 
     public int Documents { get; private set; } = 19;
 
+    /// <summary>URL of the chain that the large gateway of the growth part is on; null: a development chain of its own.</summary>
+    public string? Chain { get; private set; }
+
     /// <summary>The repository's root: where the solution is.</summary>
     public static string Root { get; } = FindRoot();
 
@@ -70,6 +73,9 @@ internal sealed record BenchOptions
             case "--documents":
                 Documents = Number(value);
                 return Documents is > 0 and < 100;
+            case "--chain":
+                Chain = value;
+                return Uri.IsWellFormedUriString(value, UriKind.Absolute);
             case "--pmr":
                 Pmr = Path.GetFullPath(value);
                 return true;

@@ -17,9 +17,15 @@ internal static class GrowthPart
 
     public static async Task RunAsync(BenchOptions options, Report report, string folder)
     {
-        Task<Target> StartAsync(string name) => Target.StartGatewayAsync(name, options.Pmr, Path.Combine(folder, name), GrowthData.Clients);
-        await using var smallGateway = await StartAsync("small");
-        await using var largeGateway = await StartAsync("large");
+        Task<Target> StartAsync(string name, string? chain)
+        {
+            var data = Path.Combine(folder, name);
+            return chain is null
+                ? Target.StartGatewayAsync(name, options.Pmr, data, GrowthData.Clients)
+                : Target.StartGatewayOnAsync(chain, name, options.Pmr, data, GrowthData.Clients);
+        }
+        await using var smallGateway = await StartAsync("small", null);
+        await using var largeGateway = await StartAsync("large", options.Chain);
         var small = new GrowthData(smallGateway, SmallSize, options.Documents);
         var large = new GrowthData(largeGateway, options.Size, options.Documents);
         await small.LoadAsync();

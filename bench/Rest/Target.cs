@@ -44,6 +44,10 @@ internal sealed class Target : IAsyncDisposable
     public static Task<Target> StartGatewayAsync(string name, string pmr, string folder, params string[] clients) =>
         StartGatewayAsync(name, [pmr, "serve"], folder, clients);
 
+    /// <summary>The same on a chain that is there already.</summary>
+    public static Task<Target> StartGatewayOnAsync(string chain, string name, string pmr, string folder, params string[] clients) =>
+        StartGatewayAsync(name, [pmr, "serve", "--Ledger:RpcUrl", chain], folder, clients);
+
     /// <summary>Starts a gateway of this build that keeps no audit entries of reads: <see cref="SilentGateway"/>.</summary>
     public static Task<Target> StartSilentAsync(string folder, params string[] clients) =>
         StartGatewayAsync("silent", [typeof(SilentGateway).Assembly.Location, SilentGateway.Command], folder, clients);

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using PmrGateway.LedgerAdapter;
 using PmrGateway.Mapping;
 using PmrGateway.Tests.Client;
+using PmrGateway.Tests.Client.Nodes;
 
 namespace PmrGateway.Tools.Attacks;
 
@@ -21,7 +22,7 @@ internal static class Nodes
         {
             await using var anvil = await AnvilNode.StartAsync(new LedgerOptions { AnvilPort = port }, folder, NullLogger.Instance,
                 default);
-            await using var node = await LyingNode.StartAsync(port);
+            await using var node = await LyingNode.StartAsync(anvil.Url);
             await using var stage = await Stage.StartAsync(
                 port, "--Ledger:RpcUrl", node.Url, "--Ledger:MaxStaleness", MaxStaleness.ToString("c", CultureInfo.InvariantCulture));
             var there = new Attempt(stage);
@@ -29,6 +30,13 @@ internal static class Nodes
             await LogsThatAreLeftOutAsync(there, node, "a log of the end of all grants that is left out", (call, said) =>
             {
                 if ((string?)call["method"] == "eth_getLogs" && said["result"] is JsonArray) said["result"] = new JsonArray();
+                foreach (var receipt in Receipts(call, said)) receipt["logs"] = new JsonArray();
+                return said;
+            });
+            await LogsThatAreLeftOutAsync(there, node, "receipts and a bloom filter of a block in which nothing was said", (call, said) =>
+            {
+                foreach (var receipt in Receipts(call, said)) receipt["logs"] = new JsonArray();
+                if (said["result"]?["logsBloom"] is not null) said["result"]!["logsBloom"] = "0x" + new string('0', 512);
                 return said;
             });
             var head = await stage.Chain.HeadAsync();
@@ -50,6 +58,13 @@ internal static class Nodes
         }
     }
 
+    private static List<JsonNode> Receipts(JsonNode call, JsonNode said) => (string?)call["method"] switch
+    {
+        "eth_getBlockReceipts" when said["result"] is JsonArray all => [.. all.Select(r => r!)],
+        "eth_getTransactionReceipt" when said["result"] is JsonObject one => [one],
+        _ => [],
+    };
+
     // A grant that was lost on its way is said to have come, by its event and by its receipt.
     private static async Task LogsThatAreNotThereAsync(Attempt a, LyingNode node)
     {
@@ -69,22 +84,29 @@ internal static class Nodes
                     said.AsObject().Remove("error");
                     said["result"] = "0x" + new string('1', 64);
                 }
-                if (method == "eth_getLogs" && said["result"] is JsonArray logs)
+                // A block that may have said something, and what it said.
+                var ones = "0x" + new string('f', 512);
+                if (method == "eth_getBlockByNumber" && said["result"] is JsonObject block) block["logsBloom"] = ones;
+                if (method == "eth_getBlockReceipts" && said["result"] is JsonArray receipts)
                 {
-                    var to = (string)call["params"]![0]!["toBlock"]!;
-                    logs.Add(new JsonObject
+                    var log = new JsonObject
                     {
                         ["address"] = ledger.Consents,
                         ["topics"] = new JsonArray(
                             Ledger.Hex(Keccak256.Hash("ConsentGranted(bytes32,bytes32,uint64,uint64,uint64)")), Ledger.Hex(patient.Key),
                             Ledger.Hex(grant.AsSpan(4 + 32, 32).ToArray())),
                         ["data"] = Ledger.Hex([.. grant.AsSpan(4 + 64, 64), .. new byte[32]]),
-                        ["blockNumber"] = to,
-                        ["blockHash"] = "0x" + new string('2', 64),
+                        ["logIndex"] = next,
+                    };
+                    receipts.Add(new JsonObject
+                    {
                         ["transactionHash"] = "0x" + new string('1', 64),
                         ["transactionIndex"] = next,
-                        ["logIndex"] = next,
-                        ["removed"] = false,
+                        ["cumulativeGasUsed"] = next,
+                        ["status"] = "0x1",
+                        ["type"] = "0x2",
+                        ["logsBloom"] = ones,
+                        ["logs"] = new JsonArray(log),
                     });
                 }
                 return said;
