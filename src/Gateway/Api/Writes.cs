@@ -88,7 +88,7 @@ internal sealed class Writes(
     /// id, is told that it is another version.
     /// </summary>
     public static bool IsTriedAgain(WriteContext context, CommitResult result, int tries) =>
-        tries < MaxTries && result is not CommitResult.NotHeld { Failed: Precondition.AtMost }
+        tries < MaxTries && result is not (CommitResult.NotHeld { Failed: Precondition.AtMost } or CommitResult.Encloses)
         && (result is not CommitResult.Conflict || context.Preconditions.Count > 0);
 
     /// <summary>Why a plan was not carried out. That there are as many as there may be their patients find in the log.</summary>
@@ -105,6 +105,9 @@ internal sealed class Writes(
     /// <summary>The write that a document means: a Binary in JSON is its content.</summary>
     public static WriteRequest RequestFor(ReceivedBody received, string type, string id, StoredVersion? current)
     {
+        CommitResult.Encloses => new Outcome(
+            OutcomeCategory.Invalid,
+            [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.sourceAttachment.url", ConsentWrites.HoldsOthers)]),
         var document = received.Document;
         if (type != "Binary") return new WriteRequest(document, type, id, current);
         var contentType = document.Root.StringAt("contentType") ?? "application/octet-stream";

@@ -21,6 +21,10 @@ public sealed class ConsentWrites(
     private const int MaxWaiting = 20;
     private const string TooManyProposed = "as many proposals as may wait for the decision of one patient do: take one back, or wait";
 
+    /// <summary>Why a Consent that encloses others is not kept.</summary>
+    public const string HoldsOthers =
+        "a Consent is about its patient alone: it holds no copy of a Patient, and no FHIR document that tells of one";
+
     // Between the offer of a deadline and the signature with it the clocks of two gateways may differ.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 

@@ -112,9 +112,9 @@ public sealed partial class WriteFlow(
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
                 $"{request.Type}.meta.security: a security label, also one of a part, comes off by a system of the hospital that keeps it");
-        // How many may wait for the patient is counted by what is the patient's alone, and no answer may hang on whose the copy is.
-        if (draft.Mentions.Count > 0 && ConsentWrites.IsProposal(caller, request))
-            return Invalid("Consent", "a proposal holds no copy of a Patient, nor tells of another than its own");
+        // A Consent is its patient's alone, to see and to end; and no answer to who proposes one may hang on whose the copy is.
+        if (draft.Mentions.Count > 0 && request is { Type: "Consent", Document: { } consent })
+            return Invalid(consent.Root["contained"] is null ? "Consent.sourceAttachment" : "Consent.contained", ConsentWrites.HoldsOthers);
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };
