@@ -44,8 +44,11 @@ public sealed class ConsentWrites(
     {
         if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return new Outcome(OutcomeCategory.Invalid, issues);
         var requester = context.Caller.Requester;
-        // What was given once is not a proposal again: that ends it, as any other change.
-        if (request.Current is null && IsProposal(context.Caller, request))
+        // How many wait for the patient is asked, and the Task put before the patient, when it is created.
+        if (request.Current is not null && request.Document!.Root.StringAt("status") == "proposed")
+            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
+                IssueSeverity.Error, IssueCode.Value, "Consent.status", "a consent is proposed by its creation: create another")]);
+        if (IsProposal(context.Caller, request))
             return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan { If = LimitsOf(requester, terms) };
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)
