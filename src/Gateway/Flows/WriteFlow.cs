@@ -158,7 +158,7 @@ public sealed partial class WriteFlow(
         var plan = prepared.Aggregate(new CommitPlan(), Add);
         while (true)
         {
-            var besides = await silent.OfAsync(this, context, plan, cancellation);
+            var besides = await silent.OfAsync(this, context, prepared, cancellation);
             var committed = await CommitAsync(context, besides.Aggregate(plan, Add), cancellation);
             // What the request did not ask for is none of its conflicts: somebody else has done it meanwhile.
             if (committed.Failure is not null || committed.Value is not CommitResult.Conflict other
