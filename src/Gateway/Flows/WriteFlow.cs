@@ -179,14 +179,13 @@ public sealed partial class WriteFlow(
             await context.Body.Upload.CommitAsync(cancellation);
 
             // (8)
-            var keys = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
-            return await database.CommitAsync(keys.And(plan), cancellation) switch
-            {
-                CommitResult.TooLong it => Outcome.Of(
-                    OutcomeCategory.Unavailable,
-                    $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s (Limits:MaxSearchTime): nothing was kept"),
-                var result => result,
-            };
+            var shared = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys, Audit = context.Told };
+            var result = await database.CommitAsync(shared.And(plan), cancellation);
+            if (result is CommitResult.Committed) context.IsLogged();
+            if (result is not CommitResult.TooLong it) return result;
+            return Outcome.Of(
+                OutcomeCategory.Unavailable,
+                $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s where all writes wait for it: nothing was kept");
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {
