@@ -115,6 +115,13 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
         var subset = Subset.Of(type, summary, elements, includes.Count > 0);
         if (subset.Failure is { } notCut) return notCut;
         var query = new SearchQuery(type, criteria, summary == "count" ? 0 : count, 0) { Sort = sort };
+        // The patients of each that is not found are told, in an entry of its own.
+        if (query.Named.Count() is > Found.MaxCounted and var records)
+        {
+            return Outcome.Of(
+                OutcomeCategory.Malformed,
+                $"the search names {records} records, and may name {Found.MaxCounted}: ask in several searches");
+        }
         return new ParsedSearch(query, includes, subset.Value, string.Join('&', self), cursor, ignored);
     }
 
