@@ -101,7 +101,7 @@ public class PatchScenarios(RunningGateway gateway)
         for (var step = most / 2; step > most / 16; step /= 2)
             if (await IsDoneAsync(most + step)) most += step;
         var answers = await Task.WhenAll(
-            Enumerable.Range(0, 4).Select(_ => gateway.Ehr.PatchAsync($"Patient?_id={id}", Of(most * 9 / 20), Fhir)));
+            Enumerable.Range(0, 4).Select(_ => gateway.Ehr.PatchAsync($"Patient?_id={id}", Of(most * 3 / 5), Fhir)));
         Assert.All(answers, a => Assert.True(a.Status == 200, a.Text));
     }
 
