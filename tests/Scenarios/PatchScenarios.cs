@@ -84,28 +84,6 @@ public class PatchScenarios(RunningGateway gateway)
     }
 
     [Fact]
-    public async Task A_patch_by_criteria_that_others_were_before_is_tried_again_with_all_that_it_may_take()
-    {
-        var id = await gateway.NewPatientAsync("One");
-        const string Costly = "%resource.descendants().select(%resource.descendants().select(%resource.descendants())).count() > 0";
-        const string Operation = $$"""
-            {"name":"operation","part":[{"name":"type","valueCode":"replace"},
-            {"name":"path","valueString":"Patient.name[0].family.where({{Costly}})"},{"name":"value","valueString":"Two"}]}
-            """;
-        static string Of(int operations) =>
-            $$"""{"resourceType":"Parameters","parameter":[{{string.Join(',', Enumerable.Repeat(Operation, operations))}}]}""";
-        async Task<bool> IsDoneAsync(int operations) => (await gateway.Ehr.PatchAsync($"Patient/{id}", Of(operations), Fhir)).Status == 200;
-        // As many as one request may have, to an eighth.
-        var most = 1;
-        while (await IsDoneAsync(most * 2)) most *= 2;
-        for (var step = most / 2; step > most / 16; step /= 2)
-            if (await IsDoneAsync(most + step)) most += step;
-        var answers = await Task.WhenAll(
-            Enumerable.Range(0, 4).Select(_ => gateway.Ehr.PatchAsync($"Patient?_id={id}", Of(most * 3 / 5), Fhir)));
-        Assert.All(answers, a => Assert.True(a.Status == 200, a.Text));
-    }
-
-    [Fact]
     public async Task Who_may_not_read_a_resource_learns_nothing_by_patching_it()
     {
         var id = await gateway.NewPatientAsync();
