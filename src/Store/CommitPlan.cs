@@ -194,6 +194,10 @@ public abstract record CommitResult
     /// <param name="Failed">Which.</param>
     public sealed record NotHeld(Precondition Failed) : CommitResult;
 
+    /// <summary>A Consent would hold what a Binary encloses, and so concern others than its patient; nothing was done.</summary>
+    /// <param name="Binary">Id of the Binary.</param>
+    public sealed record Encloses(string Binary) : CommitResult;
+
     /// <summary>It cannot be told in time whether a precondition holds; nothing was done.</summary>
     /// <param name="Longest">How long it may take.</param>
     public sealed record TooLong(TimeSpan Longest) : CommitResult;

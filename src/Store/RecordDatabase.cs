@@ -151,20 +151,21 @@ public sealed class RecordDatabase : IAsyncDisposable
 
     /// <summary>Carries a plan out, all or nothing; it is durable when this returns <see cref="CommitResult.Committed"/>.</summary>
     /// <param name="plan">What is changed.</param>
-    /// <param name="cancellation">Stops only before the plan has reached the writer.</param>
+    /// <param name="cancellation">Stops only before the writer has begun with the plan.</param>
     /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
     public async Task<CommitResult> CommitAsync(CommitPlan plan, CancellationToken cancellation)
     {
         while (true)
         {
-            cancellation.ThrowIfCancellationRequested();
             try
             {
-                return await _writer.RunAsync<CommitResult>(async change =>
-                {
-                    await _plans.ApplyAsync(change, plan);
-                    return new CommitResult.Committed();
-                });
+                return await _writer.RunAsync<CommitResult>(
+                    async change =>
+                    {
+                        await _plans.ApplyAsync(change, plan);
+                        return new CommitResult.Committed();
+                    },
+                    cancellation);
             }
             catch (PlanRefusedException e)
             {
@@ -349,7 +350,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     internal ValueTask<T> ReadAsync<T>(Func<Session, CancellationToken, ValueTask<T>> read, CancellationToken cancellation) =>
         _readers.RunAsync(read, cancellation);
 
-    internal Task<T> ChangeAsync<T>(Func<Change, ValueTask<T>> change) => _writer.RunAsync(change);
+    internal Task<T> ChangeAsync<T>(Func<Change, ValueTask<T>> change) => _writer.RunAsync(change, default);
 
     internal async ValueTask EndAsync(Session session, bool isBroken)
     {

@@ -23,6 +23,9 @@ public sealed record SearchCriterion(string Parameter, string Type, IReadOnlyLis
 
     /// <summary>Of any: what else it is, one of these; none: it is asked itself.</summary>
     public IReadOnlyList<SearchAlternative> Alternatives { get; init; } = [];
+
+    /// <summary>Whether an index leads from it to few records, whatever there is: an identifier, a reference, an id.</summary>
+    public bool NamesFew => CriterionSql.IsWalked(this) && CriterionSql.Selectivity(this) <= CriterionSql.OfFew;
 }
 
 /// <summary>How a text or a URI is compared. https://hl7.org/fhir/R4/search.html#modifiers</summary>

@@ -58,10 +58,13 @@ public class AuditRouteScenarios(RunningGateway gateway)
     {
         var value = Guid.CreateVersion7().ToString();
         var body = $$"""{"resourceType":"Patient","identifier":[{"system":"urn:x","value":"{{value}}"}]}""";
-        for (var i = 0; i < 2; i++) Assert.Equal(201, (await gateway.Ehr.PostAsync("Patient", body)).Status);
+        var made = new List<string>();
+        for (var i = 0; i < 2; i++) made.Add((await gateway.Ehr.PostAsync("Patient", body)).Id);
         var before = await LastAsync();
         Assert.Equal(412, (await gateway.Ehr.PostAsync("Patient", body, ("If-None-Exist", $"identifier=urn:x|{value}"))).Status);
-        Assert.Equal("search-type", Assert.Single(await AfterAsync(before)).Interaction);
+        var told = await AfterAsync(before);
+        Assert.All(told, t => Assert.Equal("search-type", t.Interaction));
+        Assert.Equal(made.Select(m => $"[\"{m}\"]").Order(), told.Select(t => t.Patients).Order());
     }
 
     private async Task<long> LastAsync() => (await AfterAsync(0)).Count is var count ? count : 0;

@@ -164,13 +164,24 @@ public class ConsentProposalScenarios(RunningGateway gateway)
             Assert.Contains("Consent.provision.actor", refused.Text);
         }
         Assert.Equal(403, (await insurer.PostAsync("Consent", Text(patient, actor, "active"))).Status);
-        // A hospital's own standing consent does not become a proposal while it goes on permitting.
+        // A consent is proposed by its creation alone: what stands, or is a draft, does not become a proposal past the limits.
         var own = await RunningGateway.GrantAsync(gateway.Ehr, patient, gateway.Hospital, "TREAT");
         var (_, doctor) = await gateway.RegisterDoctorAsync("dr-" + Guid.CreateVersion7(), gateway.Hospital);
         Assert.Equal(200, (await doctor.GetAsync($"Patient/{patient}")).Status);
         var again = RunningGateway.Consent(patient, gateway.Hospital, "TREAT", status: "proposed", id: own);
-        Assert.Equal(200, (await gateway.Ehr.PutAsync($"Consent/{own}", again)).Status);
-        Assert.Equal(404, (await doctor.GetAsync($"Patient/{patient}")).Status);
+        var draft = await gateway.Ehr.PostAsync("Consent", RunningGateway.Consent(patient, gateway.Hospital, "TREAT", status: "draft"));
+        Assert.True(draft.Status == 201, draft.Text);
+        foreach (var update in new[]
+        {
+            await gateway.Ehr.PutAsync($"Consent/{own}", again),
+            await gateway.Ehr.PutAsync($"Consent/{draft.Id}", again.Replace(own, draft.Id, StringComparison.Ordinal)),
+            await gateway.Ehr.PatchAsync(
+                $"Consent/{draft.Id}", """[{"op":"replace","path":"/status","value":"proposed"}]""", "application/json-patch+json"),
+        })
+        {
+            Assert.True(update.Status == 422 && update.Text.Contains("Consent.status", StringComparison.Ordinal), update.Text);
+        }
+        Assert.Equal(200, (await doctor.GetAsync($"Patient/{patient}")).Status);
     }
 
     [Fact]

@@ -78,6 +78,34 @@ public class ImplicitPolicyScenarios
     }
 
     [Fact]
+    public async Task A_first_word_that_is_a_no_ends_what_silence_was_taken_for_and_what_waits_for_a_decision_does_not()
+    {
+        await using var running = await StartAsync(ConsentOptions.PermitTreatment);
+        foreach (var word in new[] { "rejected", "inactive", "refused proposal", "deleted proposal", "form" })
+        {
+            var patient = await running.NewPatientAsync();
+            var self = await running.LoginPatientAsync(patient);
+            var filed = RunningGateway.Only(await self.GetAsync("Consent")).GetProperty("id").GetString()!;
+            string Text(string status, string? id = null) => RunningGateway.Consent(patient, running.OtherHospital, status: status, id: id);
+            var draft = (await self.PostAsync("Consent", Text("draft"))).Id;
+            Assert.Equal(204, (await self.DeleteAsync($"Consent/{draft}")).Status);
+            var proposed = await running.OtherEhr.PostAsync("Consent", Text("proposed"));
+            Assert.True(proposed.Status == 201, proposed.Text);
+            Assert.Equal(200, (await self.GetAsync($"Consent/{filed}")).Status);
+            var said = word switch
+            {
+                "refused proposal" => await self.PutAsync($"Consent/{proposed.Id}", Text("rejected", proposed.Id)),
+                "deleted proposal" => await self.DeleteAsync($"Consent/{proposed.Id}"),
+                "form" => await running.Ehr.PostAsync("Consent", Text("inactive")),
+                var status => await self.PostAsync("Consent", Text(status)),
+            };
+            Assert.True(said.Status is 200 or 201 or 204, said.Text);
+            Assert.Equal((word, 410), (word, (await self.GetAsync($"Consent/{filed}")).Status));
+            Assert.Equal(404, (await running.OtherEhr.GetAsync($"Patient/{patient}")).Status);
+        }
+    }
+
+    [Fact]
     public async Task A_policy_for_all_is_for_treatment_payment_and_operations()
     {
         await using var running = await StartAsync(ConsentOptions.PermitAll);

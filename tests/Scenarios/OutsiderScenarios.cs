@@ -152,13 +152,16 @@ public class OutsiderScenarios(RunningGateway gateway)
             Assert.True(found.Status == 200, found.Text);
             Assert.Equal((searches[i], before + i + 1), (searches[i], await ToldAsync()));
         }
-        // So does the condition of a write.
+        // So does the condition of a write, by its refusal.
         var none = await gateway.Ehr.DeleteAsync($"Observation?_id={reading}&value-quantity=ge500|{Unit}|mg/dL");
         Assert.Equal(404, none.Status);
-        Assert.Equal(before + searches.Length + 1, await ToldAsync());
-        // Who may see nothing of it has tried.
+        Assert.Equal(before + searches.Length, await ToldAsync());
+        Assert.Equal(1, (await self.GetAsync("AuditEvent?subtype=delete&outcome=4")).Json.GetProperty("total").GetInt32());
+        // Who may see nothing of it has tried; of what is no id nobody has.
         Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Observation?_id={reading}")).Json.GetProperty("total").GetInt32());
-        Assert.Equal(before + searches.Length + 2, await ToldAsync());
+        Assert.Equal(before + searches.Length + 1, await ToldAsync());
+        Assert.Equal(400, (await gateway.OtherEhr.GetAsync($"Observation?_id={reading}/x")).Status);
+        Assert.Equal(before + searches.Length + 1, await ToldAsync());
     }
 
     [Fact]

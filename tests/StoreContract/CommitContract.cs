@@ -152,6 +152,51 @@ public abstract class CommitContract(Engine engine)
     }
 
     [Fact]
+    public async Task What_nobody_waits_for_any_more_when_its_turn_comes_is_passed_over_and_takes_no_other_with_it()
+    {
+        var all = new TaskCompletionSource();
+        var waiting = HoldAsync(all.Task);
+        using var gone = new CancellationTokenSource();
+        var (left, stays) = (Make.Facts("Basic", Id()), Make.Facts("Basic", Id()));
+        var departed = _database.CommitAsync(new CommitPlan { Versions = [Make.Version(left)] }, gone.Token);
+        var other = CommitAsync(Make.Version(stays));
+        await gone.CancelAsync();
+        all.SetResult();
+        await waiting;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => departed);
+        Assert.IsType<CommitResult.Committed>(await other);
+        await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+        Assert.Null(await snapshot.ReadAsync("Basic", left.Id, null, default));
+        Assert.NotNull(await snapshot.ReadAsync("Basic", stays.Id, null, default));
+    }
+
+    [Fact]
+    public async Task What_comes_behind_a_slow_change_does_not_wait_in_its_transaction_and_what_failed_is_not_run_again()
+    {
+        var all = new TaskCompletionSource();
+        var waiting = HoldAsync(all.Task);
+        var runs = 0;
+        var slow = HoldAsync(Task.Delay(1200));
+        var failing = _database.ChangeAsync<bool>(_ =>
+        {
+            runs++;
+            throw new InvalidOperationException("no");
+        });
+        var behind = _database.ChangeAsync(async _ => await Task.WhenAny(slow, Task.Delay(TimeSpan.FromSeconds(5))) == slow);
+        all.SetResult();
+        await waiting;
+        Assert.True(await behind);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => failing);
+        Assert.Equal(1, runs);
+    }
+
+    private Task<bool> HoldAsync(Task until) => _database.ChangeAsync(async _ =>
+    {
+        await until;
+        return true;
+    });
+
+    [Fact]
     public async Task What_a_group_gave_numbers_before_it_was_taken_back_is_found_by_every_process_afterwards()
     {
         // The facts are known already: what is new is the parameter, the label and the group that is taken back.
@@ -169,11 +214,7 @@ public abstract class CommitContract(Engine engine)
 
         // Until all of them wait, the writer does: they are one group, in which the second create finds the first.
         var all = new TaskCompletionSource();
-        var waiting = _database.ChangeAsync<bool>(async _ =>
-        {
-            await all.Task;
-            return true;
-        });
+        var waiting = HoldAsync(all.Task);
         var results = new[] { linked, Create(), Create() }.Select(p => _database.CommitAsync(p, default)).ToList();
         all.SetResult();
         await waiting;

@@ -15,6 +15,9 @@ public sealed class PatchBudget
     /// <summary>Bytes that were copied.</summary>
     internal long CopiedBytes { get; set; }
 
+    /// <summary>Goes on from what another had taken: what a try took that came to nothing is not counted.</summary>
+    public void GoOnFrom(PatchBudget other) => (Steps, CopiedBytes) = (other.Steps, other.CopiedBytes);
+
     /// <summary>Steps for reading a resource again.</summary>
     /// <param name="bytes">How long it is.</param>
     internal static long Reading(int bytes) => bytes / 4;

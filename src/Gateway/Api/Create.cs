@@ -11,7 +11,12 @@ internal sealed class Create(Writes writes, RawBinary raw, Denials denials)
     {
         var (caller, request, type) = (call.Caller, call.Request, call.Type);
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(caller, call.Route.Interaction, type, refusal);
-        if (RawBinary.IsSent(call)) return await raw.RunAsync(call, null, cancellation);
+        if (RawBinary.IsSent(call))
+        {
+            return request.IfNoneExist is null
+                ? await raw.RunAsync(call, null, cancellation)
+                : FhirResponse.From(RawBinary.ByCriteria);
+        }
         var body = await request.ReadBody(cuts: true, cancellation);
         if (body.Failure is { } unreadable) return FhirResponse.From(unreadable);
         if (Writes.Mismatch(body.Value.Document, type) is { } mismatch) return FhirResponse.From(mismatch);

@@ -1,6 +1,7 @@
 using PmrGateway.Fhir;
 using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Api;
@@ -198,7 +199,8 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
         switch (kind)
         {
             case "id":
-                return new SearchValue(null, ParameterValue.Plain(text));
+                var id = ParameterValue.Plain(text);
+                return ResourceId.IsId(id) ? new SearchValue(null, id) : null;
             case "token" when suffix == SearchIndexer.OfType:
                 return ParameterValue.Split(text, '|').ToList() is [{ Length: > 0 }, { Length: > 0 }, { Length: > 0 }] ofType
                     ? new SearchValue(null, string.Join('|', ofType.Select(ParameterValue.Plain)))
@@ -263,6 +265,7 @@ internal sealed class CriterionParser(SearchIndexer indexer, BaseUrl baseUrl, Ti
     private static string Expected(string kind, string suffix, SearchParameter parameter) => kind switch
     {
         "token" when suffix == SearchIndexer.OfType => "a value is typeSystem|typeCode|value",
+        "id" => "a value is an id: 1 to 64 of A-Z, a-z, 0-9, '-' and '.'",
         "date" => "a value is a date or a time, with eq, ne, lt, le, gt, ge, sa, eb or ap before it",
         "number" => "a value is a number, with eq, ne, lt, le, gt, ge, sa, eb or ap before it",
         "quantity" => "a value is a number (with a prefix), number|system|code or number||code",

@@ -35,10 +35,13 @@ internal sealed class Patch(
             return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
         var patch = await ReadAsync(call.Request, cancellation);
         if (patch.Failure is { } unreadable) return Unreadable(unreadable);
+        var before = new PatchBudget();
+        before.GoOnFrom(call.Request.Patching);
         return await writes.RunByCriteriaAsync(call, patch.Value.Body, null, TryAsync, cancellation);
 
         async Task<Attempt> TryAsync(StoredVersion? current)
         {
+            call.Request.Patching.GoOnFrom(before);
             var write = await WriteAsync(call, current!, patch.Value, cancellation);
             return write.Failure is { } refused ? FhirResponse.From(refused) : write.Value;
         }

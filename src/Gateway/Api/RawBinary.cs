@@ -13,6 +13,14 @@ internal sealed class RawBinary(Writes writes, Denials denials, IContent content
     public static bool IsSent(FhirCall call) =>
         call.Type == "Binary" && call.Request.Http is { } http && !MediaType.IsFhirJson(http.ContentType);
 
+    /// <summary>
+    /// That one by criteria is not taken: its bytes go to the blocks as they come in, under the id that they are for, and which that is may
+    /// change until the commit.
+    /// </summary>
+    public static Outcome ByCriteria { get; } = Outcome.Of(
+        OutcomeCategory.UnsupportedMediaType,
+        "a Binary by criteria (in its URL, or If-None-Exist) is sent as application/fhir+json, or to its own URL");
+
     /// <summary>Writes it.</summary>
     /// <param name="call">The request.</param>
     /// <param name="current">The version there is; null: it is new.</param>

@@ -37,8 +37,8 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
     private const int MaxSortKeys = 4;
     private const int MaxCriteria = 100;
 
-    // With fewer letters a text begins in many records.
-    private const int MinBeginning = 3;
+    // Of a condition, which is asked where all writes wait.
+    private const int MaxConditionValues = 20;
     private static readonly string[] OfAll = ["_format", "_pretty"];
     private static readonly string[] Once = ["_count", "_cursor", Subset.Summary, Subset.Elements, "_total", "_sort"];
     private static readonly string[] Includes = ["_include", "_revinclude"];
@@ -115,6 +115,13 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
         var subset = Subset.Of(type, summary, elements, includes.Count > 0);
         if (subset.Failure is { } notCut) return notCut;
         var query = new SearchQuery(type, criteria, summary == "count" ? 0 : count, 0) { Sort = sort };
+        // The patients of each that is not found are told, in an entry of its own.
+        if (query.Named.Count() is > Found.MaxCounted and var records)
+        {
+            return Outcome.Of(
+                OutcomeCategory.Malformed,
+                $"the search names {records} records, and may name {Found.MaxCounted}: ask in several searches");
+        }
         return new ParsedSearch(query, includes, subset.Value, string.Join('&', self), cursor, ignored);
     }
 
@@ -142,20 +149,29 @@ internal sealed class SearchParser(CriterionParser criterionParser, LimitOptions
         }
         var parsed = Parse(type, all, reach);
         if (parsed.Failure is { } failure) return failure;
-        var named = parsed.Value.Query.Criteria;
+        var query = parsed.Value.Query;
         // It is asked again where all writes wait for each other: what is tied to others, or lacks something, takes too long for that.
-        if (named.Any(c => c.Link is not null))
+        if (query.Criteria.Any(c => c.Link is not null))
             return Outcome.Of(OutcomeCategory.Malformed, "a condition says what a resource has itself: no chain and no _has");
-        // It is asked again where all writes wait for each other: an index has to lead to the few that it may be about.
-        return !named.Any(c => c is { IsNegated: false, IsMissing: null, Match: TextMatch.Default }
-            && (c.Type == "string" ? c.IsPersonal && c.Values.All(v => v.Text!.Length >= MinBeginning)
-                : c.IsPersonal || c.Type is "token" or "reference" or "id" or "uri"))
-            ? Outcome.Of(
+        // For the same reason an index has to lead to the few that it may be about.
+        if (!query.Criteria.Any(c => c.NamesFew))
+        {
+            var asked = query.Criteria.Count == 0 ? "" : $" by '{string.Join("', '", query.Criteria.Select(c => c.Parameter).Distinct())}'";
+            return Outcome.Of(
                 OutcomeCategory.Malformed,
-                "the condition names nothing to look for: one of its parameters is "
-                    + $"a token, a reference, a URI, a text of {MinBeginning} letters or _id of {type}")
-            // The first, and how many there are.
-            : parsed.Value.Query with { Count = 1 };
+                $"the condition names nothing to look for{asked}: one of its parameters is an identifier with its value, a reference or "
+                    + $"_id of {type}");
+        }
+        var values = query.Criteria.Sum(c => ValuesOf(c, ScopeReach.All));
+        if (values > MaxConditionValues)
+        {
+            var longest = query.Criteria.MaxBy(c => ValuesOf(c, ScopeReach.All))!.Parameter;
+            return Outcome.Of(
+                OutcomeCategory.Malformed,
+                $"the condition has {values} values, most of them of '{longest}', and may have {MaxConditionValues}");
+        }
+        // Whose records match is told, as of what is counted.
+        return query with { Count = Found.MaxCounted };
     }
 
     // A third part names the type that is referred to.

@@ -19,23 +19,24 @@ internal sealed class Transaction(
         FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, CancellationToken cancellation)
     {
         for (var tries = 1; ; tries++)
-            if (await TryAsync(call, bundle, entries, tries, cancellation) is { } answer) return answer;
+        {
+            var context = flow.Begin(call.Caller, bundle.Body);
+            if (await TryAsync(call, context, entries, tries, cancellation) is { } answer) return await denials.EndAsync(context, answer);
+        }
     }
 
     // (1) each entry gets its id, (2) is prepared or asked, (3) all are committed, (4) reads see what was written. Null: to be tried again.
     private async Task<FhirResponse?> TryAsync(
-        FhirCall call, ReceivedBody bundle, List<BundleEntry> entries, int tries, CancellationToken cancellation)
+        FhirCall call, WriteContext context, List<BundleEntry> entries, int tries, CancellationToken cancellation)
     {
-        var context = flow.Begin(call.Caller, bundle.Body);
         // (1) Ids first, so that the others can point to it.
-        var caller = call.Caller;
         var plan = new Planned[entries.Count];
         var links = new Dictionary<string, string>(StringComparer.Ordinal);
         var written = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in entries)
         {
             var planned = await PlanAsync(context, entry, cancellation);
-            if (planned.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
+            if (planned.Failure is { } failure) return await RefuseAsync(context, failure, entry);
             var (type, id, current, exists) = plan[entry.Index] = planned.Value;
             if (entry.FullUrl is { } url && !entry.IsRead && !links.TryAdd(url, $"{type}/{id}"))
                 return Failed(Outcome.Of(OutcomeCategory.Malformed, "two entries have the same fullUrl"), entry);
@@ -47,13 +48,14 @@ internal sealed class Transaction(
 
         // (2)
         var prepared = new Dictionary<int, PreparedWrite>();
+        var patching = new PatchBudget();
         foreach (var entry in entries)
         {
             if (entry.IsRead || plan[entry.Index].Exists) continue;
-            var request = await WriteAsync(caller, entry, plan[entry.Index], links, cancellation);
-            if (request.Failure is { } failure) return await RefuseAsync(caller, failure, entry);
+            var request = await WriteAsync(context, entry, plan[entry.Index], links, patching, cancellation);
+            if (request.Failure is { } failure) return await RefuseAsync(context, failure, entry);
             var write = await flow.PrepareAsync(context, request.Value, cancellation);
-            if (write.Failure is { } refused) return await RefuseAsync(caller, refused, entry);
+            if (write.Failure is { } refused) return await RefuseAsync(context, refused, entry);
             prepared[entry.Index] = write.Value;
         }
 
@@ -65,7 +67,7 @@ internal sealed class Transaction(
         if (committed.Value is not CommitResult.Committed)
         {
             return Writes.IsTriedAgain(context, committed.Value, tries) ? null : await denials.AnswerAsync(
-                caller, Interaction.Transaction, "Bundle", Writes.Conflict(committed.Value, prepared.Values));
+                context, Interaction.Transaction, "Bundle", Writes.Conflict(committed.Value, prepared.Values));
         }
 
         // (4)
@@ -183,7 +185,8 @@ internal sealed class Transaction(
     }
 
     private async Task<Result<WriteRequest>> WriteAsync(
-        Caller caller, BundleEntry entry, Planned planned, Dictionary<string, string> links, CancellationToken cancellation)
+        WriteContext context, BundleEntry entry, Planned planned, Dictionary<string, string> links, PatchBudget patching,
+        CancellationToken cancellation)
     {
         var (type, id, current, _) = planned;
         if (entry.Method == "DELETE") return new WriteRequest(null, type, id, current);
@@ -193,11 +196,11 @@ internal sealed class Transaction(
         {
             var body = Patch.Of(document);
             if (body.Failure is { } unreadable) return unreadable;
-            var patched = await patch.ApplyAsync(caller, current!, body.Value, entry.Patching, cancellation);
+            var patched = await patch.ApplyAsync(context.Caller, current!, body.Value, patching, cancellation);
             if (patched.Failure is { } refused) return refused;
             document = document with { Document = patched.Value };
         }
-        var rewritten = await RewriteAsync(caller, document.Document, links, cancellation);
+        var rewritten = await RewriteAsync(context, document.Document, links, cancellation);
         return rewritten.Failure is { } failure
             ? failure
             : Writes.RequestFor(document with { Document = rewritten.Value }, type, id, current) with { IsPatch = entry.Method == "PATCH" };
@@ -205,7 +208,7 @@ internal sealed class Transaction(
 
     // References to other entries, and conditional references, become references to resources here (R4 http.html, "transaction").
     private async Task<Result<ResourceDocument>> RewriteAsync(
-        Caller caller, ResourceDocument document, Dictionary<string, string> links, CancellationToken cancellation)
+        WriteContext context, ResourceDocument document, Dictionary<string, string> links, CancellationToken cancellation)
     {
         var texts = new List<(ElementNode Node, string Text)>();
         foreach (var node in EntryLinks.In(document, links, texts))
@@ -213,7 +216,7 @@ internal sealed class Transaction(
             var (type, query) = (node.Text.Split('?')[0], node.Text[(node.Text.IndexOf('?') + 1)..]);
             if (!links.TryGetValue(node.Text, out var target))
             {
-                var found = await conditions.FindAsync(caller, type, QueryHelpers.ParseQuery(query), cancellation);
+                var found = await conditions.FindAsync(context, type, QueryHelpers.ParseQuery(query), cancellation);
                 if (found.Failure is { } failure) return failure;
                 if (found.Value is null)
                     return Outcome.Of(OutcomeCategory.PreconditionFailed, $"a conditional reference to {type} matches nothing");
@@ -224,9 +227,9 @@ internal sealed class Transaction(
         return texts.Count == 0 ? document : document.With(texts);
     }
 
-    private async Task<FhirResponse> RefuseAsync(Caller caller, Outcome outcome, BundleEntry entry)
+    private async Task<FhirResponse> RefuseAsync(WriteContext context, Outcome outcome, BundleEntry entry)
     {
-        var answer = await denials.AnswerAsync(caller, Interaction.Transaction, entry.Target, outcome);
+        var answer = await denials.AnswerAsync(context, Interaction.Transaction, entry.Target, outcome);
         return Failed(outcome, entry) with { IsWithheld = answer.IsWithheld };
     }
 

@@ -34,12 +34,7 @@ internal sealed class Update(Writes writes, RawBinary raw, Denials denials)
     public async Task<FhirResponse> RunByCriteriaAsync(FhirCall call, CancellationToken cancellation)
     {
         if (call.Refusal is { } refusal) return await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refusal);
-        // Its bytes go to the blocks as they come in, under the id that they are for: which that is may change until the commit.
-        if (RawBinary.IsSent(call))
-        {
-            return FhirResponse.From(Outcome.Of(
-                OutcomeCategory.UnsupportedMediaType, "a Binary by criteria is sent as application/fhir+json, or to its own URL"));
-        }
+        if (RawBinary.IsSent(call)) return FhirResponse.From(RawBinary.ByCriteria);
         var read = await ReadAsync(call, null, cancellation);
         if (read.Failure is { } unreadable) return FhirResponse.From(unreadable);
         var body = read.Value;

@@ -38,7 +38,7 @@ internal sealed class Writes(
                     var criteria = QueryHelpers.ParseQuery(ifNoneExist);
                     var existing = await conditions.RequireAsync(context, request.Type, criteria, cancellation);
                     if (existing.Failure is { } refused)
-                        return await denials.AnswerAsync(caller, Interaction.SearchType, request.Type, refused);
+                        return await denials.AnswerAsync(context, Interaction.SearchType, request.Type, refused);
                     return existing.Value is { } found ? Existing(found) : request;
                 },
                 cancellation);
@@ -58,7 +58,7 @@ internal sealed class Writes(
                 {
                     var target = await conditions.TargetAsync(context, call.Request, id, cancellation);
                     return target.Failure is { } refused
-                        ? await denials.AnswerAsync(call.Caller, call.Route.Interaction, call.Target, refused)
+                        ? await denials.AnswerAsync(context, call.Route.Interaction, call.Target, refused)
                         : await decide(target.Value);
                 },
                 cancellation);
@@ -70,17 +70,23 @@ internal sealed class Writes(
         for (var tries = 1; ; tries++)
         {
             var context = flow.Begin(caller, body);
-            var tried = await attempt(context);
-            if (tried.Request is not { } request) return tried.Answer!;
-            var prepared = await flow.PrepareAsync(context, request, cancellation);
-            var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
-            if (prepared.Failure is { } failure) return await denials.AnswerAsync(caller, request.Interaction, asked, failure);
-            var committed = await flow.CommitAsync(context, [prepared.Value], cancellation);
-            if (committed.Failure is { } broken) return FhirResponse.From(broken);
-            if (committed.Value is CommitResult.Committed) return Written(prepared.Value);
-            if (!IsTriedAgain(context, committed.Value, tries))
-                return await denials.AnswerAsync(caller, request.Interaction, asked, Conflict(committed.Value, [prepared.Value]));
+            if (await TryAsync(context, await attempt(context), tries, cancellation) is { } answer)
+                return await denials.EndAsync(context, answer);
         }
+    }
+
+    private async Task<FhirResponse?> TryAsync(WriteContext context, Attempt tried, int tries, CancellationToken cancellation)
+    {
+        if (tried.Request is not { } request) return tried.Answer!;
+        var prepared = await flow.PrepareAsync(context, request, cancellation);
+        var asked = request.Current is null ? request.Type : $"{request.Type}/{request.Id}";
+        if (prepared.Failure is { } failure) return await denials.AnswerAsync(context, request.Interaction, asked, failure);
+        var committed = await flow.CommitAsync(context, [prepared.Value], cancellation);
+        if (committed.Failure is { } broken) return FhirResponse.From(broken);
+        if (committed.Value is CommitResult.Committed) return Written(prepared.Value);
+        return IsTriedAgain(context, committed.Value, tries)
+            ? null
+            : await denials.AnswerAsync(context, request.Interaction, asked, Conflict(committed.Value, [prepared.Value]));
     }
 
     /// <summary>
@@ -88,7 +94,7 @@ internal sealed class Writes(
     /// id, is told that it is another version.
     /// </summary>
     public static bool IsTriedAgain(WriteContext context, CommitResult result, int tries) =>
-        tries < MaxTries && result is not CommitResult.NotHeld { Failed: Precondition.AtMost }
+        tries < MaxTries && result is not (CommitResult.NotHeld { Failed: Precondition.AtMost } or CommitResult.Encloses)
         && (result is not CommitResult.Conflict || context.Preconditions.Count > 0);
 
     /// <summary>Why a plan was not carried out. That there are as many as there may be their patients find in the log.</summary>
@@ -99,6 +105,9 @@ internal sealed class Writes(
         {
             Concealed = [.. prepared.SelectMany(p => p.Version.Facts.Patients).Distinct()],
         },
+        CommitResult.Encloses => new Outcome(
+            OutcomeCategory.Invalid,
+            [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.sourceAttachment.url", ConsentWrites.HoldsOthers)]),
         _ => Outcome.Of(OutcomeCategory.Conflict, "others are writing the same: try again"),
     };
 

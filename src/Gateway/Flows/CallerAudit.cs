@@ -40,14 +40,36 @@ internal static class CallerAudit
     /// <param name="outcome">permit or deny.</param>
     /// <param name="entities">What was asked for or released, <c>Type/id</c>.</param>
     /// <param name="patients">Ids of the patients concerned.</param>
-    /// <param name="permit">What it was released by; null: nothing was.</param>
-    /// <param name="block">Block at which it was decided, where there is no permit; -1 where the chain was not asked.</param>
-    /// <param name="query">What was searched, without values; null: it is no search.</param>
+    /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
     public static IEnumerable<AuditEntry> Entries(
         this Caller caller, DateTimeOffset at, string interaction, string outcome, IReadOnlyList<string> entities,
-        IReadOnlyList<string> patients, Permit? permit = null, long block = -1, string? query = null) =>
-        patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(p => caller.Entry(
-            at, interaction, outcome, entities, p, [.. p.SelectMany(o => permit?.CommitmentsOf(o) ?? [])], permit?.Block ?? block, query));
+        IReadOnlyList<string> patients, long block = -1) =>
+        patients.Select(p => (IReadOnlyList<string>)[p]).DefaultIfEmpty([]).Select(
+            p => caller.Entry(at, interaction, outcome, entities, p, block: block));
+
+    /// <summary>
+    /// The entries of what was found: one a patient, with that patient's records alone, since each patient reads their own entries and must
+    /// not find others in them. One at least.
+    /// </summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="at">When.</param>
+    /// <param name="request">What was asked.</param>
+    /// <param name="found">What was found.</param>
+    /// <param name="block">Block at which nothing was; all permits of one snapshot are of one, and the view may have gone on since.</param>
+    public static List<AuditEntry> Entries(this Caller caller, DateTimeOffset at, ReadRequest request, Found found, long block)
+    {
+        var patients = found.Versions.SelectMany(v => v.Version.Facts.Patients).Concat(found.Told).Distinct().ToList();
+        var entries = patients.Select(p => Of(p, [.. found.Versions.Where(v => v.Version.Facts.Patients.Contains(p))])).ToList();
+        var ofNobody = found.Versions.Where(v => v.Version.Facts.Patients.Count == 0).ToList();
+        if (ofNobody.Count > 0 || entries.Count == 0) entries.Add(Of(patients.Count == 0 ? request.PatientAsked : null, ofNobody));
+        return entries;
+
+        AuditEntry Of(string? patient, IReadOnlyList<PermittedVersion> released) => caller.Entry(
+            at, request.Interaction, AuditOutcome.Permit,
+            released.Count == 0 ? [request.Asked] : [.. released.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
+            Patients(patient), patient is null ? [] : [.. released.SelectMany(o => o.Permit.CommitmentsOf(patient)).Distinct()],
+            released.Count == 0 ? block : released[0].Permit.Block, request.Query);
+    }
 
     /// <summary>
     /// One patient's id as the list of those concerned; none for null, and for what can be no patient's: it may be anything that was asked.

@@ -21,6 +21,10 @@ public sealed class ConsentWrites(
     private const int MaxWaiting = 20;
     private const string TooManyProposed = "as many proposals as may wait for the decision of one patient do: take one back, or wait";
 
+    /// <summary>Why a Consent that encloses others is not kept.</summary>
+    public const string HoldsOthers =
+        "a Consent is about its patient alone: it holds no copy of a Patient, and no FHIR document that tells of one";
+
     // Between the offer of a deadline and the signature with it the clocks of two gateways may differ.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
@@ -40,8 +44,11 @@ public sealed class ConsentWrites(
     {
         if (ConsentReader.Read(request.Document!, out var issues) is not { } terms) return new Outcome(OutcomeCategory.Invalid, issues);
         var requester = context.Caller.Requester;
-        // What was given once is not a proposal again: that ends it, as any other change.
-        if (request.Current is null && IsProposal(context.Caller, request))
+        // How many wait for the patient is asked, and the Task put before the patient, when it is created.
+        if (request.Current is not null && request.Document!.Root.StringAt("status") == "proposed")
+            return new Outcome(OutcomeCategory.Invalid, [new ValidationIssue(
+                IssueSeverity.Error, IssueCode.Value, "Consent.status", "a consent is proposed by its creation: create another")]);
+        if (IsProposal(context.Caller, request))
             return RefusalOfProposal(requester, terms) is { } notTheirs ? notTheirs : new CommitPlan { If = LimitsOf(requester, terms) };
         var patient = context.KeyOfNewPatient(terms.Patient) is { } key
             ? new RegisteredPatient(terms.Patient, Convert.ToHexStringLower(key), requester.Organization ?? "", null)

@@ -21,8 +21,29 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
     /// <param name="patient">Id of the patient asked about, where that is not in <paramref name="asked"/>.</param>
     /// <param name="block">Block at which it was decided; -1 where the chain was not asked.</param>
     /// <exception cref="StoreUnavailableException">The log cannot be written.</exception>
-    public async Task<FhirResponse> AnswerAsync(
-        Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1)
+    public Task<FhirResponse> AnswerAsync(
+        Caller caller, string interaction, string asked, Outcome outcome, string? patient = null, long block = -1) =>
+        AnswerAsync(caller, interaction, asked, outcome, patient, block, []);
+
+    /// <summary>The same of a write: what its conditions have told goes to the log with it.</summary>
+    public async Task<FhirResponse> AnswerAsync(WriteContext context, string interaction, string asked, Outcome outcome)
+    {
+        var answer = await AnswerAsync(context.Caller, interaction, asked, outcome, null, -1, context.Told);
+        context.IsLogged();
+        return answer;
+    }
+
+    /// <summary>Lets the answer to a write go, once the log has what its conditions have told, whatever came of it.</summary>
+    /// <exception cref="StoreUnavailableException">The log cannot be written.</exception>
+    public async Task<FhirResponse> EndAsync(WriteContext context, FhirResponse answer)
+    {
+        if (context.Told.Count > 0) await audit.AppendAsync([.. context.Told], CancellationToken.None);
+        context.IsLogged();
+        return context.HasMissed ? answer with { IsWithheld = true } : answer;
+    }
+
+    private async Task<FhirResponse> AnswerAsync(
+        Caller caller, string interaction, string asked, Outcome outcome, string? patient, long block, IReadOnlyList<AuditEntry> told)
     {
         var isWithheld = outcome.Concealed is not null
             || outcome.Category is OutcomeCategory.Forbidden or OutcomeCategory.NotFound or OutcomeCategory.Gone;
@@ -36,8 +57,9 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
                 patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);
             // Written even where the requester has left meanwhile.
             var entries = caller.Entries(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], patients, block: block);
-            await audit.AppendAsync([.. entries], CancellationToken.None);
+            told = [.. told, .. entries];
         }
+        if (told.Count > 0) await audit.AppendAsync([.. told], CancellationToken.None);
         return FhirResponse.From(outcome) with { IsWithheld = isWithheld };
     }
 }

@@ -19,24 +19,35 @@ public sealed class ImplicitConsents(
     /// </summary>
     /// <param name="writes">Makes the versions.</param>
     /// <param name="context">The request.</param>
-    /// <param name="plan">All that it writes.</param>
+    /// <param name="written">All that it writes.</param>
     /// <param name="cancellation">Stops the wait for the stores.</param>
     internal async Task<IReadOnlyList<PreparedWrite>> OfAsync(
-        WriteFlow writes, WriteContext context, CommitPlan plan, CancellationToken cancellation)
+        WriteFlow writes, WriteContext context, IReadOnlyList<PreparedWrite> written, CancellationToken cancellation)
     {
-        var spoken = plan.Consents.OfType<ConsentChange.Give>().Where(g => !Requester.IsOffice(g.Giver))
-            .Select(g => g.Terms.Patient).ToHashSet(StringComparer.Ordinal);
+        var spoken = written.Where(IsWord).Select(w => w.Version.Facts.Patients[0]).ToHashSet(StringComparer.Ordinal);
         var made = new List<PreparedWrite>();
         if (options.Consent.ImplicitPurposes.Count > 0)
         {
-            foreach (var patient in plan.Directory.OfType<DirectoryChange.AddPatient>().Where(p => !spoken.Contains(p.Id)))
+            var added = written.SelectMany(w => w.Plan.Directory).OfType<DirectoryChange.AddPatient>();
+            foreach (var patient in added.Where(p => !spoken.Contains(p.Id)))
                 made.Add(await FileAsync(writes, context, patient, cancellation));
         }
         // What the request itself does to it, it does.
-        var own = plan.Versions.Select(v => v.Version.Facts).Where(f => f.Type == nameof(Consent)).Select(f => f.Id).ToHashSet();
+        var own = written.Where(w => w.Request.Type == nameof(Consent)).Select(w => w.Request.Id).ToHashSet(StringComparer.Ordinal);
         foreach (var patient in spoken.Where(p => !own.Contains(IdOf(p))))
             if (await EndAsync(context, patient, cancellation) is { } ended) made.Add(ended);
         return made;
+    }
+
+    // Whatever it says: a Consent of the patient's, or that the hospital files with a form, once it is no draft and waits for nobody. To
+    // take a proposal away is the patient's word on it as well: its Task goes with it.
+    private static bool IsWord(PreparedWrite write)
+    {
+        if (write.Request.Type != nameof(Consent)) return false;
+        var isPatients = write.Version.Facts.Author == $"Patient/{write.Version.Facts.Patients[0]}";
+        if (write.Request.Document is not { } said)
+            return isPatients && write.Plan.Versions.Any(v => v.Version.Facts.Type == nameof(Hl7.Fhir.Model.Task));
+        return said.Root.StringAt("status") is not ("draft" or "proposed") && (isPatients || said.Root["sourceAttachment"] is not null);
     }
 
     private async Task<PreparedWrite> FileAsync(

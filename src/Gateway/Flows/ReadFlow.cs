@@ -21,6 +21,26 @@ public sealed record Found(IReadOnlyList<PermittedVersion> Versions, Outcome? Fa
     /// <summary>Ids of the patients of a record that the answer tells of and does not have: their logs are told.</summary>
     public IReadOnlyList<string> Told { get; init; } = [];
 
+    /// <summary>
+    /// Whether something was named and is not found: then its answer is a no, and how long that takes must not tell what there is.
+    /// </summary>
+    public bool HasMissed { get; private init; }
+
+    /// <summary>The same, with the patients of what was named and is not found: those of what is found are told of that.</summary>
+    /// <param name="database">Where they are looked up.</param>
+    /// <param name="named">What was named, <c>Type/id</c>.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<Found> OfNamedAsync(RecordDatabase database, IEnumerable<string> named, CancellationToken cancellation)
+    {
+        var missed = named.ToHashSet(StringComparer.Ordinal);
+        foreach (var facts in Versions.Select(v => v.Version.Facts))
+        {
+            missed.Remove($"{facts.Type}/{facts.Id}");
+            foreach (var patient in facts.Patients) missed.Remove($"Patient/{patient}");
+        }
+        return this with { Told = [.. Told, .. await database.ConcernedAsync(missed, cancellation)], HasMissed = missed.Count > 0 };
+    }
+
     /// <summary>One record, or that there is none, or that it was deleted.</summary>
     public static Found Of(PermittedVersion? record) => record switch
     {
@@ -102,35 +122,18 @@ public sealed partial class ReadFlow(
         var opened = await OpenAsync(found.Versions, cancellation);
         if (opened.Failure is { } broken) return FhirResponse.From(broken);
 
-        found = found with { Told = [.. found.Told, .. await NamedAsync(request, opened.Value, cancellation)] };
-
         // (5) No byte leaves before the entry that tells of it is durable.
-        var released = opened.Value.Select(o => o.Permit);
-        if (await glass.ReleaseAsync(caller, released, Entries(caller, request, found, opened.Value), cancellation) is { } notTold)
+        found = await found.OfNamedAsync(database, request.Named, cancellation);
+        var entries = caller.Entries(time.GetUtcNow(), request, found, view.Block);
+        if (await glass.ReleaseAsync(caller, opened.Value.Select(o => o.Permit), entries, cancellation) is { } notTold)
             return FhirResponse.From(notTold);
 
         // (6)
         var answer = await OrBrokenAsync(async () => await respond(opened.Value));
         if (answer.Failure is { } unreadable) return FhirResponse.From(unreadable);
-        // That nothing is found of what was named is a no: how long it takes must not tell what there is.
-        if (opened.Value.Count == 0 && request.Named.Any()) return answer.Value with { IsWithheld = true };
-        return answer.Value.Failure is null ? answer.Value with { Decision = Receipt(opened.Value) } : answer.Value;
-    }
-
-    // The patients of what is named and not found: those of what is found are told of it.
-    private async ValueTask<IReadOnlyList<string>> NamedAsync(
-        ReadRequest request, IReadOnlyList<OpenedRecord> opened, CancellationToken cancellation)
-    {
-        var named = request.Named.ToHashSet(StringComparer.Ordinal);
-        if (named.Count > 0)
-        {
-            foreach (var facts in opened.Select(o => o.Version.Facts))
-            {
-                named.Remove($"{facts.Type}/{facts.Id}");
-                foreach (var patient in facts.Patients) named.Remove($"Patient/{patient}");
-            }
-        }
-        return await database.ConcernedAsync(named, cancellation);
+        var held = found.HasMissed ? answer.Value with { IsWithheld = true } : answer.Value;
+        var isNo = found.HasMissed && opened.Value.Count == 0;
+        return held.Failure is null && !isNo ? held with { Decision = Receipt(opened.Value) } : held;
     }
 
     // Why and at which block records were released.
@@ -171,26 +174,6 @@ public sealed partial class ReadFlow(
             return Unavailable("the block store cannot be reached");
         }
     }
-
-    // One entry a patient, with that patient's records alone: each patient reads their own entries, and must not find others in them.
-    private List<AuditEntry> Entries(Caller caller, ReadRequest request, Found found, IReadOnlyList<OpenedRecord> opened)
-    {
-        var patients = opened.SelectMany(o => o.Version.Facts.Patients).Concat(found.Told).Distinct().ToList();
-        var entries = patients
-            .Select(p => Entry(caller, request, p, [.. opened.Where(o => o.Version.Facts.Patients.Contains(p))])).ToList();
-        var ofNobody = opened.Where(o => o.Version.Facts.Patients.Count == 0).ToList();
-        if (ofNobody.Count > 0 || entries.Count == 0)
-            entries.Add(Entry(caller, request, patients.Count == 0 ? request.PatientAsked : null, ofNobody));
-        return entries;
-    }
-
-    private AuditEntry Entry(Caller caller, ReadRequest request, string? patient, IReadOnlyList<OpenedRecord> opened) => caller.Entry(
-        time.GetUtcNow(), request.Interaction, AuditOutcome.Permit,
-        opened.Count == 0 ? [request.Asked] : [.. opened.Select(o => $"{o.Version.Facts.Type}/{o.Version.Facts.Id}")],
-        CallerAudit.Patients(patient), patient is null ? [] : [.. opened.SelectMany(o => o.Permit.CommitmentsOf(patient)).Distinct()],
-        // All permits of one snapshot are of one block; the view may have gone on since.
-        opened.Count == 0 ? view.Block : opened[0].Permit.Block,
-        request.Query);
 
     [LoggerMessage(Level = LogLevel.Critical, Message = "A stored record is not what was stored")]
     private partial void LogCorrupt(Exception e);

@@ -21,6 +21,7 @@ public sealed class WriteContext(
     private readonly HashSet<string> _knownPatients = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (SubjectKey Key, byte[] Wrapped, bool IsNew)> _keys = new(StringComparer.Ordinal);
     private readonly List<Precondition> _if = [];
+    private readonly List<AuditEntry> _told = [];
 
     /// <summary>Who writes.</summary>
     public Caller Caller => caller;
@@ -34,6 +35,27 @@ public sealed class WriteContext(
     /// <summary>Keys made for this request.</summary>
     public IReadOnlyList<WrappedSubjectKey> NewKeys =>
         [.. _keys.Where(k => k.Value.IsNew).Select(k => new WrappedSubjectKey(k.Key, k.Value.Wrapped))];
+
+    /// <summary>
+    /// What its conditions have told, for the audit log: committed with what is written, or with the refusal, so that a condition costs the
+    /// same whatever there is of what it names.
+    /// </summary>
+    public IReadOnlyList<AuditEntry> Told => _told;
+
+    /// <summary>Whether one of its conditions named something that it does not match: see <see cref="Found.HasMissed"/>.</summary>
+    public bool HasMissed { get; private set; }
+
+    /// <summary>A condition was asked.</summary>
+    /// <param name="found">What it matches.</param>
+    /// <param name="entries">What the log is to be told of it.</param>
+    public void Tell(Found found, IEnumerable<AuditEntry> entries)
+    {
+        _told.AddRange(entries);
+        HasMissed |= found.HasMissed;
+    }
+
+    /// <summary>The log has what was told until now.</summary>
+    public void IsLogged() => _told.Clear();
 
     /// <summary>Asks that a search finds, of what the writer may see, the same still when the request is committed.</summary>
     /// <param name="query">The search.</param>

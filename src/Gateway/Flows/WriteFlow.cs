@@ -112,9 +112,9 @@ public sealed partial class WriteFlow(
             return Outcome.Of(
                 OutcomeCategory.Forbidden,
                 $"{request.Type}.meta.security: a security label, also one of a part, comes off by a system of the hospital that keeps it");
-        // How many may wait for the patient is counted by what is the patient's alone, and no answer may hang on whose the copy is.
-        if (draft.Mentions.Count > 0 && ConsentWrites.IsProposal(caller, request))
-            return Invalid("Consent", "a proposal holds no copy of a Patient, nor tells of another than its own");
+        // A Consent is its patient's alone, to see and to end; and no answer to who proposes one may hang on whose the copy is.
+        if (draft.Mentions.Count > 0 && request is { Type: "Consent", Document: { } consent })
+            return Invalid(consent.Root["contained"] is null ? "Consent.sourceAttachment" : "Consent.contained", ConsentWrites.HoldsOthers);
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };
@@ -158,7 +158,7 @@ public sealed partial class WriteFlow(
         var plan = prepared.Aggregate(new CommitPlan(), Add);
         while (true)
         {
-            var besides = await silent.OfAsync(this, context, plan, cancellation);
+            var besides = await silent.OfAsync(this, context, prepared, cancellation);
             var committed = await CommitAsync(context, besides.Aggregate(plan, Add), cancellation);
             // What the request did not ask for is none of its conflicts: somebody else has done it meanwhile.
             if (committed.Failure is not null || committed.Value is not CommitResult.Conflict other
@@ -179,14 +179,13 @@ public sealed partial class WriteFlow(
             await context.Body.Upload.CommitAsync(cancellation);
 
             // (8)
-            var keys = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys };
-            return await database.CommitAsync(keys.And(plan), cancellation) switch
-            {
-                CommitResult.TooLong it => Outcome.Of(
-                    OutcomeCategory.Unavailable,
-                    $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s (Limits:MaxSearchTime): nothing was kept"),
-                var result => result,
-            };
+            var shared = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys, Audit = context.Told };
+            var result = await database.CommitAsync(shared.And(plan), cancellation);
+            if (result is CommitResult.Committed) context.IsLogged();
+            if (result is not CommitResult.TooLong it) return result;
+            return Outcome.Of(
+                OutcomeCategory.Unavailable,
+                $"the condition takes longer than {it.Longest.TotalSeconds:0.#} s where all writes wait for it: nothing was kept");
         }
         catch (Exception e) when (e is BlockStoreUnavailableException or StoreUnavailableException)
         {

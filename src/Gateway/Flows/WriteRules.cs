@@ -12,6 +12,11 @@ internal static class WriteRules
     public static readonly Outcome NotTheirs =
         Outcome.Of(OutcomeCategory.Forbidden, "this record is not this requester's to change");
 
+    /// <summary>Why who breaks the glass writes nothing, and asks no condition of a write; null: it does not break it.</summary>
+    public static Outcome? RefusalOfGlass(Caller caller) => caller.Reason is null
+        ? null
+        : Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads: a record is written with a login of another purpose");
+
     /// <summary>Why a requester may not make this write; null: it may.</summary>
     public static Outcome? Refusal(Caller caller, WriteRequest request)
     {
@@ -27,8 +32,7 @@ internal static class WriteRules
                 || request is { Type: "Consent", Interaction: Interaction.Delete },
         };
         if (!mayWriteType) return Outcome.Of(OutcomeCategory.Forbidden, $"this requester may not write {request.Type}");
-        if (caller is { Kind: CallerKind.Practitioner, Reason: not null })
-            return Outcome.Of(OutcomeCategory.Forbidden, "who breaks the glass reads: a record is written with a login of another purpose");
+        if (RefusalOfGlass(caller) is { } reads) return reads;
         if (request.Current is not { } current) return null;
         var isOwn = caller.Kind switch
         {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Diagnostics;
 using System.Threading.Channels;
 
 namespace PmrGateway.Store;
@@ -37,18 +38,23 @@ internal sealed class WriterState
 }
 
 /// <summary>
-/// The one writer of this process. Changes that come in together share one transaction and one fsync. Where one of them fails, all are run
-/// once more, each behind a savepoint, so that it takes no other with it. A change is durable when its task completes, and may run twice.
+/// The one writer of this process. Changes that come in together share one transaction and one fsync. Where one of them fails, the others
+/// are run once more, each behind a savepoint, so that none takes another with it. A change is durable when its task completes, and may run
+/// twice.
 /// </summary>
 internal sealed class Writer : IAsyncDisposable
 {
     private const int GroupLimit = 256;
+
+    // Others wait for the lock meanwhile, here and on other gateways: what comes behind a slow change goes into a group of its own.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
     // A commit costs an fsync and the page caches of all readers, whatever is in it: where several come at a time, a group waits for more.
     // Who writes alone does not wait. (PostgreSQL calls these commit_delay and commit_siblings.)
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(1);
 
     private readonly Channel<Job> _jobs = Channel.CreateBounded<Job>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly List<Job> _postponed = [];
     private readonly IStoreEngine _engine;
     private readonly Task _loop;
     private Session? _session;
@@ -64,11 +70,13 @@ internal sealed class Writer : IAsyncDisposable
     public Exception? Failure => _failure;
 
     /// <summary>Runs a change in the next group and returns what it returned, once that is durable.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="cancellation">Whoever asked for it is gone: it is passed over, where its turn has not come yet.</param>
     /// <exception cref="StoreUnavailableException">Nothing of it was kept.</exception>
-    public async Task<T> RunAsync<T>(Func<Change, ValueTask<T>> change)
+    public async Task<T> RunAsync<T>(Func<Change, ValueTask<T>> change, CancellationToken cancellation)
     {
-        var job = new Job<T>(change);
-        await _jobs.Writer.WriteAsync(job);
+        var job = new Job<T>(change, cancellation);
+        await _jobs.Writer.WriteAsync(job, cancellation);
         return await job.Done.Task;
     }
 
@@ -83,10 +91,12 @@ internal sealed class Writer : IAsyncDisposable
     private void Loop()
     {
         var group = new List<Job>(GroupLimit);
-        while (_jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        while (_postponed.Count > 0 || _jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             if (group.Count > 1) Thread.Sleep(Gathering);
             group.Clear();
+            group.AddRange(_postponed);
+            _postponed.Clear();
             while (group.Count < GroupLimit && _jobs.Reader.TryRead(out var job)) group.Add(job);
             if (group.Count > 0) CommitAsync(group).GetAwaiter().GetResult();
         }
@@ -117,11 +127,15 @@ internal sealed class Writer : IAsyncDisposable
     {
         var state = new WriterState();
         foreach (var begin in _engine.BeginChange) await session.ExecuteAsync(begin, default);
-        foreach (var job in group)
+        var began = Stopwatch.GetTimestamp();
+        for (var i = 0; i < group.Count; i++)
         {
-            if (await TryAsync(session, job, state)) continue;
-            await session.ExecuteAsync("ROLLBACK", default);
-            return false;
+            if (!await TryAsync(session, group[i], state))
+            {
+                await session.ExecuteAsync("ROLLBACK", default);
+                return false;
+            }
+            PostponeWhereSlow(group, i + 1, began);
         }
         await session.ExecuteAsync("COMMIT", default);
         return true;
@@ -131,10 +145,11 @@ internal sealed class Writer : IAsyncDisposable
     {
         var state = new WriterState();
         foreach (var begin in _engine.BeginChange) await session.ExecuteAsync(begin, default);
-        foreach (var job in group)
+        var began = Stopwatch.GetTimestamp();
+        for (var i = 0; i < group.Count; i++)
         {
-            // Once more it would take as long, and all wait for it.
-            if (job.Failure is PlanRefusedException { Result: CommitResult.TooLong }) continue;
+            var job = group[i];
+            if (job.Failure is not null) continue;
             var head = state.AuditHead;
             await session.ExecuteAsync("SAVEPOINT one", default);
             if (!await TryAsync(session, job, state))
@@ -143,17 +158,27 @@ internal sealed class Writer : IAsyncDisposable
                 await session.ExecuteAsync("ROLLBACK TO SAVEPOINT one", default);
             }
             await session.ExecuteAsync("RELEASE SAVEPOINT one", default);
+            PostponeWhereSlow(group, i + 1, began);
         }
         await session.ExecuteAsync("COMMIT", default);
     }
 
-    // False: the change failed on its own account. That the database cannot do it now is everybody's.
+    private void PostponeWhereSlow(List<Job> group, int from, long began)
+    {
+        if (Stopwatch.GetElapsedTime(began) <= Longest) return;
+        _postponed.AddRange(group.Skip(from));
+        group.RemoveRange(from, group.Count - from);
+    }
+
+    // False: the change failed on its own account, and is not asked again: it may take long, and all wait for it. That the database cannot
+    // do it now is everybody's.
     private async ValueTask<bool> TryAsync(Session session, Job job, WriterState state)
     {
+        if (job.Failure is not null) return true;
         try
         {
-            job.Failure = null;
-            await job.RunAsync(session.Change = new Change(session, state));
+            if (job.Cancellation.IsCancellationRequested) job.Failure = new OperationCanceledException(job.Cancellation);
+            else await job.RunAsync(session.Change = new Change(session, state));
             return true;
         }
         catch (Exception e) when (e is not DbException failure || !_engine.IsUnavailable(failure))
@@ -177,8 +202,10 @@ internal sealed class Writer : IAsyncDisposable
         }
     }
 
-    private abstract class Job
+    private abstract class Job(CancellationToken cancellation)
     {
+        public CancellationToken Cancellation => cancellation;
+
         public Exception? Failure { get; set; }
 
         public abstract ValueTask RunAsync(Change change);
@@ -188,7 +215,7 @@ internal sealed class Writer : IAsyncDisposable
         public abstract void Fail(Exception e);
     }
 
-    private sealed class Job<T>(Func<Change, ValueTask<T>> run) : Job
+    private sealed class Job<T>(Func<Change, ValueTask<T>> run, CancellationToken cancellation) : Job(cancellation)
     {
         private Change? _change;
         private T? _result;

@@ -35,7 +35,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         if (write.Version.Version > 1 && old?.Version != write.Version.Version - 1) throw Conflict(facts);
         var before = old is null ? NoTies : await records.TiesAsync(change.Session, old, default);
         if (!write.Version.IsDeleted)
-            foreach (var binary in known) facts = await WithPartsAsync(change, facts, binary);
+            foreach (var binary in known) facts = await WithPartsAsync(change, facts, before, binary);
         var version = write.Version with { Facts = facts };
         // A deleted resource keeps its patients and labels: its history is still decided by them. A Binary's follow from its linkers.
         var keepsFacts = version.IsDeleted || (facts.Type == "Binary" && old is not null);
@@ -56,12 +56,15 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
 
     // A document was read when it came: what is known of its parts stands with the Binary that keeps it, and counts for every record of
     // the same hospital that links to that. Each has taken it over, so a label that only some of them have is their own, and stays theirs.
-    private async ValueTask<RecordFacts> WithPartsAsync(Change change, RecordFacts facts, string binary)
+    private async ValueTask<RecordFacts> WithPartsAsync(Change change, RecordFacts facts, RecordTies before, string binary)
     {
         var row = await records.FindAsync(change.Session, "Binary", binary, default);
         if (row is null || row.Custodian != facts.Custodian) return facts;
         var ties = await records.TiesAsync(change.Session, row, default);
         if (!Encloses(ties, binary)) return facts;
+        // Its patient must see and end it, whomever the Binary tells of. What it was created with has been read for that.
+        if (facts.Type == "Consent" && !before.Binaries.Contains(binary))
+            throw new PlanRefusedException(new CommitResult.Encloses(binary));
         var linkers = (await LinkersAsync(change, binary, ties)).Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0)
             .Select(l => l.Row.Labels.Labels.Select(o => o with { IsInner = true }).ToHashSet()).ToList();
         return facts with

@@ -118,7 +118,7 @@ internal sealed class Asks(
         from record in Record.Where(r => r.Type != "Binary")
         from patient in Patient
         from key in Gen.Choose(0, 4)
-        from parameters in Parameters("Observation")
+        from parameters in Criteria("Observation")
         from what in Gen.Choose(0, 4)
         from method in Gen.Elements("PUT", "PATCH", "DELETE")
         select what < 3
@@ -181,11 +181,13 @@ internal sealed class Asks(
         },
     };
 
-    // One that says how a search is answered is refused.
+    // One that says how a search is answered is refused, and one that names nothing that few have.
     private Gen<string[]> Criteria(string type) =>
         from all in Parameters(type)
+        from few in type is "Patient" or "Binary" ? Ids : Gen.OneOf(Ids, About("patient"))
         from isLeft in Gen.Choose(0, 9)
-        select isLeft == 0 ? all : all.Where(p => p.Split('=')[0] is "_id" or "_lastUpdated" or "_security" || p[0] != '_').ToArray();
+        select isLeft == 0 ? all
+            : all.Where(p => p.Split('=')[0] is "_lastUpdated" or "_security" || p[0] != '_').Append(few).ToArray();
 
     // References of what is found go along page by page, and pages in the order of ids are compared as one.
     private Gen<string[]> Parameters(string type) =>

@@ -50,7 +50,7 @@ public class SearchParserTests
     [Fact]
     public void Commas_are_alternatives_and_parameters_are_all_to_hold()
     {
-        Assert.Equal(["a", "b,c", "d"], Criterion("_id=a,b\\,c,d").Values.Select(v => v.Text));
+        Assert.Equal(["a", "b,c", "d"], Criterion("identifier=a,b\\,c,d").Values.Select(v => v.Text));
         Assert.Equal(["status", "type"], Parse("status=current&type=x").Value.Query.Criteria.Select(c => c.Parameter));
         Assert.Equal(2, Parse("date=ge2026&date=lt2027").Value.Query.Criteria.Count);
     }
@@ -97,7 +97,10 @@ public class SearchParserTests
     [Theory]
     [InlineData("patient._id=p", "no chain and no _has")]
     [InlineData("_has:Observation:subject:status=final&status=current", "no chain and no _has")]
-    [InlineData("status:not=current", "nothing to look for")]
+    [InlineData("status:not=current", "nothing to look for by 'status'")]
+    [InlineData("status=current&date=ge1900&_tag=x", "nothing to look for by 'status', 'date', '_tag'")]
+    [InlineData("identifier=urn:x|", "nothing to look for by 'identifier'")]
+    [InlineData("identifier=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19&status=current", "21 values, most of them of 'identifier'")]
     [InlineData("type:missing=true", "nothing to look for")]
     [InlineData("_include:iterate=*&status=current", "'_include:iterate' says how")]
     public void A_condition_says_what_a_resource_has_itself(string query, string text) =>
@@ -121,7 +124,27 @@ public class SearchParserTests
         Assert.NotNull(Asked("DocumentReference", "relatesto.status=current&status=current").Failure);
         Assert.NotNull(parser.ParseCondition(
             "DocumentReference", QueryHelpers.ParseQuery("type=" + string.Join(',', Enumerable.Range(0, 33))), reach).Failure);
-        Assert.Null(Asked("Patient", "_id=" + string.Join(',', Enumerable.Range(0, 62))).Failure);
+        Assert.Null(Asked("Patient", "identifier=" + string.Join(',', Enumerable.Range(0, 62))).Failure);
+    }
+
+    [Theory]
+    [InlineData("family=abcdef")]
+    [InlineData("family=a..")]
+    [InlineData("family:exact=abcdef")]
+    [InlineData("birthdate=1980-01-01")]
+    public void What_many_persons_have_is_no_condition(string query) => Assert.Contains(
+        $"by '{query.Split(':', '=')[0]}'",
+        Parser.ParseCondition("Patient", QueryHelpers.ParseQuery(query), ScopeReach.All).Failure!.Issues[0].Text);
+
+    [Fact]
+    public void A_search_names_fifty_records_at_most_in_all_ways_together()
+    {
+        static string Ids(int count) => string.Join(',', Enumerable.Range(0, count).Select(i => $"id{i}"));
+        Assert.Null(Parse("_id=" + Ids(50)).Failure);
+        Assert.Contains("ask in several", Parse("_id=" + Ids(51)).Failure!.Issues[0].Text);
+        Assert.NotNull(Parse("patient=" + Ids(51)).Failure);
+        Assert.NotNull(Parse($"_id={Ids(26)}&patient._id={Ids(25)}").Failure);
+        Assert.Null(Parse($"_id={Ids(25)}&patient._id={Ids(25)}").Failure);
     }
 
     [Fact]
@@ -165,6 +188,9 @@ public class SearchParserTests
     [InlineData("_sort=date&_sort=-date", "_sort")]
     [InlineData("_cursor=a&_cursor=b", "_cursor")]
     [InlineData("_id=", "_id")]
+    [InlineData("_id=x/y", "_id")]
+    [InlineData("_id=x,Patient/y", "_id")]
+    [InlineData("patient._id=x/y", "patient._id")]
     [InlineData("type=&status=current", "type")]
     [InlineData("_include=Observation:*", "_include")]
     [InlineData("_include:recurse=*", "_include:recurse")]
@@ -195,8 +221,8 @@ public class SearchParserTests
     [Fact]
     public void Too_many_alternatives_are_refused_and_a_long_name_is_not_given_back_whole()
     {
-        Assert.NotNull(Parse("_id=" + string.Join(',', Enumerable.Range(0, 201))).Failure);
-        Assert.Null(Parse("_id=" + string.Join(',', Enumerable.Range(0, 200))).Failure);
+        Assert.NotNull(Parse("type=" + string.Join(',', Enumerable.Range(0, 201))).Failure);
+        Assert.Null(Parse("type=" + string.Join(',', Enumerable.Range(0, 200))).Failure);
         Assert.DoesNotContain(new string('x', 41), Parse(new string('x', 5000) + "=1").Failure!.Issues[0].Text);
     }
 }
