@@ -130,10 +130,11 @@ public sealed partial class GatewayClient(HttpClient http, string baseUrl)
     public static string? CodeOf(Answer redirect) =>
         redirect.Headers.Headers.Location is { } location ? HttpUtility.ParseQueryString(location.Query)["code"] : null;
 
-    public Task<Answer> GetAsync(string path, string accept = FhirJson)
+    public Task<Answer> GetAsync(string path, string accept = FhirJson, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, Url(path));
         request.Headers.TryAddWithoutValidation("Accept", accept);
+        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return SendAsync(request);
     }
 

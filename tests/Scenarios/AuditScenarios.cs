@@ -224,6 +224,11 @@ public class AuditScenarios(RunningGateway gateway)
         {
             await ChangeSecondAsync();
         }
+        // Two that changed places: each is as it was written, and follows on another.
+        await TurnRoundAsync();
+        (code, output) = await PmrAsync(verify);
+        await TurnRoundAsync();
+        Assert.Equal((1, true), (code, output.Contains("FAILED: entry 3", StringComparison.Ordinal)));
         (code, _) = await PmrAsync(verify);
         Assert.Equal(0, code);
     }
@@ -265,12 +270,19 @@ public class AuditScenarios(RunningGateway gateway)
     private Task ChangeSecondAsync() =>
         ChangeAsync("UPDATE audit SET outcome = CASE outcome WHEN 'deny' THEN 'permit' ELSE 'deny' END WHERE seq = 2");
 
-    private async Task ChangeAsync(string sql)
+    // The third and the fourth; twice, they are as they were.
+    private async Task TurnRoundAsync()
+    {
+        await ChangeAsync("UPDATE audit SET seq = -seq WHERE seq IN (3, 4)", 2);
+        await ChangeAsync("UPDATE audit SET seq = 7 + seq WHERE seq < 0", 2);
+    }
+
+    private async Task ChangeAsync(string sql, int rows = 1)
     {
         await using var connection = await TestStore.OpenAsync(gateway.Options);
         await using var change = connection.CreateCommand();
         change.CommandText = sql;
-        Assert.Equal(1, await change.ExecuteNonQueryAsync());
+        Assert.Equal(rows, await change.ExecuteNonQueryAsync());
     }
 
     [Fact]

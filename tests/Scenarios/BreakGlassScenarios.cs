@@ -1,4 +1,6 @@
 using System.Text.Json;
+using PmrGateway.Mapping;
+using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
 namespace PmrGateway.Tests.Scenarios;
@@ -57,7 +59,7 @@ public class BreakGlassScenarios(RunningGateway gateway)
         // Five reads; and the patch, which read what it was to change, and was refused.
         Assert.Equal(7, told.Count);
         Assert.Equal(6, told.Count(e => e.Contains("unconscious, no history")));
-        Assert.Null(await gateway.Service<Store.AuditLog>().FirstBrokenAsync(default));
+        Assert.Null(await gateway.Service<AuditLog>().FirstBrokenAsync(default));
     }
 
     [Fact]
@@ -123,6 +125,24 @@ public class BreakGlassScenarios(RunningGateway gateway)
         var form = text.Replace("\"policy\":", "\"sourceAttachment\":{\"url\":\"urn:x\"},\"policy\":", StringComparison.Ordinal);
         Assert.InRange((await gateway.Ehr.PutAsync(consent, form)).Status, 403, 404);
         Assert.Equal(404, (await emergency.GetAsync($"DocumentReference/{document}")).Status);
+    }
+
+    [Fact]
+    public async Task What_an_emergency_opened_is_shut_after_four_hours_by_the_gateways_clock()
+    {
+        var patient = await gateway.NewPatientAsync();
+        var document = await gateway.NewDocumentAsync(patient, [1, 2, 3]);
+        var (doctor, emergency) = await gateway.RegisterEmergencyAsync(gateway.OtherHospital, "unconscious");
+        var broken = await emergency.PostAsync($"Patient/{patient}/$break-glass", "");
+        var until = Part(broken, "until").GetProperty("valueInstant").GetDateTimeOffset();
+        var read = await GatewayClient.UntilAsync(() => emergency.GetAsync($"DocumentReference/{document}"), a => a.Status == 200);
+        Assert.Equal(200, read.Status);
+        // The same doctor for the same purpose at another instant.
+        var requester = new Requester(doctor, gateway.OtherHospital, doctor, null, true, ["BTG"]);
+        foreach (var now in new[] { TimeProvider.System.GetUtcNow(), until.AddMilliseconds(-1) })
+            Assert.True(await gateway.IsSeenAsync(requester, "DocumentReference", document, now), $"{now:O}");
+        foreach (var later in new[] { until, until.AddMinutes(1), until.AddDays(1) })
+            Assert.False(await gateway.IsSeenAsync(requester, "DocumentReference", document, later), $"{later:O}");
     }
 
     [Fact]

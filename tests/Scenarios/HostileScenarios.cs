@@ -1,8 +1,11 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using PmrGateway.Mapping;
 using PmrGateway.Tests.Client;
+using PmrGateway.Tests.StoreContract;
 
 namespace PmrGateway.Tests.Scenarios;
 
@@ -198,6 +201,60 @@ public class HostileScenarios(RunningGateway gateway)
         var created = await gateway.Ehr.PostAsync("Observation", """{"resourceType":"Observation"}""", ("If-None-Exist", condition));
         Assert.Equal(400, created.Status);
         Assert.Contains("Limits:MaxSearchValues", created.Text);
+    }
+
+    [Fact]
+    public async Task A_search_whose_client_has_gone_away_stops()
+    {
+        var longest = gateway.Options.Limits.MaxSearchTime;
+        using var ended = new SemaphoreSlim(0);
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Meter.Scope == gateway.Service<IMeterFactory>() && instrument.Name == "http.server.request.duration")
+                l.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => ended.Release());
+        using var client = new HttpClient();
+        // A parameter that no record has a value of is looked for nowhere.
+        var measured = await gateway.Ehr.PostAsync("Observation", """
+            {"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":9}}
+            """);
+        Assert.True(measured.Status == 201, measured.Text);
+        await ExecuteAsync(EndlessIndex.Sql(gateway.Options.Store.Provider));
+        try
+        {
+            // Nothing else stops it in time.
+            gateway.Options.Limits.MaxSearchTime = TimeSpan.FromMinutes(10);
+            listener.Start();
+            using var request = new HttpRequestMessage(
+                HttpMethod.Get, $"{gateway.Options.Url}/fhir/Observation?value-quantity=gt5");
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", gateway.Ehr.Token);
+            using var gone = new CancellationTokenSource();
+            var asked = client.SendAsync(request, gone.Token);
+            Assert.NotSame(asked, await Task.WhenAny(asked, Task.Delay(500)));
+            Assert.Equal(0, ended.CurrentCount);
+            await gone.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+            Assert.True(await ended.WaitAsync(TimeSpan.FromSeconds(30)), "the search goes on");
+        }
+        finally
+        {
+            gateway.Options.Limits.MaxSearchTime = longest;
+            await ExecuteAsync(EndlessIndex.Undo);
+        }
+        Assert.Equal(200, (await gateway.Ehr.GetAsync("Observation?value-quantity=gt5&_count=1")).Status);
+
+        async Task ExecuteAsync(string[] statements)
+        {
+            await using var connection = await TestStore.OpenAsync(gateway.Options);
+            foreach (var sql in statements)
+            {
+                await using var command = connection.CreateCommand();
+                command.CommandText = sql;
+                await command.ExecuteNonQueryAsync();
+            }
+        }
     }
 
     [Fact]

@@ -121,6 +121,32 @@ public class OfficeTaskScenarios(RunningGateway gateway)
     }
 
     [Fact]
+    public async Task A_copy_is_supplied_by_what_was_written_since_it_was_asked_for_and_by_nothing_older()
+    {
+        var (patient, self) = await PatientAsync();
+        var before = await gateway.NewDocumentAsync(patient, [1]);
+        var task = $"Task/{await AskAsync(self, patient, "supply-request")}";
+        var due = (await self.GetAsync(task)).Json.GetProperty("restriction").GetProperty("period").GetProperty("end").GetDateTimeOffset();
+        Assert.InRange(due - TimeProvider.System.GetUtcNow(), TimeSpan.FromHours(71), TimeSpan.FromHours(72));
+        Task<Answer> SupplyAsync(string evidence) => gateway.Ehr.PostAsync($"{task}/$dispose", Said("completed", "supplied", evidence));
+        foreach (var evidence in new[] { "", Evidence($"DocumentReference/{before}"), Evidence($"DocumentReference/{before}/_history/1") })
+        {
+            var refused = await SupplyAsync(evidence);
+            Assert.True(refused.Status == 422 && refused.Text.Contains("evidence", StringComparison.Ordinal), refused.Text);
+        }
+        Assert.Equal("requested", (await self.GetAsync(task)).Json.GetProperty("status").GetString());
+        var since = await gateway.NewDocumentAsync(patient, [2]);
+        var supplied = await SupplyAsync(Evidence($"DocumentReference/{since}"));
+        Assert.True(supplied.Status == 200, supplied.Text);
+        var done = (await self.GetAsync(task)).Json;
+        Assert.Equal("completed", done.GetProperty("status").GetString());
+        Assert.Equal($"DocumentReference/{since}", Reference(done.GetProperty("output")[0], "valueReference"));
+        // In time, and so never urgent.
+        await gateway.Service<OverdueTasks>().EscalateAsync(TimeProvider.System.GetUtcNow().AddHours(73), default);
+        Assert.Equal("routine", (await self.GetAsync(task)).Json.GetProperty("priority").GetString());
+    }
+
+    [Fact]
     public async Task What_a_patient_asks_is_bounded_and_names_nobody_else()
     {
         var (patient, self) = await PatientAsync();

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using PmrGateway.Gateway.Flows;
 using PmrGateway.Gateway.Hosting;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 using PmrGateway.Tests.Client;
 
@@ -46,6 +48,9 @@ public sealed class RunningGateway : IAsyncLifetime
 
     internal IServiceProvider Services => _app!.Services;
 
+    /// <summary>What it has logged since it was made, as production writes it; the test's own output has the warnings.</summary>
+    internal LoggedLines Logged { get; } = new();
+
     internal GatewayClient Anyone => new(_http, Options.Url);
 
     internal GatewayClient Operator { get; private set; } = null!;
@@ -79,7 +84,7 @@ public sealed class RunningGateway : IAsyncLifetime
 
     internal async Task StartAsync()
     {
-        _app = await GatewayHost.BuildAsync(Options, quiet: true, default);
+        _app = await GatewayHost.BuildAsync(Options, quiet: true, default, Logged.AddTo);
         await _app.StartAsync();
     }
 
@@ -160,6 +165,21 @@ public sealed class RunningGateway : IAsyncLifetime
 
     internal static string Consent(string patient, string actor, string purpose = "HPAYMT", string more = "",
         string status = "active", string? id = null) => ConsentText.Permit($"Patient/{patient}", actor, purpose, more, status, id);
+
+    /// <summary>
+    /// Whether a record is seen at another instant than now: its store is asked as a read asks it, by a read and by a search that must
+    /// agree. The gateway's clock stays what it is.
+    /// </summary>
+    internal async Task<bool> IsSeenAsync(Requester requester, string type, string id, DateTimeOffset now)
+    {
+        var viewer = Service<Viewers>().Of(requester) with { Now = now };
+        await using var snapshot = await Service<RecordDatabase>().SnapshotAsync(viewer, searches: true, default);
+        var found = await snapshot.SearchAsync(
+            new SearchQuery(type, [new SearchCriterion("_id", "id", [new SearchValue(null, id)])], 10, 0), default);
+        var isSeen = await snapshot.ReadAsync(type, id, null, default) is not null;
+        Assert.Equal(isSeen ? 1 : 0, found.Total);
+        return isSeen;
+    }
 
     internal T Service<T>()
         where T : notnull => Services.GetRequiredService<T>();

@@ -38,6 +38,40 @@ public abstract class AuditContract(Engine engine)
         Assert.Equal(7, await log.FirstBrokenAsync(default));
     }
 
+    [Theory]
+    [InlineData(10, 11)]
+    [InlineData(1, 40)]
+    [InlineData(39, 40)]
+    public async Task Two_entries_that_changed_places_are_found_and_put_back_the_log_is_whole(long one, long other)
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = await Engine.OpenAsync(options, file);
+        var log = new AuditLog(database);
+        // Each like the other but for its id: nothing else tells that they were turned round.
+        await log.AppendAsync([.. Enumerable.Range(1, 40).Select(i => Make.Audit($"a{i}", "p"))], default);
+        Assert.Null(await log.FirstBrokenAsync(default));
+        // With the hashes that they have, as if they had been written so; and without them.
+        string[][] turned =
+        [
+            [
+                $"UPDATE audit SET seq = -seq WHERE seq IN ({one}, {other})",
+                $"UPDATE audit SET seq = CASE seq WHEN -{one} THEN {other} ELSE {one} END WHERE seq < 0",
+            ],
+            [
+                $"UPDATE audit SET id = CASE id WHEN 'a{one}' THEN 'turned a{other}' ELSE 'turned a{one}' END "
+                    + $"WHERE seq IN ({one}, {other})",
+                "UPDATE audit SET id = substr(id, 8) WHERE id LIKE 'turned %'",
+            ],
+        ];
+        foreach (var turn in turned)
+        {
+            foreach (var sql in turn) await ExecuteAsync(options, file, sql);
+            Assert.Equal(one, await log.FirstBrokenAsync(default));
+            foreach (var sql in turn) await ExecuteAsync(options, file, sql);
+            Assert.Null(await log.FirstBrokenAsync(default));
+        }
+    }
+
     [Fact]
     public async Task A_patient_finds_entries_that_are_indexed_and_newer_ones_and_an_index_that_was_changed_is_found()
     {

@@ -272,6 +272,56 @@ public abstract class CommitContract(Engine engine)
     }
 
     [Fact]
+    public async Task A_step_of_a_consent_that_is_refused_leaves_neither_its_version_nor_what_the_chain_is_told()
+    {
+        var (id, patient) = (Id(), Id());
+        var (directory, journal) = (new DirectoryStore(_database), new LedgerJournal(_database));
+        var facts = Make.Facts("Consent", id, "Organization/a", patient);
+        var before = Make.Give(id, Make.Permit(patient));
+        CommitPlan Step(long version, ConsentChange.Give give) => new()
+        {
+            Versions = [Make.Version(facts, version)],
+            Consents = [new ConsentChange.Withdraw(id), give],
+            Outbox = [new ChainCommand(ChainCommands.GrantKey(give.Commitment), ContractSet.Consents, "grant", [1], OutboxPriority.Grant)],
+            Audit = [Make.Audit(Id(), patient)],
+        };
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(Step(1, before), default));
+        var next = Make.Give(id, Make.Permit(patient, "Organization/j"));
+        var none = new SearchQuery("Consent", [new SearchCriterion("_id", "id", [new SearchValue(null, id)])], 1, 0);
+        await _database.CommitAsync(new CommitPlan { SubjectKeys = [new("Patient/" + patient, [1])] }, default);
+        foreach (var refused in new[]
+        {
+            // The version is not the next one; the terms are there already; a condition does not hold; a key is another's.
+            Step(1, next), Step(2, before), Step(2, next) with { If = [new Precondition.Matches(Make.Hospital(), none, null)] },
+            Step(2, next) with { If = [new Precondition.AtMost("those", Make.Hospital(), none, 0, "too many")] },
+            Step(2, next) with { SubjectKeys = [new("Patient/" + patient, [2])] },
+        })
+        {
+            Assert.IsNotType<CommitResult.Committed>(await _database.CommitAsync(refused, default));
+            Assert.Equal((before.Commitment, false), await LatestAsync());
+            Assert.Equal((1, true), (await VersionAsync(), await IsToldAsync(before)));
+            Assert.False(await IsToldAsync(next));
+            Assert.Equal(1, (await new AuditLog(_database).SearchAsync(new AuditQuery(patient, 1), default)).Total);
+        }
+        Assert.IsType<CommitResult.Committed>(await _database.CommitAsync(Step(2, next), default));
+        Assert.Equal((next.Commitment, false), await LatestAsync());
+        Assert.Equal((2, true), (await VersionAsync(), await IsToldAsync(next)));
+
+        async Task<(string, bool)> LatestAsync()
+        {
+            var latest = (await directory.LatestConsentAsync(id, default))!;
+            return (latest.Commitment, latest.IsRevoked);
+        }
+        async Task<long> VersionAsync()
+        {
+            await using var snapshot = await _database.SnapshotAsync(Make.Hospital(), searches: false, default);
+            return (await snapshot.ReadAsync("Consent", id, null, default))!.Version.Version;
+        }
+        async Task<bool> IsToldAsync(ConsentChange.Give give) =>
+            await journal.FindAsync(ChainCommands.GrantKey(give.Commitment), default) is not null;
+    }
+
+    [Fact]
     public async Task The_last_consent_that_a_resource_gave_counts_and_withdrawing_ends_all()
     {
         var (id, directory) = (Id(), new DirectoryStore(_database));

@@ -62,9 +62,11 @@ internal sealed class RawDatabase : IAsyncDisposable
             $"UPDATE {table} SET {columns} WHERE {key} IS NOT DISTINCT FROM ${values.Count + 1}", [.. values.Values, of]);
     }
 
-    public Task InsertAsync(string table, IReadOnlyDictionary<string, object?> row) => RunAsync(
-        $"INSERT INTO {table} ({string.Join(", ", row.Keys)}) VALUES ({string.Join(", ", row.Keys.Select((_, i) => $"${i + 1}"))})",
-        [.. row.Values]);
+    public Task InsertAsync(string table, IReadOnlyDictionary<string, object?> row) => RunAsync(Insertion(table, row), [.. row.Values]);
+
+    /// <summary>Inserts it, unless the table's own constraints do not let it.</summary>
+    public Task<bool> TryInsertAsync(string table, IReadOnlyDictionary<string, object?> row) =>
+        TryAsync(Insertion(table, row), [.. row.Values]);
 
     /// <summary>Takes a row out of a table without a key of one column.</summary>
     public Task DeleteAsync(string table, IReadOnlyDictionary<string, object?> row)
@@ -73,6 +75,9 @@ internal sealed class RawDatabase : IAsyncDisposable
         return RunAsync(
             $"DELETE FROM {table} WHERE {string.Join(" AND ", by.Select((c, i) => $"{c.Key} = ${i + 1}"))}", [.. by.Select(c => c.Value)]);
     }
+
+    private static string Insertion(string table, IReadOnlyDictionary<string, object?> row) =>
+        $"INSERT INTO {table} ({string.Join(", ", row.Keys)}) VALUES ({string.Join(", ", row.Keys.Select((_, i) => $"${i + 1}"))})";
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 

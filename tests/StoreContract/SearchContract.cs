@@ -303,6 +303,36 @@ public abstract class SearchContract(Engine engine)
             async () => await database.SnapshotAsync(Make.Hospital(), searches: false, default));
     }
 
+    [Fact]
+    public async Task A_search_that_nobody_waits_for_any_more_is_stopped_in_the_middle_and_others_go_on()
+    {
+        var (options, file) = await engine.NewAsync();
+        await using var database = await Engine.OpenAsync(options, file);
+        var facts = Make.Facts("Observation", Id());
+        var number = new Fhir.IndexEntry("number", "number", null, null, default, default) { Low = 1, High = 2 };
+        await database.CommitAsync(new CommitPlan { Versions = [Make.Version(facts, 1, [number])] }, default);
+        foreach (var sql in EndlessIndex.Sql(options.Provider)) await AuditContract.ExecuteAsync(options, file, sql);
+        var query = new SearchQuery(
+            "Observation", [new SearchCriterion("number", "number", [new SearchValue(null, null) { Number = 1, High = 9 }])], 10, 0);
+        for (var i = 0; i < 3; i++)
+        {
+            using var gone = new CancellationTokenSource();
+            var search = Task.Run(async () =>
+            {
+                await using var snapshot = await database.SnapshotAsync(Make.Hospital(), searches: true, gone.Token);
+                return await snapshot.SearchAsync(query, gone.Token);
+            });
+            // By itself it never ends.
+            Assert.NotSame(search, await Task.WhenAny(search, Task.Delay(200)));
+            await gone.CancelAsync();
+            var stopped = await Record.ExceptionAsync(() => search.WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.True(stopped is OperationCanceledException or StoreUnavailableException, $"{stopped}");
+        }
+        await using var after = await database.SnapshotAsync(Make.Hospital(), searches: true, default);
+        Assert.NotNull(await after.ReadAsync("Observation", facts.Id, null, default));
+        Assert.Equal(1, (await after.SearchAsync(new SearchQuery("Observation", [], 10, 0), default)).Total);
+    }
+
     private static string Id() => ResourceId.New();
 
     private static SearchCriterion Token(string parameter, string? system, string? code) =>

@@ -15,6 +15,7 @@ internal sealed class TamperWorld
     private readonly HashSet<string> _may;
     private readonly Dictionary<string, Actor?> _actors = [];
     private readonly Dictionary<string, RegisteredPatient?> _patients = [];
+    private readonly Dictionary<string, RegisteredPatient?> _older = [];
 
     private TamperWorld(RecordDatabase database, Func<Task<RecordDatabase>> again) =>
         (Database, _again, _may) = (database, again, ["Observation/" + Open]);
@@ -40,6 +41,16 @@ internal sealed class TamperWorld
     private static readonly Viewer Insurer = Make.Insurer() with
     {
         Requester = Make.Insurer().Requester with { Author = "client:Organization/i" },
+    };
+
+    private static readonly Dictionary<string, string> Sealed = new()
+    {
+        ["resources"] = "version deleted author custodian patients own_patients data_from data_to links_digest seal",
+        ["consents"] = "salt terms giver place granted_block revoked seal",
+        ["patient_consents"] = "seal",
+        ["actors"] = "actor_id kind hospital suspended chain_active role ends glass_policy seal",
+        ["bindings"] = "actor_id seal",
+        ["patients"] = "patient_key custodian controller seal",
     };
 
     private LedgerJournal Journal => new(Database);
@@ -68,7 +79,11 @@ internal sealed class TamperWorld
             Assert.Equal(_may.Contains($"{type}/{id}"), await ReadAsync(database, type, id) is not null);
         database.Actors.Forget();
         foreach (var (name, actor) in _actors) Assert.Equal(actor, await FindAsync(database, name));
-        foreach (var (id, patient) in _patients) Assert.Equal(patient, await new DirectoryStore(database).PatientAsync(id, default));
+        foreach (var (id, patient) in _patients)
+        {
+            Assert.Equal(patient, await new DirectoryStore(database).PatientAsync(id, default));
+            Assert.NotEmpty(await new DirectoryStore(database).ConsentsAsync(id, default));
+        }
         Assert.True(_actors["Organization/a"]!.IsActive && !_actors["Organization/s"]!.IsActive);
         Assert.Equal(_may.Count, (await SearchAsync(database)).Count);
     }
@@ -95,10 +110,15 @@ internal sealed class TamperWorld
                 if (await FindAsync(database, name) is { } found) Assert.True(actor == found, what);
             });
         foreach (var (id, patient) in _patients)
+        {
             await TryAsync(async () =>
             {
-                if (await new DirectoryStore(database).PatientAsync(id, default) is { } found) Assert.True(patient == found, what);
+                // An older one names who kept or controlled the record then, and opens nothing (docs/decisions/0024).
+                if (await new DirectoryStore(database).PatientAsync(id, default) is { } found)
+                    Assert.True(patient == found || _older.GetValueOrDefault(id) == found, what);
             });
+            await TryAsync(async () => await new DirectoryStore(database).ConsentsAsync(id, default));
+        }
         if (isFresh) await database.DisposeAsync();
 
         void MayBe(PermittedVersion found)
@@ -108,6 +128,25 @@ internal sealed class TamperWorld
             Assert.True(_may.Contains($"{facts.Type}/{facts.Id}"), $"{facts.Type}/{facts.Id} was opened by {what}");
             Assert.True((facts.Patients.Single(), found.Permit.Basis) == ("p", PermitBasis.Consent), what);
         }
+    }
+
+    /// <summary>
+    /// As what an operator must be told that a column was changed, where it is under the seal of a row that was asked about; null: it need
+    /// not be told. What is not under a seal decides nothing, and a row of another name is not found.
+    /// </summary>
+    public BrokenRow[]? MustTell(string table, string column, IReadOnlyDictionary<string, object?> row)
+    {
+        if (!Sealed.TryGetValue(table, out var columns) || !columns.Split(' ').Contains(column)) return null;
+        string Text(string name) => (string)row[name]!;
+        return table switch
+        {
+            "resources" => Records.Contains((Text("type"), Text("id"))) ? [new(table, $"{Text("type")}/{Text("id")}")] : null,
+            "consents" => [new(table, Text("commitment")), new("patient_consents", Text("patient_id"))],
+            "patient_consents" => [new(table, Text("patient_id"))],
+            "actors" => _actors.ContainsKey(Text("reference")) ? [new(table, Text("reference"))] : null,
+            "bindings" => [new(table, Text("client"))],
+            _ => [new(table, Text("id"))],
+        };
     }
 
     public async Task<PermittedVersion?> ReadAsync(RecordDatabase database, string type, string id)
@@ -125,6 +164,9 @@ internal sealed class TamperWorld
             Versions = [Make.Version(Make.Facts("Observation", Open, "Organization/a", "p", Restricted), 2, Index("p"))],
             Consents = [new ConsentChange.Withdraw("permit")],
         });
+        await ApplyAsync(new ControllerChangedEvent(Head, "t", "kp", "c1"));
+        (_older["p"], _patients["p"]) = (_patients["p"], await new DirectoryStore(Database).PatientAsync("p", default));
+        Assert.NotEqual(_older["p"], _patients["p"]);
         _may.Clear();
     }
 

@@ -17,16 +17,18 @@ internal sealed record VersionRow(
     private const string Columns =
         "r.rid, r.type, r.id, v.custodian, v.version, r.version, v.last_updated, v.deleted, v.subject, v.body, v.cid, v.wrapped_key, "
         + "v.key_commitment, v.salt, v.digest, v.content_type, r.label_set, r.patients, k.wrapped, v.author, "
-        + "r.data_from, r.data_to, r.deleted, r.author, r.custodian, r.own_patients, r.links_digest, r.seal, v.seal, "
-        // A row of resources that was put back as it was once is found by this.
-        + "(SELECT MAX(n.version) FROM versions n WHERE n.rid = r.rid)";
+        + "r.data_from, r.data_to, r.deleted, r.author, r.custodian, r.own_patients, r.links_digest, r.seal, v.seal";
+
+    // A row of resources that was put back as it was once, or names another version, is found by this.
+    private const string Last = "(SELECT MAX(n.version) FROM versions n WHERE n.rid = r.rid)";
 
     /// <summary>The order of a history, of rows <c>v</c> of versions.</summary>
     public const string NewestFirst = "v.last_updated DESC, v.seq DESC";
 
     private const string Key = "LEFT JOIN subject_keys k ON k.subject = v.subject";
-    private const string Current = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = r.version {Key}";
-    private const string All = $"SELECT {Columns} FROM resources r JOIN versions v ON v.rid = r.rid {Key}";
+    private const string Current =
+        $"SELECT {Columns}, v.version FROM resources r JOIN versions v ON v.rid = r.rid AND v.version = {Last} {Key}";
+    private const string All = $"SELECT {Columns}, {Last} FROM resources r JOIN versions v ON v.rid = r.rid {Key}";
 
     /// <summary>Stops where the row of the record or of the version is not what was sealed.</summary>
     /// <param name="seals">Their seals.</param>

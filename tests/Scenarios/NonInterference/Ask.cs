@@ -31,6 +31,9 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
 
     public string BundleType { get; init; } = "batch";
 
+    /// <summary>Whose page it goes on from, though it is another's or of another search; null: nobody's.</summary>
+    public string? StolenFrom { get; init; }
+
     /// <summary>What a write of it makes, if it makes anything; null: it is a question.</summary>
     public Step? Makes { get; init; }
 
@@ -73,7 +76,8 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
         var (body, type) = Entries is not null ? (Bundle(), FhirJson)
             : Form is not null ? (string.Join('&', Form), "application/x-www-form-urlencoded")
             : (Body, FhirJson);
-        var answer = await side.AskAsync(viewer, Method, Url, Headers, body, type);
+        var url = StolenFrom is { } whose ? $"{Url}&{await CursorAsync(side, whose)}" : Url;
+        var answer = await side.AskAsync(viewer, Method, url, Headers, body, type);
         if (Makes is not null && answer.Status == 201) side.Made(Makes.Name, answer);
         var pages = new List<Answer> { answer };
         while (Next(pages[^1]) is { } next && pages.Count < 50) pages.Add(await side.AskAsync(viewer, "GET", next, [], null, null));
@@ -83,7 +87,16 @@ internal sealed record Ask(string Method, string Path, params string[] Query)
             : string.Join("\n\n", pages.Select(p => side.InNames(p, Path)));
     }
 
-    public override string ToString() => $"{Method} {Url}"
+    // Of records where there are pages of them, else of organizations: these everybody sees.
+    private async Task<string> CursorAsync(Side side, string whose)
+    {
+        foreach (var type in new[] { Path, "Organization" })
+            if (Next(await side.AskAsync(whose, "GET", type + "?_count=1", [], null, null)) is { } next)
+                return next.Split('?', '&').Single(p => p.StartsWith("_cursor=", StringComparison.Ordinal));
+        throw new InvalidOperationException($"{whose} has no second page of organizations");
+    }
+
+    public override string ToString() => $"{Method} {Url}" + (StolenFrom is null ? "" : $" by a cursor of {StolenFrom}")
         + string.Concat(Headers.Select(h => $"\n  {h.Name}: {h.Value}"))
         + (Form is null ? "" : "\n  form " + string.Join('&', Form))
         + (Entries is null ? "" : $"\n  {BundleType} of {string.Join(", ", Entries.AsEnumerable())}")

@@ -16,7 +16,8 @@ internal sealed class Asks(
     private int _made;
 
     public Arbitrary<Ask> Any() => Arb.From(
-        Gen.Frequency((6, OneRecord), (8, Search), (3, Histories), (2, OfPatient), (3, Bundled), (1, Question), (2, ByCriteria)),
+        Gen.Frequency(
+            (6, OneRecord), (8, Search), (3, Histories), (2, OfPatient), (3, Bundled), (1, Question), (2, ByCriteria), (1, Stolen)),
         a => a.Smaller());
 
     private Gen<string> Patient => from world in Gen.Choose(0, worlds - 1)
@@ -59,6 +60,12 @@ internal sealed class Asks(
             1 when parameters.Length > 1 => new Ask("POST", $"{type}/_search", parameters[..1]) { Form = parameters[1..] },
             _ => new Ask("GET", type, parameters),
         };
+
+    // Where somebody's page ended, or where the viewer's own of something else did.
+    private Gen<Ask> Stolen =>
+        from whose in Gen.Elements("ehr", "other", "insurer", "doctor", "lab")
+        from type in Gen.Elements("DocumentReference", "Observation", "Condition", "Patient", "Organization")
+        select new Ask("GET", type, whose == viewer ? ["_count=1", "_lastUpdated=ge2001"] : ["_count=1"]) { StolenFrom = whose };
 
     private Gen<Ask> Histories =>
         from record in Record

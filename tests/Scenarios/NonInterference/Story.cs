@@ -22,6 +22,7 @@ internal sealed class Story(Dice dice, int number)
     private int _requests;
     private readonly Dictionary<string, string> _attachments = [];
     private readonly HashSet<string> _shared = [];
+    private readonly Queue<Step> _relinked = new();
 
     private string P => $"w{number}.p";
 
@@ -45,8 +46,10 @@ internal sealed class Story(Dice dice, int number)
             if (Chance(4, 5)) yield return Consent(P, [actor], permits: true, isWide: true);
             if (Chance(1, 2)) yield return Consent(Q, [actor], permits: true, isWide: true);
         }
+        foreach (var step in Relinkings()) _relinked.Enqueue(step);
         for (var i = 0; i < count; i++)
         {
+            if (_relinked.Count > 0 && Chance(2, 3)) yield return _relinked.Dequeue();
             var what = dice.Next(10);
             if (what < 7) yield return Record();
             else if (what == 7 && _consents.Count > 0) yield return EndConsent();
@@ -54,6 +57,7 @@ internal sealed class Story(Dice dice, int number)
             else if (what == 8 && Chance(1, 2)) yield return Request();
             else yield return Consent(Pick(P, P, Q), [Pick("insurer", "other", "doctor", "hospital")], Chance(2, 3), isWide: false);
         }
+        while (_relinked.Count > 0) yield return _relinked.Dequeue();
     }
 
     /// <summary>A Consent by its patient; <paramref name="provision"/> is what its outer provision holds.</summary>
@@ -191,6 +195,38 @@ internal sealed class Story(Dice dice, int number)
             {"fullUrl":"{{{Urn}}}c","resource":{"resourceType":"Observation",{{{Meta()}}}"status":"final","code":{{{Code()}}},
             "subject":{"reference":"{{{Urn}}}b"} } }]}
             """;
+    }
+
+    // Records that are alike but for their Binaries: these are linked to, let go of, moved to and ended with. Whoever sees one sees all, so
+    // that in the second gateway, too, each Binary lives as long as something links to it; no consent names one of them.
+    private IEnumerable<Step> Relinkings()
+    {
+        const string Place = "§content§";
+        var (author, subject) = (Pick("ehr", "lab", "other"), Pick(P, P, Q));
+        var alike = DocumentReference(subject, Place);
+        var (first, second) = (Name(0), Name(1));
+        var (a, b) = ($"{first}v1a0", $"{second}v1a0");
+        yield return Alike(0, Verb.Create, Data());
+        yield return Alike(1, Verb.Create, Data());
+        yield return Alike(2, Verb.Create, Link(a));
+        Step[] changes =
+        [
+            // From one that there is to another that there is; one of two, or the last, lets go; a record that is linked to ends.
+            Alike(2, Verb.Update, Link(b)), Alike(0, Verb.Update, Chance(1, 2) ? Link(b) : """{"attachment":{"title":"none"}}"""),
+            Alike(1, Verb.Delete, ""), Alike(3, Verb.Create, Chance(1, 2) ? Link(a) : Link(b)),
+        ];
+        foreach (var at in changes.Select((change, i) => (Change: change, Roll: dice.Next(1000), i)).OrderBy(c => (c.Roll, c.i)))
+            if (Chance(4, 5)) yield return at.Change;
+
+        string Name(int of) => $"w{number}.x{of}";
+
+        string Data() => $$$"""
+            {"attachment":{"contentType":"text/plain","data":"{{{Convert.ToBase64String(Encoding.UTF8.GetBytes(Text()))}}}"}}
+            """;
+
+        Step Alike(int of, Verb verb, string content) => new(
+            Name(of), "DocumentReference", author, verb,
+            verb == Verb.Delete ? "" : alike.Replace(Place, content, StringComparison.Ordinal)) { Subject = subject };
     }
 
     // A Binary that is shared stays so: while one record links to it, it lives on after another has let go of it. That tells of the first
