@@ -1,6 +1,6 @@
 # up: run the gateway    demo: play the main job    test: all tests    check: what CI runs    bench: what we claim about speed
 # Prerequisites: .NET 10 SDK, Node 20+, make. Each target does its own set-up.
-.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases consent-report attacks ledger-faults fuzz
+.PHONY: gateway up demo test check format bench bench-rest pack profiles generated build conformance consent-cases consent-report attacks ledger-faults gas fuzz
 
 # Not 'dotnet run': it would make the project's folder the working folder, and ./data would not be where it is looked for.
 PMR = dotnet src/Gateway/bin/Release/net10.0/pmr.dll
@@ -16,7 +16,7 @@ demo: contracts/node_modules/.stamp
 gateway:
 	dotnet build src/Gateway -c Release --verbosity quiet --nologo
 
-build: contracts/node_modules/.stamp tests/postgres/node_modules/.stamp
+build: contracts/node_modules/.stamp contracts/edition2/node_modules/.stamp tests/postgres/node_modules/.stamp
 	dotnet build PmrGateway.sln -c Release
 
 test: build
@@ -47,6 +47,10 @@ bench: bench-rest
 # The setting leaves the cores to the servers: the load's sockets are completed on one thread.
 bench-rest: build
 	DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS=1 dotnet bench/Rest/bin/Release/net10.0/pmr-bench.dll $(ARGS)
+
+# What each operation of the contracts' second edition costs as a mined transaction, held to gas.json and the goals; ARGS=--write writes it anew.
+gas: contracts/edition2/node_modules/.stamp
+	cd contracts/edition2 && node tools/gas.cjs $(ARGS)
 
 # The R4 engine on the suites in DATA (docs/conformance.md says what they are); ends with a line a suite.
 conformance: build

@@ -1,0 +1,64 @@
+// Compiles the contracts with the npm solc and the settings of foundry.toml, and writes artifacts/NAME.json
+// (abi, bytecode). `--check` writes nothing and exits 1 where an artifact differs.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+const solc = require('solc');
+
+const root = path.join(__dirname, '..');
+const contracts = ['ActorRegistry', 'ConsentRegistry', 'AnchorRegistry'];
+
+function compile() {
+  const input = {
+    language: 'Solidity',
+    sources: Object.fromEntries(contracts.map((name) => [`src/${name}.sol`, { content: read(`src/${name}.sol`) }])),
+    settings: {
+      evmVersion: 'paris',
+      optimizer: { enabled: true, runs: 1000 },
+      metadata: { bytecodeHash: 'none', appendCBOR: false },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
+    },
+  };
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: resolveImport }));
+  const errors = (output.errors ?? []).filter((e) => e.severity === 'error');
+  if (errors.length > 0) throw new Error(errors.map((e) => e.formattedMessage).join('\n'));
+  return Object.fromEntries(
+    contracts.map((name) => {
+      const { abi, evm } = output.contracts[`src/${name}.sol`][name];
+      const artifact = { contractName: name, compiler: solc.version(), abi, bytecode: '0x' + evm.bytecode.object };
+      return [name, JSON.stringify(artifact, null, 1) + '\n'];
+    }),
+  );
+}
+
+function resolveImport(name) {
+  const file = name.startsWith('@') ? path.join('node_modules', name) : name;
+  try {
+    return { contents: read(file) };
+  } catch (e) {
+    return { error: e.message };
+  }
+}
+
+function read(file) {
+  return fs.readFileSync(path.join(root, file), 'utf8');
+}
+
+function main() {
+  const check = process.argv.includes('--check');
+  let differs = false;
+  fs.mkdirSync(path.join(root, 'artifacts'), { recursive: true });
+  for (const [name, text] of Object.entries(compile())) {
+    const file = path.join(root, 'artifacts', `${name}.json`);
+    if (!check) {
+      fs.writeFileSync(file, text);
+    } else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) {
+      differs = true;
+      process.stderr.write(`artifacts/${name}.json differs from its source: run 'npm run compile' in contracts/\n`);
+    }
+  }
+  process.exit(differs ? 1 : 0);
+}
+
+if (require.main === module) main();
+module.exports = { compile };
