@@ -45,7 +45,7 @@ public class AuditLog(RecordDatabase database)
     /// <summary>Appends entries on their own, durably, all or none.</summary>
     /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
     public virtual Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation) =>
-        database.Inbox?.AppendAsync(entries) ?? database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
+        database.Inbox?.AppendAsync(entries, cancellation) ?? database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
 
     /// <summary>What of a patient's entries matches, and how much that is.</summary>
     /// <remarks>

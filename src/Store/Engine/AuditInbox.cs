@@ -51,11 +51,14 @@ internal sealed class AuditInbox : IAsyncDisposable
     public Exception? Failure => _writer.Failure ?? _failure;
 
     /// <summary>Keeps entries durably, all or none.</summary>
+    /// <param name="entries">They.</param>
+    /// <param name="cancellation">Stops only before they have reached the writer.</param>
     /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
-    public Task AppendAsync(IReadOnlyList<AuditEntry> entries)
+    public Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation)
     {
         var rows = entries.Select(e => JsonSerializer.SerializeToUtf8Bytes(e)).ToList();
-        return _writer.RunAsync(async change =>
+        return _writer.RunAsync(
+        async change =>
         {
             // On the one thread of the writer, so that none becomes durable with a number below one that may have been taken already.
             var last = _last ??= await FirstNumberAsync(change);
@@ -67,7 +70,8 @@ internal sealed class AuditInbox : IAsyncDisposable
                 _some.Writer.TryWrite(true);
             });
             return true;
-        });
+        },
+        cancellation);
     }
 
     /// <summary>
@@ -133,7 +137,7 @@ internal sealed class AuditInbox : IAsyncDisposable
                 await SettleAsync();
                 // Not before it is known to be in the log: what was taken in a change that failed is still here.
                 var taken = await _log.ReadAsync((session, stop) => session.NumberAsync(Taken, stop), default) ?? 0;
-                await _writer.RunAsync(change => change.ExecuteAsync("DELETE FROM entries WHERE n <= $1", taken));
+                await _writer.RunAsync(change => change.ExecuteAsync("DELETE FROM entries WHERE n <= $1", taken), default);
                 _failure = null;
                 await Task.Delay(Gathering, _closing.Token);
             }
