@@ -206,8 +206,7 @@ public class LifecycleScenarios(RunningGateway gateway)
         var chain = gateway.Service<IChain>();
         for (var i = 0; ; i++)
         {
-            var all = await chain.EventsAsync(0, (await chain.HeadAsync(default)).Number, default);
-            var ofPatient = all.Where(e => e switch
+            var ofPatient = (await chain.EventsAsync()).Where(e => e switch
             {
                 ConsentGrantedEvent granted => granted.Patient == key,
                 ConsentRevokedEvent revoked => revoked.Patient == key,

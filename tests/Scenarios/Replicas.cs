@@ -114,10 +114,7 @@ public sealed class Replicas : IAsyncLifetime
     {
         var sender = new Custody(PmrGateway.Vault.Keyring.Open(Keyring)).Sender;
         var chain = LedgerServices.ChainOf(_anvil.Url, 1337, new ContractSet(sender.Address));
-        var head = await chain.HeadAsync(default);
-        var anchors = new List<BatchAnchoredEvent>();
-        foreach (var block in (await chain.BlocksAsync(0, head.Number, default)).Where(b => b.MayTell))
-            anchors.AddRange((await chain.EventsAsync(block, default)).OfType<BatchAnchoredEvent>());
+        var anchors = (await chain.EventsAsync()).OfType<BatchAnchoredEvent>().ToList();
         return (await chain.NonceAsync(sender.Address, default), anchors);
     }
 
