@@ -37,22 +37,21 @@ public sealed record AuditEntry(
 
 /// <summary>
 /// The audit log: append only, each entry holding the hash of itself and the one before, so that an entry taken out or changed is seen.
-/// Entries are appended by <see cref="CommitPlan.Audit"/>, with what they tell of; those of reads may come into it a moment after they are
-/// durable. What is asked of it is asked of all.
+/// Entries are appended by <see cref="CommitPlan.Audit"/>, with what they tell of.
 /// </summary>
 public class AuditLog(RecordDatabase database)
 {
     /// <summary>Appends entries on their own, durably, all or none.</summary>
     /// <exception cref="StoreUnavailableException">Nothing was kept.</exception>
     public virtual Task AppendAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellation) =>
-        database.Inbox?.AppendAsync(entries, cancellation) ?? database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
+        database.CommitAsync(new CommitPlan { Audit = entries }, cancellation);
 
     /// <summary>What of a patient's entries matches, and how much that is.</summary>
     /// <remarks>
     /// An entry tells its patient of that patient alone, whoever else it is about. One that tells of several (of before version 0.3) does
     /// not say which record is whose: of that one nothing but the patient is shown.
     /// </remarks>
-    public ValueTask<AuditPage> SearchAsync(AuditQuery query, CancellationToken cancellation) => WholeAsync(
+    public ValueTask<AuditPage> SearchAsync(AuditQuery query, CancellationToken cancellation) => database.ReadAsync(
         async (session, stop) =>
         {
             var search = new AuditSearch(session.Engine, query);
@@ -67,21 +66,6 @@ public class AuditLog(RecordDatabase database)
         },
         cancellation);
 
-    /// <summary>When the last entry about a patient was made; null: there is none.</summary>
-    /// <param name="patient">Id of the patient.</param>
-    /// <param name="cancellation">Stops the read.</param>
-    public async ValueTask<DateTimeOffset?> LastAsync(string patient, CancellationToken cancellation) =>
-        await WholeAsync(
-            (session, stop) => session.NumberAsync(
-                $"SELECT MAX(a.recorded) FROM audit a WHERE a.seq IN ({AuditTable.Of(session.Engine, "$1")})", stop, patient),
-            cancellation) is { } last ? DateTimeOffset.FromUnixTimeMilliseconds(last) : null;
-
-    private async ValueTask<T> WholeAsync<T>(Func<Session, CancellationToken, ValueTask<T>> read, CancellationToken cancellation)
-    {
-        if (database.Inbox is { } inbox) await inbox.SettleAsync();
-        return await database.ReadAsync(read, cancellation);
-    }
-
     private static AuditEntry Of(AuditEntry entry, string patient, Dictionary<string, string> consents) => entry with
     {
         Patients = [patient],
@@ -95,7 +79,7 @@ public class AuditLog(RecordDatabase database)
     /// is whole.
     /// </summary>
     /// <param name="cancellation">Stops the read.</param>
-    public ValueTask<long?> FirstBrokenAsync(CancellationToken cancellation) => WholeAsync<long?>(
+    public ValueTask<long?> FirstBrokenAsync(CancellationToken cancellation) => database.ReadAsync<long?>(
         async (session, stop) =>
         {
             const long Page = 10_000;

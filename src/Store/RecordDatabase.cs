@@ -16,7 +16,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _listening;
 
-    private RecordDatabase(IStoreEngine engine, int smallReach, string file, IStoreEngine? inbox)
+    private RecordDatabase(IStoreEngine engine, int smallReach, string file)
     {
         Engine = engine;
         _readers = new SessionPool(engine);
@@ -32,8 +32,7 @@ public sealed class RecordDatabase : IAsyncDisposable
         var reach = new Reach(smallReach);
         Search = new SearchReader(Interners, IndexKey, _verdicts, reach);
         History = new HistoryReader(reach);
-        Inbox = inbox is null ? null : new AuditInbox(this, inbox);
-        _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors, Inbox);
+        _plans = new PlanTables(new VersionTable(Interners, Records, Seals, Index), Consents, Directory, Search, Actors);
         _listening = engine.ListenAsync(topic => Heard?.Invoke(topic), _closing.Token);
     }
 
@@ -44,7 +43,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     public event Action<string>? Heard;
 
     /// <summary>Why nothing can be written now; null: the last change was.</summary>
-    public Exception? Failure => _writer.Failure ?? Inbox?.Failure;
+    public Exception? Failure => _writer.Failure;
 
     /// <summary>Rows that were found not to be what was sealed.</summary>
     public BrokenRows BrokenRows { get; } = new();
@@ -79,9 +78,6 @@ public sealed class RecordDatabase : IAsyncDisposable
 
     internal HistoryReader History { get; }
 
-    /// <summary>Where entries of the audit log wait for it; null: they go into it themselves.</summary>
-    internal AuditInbox? Inbox { get; }
-
     /// <summary>Opens the database and brings its tables to this version.</summary>
     /// <param name="options">Which database.</param>
     /// <param name="file">File of a SQLite database; made when it is not there. What is kept beside a database lies beside it.</param>
@@ -98,8 +94,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     {
         IStoreEngine engine = options.Provider == "postgres" ? new PostgresEngine(options.ConnectionString) : new SqliteEngine(file);
         engine.Migrate(isAskedAlone);
-        var inbox = isAskedAlone ? null : engine.Beside("audit", AuditInbox.Tables);
-        return new RecordDatabase(engine, options.SmallReach, file, inbox);
+        return new RecordDatabase(engine, options.SmallReach, file);
     }
 
     /// <summary>
@@ -375,7 +370,6 @@ public sealed class RecordDatabase : IAsyncDisposable
     {
         await _closing.CancelAsync();
         await _listening;
-        if (Inbox is not null) await Inbox.DisposeAsync();
         await _writer.DisposeAsync();
         await _readers.DisposeAsync();
         await Engine.DisposeAsync();

@@ -71,6 +71,15 @@ public sealed class RetentionStore(RecordDatabase database)
             },
             cancellation);
 
+    /// <summary>When the last entry of the audit log about a patient was made; null: there is none.</summary>
+    /// <param name="patient">Id of the patient.</param>
+    /// <param name="cancellation">Stops the read.</param>
+    public async ValueTask<DateTimeOffset?> LastEntryAsync(string patient, CancellationToken cancellation) =>
+        await database.ReadAsync(
+            (session, stop) => session.NumberAsync(
+                $"SELECT MAX(a.recorded) FROM audit a WHERE a.seq IN ({AuditTable.Of(session.Engine, "$1")})", stop, patient),
+            cancellation) is { } last ? Instant(last) : null;
+
     private async ValueTask<List<KeptRecord>> RecordsAsync(
         Session session, string from, CancellationToken cancellation, params object?[] values)
     {

@@ -27,7 +27,6 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
     private const int MaxRemembered = 10_000;
 
     private readonly RetentionStore _store = new(database);
-    private readonly AuditLog _audit = new(database);
     private readonly LegalHolds _holds = new(database, new DirectoryStore(database), time);
     private readonly BirthDates _births = Births(database, new RecordVault(keyring), time);
     private readonly Dictionary<string, RetainedPatient> _patients = new(StringComparer.Ordinal);
@@ -56,7 +55,7 @@ internal sealed class RetentionReport(RecordDatabase database, Keyring keyring, 
             var line = await LineAsync(reference, record, cancellation);
             if (!due || line.IsPast) yield return line;
         }
-        if (patient is null || await _audit.LastAsync(patient, cancellation) is not { } last) yield break;
+        if (patient is null || await _store.LastEntryAsync(patient, cancellation) is not { } last) yield break;
         var log = await LineAsync("AuditEvent", new KeptRecord(0, "AuditEvent", "", false, [patient], null, last, true), cancellation);
         if (!due || log.IsPast) yield return log;
     }

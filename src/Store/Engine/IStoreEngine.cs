@@ -13,14 +13,6 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <exception cref="StoreStartException">The database is not one of ours, is corrupt, or cannot be reached.</exception>
     void Migrate(bool isAskedAlone);
 
-    /// <summary>
-    /// A file of its own beside this database; null: there a commit costs its readers nothing, so what is told goes into it.
-    /// </summary>
-    /// <param name="name">What it is for.</param>
-    /// <param name="tables">The statement that makes its tables, where they are not there.</param>
-    /// <exception cref="StoreStartException">It is damaged.</exception>
-    IStoreEngine? Beside(string name, string tables);
-
     /// <summary>Statements by which what was dropped is no longer in the database's files; none: it is not anyway.</summary>
     IReadOnlyList<string> Forget { get; }
 

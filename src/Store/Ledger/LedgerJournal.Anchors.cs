@@ -68,15 +68,10 @@ public sealed partial class LedgerJournal
         async (session, stop) => await session.NumberAsync(NextSequence, stop, custodian) ?? 0, cancellation);
 
     /// <inheritdoc/>
-    public async Task<AuditHead?> AuditHeadAsync(CancellationToken cancellation)
-    {
-        // The head of all that was told before.
-        if (database.Inbox is { } inbox) await inbox.SettleAsync();
-        return await ReadAsync(
-            (session, stop) => session.FirstAsync(
-                "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", static r => new AuditHead(r.GetInt64(0), r.Bytes(1)), stop),
-            cancellation);
-    }
+    public Task<AuditHead?> AuditHeadAsync(CancellationToken cancellation) => ReadAsync(
+        (session, stop) => session.FirstAsync(
+            "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", static r => new AuditHead(r.GetInt64(0), r.Bytes(1)), stop),
+        cancellation);
 
     /// <inheritdoc/>
     public Task<(string Custodian, string ActorId)?> AuditWaitingAsync(DateTimeOffset before, CancellationToken cancellation) => ReadAsync(

@@ -56,8 +56,6 @@ internal sealed class PostgresEngine : IStoreEngine
 
     public object List(IReadOnlyCollection<string> values) => values.ToArray();
 
-    public IStoreEngine? Beside(string name, string tables) => null;
-
     // A table that is dropped has files of its own, which go with it.
     public IReadOnlyList<string> Forget { get; } = [];
 

@@ -4,7 +4,7 @@ namespace PmrGateway.Store;
 
 /// <summary>Carries out a plan inside a change, in the order that <see cref="CommitPlan"/> gives.</summary>
 internal sealed class PlanTables(
-    VersionTable versions, ConsentTable consents, DirectoryTable directory, SearchReader search, ActorCache actors, AuditInbox? inbox)
+    VersionTable versions, ConsentTable consents, DirectoryTable directory, SearchReader search, ActorCache actors)
 {
     /// <summary>All of it; what it returns other than <see cref="CommitResult.Committed"/> has done nothing.</summary>
     /// <exception cref="PlanRefusedException">Found on the way: the change is to be taken back.</exception>
@@ -25,8 +25,6 @@ internal sealed class PlanTables(
         if (plan.Directory.Count > 0) change.OnCommitted(actors.Forget);
         foreach (var consent in plan.Consents) await ApplyAsync(change, consent);
         foreach (var command in plan.Outbox) await OutboxTable.EnqueueAsync(change, command);
-        if (plan.Audit.Count == 0) return;
-        if (inbox is not null) await inbox.TakeAsync(change);
         foreach (var entry in plan.Audit) await AuditTable.AppendAsync(change, entry);
     }
 

@@ -68,21 +68,6 @@ internal sealed class SqliteEngine : IStoreEngine
         UpgradeEngineBuilder Builder() => DeployChanges.To.SqliteDatabase(_connectionString);
     }
 
-    public IStoreEngine Beside(string name, string tables)
-    {
-        var other = new SqliteEngine(Path.ChangeExtension(_path, $"{name}.db"));
-        try
-        {
-            using var connection = other.Open();
-            Run(connection, "PRAGMA journal_mode = WAL; " + tables);
-            return other;
-        }
-        catch (SqliteException e)
-        {
-            throw other.Corrupt(e);
-        }
-    }
-
     // Its process has the data folder to itself.
     public ValueTask<IAsyncDisposable?> LockStartAsync(CancellationToken cancellation) => default;
 
