@@ -16,7 +16,11 @@ public class SuspensionScenarios(RunningGateway gateway)
         var key = new ClientKey();
         var registered = await gateway.Operator.AdminAsync("clients", new
         {
-            clientId = name + "-3", jwks = key.Jwks, actor = hospital, scopes = new[] { "system/*.rs" }, purposes = new[] { "TREAT" },
+            clientId = name + "-3",
+            jwks = key.Jwks,
+            actor = hospital,
+            scopes = new[] { "system/*.rs" },
+            purposes = new[] { "TREAT" },
         });
         Assert.Equal(201, registered.Status);
         async Task<GatewayClient> TokenAsync() => await gateway.Anyone.LoginAsync(name + "-3", key.Credentials, "system/*.rs");

@@ -122,7 +122,10 @@ public class UntoldScenarios(RunningGateway gateway)
         var key = new ClientKey();
         var registered = await gateway.Operator.AdminAsync("clients", new
         {
-            clientId = "claim-" + patient, jwks = key.Jwks, actor = gateway.InsurerOrganization, scopes = new[] { "system/*.rs" },
+            clientId = "claim-" + patient,
+            jwks = key.Jwks,
+            actor = gateway.InsurerOrganization,
+            scopes = new[] { "system/*.rs" },
             purposes = new[] { "HPAYMT" },
         });
         Assert.Equal(201, registered.Status);

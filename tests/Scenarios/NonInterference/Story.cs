@@ -226,7 +226,8 @@ internal sealed class Story(Dice dice, int number)
 
         Step Alike(int of, Verb verb, string content) => new(
             Name(of), "DocumentReference", author, verb,
-            verb == Verb.Delete ? "" : alike.Replace(Place, content, StringComparison.Ordinal)) { Subject = subject };
+            verb == Verb.Delete ? "" : alike.Replace(Place, content, StringComparison.Ordinal))
+        { Subject = subject };
     }
 
     // A Binary that is shared stays so: while one record links to it, it lives on after another has let go of it. That tells of the first

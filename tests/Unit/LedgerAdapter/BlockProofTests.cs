@@ -41,6 +41,7 @@ public class BlockProofTests
 
         var root = $"{shown["block"]!["receiptsRoot"]}"[2..];
         var receipts = shown["receipts"]!.AsArray();
+        var whole = receipts.ToJsonString();
         var count = 0;
         foreach (var receipt in receipts)
         {
@@ -51,13 +52,14 @@ public class BlockProofTests
                 Changes(log!, "address");
                 Changes(log!, "data");
                 Differs(() => logs.Remove(log), () => logs.Insert(place, log));
-                Differs(() => log!["topics"]!.AsArray().Add(root.Insert(0, "0x")), () => log!["topics"]!.AsArray().RemoveAt(1));
+                var topics = log!["topics"]!.AsArray();
+                Differs(() => topics.Add("0x" + root), () => topics.RemoveAt(topics.Count - 1));
             }
             Changes(receipt, "status");
             Changes(receipt, "cumulativeGasUsed");
         }
         Differs(() => receipts.Add(receipts[0]!.DeepClone()), () => receipts.RemoveAt(receipts.Count - 1));
-        Assert.Equal(root, BlockProof.RootOf(Receipts(shown)));
+        Assert.Equal(whole, receipts.ToJsonString());
         Assert.True(count > 4);
 
         void Changes(JsonNode of, string name)
