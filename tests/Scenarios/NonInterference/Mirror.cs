@@ -170,7 +170,7 @@ internal static partial class Mirror
         _ => $$$"""{"resourceType":"Condition","subject":{"reference":"Patient/§{{{step.Subject}}}§"}}""",
     };
 
-    [GeneratedRegex("§([a-z0-9.]+)§")]
+    [GeneratedRegex("§([a-z0-9.+]+)§")]
     private static partial Regex Names();
 
     [GeneratedRegex("\"system\":\"urn:mrn\",\"value\":\"([a-z0-9.]+)\"")]

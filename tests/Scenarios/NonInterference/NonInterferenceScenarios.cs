@@ -174,7 +174,7 @@ public partial class NonInterferenceScenarios
     private static string Difference(
         Ask ask, string viewer, string first, string second, IReadOnlyList<Written> log, string? name, int seed)
     {
-        var about = name ?? Regex.Match(ask.ToString(), "§(w[a-z0-9.]+)§").Groups[1].Value;
+        var about = name ?? Regex.Match(ask.ToString(), "§(w[a-z0-9.+]+)§").Groups[1].Value;
         var history = about.Length == 0 ? [] : log.Where(w => w.Step.Name == about || w.Binaries.Contains(about));
         return $"GATEWAY_TEST_SEED={seed} {viewer}: {ask}\n--- all:\n{first}\n--- what may be seen:\n{second}\n--- {about}:\n"
             + string.Join('\n', history.Select(w => w.Step));

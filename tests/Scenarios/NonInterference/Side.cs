@@ -255,7 +255,7 @@ internal sealed partial class Side : IAsyncDisposable
         return Block().Replace(text, "${1}N");
     }
 
-    [GeneratedRegex("§([a-z0-9.]+)§")]
+    [GeneratedRegex("§([a-z0-9.+]+)§")]
     private static partial Regex Name();
 
     [GeneratedRegex("¤([a-z0-9.]+)¤")]
