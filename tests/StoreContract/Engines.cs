@@ -7,6 +7,8 @@ namespace PmrGateway.Tests.StoreContract;
 public abstract class Engine : IAsyncLifetime
 {
     private readonly List<RecordDatabase> _open = [];
+    private readonly string _folder = Directory.CreateTempSubdirectory("pmr-store-").FullName;
+    private int _count;
 
     internal StoreOptions Options { get; private set; } = new();
 
@@ -17,7 +19,11 @@ public abstract class Engine : IAsyncLifetime
     public virtual async Task DisposeAsync()
     {
         foreach (var database in _open) await database.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
+
+    /// <summary>A file for a database, or for what lies beside one that is no file.</summary>
+    protected string NewFile() => Path.Combine(_folder, $"{_count++}.db");
 
     internal abstract Task<(StoreOptions Options, string File)> NewAsync();
 
@@ -47,17 +53,7 @@ public abstract class Engine : IAsyncLifetime
 
 public sealed class Sqlite : Engine
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("pmr-store-").FullName;
-    private int _count;
-
-    internal override Task<(StoreOptions, string)> NewAsync() =>
-        Task.FromResult((new StoreOptions(), Path.Combine(_folder, $"{_count++}.db")));
-
-    public override async Task DisposeAsync()
-    {
-        await base.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
-    }
+    internal override Task<(StoreOptions, string)> NewAsync() => Task.FromResult((new StoreOptions(), NewFile()));
 }
 
 public sealed class Postgres : Engine
@@ -66,7 +62,7 @@ public sealed class Postgres : Engine
     private static PostgresServer? _server;
 
     internal override async Task<(StoreOptions, string)> NewAsync() =>
-        (new StoreOptions { Provider = "postgres", ConnectionString = await (await ServerAsync()).NewDatabaseAsync() }, "");
+        (new StoreOptions { Provider = "postgres", ConnectionString = await (await ServerAsync()).NewDatabaseAsync() }, NewFile());
 
     /// <summary>One server for all tests of the run.</summary>
     internal static async Task<PostgresServer> ServerAsync()

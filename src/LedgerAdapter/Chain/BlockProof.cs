@@ -81,9 +81,15 @@ internal static class BlockProof
         return filters.Any(f => f.Matches(bloom));
     }
 
-    /// <summary>Root of the trie of a block's receipts, hex without 0x.</summary>
-    /// <param name="receipts">All of the block, in order.</param>
-    public static string RootOf(IReadOnlyList<TransactionReceipt> receipts)
+    /// <summary>Whether some receipts are all of a block, in order, and nothing in them is another.</summary>
+    /// <param name="root">Root of the trie of the block's receipts, hex without 0x.</param>
+    /// <param name="receipts">The receipts as a node shows them.</param>
+    public static bool AreOfTheirRoot(string root, IReadOnlyList<TransactionReceipt> receipts) =>
+        RootOf(receipts, []) == root
+        // ganache writes the status of a reverted transaction as a byte 0, where RLP has a number 0 as nothing. It says the same.
+        || (receipts.Any(r => r.Status?.Value.IsZero == true) && RootOf(receipts, [0]) == root);
+
+    private static string RootOf(IReadOnlyList<TransactionReceipt> receipts, byte[] reverted)
     {
         var trie = new PatriciaTrie();
         for (var i = 0; i < receipts.Count; i++)
@@ -92,9 +98,8 @@ internal static class BlockProof
             var logs = receipt.Logs
                 .Select(l => Log.Create(Bytes(l.Data), l.Address, [.. l.Topics.Select(t => Bytes((string)t))])).ToList();
             var (gas, bloom) = (receipt.CumulativeGasUsed.Value, Bytes(receipt.LogsBloom));
-            var made = receipt.Status is { } status
-                ? Receipt.CreateStatusReceipt(status.Value == 1, gas, bloom, logs)
-                : Receipt.CreatePostStateReceipt(Bytes(receipt.Root), gas, bloom, logs);
+            var status = receipt.Status is not { } said ? Bytes(receipt.Root) : said.Value.IsZero ? reverted : [1];
+            var made = Receipt.CreatePostStateReceipt(status, gas, bloom, logs);
             var encoded = ReceiptEncoder.Current.EncodeTyped(made, (byte)(Number(receipt.Type) ?? 0));
             trie.Put(RLP.EncodeElement(((long)i).ToBytesForRLPEncoding()), encoded, null);
         }

@@ -8,7 +8,7 @@ namespace PmrGateway.Tests.Unit.LedgerAdapter;
 
 public class BlockProofTests
 {
-    public static TheoryData<string> Nodes => ["anvil", "ganache", "ethereumjs"];
+    public static TheoryData<string> Nodes => ["anvil", "ganache", "ganache, reverted", "ethereumjs"];
 
     [Theory]
     [MemberData(nameof(Nodes))]
@@ -19,7 +19,7 @@ public class BlockProofTests
         var block = Read<Block>(shown["block"]);
         Assert.True(BlockProof.IsOfItsHash(block));
         var receipts = Receipts(shown);
-        Assert.Equal(block.ReceiptsRoot, "0x" + BlockProof.RootOf(receipts));
+        Assert.True(BlockProof.AreOfTheirRoot(block.ReceiptsRoot[2..], receipts));
         var (nobody, somebody) = (BlockProof.FilterOf(new byte[20]), BlockProof.FilterOf(AddressIn(receipts)));
         Assert.True(BlockProof.MayTell(block, [nobody, somebody]));
         Assert.False(BlockProof.MayTell(block, [nobody]));
@@ -71,7 +71,7 @@ public class BlockProofTests
         void Differs(Action change, Action undo)
         {
             change();
-            Assert.NotEqual(root, BlockProof.RootOf(Receipts(shown)));
+            Assert.False(BlockProof.AreOfTheirRoot(root, Receipts(shown)));
             undo();
             count++;
         }
