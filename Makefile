@@ -16,7 +16,7 @@ demo: contracts/node_modules/.stamp
 gateway:
 	dotnet build src/Gateway -c Release --verbosity quiet --nologo
 
-build: contracts/node_modules/.stamp contracts/edition2/node_modules/.stamp tests/postgres/node_modules/.stamp
+build: contracts/node_modules/.stamp tests/postgres/node_modules/.stamp
 	dotnet build PmrGateway.sln -c Release
 
 test: build
@@ -49,7 +49,7 @@ bench-rest: build
 	DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS=1 dotnet bench/Rest/bin/Release/net10.0/pmr-bench.dll $(ARGS)
 
 # What each operation of the contracts' second edition costs as a mined transaction, held to gas.json and the goals; ARGS=--write writes it anew.
-gas: contracts/edition2/node_modules/.stamp
+gas: contracts/node_modules/.stamp
 	cd contracts/edition2 && node tools/gas.cjs $(ARGS)
 
 # The R4 engine on the suites in DATA (docs/conformance.md says what they are); ends with a line a suite.

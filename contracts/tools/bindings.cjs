@@ -8,19 +8,20 @@ const root = path.join(__dirname, '..', '..');
 const out = path.join(root, 'src', 'LedgerAdapter', 'Contracts');
 const pascal = (s) => s[0].toUpperCase() + s.slice(1);
 // An intent keeps its name; a struct that is only read is a DTO like the events.
-const struct = (p) => p.internalType.split('.').pop().replace(/^(?!.*Intent$).*$/, '$&DTO');
+const struct = (p) => p.internalType.split('.').pop().replace('[]', '').replace(/^(?!.*Intent$).*$/, '$&DTO');
 
 function csharp(p) {
+  if (p.type.endsWith('[]')) return `List<${csharp({ ...p, type: p.type.slice(0, -2) })}>`;
   const numbers = { uint8: 'byte', uint32: 'uint', uint64: 'ulong', uint256: 'BigInteger' };
-  const types = { ...numbers, 'bytes32[]': 'List<byte[]>', bool: 'bool', string: 'string', address: 'string' };
+  const types = { ...numbers, bool: 'bool', string: 'string', address: 'string' };
   const type = p.type === 'tuple' ? struct(p) : /^bytes\d*$/.test(p.type) ? 'byte[]' : types[p.type];
   if (!type) throw new Error(`no C# type for ${p.type}`);
   return type;
 }
 
 const attribute = (p, i) => `Parameter("${p.type}", "${p.name}", ${i + 1}${p.indexed ? ', true' : ''})`;
-const initials = { string: ' = "";', 'byte[]': ' = [];', 'List<byte[]>': ' = [];' };
-const initial = (p) => initials[csharp(p)] || (p.type === 'tuple' ? ' = new();' : '');
+const initials = { string: ' = "";', 'byte[]': ' = [];' };
+const initial = (p) => initials[csharp(p)] || (p.type.endsWith('[]') ? ' = [];' : p.type === 'tuple' ? ' = new();' : '');
 
 // What is sent is complete by its constructor.
 const sent = (head, name, base, ps) =>
@@ -42,13 +43,14 @@ const intent = (name, ps) =>
 const seen = new Set();
 
 function generate(abi) {
-  // AccessControl's own functions and the constants are not what the gateway calls.
-  const inherited = /^([A-Z_]+|getRoleAdmin|hasRole|renounceRole|revokeRole|grantRole|supportsInterface|Role.*|AccessControl.*)$/;
-  // Contracts share some errors; one class serves.
-  const own = abi.filter((x) => x.name && !inherited.test(x.name) && !(x.type === 'error' && seen.has(x.name)));
-  own.filter((x) => x.type === 'error').forEach((x) => seen.add(x.name));
+  // The admin's and AccessControl's own functions and the constants are not what the gateway calls.
+  const roles = 'getRoleAdmin|hasRole|renounceRole|revokeRole|grantRole|Role.*|AccessControl.*|owner|.*[dD]efaultAdmin.*';
+  const inherited = new RegExp(`^([A-Z_]+|${roles}|supportsInterface|SafeCast.*)$`);
+  // Contracts share some errors and functions; one class serves.
+  const own = abi.filter((x) => x.name && !inherited.test(x.name) && !seen.has(`${x.type} ${x.name}`));
+  own.forEach((x) => seen.add(`${x.type} ${x.name}`));
   const functions = own.filter((x) => x.type === 'function');
-  const structs = (ps) => new Map(ps.filter((p) => p.type === 'tuple').map((p) => [struct(p), p.components]));
+  const structs = (ps) => new Map(ps.filter((p) => p.type.startsWith('tuple')).map((p) => [struct(p), p.components]));
   const views = functions.filter((f) => f.outputs.some((o) => o.type === 'tuple'));
   const text = [
     ...functions.map((f) => sent(`[Function("${f.name}")]`, `${pascal(f.name)}Function`, 'FunctionMessage', f.inputs)),

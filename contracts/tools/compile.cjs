@@ -6,9 +6,19 @@ const path = require('path');
 const solc = require('solc');
 
 const root = path.join(__dirname, '..');
+const editions = [root, path.join(root, 'edition2')];
 const contracts = ['ActorRegistry', 'ConsentRegistry', 'AnchorRegistry'];
 
-function compile() {
+// The contracts of a folder, by name.
+function compile(folder) {
+  const read = (file) => fs.readFileSync(path.join(folder, file), 'utf8');
+  const resolveImport = (name) => {
+    try {
+      return { contents: name.startsWith('@') ? fs.readFileSync(path.join(root, 'node_modules', name), 'utf8') : read(name) };
+    } catch (e) {
+      return { error: e.message };
+    }
+  };
   const input = {
     language: 'Solidity',
     sources: Object.fromEntries(contracts.map((name) => [`src/${name}.sol`, { content: read(`src/${name}.sol`) }])),
@@ -31,34 +41,23 @@ function compile() {
   );
 }
 
-function resolveImport(name) {
-  const file = name.startsWith('@') ? path.join('node_modules', name) : name;
-  try {
-    return { contents: read(file) };
-  } catch (e) {
-    return { error: e.message };
-  }
-}
-
-function read(file) {
-  return fs.readFileSync(path.join(root, file), 'utf8');
-}
-
 function main() {
   const check = process.argv.includes('--check');
   let differs = false;
-  fs.mkdirSync(path.join(root, 'artifacts'), { recursive: true });
-  for (const [name, text] of Object.entries(compile())) {
-    const file = path.join(root, 'artifacts', `${name}.json`);
-    if (!check) {
-      fs.writeFileSync(file, text);
-    } else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) {
-      differs = true;
-      process.stderr.write(`artifacts/${name}.json differs from its source: run 'npm run compile' in contracts/\n`);
+  for (const folder of editions) {
+    fs.mkdirSync(path.join(folder, 'artifacts'), { recursive: true });
+    for (const [name, text] of Object.entries(compile(folder))) {
+      const file = path.join(folder, 'artifacts', `${name}.json`);
+      if (!check) {
+        fs.writeFileSync(file, text);
+      } else if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) {
+        differs = true;
+        process.stderr.write(`${file} differs from its source: run 'npm run compile' in contracts/\n`);
+      }
     }
   }
   process.exit(differs ? 1 : 0);
 }
 
 if (require.main === module) main();
-module.exports = { compile };
+module.exports = { compile, editions };

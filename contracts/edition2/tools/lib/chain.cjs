@@ -24,7 +24,7 @@ const freePort = () =>
 async function withChain(work) {
   const port = await freePort();
   const flags = `--quiet --host 127.0.0.1 -p ${port} --chain-id 1337 --hardfork prague --max-persisted-states 0 --timestamp 1800000000`;
-  const node = spawn(path.join(root, 'node_modules', '.bin', 'anvil'), flags.split(' '), { stdio: 'inherit' });
+  const node = spawn(path.join(root, '..', 'node_modules', '.bin', 'anvil'), flags.split(' '), { stdio: 'inherit' });
   try {
     const transport = viem.http(`http://127.0.0.1:${port}`, { retryCount: 40, retryDelay: 50 });
     const client = viem.createTestClient({ chain, transport, mode: 'anvil', pollingInterval: 5, cacheTime: 0 })
