@@ -26,6 +26,10 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     // Bodies stay far below the 2 MB that the smallest of the nodes takes.
     private const int BatchCount = 100;
     private const int BatchBytes = 512 * 1024;
+
+    private const string NoContract = "the contract answered what its interface does not say: is it deployed?";
+    private const string NoNode = "the node answers what no node does";
+
     private readonly LogBloomFilter[] _filters = [.. contracts.Addresses.Values.Select(BlockProof.FilterOf)];
     private readonly string[] _addresses = [.. contracts.Addresses.Values.Select(EthereumAccount.Text)];
 
@@ -62,7 +66,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     public async Task<IReadOnlyList<ChainEvent>> EventsAsync(BlockHeader block, CancellationToken cancellation)
     {
         var receipts = await ReceiptsOfAsync(block, cancellation);
-        if (!AskedFor(() => BlockProof.AreOfTheirRoot(block.ReceiptsRoot, receipts)))
+        if (!Decode(NoNode, () => BlockProof.AreOfTheirRoot(block.ReceiptsRoot, receipts)))
             throw new RpcUnavailableException($"the node shows receipts of block {block.Number} that are not those of its hash");
         var events = new List<ChainEvent>();
         foreach (var receipt in receipts)
@@ -71,7 +75,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
             {
                 // Of what is shown beside the log nothing is proven but that it is of this receipt, and the receipt of this block.
                 (log.BlockNumber, log.TransactionHash) = (new HexBigInteger(block.Number), receipt.TransactionHash);
-                if (AskedFor(() => EventDecoder.Decode(log)) is { } chainEvent) events.Add(chainEvent);
+                if (Decode(NoNode, () => EventDecoder.Decode(log)) is { } chainEvent) events.Add(chainEvent);
             }
         }
         return events;
@@ -145,7 +149,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     public async Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation)
     {
         var answer = await CallAsync(ContractSet.Consents, new GrantOfFunction(patient, commitment), Block(block), cancellation);
-        var grant = Decode(() => new FunctionCallDecoder().DecodeFunctionOutput<GrantOfOutput>(answer)).Value;
+        var grant = Decode(NoContract, () => new FunctionCallDecoder().DecodeFunctionOutput<GrantOfOutput>(answer)).Value;
         return new GrantState(grant.Status, grant.NotBefore, grant.NotAfter, grant.Epoch);
     }
 
@@ -153,7 +157,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     public async Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation)
     {
         var answer = await CallAsync(ContractSet.Anchors, new NextSequenceFunction(custodian), BlockParameter.CreateLatest(), cancellation);
-        return (long)Decode(() => new FunctionCallDecoder().DecodeSimpleTypeOutput<ulong>(new Parameter("uint64"), answer));
+        return (long)Decode(NoContract, () => new FunctionCallDecoder().DecodeSimpleTypeOutput<ulong>(new Parameter("uint64"), answer));
     }
 
     /// <inheritdoc/>
@@ -161,7 +165,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     {
         var answer = await CallAsync(
             ContractSet.Anchors, new BatchOfFunction(custodian, (ulong)sequence), BlockParameter.CreateLatest(), cancellation);
-        var batch = Decode(() => new FunctionCallDecoder().DecodeFunctionOutput<BatchOfOutput>(answer)).Value;
+        var batch = Decode(NoContract, () => new FunctionCallDecoder().DecodeFunctionOutput<BatchOfOutput>(answer)).Value;
         return batch.LeafCount == 0 ? null : batch.Root;
     }
 
@@ -171,7 +175,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     {
         var function = new VerifyFunction(custodian, (ulong)sequence, leaf, index, [.. path]);
         var answer = await CallAsync(ContractSet.Anchors, function, BlockParameter.CreateLatest(), cancellation);
-        return Decode(() => new FunctionCallDecoder().DecodeSimpleTypeOutput<bool>(new Parameter("bool"), answer));
+        return Decode(NoContract, () => new FunctionCallDecoder().DecodeSimpleTypeOutput<bool>(new Parameter("bool"), answer));
     }
 
     private static BlockParameter Block(long number) => new((ulong)number);
@@ -179,7 +183,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     private BlockHeader? Header(BlockWithTransactionHashes? block)
     {
         if (block is null) return null;
-        return AskedFor(() => BlockProof.IsOfItsHash(block))
+        return Decode(NoNode, () => BlockProof.IsOfItsHash(block))
             ? new BlockHeader(
                 (long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0,
                 (long)BigInteger.Min(block.Timestamp?.Value ?? 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()))
@@ -246,19 +250,6 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         return answers;
     }
 
-    // Nethereum's encoders fail in many ways on what is no block and no receipt.
-    private static T AskedFor<T>(Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            throw new RpcUnavailableException("the node answers what no node does", e);
-        }
-    }
-
     private static ChainReceipt? Receipt(TransactionReceipt? receipt) =>
         receipt is { BlockNumber: { } block } ? new ChainReceipt((long)block.Value, receipt.Status?.Value.IsZero == true) : null;
 
@@ -283,7 +274,8 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         return connection.SendBatchRequestAsync(batch);
     }
 
-    private static T Decode<T>(Func<T> decode)
+    // Nethereum fails in many ways on bytes that are not what was asked for.
+    private static T Decode<T>(string otherwise, Func<T> decode)
     {
         try
         {
@@ -291,8 +283,7 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // Nethereum's decoder fails in many ways on bytes that are no answer of this contract.
-            throw new RpcUnavailableException("the contract answered what its interface does not say: is it deployed?", e);
+            throw new RpcUnavailableException(otherwise, e);
         }
     }
 
