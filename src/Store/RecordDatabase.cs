@@ -12,6 +12,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     private readonly SessionPool _readers;
     private readonly Writer _writer;
     private readonly VerdictRows _verdicts;
+    private readonly RevocationLog _revocations;
     private readonly PlanTables _plans;
     private readonly CancellationTokenSource _closing = new();
     private readonly Task _listening;
@@ -24,7 +25,8 @@ public sealed class RecordDatabase : IAsyncDisposable
         Interners = new Interners(BrokenRows);
         Seals = new RowSeals(BrokenRows);
         Records = new RecordRows(Interners, Seals);
-        Consents = new ConsentTable(Interners, Seals, new RevocationLog(Path.ChangeExtension(file, "revocations"), Seals));
+        _revocations = new RevocationLog(Path.ChangeExtension(file, "revocations"), Seals);
+        Consents = new ConsentTable(Interners, Seals, _revocations);
         Directory = new DirectoryTable(Seals);
         ChainEvents = new ChainEvents(Consents, Directory);
         _verdicts = new VerdictRows(Interners);
@@ -43,7 +45,7 @@ public sealed class RecordDatabase : IAsyncDisposable
     public event Action<string>? Heard;
 
     /// <summary>Why nothing can be written now; null: the last change was.</summary>
-    public Exception? Failure => _writer.Failure;
+    public Exception? Failure => _writer.Failure ?? _revocations.Failure;
 
     /// <summary>Rows that were found not to be what was sealed.</summary>
     public BrokenRows BrokenRows { get; } = new();

@@ -44,7 +44,7 @@ internal static class TestStore
     {
         DbConnection connection = options.Store.Provider == "sqlite"
             ? new SqliteConnection($"Data Source={Path.Combine(options.DataFolder, "gateway.db")};Pooling=False")
-            : new NpgsqlConnection(options.Store.ConnectionString);
+            : new NpgsqlConnection(options.Store.ConnectionString + ";Pooling=false");
         await connection.OpenAsync();
         return connection;
     }

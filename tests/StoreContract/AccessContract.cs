@@ -14,9 +14,9 @@ public abstract class AccessContract(Engine engine, int worlds)
 {
     private const long Confirmed = 7;
     // Everybody is searched for among what they could see at most; or nobody, and what a search names is found first; or what is less.
-    private readonly RecordDatabase _database = engine.Open(smallReach: 10_000);
-    private readonly RecordDatabase _byParameters = engine.Open(smallReach: 0);
-    private readonly RecordDatabase _byCount = engine.Open(smallReach: 1);
+    private readonly RecordDatabase _database = engine.Shared(smallReach: 10_000);
+    private readonly RecordDatabase _byParameters = engine.Shared(smallReach: 0);
+    private readonly RecordDatabase _byCount = engine.Shared(smallReach: 1);
     private LedgerJournal Journal => new(_database);
 
     [Fact]

@@ -196,7 +196,7 @@ public abstract class AuditContract(Engine engine)
     internal static async Task ExecuteAsync(StoreOptions options, string file, string sql)
     {
         await using DbConnection connection = options.Provider == "postgres"
-            ? new NpgsqlConnection(options.ConnectionString) : new SqliteConnection($"Data Source={file};Pooling=False");
+            ? new NpgsqlConnection(options.ConnectionString + ";Pooling=false") : new SqliteConnection($"Data Source={file};Pooling=False");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = sql;

@@ -11,7 +11,7 @@ public sealed class PostgresCommits(Postgres engine) : CommitContract(engine), I
 /// <summary>What a plan does, on every engine.</summary>
 public abstract class CommitContract(Engine engine)
 {
-    private readonly RecordDatabase _database = engine.Open();
+    private readonly RecordDatabase _database = engine.Shared();
 
     [Fact]
     public async Task A_version_that_was_committed_is_read_as_it_was()

@@ -7,6 +7,7 @@ namespace PmrGateway.Tests.StoreContract;
 public abstract class Engine : IAsyncLifetime
 {
     private readonly List<RecordDatabase> _open = [];
+    private readonly Dictionary<int, RecordDatabase> _shared = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("pmr-store-").FullName;
     private int _count;
 
@@ -26,6 +27,14 @@ public abstract class Engine : IAsyncLifetime
     protected string NewFile() => Path.Combine(_folder, $"{_count++}.db");
 
     internal abstract Task<(StoreOptions Options, string File)> NewAsync();
+
+    /// <summary>The database as it is open for all tests of a class: each session of each is a connection of the server's.</summary>
+    /// <param name="smallReach">Setting <c>Store:SmallReach</c>.</param>
+    internal RecordDatabase Shared(int smallReach = 500)
+    {
+        if (!_shared.TryGetValue(smallReach, out var database)) _shared[smallReach] = database = Open(smallReach);
+        return database;
+    }
 
     /// <summary>Opens the database once more, as another process would.</summary>
     /// <param name="smallReach">Setting <c>Store:SmallReach</c>.</param>

@@ -14,9 +14,9 @@ public sealed class PostgresHistory(Postgres engine) : HistoryContract(engine), 
 /// </summary>
 public abstract class HistoryContract(Engine engine)
 {
-    private readonly RecordDatabase _database = engine.Open();
+    private readonly RecordDatabase _database = engine.Shared();
     // From what the viewer could see, or from what was made since, and all.
-    private readonly RecordDatabase[] _ways = [engine.Open(smallReach: 10_000), engine.Open(smallReach: 0)];
+    private readonly RecordDatabase[] _ways = [engine.Shared(smallReach: 10_000), engine.Shared(smallReach: 0)];
 
     [Fact]
     public async Task A_history_has_the_newest_first_and_of_one_instant_what_was_written_last()

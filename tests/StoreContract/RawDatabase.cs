@@ -15,7 +15,7 @@ internal sealed class RawDatabase : IAsyncDisposable
     public static async Task<RawDatabase> OpenAsync(StoreOptions options, string file)
     {
         DbConnection connection = options.Provider == "postgres"
-            ? new NpgsqlConnection(options.ConnectionString)
+            ? new NpgsqlConnection(options.ConnectionString + ";Pooling=false")
             : new SqliteConnection($"Data Source={file};Pooling=False");
         await connection.OpenAsync();
         var raw = new RawDatabase(connection);

@@ -11,9 +11,10 @@ public sealed class PostgresSearch(Postgres engine) : SearchContract(engine), IC
 /// <summary>Search, compartment and snapshots, on every engine.</summary>
 public abstract class SearchContract(Engine engine)
 {
-    private readonly RecordDatabase _database = engine.Open();
+    private readonly RecordDatabase _database = engine.Shared();
     // From what the viewer could see, from what the search names, and from what is less.
-    private readonly RecordDatabase[] _ways = [engine.Open(smallReach: 10_000), engine.Open(smallReach: 0), engine.Open(smallReach: 1)];
+    private readonly RecordDatabase[] _ways =
+        [engine.Shared(smallReach: 10_000), engine.Shared(smallReach: 0), engine.Shared(smallReach: 1)];
 
     [Fact]
     public async Task Every_kind_of_criterion_finds_what_it_names_and_nothing_else()

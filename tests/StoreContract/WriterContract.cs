@@ -10,7 +10,7 @@ public sealed class PostgresWriter(Postgres engine) : WriterContract(engine), IC
 /// <summary>How changes that come in together are carried out, on every engine.</summary>
 public abstract class WriterContract(Engine engine)
 {
-    private readonly RecordDatabase _database = engine.Open();
+    private readonly RecordDatabase _database = engine.Shared();
 
     [Fact]
     public async Task A_condition_that_takes_too_long_is_given_up_and_takes_no_other_of_its_group_with_it()

@@ -15,9 +15,16 @@ internal sealed partial class ForgottenRevocations(RecordDatabase database, Cons
         var forgotten = await database.ForgottenRevocationsAsync(cancellation);
         foreach (var consent in forgotten)
         {
-            var plan = await consents.RevokeAsync(consent, null, cancellation);
-            if (await database.CommitAsync(plan, cancellation) is not CommitResult.Committed)
-                throw new StoreStartException($"the revocation of Consent/{consent}, which the database has lost, cannot be made again");
+            try
+            {
+                var plan = await consents.RevokeAsync(consent, null, cancellation);
+                if (await database.CommitAsync(plan, cancellation) is not CommitResult.Committed)
+                    throw new StoreStartException($"the revocation of Consent/{consent}, which the database lost, cannot be made again");
+            }
+            catch (RowBrokenException)
+            {
+                // What rests on a broken row is not given out, and it is told by table and key.
+            }
         }
         if (forgotten.Count > 0) LogForgotten(forgotten.Count);
     }

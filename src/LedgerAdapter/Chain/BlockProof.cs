@@ -106,6 +106,23 @@ internal static class BlockProof
         return trie.Root.GetHash().ToHex();
     }
 
+    /// <summary>
+    /// A receipt whose logs are written in one way. Bytes can be written in several (without 0x, with letters that Nethereum takes for
+    /// digits), and all hash alike: what is read must be the very text that was hashed, or a log could be hidden from the reader.
+    /// </summary>
+    public static TransactionReceipt Canonical(TransactionReceipt receipt)
+    {
+        foreach (var log in receipt.Logs)
+        {
+            (log.Address, log.Data) = ("0x" + Hex(log.Address), "0x" + Hex(log.Data));
+            log.Topics = [.. log.Topics.Select(t => "0x" + Hex((string)t))];
+        }
+        return receipt;
+    }
+
+    /// <summary>Bytes as the adapter writes them, however a node does: lower-case hex without 0x.</summary>
+    public static string Hex(string hex) => Convert.ToHexStringLower(Bytes(hex));
+
     private static byte[] Bytes(string hex) => hex.HexToByteArray();
 
     private static long? Number(HexBigInteger? value) => value is null ? null : (long)value.Value;

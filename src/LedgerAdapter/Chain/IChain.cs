@@ -30,8 +30,9 @@ public interface IChain
     /// <summary>
     /// Whether the node is of the chain that this gateway follows, asked anew: a node may be put in the place of another.
     /// </summary>
+    /// <returns>Whether it is known to be; false: it may be another, begun anew (the development chain is the gateway's own).</returns>
     /// <exception cref="WrongChainException">It is of another.</exception>
-    Task RecognizeAsync(CancellationToken cancellation);
+    Task<bool> RecognizeAsync(CancellationToken cancellation);
 
     /// <summary>Whether one of our contracts is there.</summary>
     /// <param name="contract">A name of <see cref="ContractSet"/>.</param>

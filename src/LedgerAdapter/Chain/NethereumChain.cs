@@ -65,13 +65,14 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ChainEvent>> EventsAsync(BlockHeader block, CancellationToken cancellation)
     {
-        var receipts = await ReceiptsOfAsync(block, cancellation);
+        var shown = await ReceiptsOfAsync(block, cancellation);
+        var receipts = Decode(NoNode, () => shown.Select(BlockProof.Canonical).ToList());
         if (!Decode(NoNode, () => BlockProof.AreOfTheirRoot(block.ReceiptsRoot, receipts)))
             throw new RpcUnavailableException($"the node shows receipts of block {block.Number} that are not those of its hash");
         var events = new List<ChainEvent>();
         foreach (var receipt in receipts)
         {
-            foreach (var log in receipt.Logs.Where(l => _addresses.Contains(l.Address, StringComparer.OrdinalIgnoreCase)))
+            foreach (var log in receipt.Logs.Where(l => _addresses.Contains(l.Address, StringComparer.Ordinal)))
             {
                 // Of what is shown beside the log nothing is proven but that it is of this receipt, and the receipt of this block.
                 (log.BlockNumber, log.TransactionHash) = (new HexBigInteger(block.Number), receipt.TransactionHash);
@@ -82,10 +83,10 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     }
 
     /// <inheritdoc/>
-    public Task RecognizeAsync(CancellationToken cancellation)
+    public Task<bool> RecognizeAsync(CancellationToken cancellation)
     {
         _isChainKnown = false;
-        return AskAsync(_ => Task.FromResult(true), cancellation);
+        return AskAsync(_ => Task.FromResult(genesis is not null), cancellation);
     }
 
     /// <inheritdoc/>
@@ -185,11 +186,12 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         if (block is null) return null;
         return Decode(NoNode, () => BlockProof.IsOfItsHash(block))
             ? new BlockHeader(
-                (long)block.Number.Value, block.BlockHash[2..], block.ParentHash[2..], block.BaseFeePerGas?.Value ?? 0,
+                (long)block.Number.Value, BlockProof.Hex(block.BlockHash), BlockProof.Hex(block.ParentHash),
+                block.BaseFeePerGas?.Value ?? 0,
                 (long)BigInteger.Min(block.Timestamp?.Value ?? 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()))
             {
                 MayTell = BlockProof.MayTell(block, _filters),
-                ReceiptsRoot = block.ReceiptsRoot[2..],
+                ReceiptsRoot = BlockProof.Hex(block.ReceiptsRoot),
             }
             : throw new RpcUnavailableException($"the node shows a block {block.Number?.Value} that does not hash to its hash");
     }

@@ -8,14 +8,17 @@ namespace PmrGateway.LedgerAdapter;
 /// <param name="witnesses">The others.</param>
 internal sealed class WitnessedChain(IChain first, IReadOnlyList<IChain> witnesses) : IChain
 {
+    private readonly IChain[] _nodes = [first, .. witnesses];
+
     /// <inheritdoc/>
     /// <remarks>The newest block that all nodes have.</remarks>
     public async Task<BlockHeader> HeadAsync(CancellationToken cancellation)
     {
-        IChain[] nodes = [first, .. witnesses];
-        var heads = await Task.WhenAll(nodes.Select(n => n.HeadAsync(cancellation)));
+        // The first before the others: whose chain is followed from the first start on is its.
+        var head = await first.HeadAsync(cancellation);
+        BlockHeader[] heads = [head, .. await Task.WhenAll(witnesses.Select(n => n.HeadAsync(cancellation)))];
         var lowest = heads.MinBy(h => h.Number)!;
-        var there = await Task.WhenAll(nodes.Zip(heads).Select(n => n.Second.Number == lowest.Number
+        var there = await Task.WhenAll(_nodes.Zip(heads).Select(n => n.Second.Number == lowest.Number
             ? Task.FromResult<BlockHeader?>(n.Second)
             : n.First.BlockAsync(lowest.Number, cancellation)));
         return there.All(b => b?.Hash == lowest.Hash)
@@ -26,16 +29,15 @@ internal sealed class WitnessedChain(IChain first, IReadOnlyList<IChain> witness
     /// <inheritdoc/>
     public async Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation)
     {
-        IChain[] nodes = [first, .. witnesses];
-        var states = await Task.WhenAll(nodes.Select(n => n.GrantAtAsync(patient, commitment, block, cancellation)));
+        var states = await Task.WhenAll(_nodes.Select(n => n.GrantAtAsync(patient, commitment, block, cancellation)));
         return states.Distinct().Count() == 1
             ? states[0]
             : throw new RpcUnavailableException($"the nodes have different states at block {block}");
     }
 
     /// <inheritdoc/>
-    public Task RecognizeAsync(CancellationToken cancellation) =>
-        Task.WhenAll(witnesses.Append(first).Select(n => n.RecognizeAsync(cancellation)));
+    public async Task<bool> RecognizeAsync(CancellationToken cancellation) =>
+        (await Task.WhenAll(_nodes.Select(n => n.RecognizeAsync(cancellation)))).All(isKnown => isKnown);
 
     /// <inheritdoc/>
     public Task<BlockHeader?> BlockAsync(long number, CancellationToken cancellation) => first.BlockAsync(number, cancellation);

@@ -18,6 +18,9 @@ public sealed partial class ConsentView
     // Clocks of machines differ by this and no more, where they are kept.
     private static readonly TimeSpan LongestAhead = TimeSpan.FromSeconds(15);
 
+    // What is read in a round is kept before the lease is over.
+    private static readonly TimeSpan LongestRound = LedgerLoop.LeaseTime / 4;
+
     private readonly IChain _chain;
     private readonly ILedgerJournal _journal;
     private readonly TimeSpan _recordEvery;
@@ -95,6 +98,8 @@ public sealed partial class ConsentView
     internal async Task ReadJournalAsync(CancellationToken cancellation)
     {
         var now = _time.GetTimestamp();
+        // Whether the chain is ahead is seen by who looks at it.
+        Ahead = null;
         var checkpoint = await _journal.CheckpointAsync(cancellation);
         if (checkpoint.Observed == TimeSpan.MaxValue) Level(checkpoint.Block, long.MinValue);
         else Level(checkpoint.Block, now - (long)(checkpoint.Observed.TotalSeconds * _time.TimestampFrequency));
@@ -105,26 +110,34 @@ public sealed partial class ConsentView
     {
         var last = new BlockReference(checkpoint.Block, checkpoint.Hash);
         if (last.Number < 0 || (last.Number == head.Number - 1 && last.Hash == head.ParentHash)) return last;
+        var isContradicted = false;
         foreach (var known in await _journal.RecentBlocksAsync(cancellation))
         {
             if (known.Number > head.Number) continue;
             var there = known.Number == head.Number ? head : await _chain.BlockAsync(known.Number, cancellation);
-            if (there?.Hash != known.Hash) continue;
-            if (known.Number == checkpoint.Block) return known;
-            // It knows no other chain than ours, only less of it: a lagging node, or one that has lost its end and will make another.
-            if (known.Number == head.Number)
+            if (there?.Hash != known.Hash)
             {
-                if (Problem is null) LogBehind(head.Number, checkpoint.Block);
-                Problem = $"the node is at block {head.Number}, behind the view at {checkpoint.Block}";
-                return null;
+                isContradicted = true;
+                continue;
             }
+            if (known.Number == checkpoint.Block) return known;
+            if (!isContradicted) return Behind();
             LogReorg(checkpoint.Block, head.Number, known.Number);
             return known;
         }
-        // Not one block in common: before everything is forgotten, whether it is the same chain at all.
-        await _chain.RecognizeAsync(cancellation);
+        // Not one block in common: before everything is forgotten, whether it is the same chain at all. Of the same one, where no block
+        // could be compared, it is a node that is still on its way.
+        if (await _chain.RecognizeAsync(cancellation) && !isContradicted) return Behind();
         LogRebuild(checkpoint.Block, head.Number);
         return new BlockReference(-1, "");
+
+        // It knows no other chain than ours, only less of it: a lagging node, or one that has lost its end and will make another.
+        BlockReference? Behind()
+        {
+            if (Problem is null) LogBehind(head.Number, checkpoint.Block);
+            Problem = $"the node is at block {head.Number}, behind the view at {checkpoint.Block}";
+            return null;
+        }
     }
 
     private async Task FollowAsync(
@@ -134,6 +147,7 @@ public sealed partial class ConsentView
         var (above, last) = (common.Number < 0 ? null : common.Hash, head);
         var events = new List<ChainEvent>();
         var recent = new Queue<BlockReference>();
+        var begun = _time.GetTimestamp();
         while (from <= head.Number)
         {
             if (await TryReadAsync(from, Math.Min(from + _window - 1, head.Number), cancellation) is not { } blocks) continue;
@@ -144,12 +158,11 @@ public sealed partial class ConsentView
                 (above, last, from) = (block.Hash, block, block.Number + 1);
                 Remember(block);
                 if (block.MayTell) events.AddRange(await _chain.EventsAsync(block, cancellation));
-                if (events.Count < EventsAtOnce || block.Number == head.Number) continue;
-                // It is not level yet, so reads are refused: what it has of grants may miss suspensions that follow.
-                Level(block.Number, long.MinValue);
-                if (!await ApplyAsync(TimeSpan.MaxValue)) return;
-                rollBackTo = null;
-                events.Clear();
+                if (block.Number == head.Number) continue;
+                var isLong = _time.GetElapsedTime(begun) >= LongestRound;
+                if (events.Count < EventsAtOnce && !isLong) continue;
+                // Where the round has been long the next one goes on from here, whoever holds the lease then.
+                if (!await KeepAsync() || isLong) return;
             }
         }
         if (last.Hash != head.Hash) return;
@@ -164,10 +177,20 @@ public sealed partial class ConsentView
             if (recent.Count > BlocksRemembered) recent.Dequeue();
         }
 
+        // It is not level yet, so reads are refused: what it has of grants may miss suspensions that follow.
+        async Task<bool> KeepAsync()
+        {
+            Level(last.Number, long.MinValue);
+            if (!await ApplyAsync(TimeSpan.MaxValue)) return false;
+            rollBackTo = null;
+            events.Clear();
+            return true;
+        }
+
         // False: the chain moved meanwhile, and nothing was done.
         async Task<bool> ApplyAsync(TimeSpan observed)
         {
-            if (await ProvenAsync(events, last, cancellation) is not { } proven) return false;
+            if (await ProvenAsync(events, head, cancellation) is not { } proven) return false;
             var update = new ViewUpdate(rollBackTo, proven, [.. recent], observed) { BlockTime = last.Time };
             await _journal.ApplyAsync(update, cancellation);
             return true;
@@ -203,8 +226,8 @@ public sealed partial class ConsentView
         }
     }
 
-    // The contract's own state is asked besides: a log that its state contradicts gives no access. Null: the chain moved meanwhile, and
-    // the state may be another branch's.
+    // The contract's own state is asked besides, at the head, since nodes keep the newest states alone: what was granted once is granted or
+    // revoked ever after, and what it does not know gives no access. Null: the chain moved meanwhile, and it may be another branch's.
     private async Task<IReadOnlyList<ChainEvent>?> ProvenAsync(List<ChainEvent> events, BlockHeader block, CancellationToken cancellation)
     {
         if (!events.Exists(e => e is ConsentGrantedEvent)) return events;

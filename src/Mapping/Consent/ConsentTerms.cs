@@ -100,6 +100,9 @@ public sealed record ConsentTerms(string Patient, bool Permits, Provision Root, 
     /// <summary>Whether it denies anything: to end it may open what it denied.</summary>
     public bool Denies => !Permits || Exceptions.Count > 0;
 
+    /// <summary>Whether it permits anything: to end it closes what it permitted.</summary>
+    public bool Opens => Permits || Exceptions.Count > 0;
+
     /// <summary>The canonical bytes (docs/formats/consent-terms.md): one encoding for one meaning, lists sorted.</summary>
     public byte[] Encode()
     {

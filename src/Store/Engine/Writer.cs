@@ -236,8 +236,16 @@ internal sealed class Writer : IAsyncDisposable
                 Done.TrySetException(Failure);
                 return;
             }
-            _change!.Committed();
-            Done.TrySetResult(_result!);
+            try
+            {
+                _change!.Committed();
+                Done.TrySetResult(_result!);
+            }
+            catch (Exception e)
+            {
+                // It is done, and not all that belongs to it: it is not acknowledged.
+                Done.TrySetException(e);
+            }
         }
 
         public override void Fail(Exception e) => Done.TrySetException(e);

@@ -12,25 +12,49 @@ internal sealed class RevocationLog(string path, RowSeals seals)
 {
     private const string Table = "revocations";
     private readonly Lock _turn = new();
+    private readonly List<string> _waiting = [];
+    private bool _isFolderSynced;
 
-    /// <summary>Keeps revocations: they are durable when this returns. One that is here already may be kept again.</summary>
-    /// <exception cref="StoreUnavailableException">They are not kept.</exception>
-    public void Append(IReadOnlyCollection<string> commitments)
+    /// <summary>Why revocations cannot be kept; null: they can, as far as is known. Asked again where they could not.</summary>
+    public Exception? Failure
     {
-        if (commitments.Count == 0) return;
-        var lines = string.Concat(commitments.Select(c => $"{c} {Convert.ToHexStringLower(seals.Of(Row(c)))}\n"));
-        lock (_turn)
+        get
         {
             try
             {
-                var isNew = !File.Exists(path);
+                Append([]);
+                return null;
+            }
+            catch (StoreUnavailableException e)
+            {
+                return e;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Keeps revocations that are done: they are durable when this returns, with those that could not be kept before. One that is here
+    /// already may be kept again.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">They are not kept; the next call tries them too.</exception>
+    public void Append(IReadOnlyCollection<string> commitments)
+    {
+        lock (_turn)
+        {
+            _waiting.AddRange(commitments);
+            if (_waiting.Count == 0) return;
+            var lines = string.Concat(_waiting.Select(c => $"{c} {Convert.ToHexStringLower(seals.Of(Row(c)))}\n"));
+            try
+            {
                 using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
                 var isCutOff = file.Length > 0 && file.Seek(-1, SeekOrigin.End) >= 0 && file.ReadByte() != '\n';
                 file.Seek(0, SeekOrigin.End);
                 file.Write(Encoding.ASCII.GetBytes(isCutOff ? "\n" + lines : lines));
                 file.Flush();
                 Fsync.File(file.SafeFileHandle);
-                if (isNew) Fsync.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+                if (!_isFolderSynced) Fsync.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+                _isFolderSynced = true;
+                _waiting.Clear();
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -50,8 +50,9 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals, Revocati
     {
         var ends = await change.QueryAsync(
             $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1 AND k.revoked = 0", ConsentRow.Read, consentId);
-        // Before it is committed, and so before it is acknowledged.
-        revocations.Append([.. ends.Where(k => !_reading.IsWhole(k) || !_reading.Read(k).Said.Terms.Denies).Select(k => k.Commitment)]);
+        var opened = ends.Where(k => !_reading.IsWhole(k) || _reading.Read(k).Said.Terms.Opens).Select(k => k.Commitment).ToList();
+        // When it is done, and before it is acknowledged.
+        change.OnCommitted(() => revocations.Append(opened));
         await RevokeAsync(change, "k.consent_id = $1", consentId);
     }
 

@@ -27,6 +27,29 @@ public class BlockProofTests
     }
 
     [Theory]
+    [InlineData("0x", "")]
+    [InlineData("a", ":")]
+    public void A_log_that_is_written_in_another_way_and_hashes_alike_is_read_as_the_one_that_it_is(string usual, string unusual)
+    {
+        var shown = Shown("anvil");
+        var (root, usually) = ($"{shown["block"]!["receiptsRoot"]}"[2..], Logs(Receipts(shown)));
+        foreach (var log in shown["receipts"]!.AsArray().SelectMany(r => r!["logs"]!.AsArray()))
+        {
+            log!["address"] = Unusual(log["address"]);
+            log["topics"] = new JsonArray([.. log["topics"]!.AsArray().Select(t => (JsonNode)Unusual(t))]);
+        }
+        var receipts = Receipts(shown);
+        Assert.NotEqual(usually, Logs(receipts));
+        Assert.True(BlockProof.AreOfTheirRoot(root, receipts));
+        Assert.Equal(usually, Logs([.. receipts.Select(BlockProof.Canonical)]));
+
+        string Unusual(JsonNode? hex) => $"{hex}".Replace(usual, unusual, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> Logs(IReadOnlyList<TransactionReceipt> receipts) =>
+        receipts.SelectMany(r => r.Logs).Select(l => $"{l.Address} {string.Join(' ', l.Topics)} {l.Data}").ToList();
+
+    [Theory]
     [MemberData(nameof(Nodes))]
     public void No_field_of_a_block_and_no_part_of_a_receipt_can_be_changed_left_out_or_put_in(string node)
     {

@@ -127,7 +127,7 @@ public sealed class ConsentViewTests : IAsyncLifetime
         Assert.Equal(ViewUpdate.BlocksKept, (await _ledger.Journal.RecentBlocksAsync(default)).Count);
         _ledger.Chain.RollBack(ViewUpdate.BlocksKept + 11);
         _ledger.Chain.Say(Registered);
-        _ledger.Chain.Mine(2);
+        _ledger.Chain.Mine(ViewUpdate.BlocksKept + 12);
         await _view.RunOnceAsync(default);
         Assert.Equal(("1", null, null, null, "0"), await StateAsync());
         Assert.Single(_ledger.Log.Lines, l => l.Contains("built anew", StringComparison.Ordinal));
@@ -184,6 +184,59 @@ public sealed class ConsentViewTests : IAsyncLifetime
         _ledger.Time.Now += TimeSpan.FromMinutes(10);
         await _view.RunOnceAsync(default);
         Assert.Null(_view.Ahead);
+    }
+
+    [Fact]
+    public async Task A_node_that_begins_to_follow_the_same_chain_is_behind_and_nothing_is_forgotten()
+    {
+        _ledger.Chain.Say(Registered, PatientKnown, Granted);
+        _ledger.Chain.Mine(400);
+        await _view.RunOnceAsync(default);
+        // All blocks that are remembered are above what it has.
+        _ledger.Chain.RollBack(390);
+        await _view.RunOnceAsync(default);
+        Assert.Contains("behind", _view.Problem);
+        Assert.Equal((400L, ("1", null, "e", "1", "0")), (_view.Block, await StateAsync()));
+
+        // The development chain is the gateway's own, and begun anew where it was lost.
+        _ledger.Chain.IsPinned = false;
+        await _view.RunOnceAsync(default);
+        Assert.Equal(10L, _view.Block);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_behind_where_the_view_remembers_no_block_is_no_reorganisation()
+    {
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(3);
+        await _view.RunOnceAsync(default);
+        _ledger.Chain.Mine(90);
+        _ledger.Chain.Say(Suspended);
+        _ledger.Chain.Mine();
+        await _view.RunOnceAsync(default);
+        var before = await StateAsync();
+        // Remembered are 0 to 3 and the last ones: it has block 3 and none of those.
+        _ledger.Chain.RollBack(50);
+        await _view.RunOnceAsync(default);
+        Assert.Contains("behind", _view.Problem);
+        Assert.Equal((94L, before), (_view.Block, await StateAsync()));
+    }
+
+    [Fact]
+    public async Task What_a_long_catch_up_has_read_is_kept_round_by_round_and_is_not_level_before_the_end()
+    {
+        _ledger.Chain.Say(Registered);
+        _ledger.Chain.Mine(3000);
+        // Each question takes its time.
+        _ledger.Chain.WhenAsked = () => _ledger.Time.Now += TimeSpan.FromSeconds(5);
+        await _view.RunOnceAsync(default);
+        Assert.InRange(_view.Block, 0, 2999);
+        Assert.Equal(TimeSpan.MaxValue, _view.Staleness);
+        var kept = (await _ledger.Journal.CheckpointAsync(default)).Block;
+        Assert.Equal(_view.Block, kept);
+        for (var i = 0; i < 4000 && _view.Block < 3000; i++) await _view.RunOnceAsync(default);
+        Assert.Equal(3000, _view.Block);
+        Assert.Equal("1", (await StateAsync()).Active);
     }
 
     [Fact]

@@ -26,6 +26,9 @@ internal sealed class FakeChain(TimeProvider time) : IChain
     /// <summary>Whether it is another chain than the one that was followed.</summary>
     public bool IsOther { get; private set; }
 
+    /// <summary>Whether its first block is known.</summary>
+    public bool IsPinned { get; set; } = true;
+
     /// <summary>What happens after blocks were read.</summary>
     public Action? WhenAsked { get; set; }
 
@@ -121,8 +124,8 @@ internal sealed class FakeChain(TimeProvider time) : IChain
             ? mined.Events
             : throw new RpcUnavailableException("receipts of another block"));
 
-    public Task RecognizeAsync(CancellationToken cancellation) =>
-        IsOther ? throw new WrongChainException("another chain") : Task.CompletedTask;
+    public Task<bool> RecognizeAsync(CancellationToken cancellation) =>
+        IsOther ? throw new WrongChainException("another chain") : Task.FromResult(IsPinned);
 
     public Task<bool> IsDeployedAsync(string contract, CancellationToken cancellation) => Answer(IsDeployed);
 
