@@ -60,8 +60,8 @@ internal sealed record Workload(string Name, LoadShape Shape, IReadOnlyList<Leg>
     private string Describe(string leg, List<Figures> rounds)
     {
         var median = Figures.Median(rounds);
-        var (least, most) = (rounds.Min(r => r.Cpu), rounds.Max(r => r.Cpu));
-        var cpu = string.Create(CultureInfo.InvariantCulture, $"{median.Cpu:G4} CPU-s/1000 ({least:G4} to {most:G4})");
+        var each = string.Join(' ', rounds.Select(r => r.Cpu.ToString("G3", CultureInfo.InvariantCulture)));
+        var cpu = string.Create(CultureInfo.InvariantCulture, $"{median.Cpu:G4} CPU-s/1000 ({each})");
         var speed = string.Create(CultureInfo.InvariantCulture, $"{median.PerSecond:F0}/s, p50 {median.P50:F1} ms, p99 {median.P99:F1} ms");
         return string.Create(CultureInfo.InvariantCulture, $"{Name}, {leg}: {cpu}, {speed}, {median.Written / 1000:F1} KB written");
     }

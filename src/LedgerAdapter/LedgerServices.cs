@@ -26,8 +26,12 @@ public static class LedgerServices
         if (anvil is not null) services.AddSingleton(_ => anvil);
         services.AddSingleton(options).AddSingleton(sender).AddSingleton(contracts);
         services.AddSingleton(new ConsentIntents(options.ChainId, contracts.Addresses[ContractSet.Consents]));
-        services.AddSingleton(s => FollowedChain(s, options, contracts, anvil));
-        services.AddSingleton<ConsentView>().AddSingleton<TransactionSender>().AddSingleton<AnchorWorker>();
+        services.AddSingleton(s => Nodes(s, options, contracts, anvil));
+        services.AddSingleton(s => s.GetRequiredService<LedgerNodes>().Followed);
+        // What is sent is sent to the first node: a witness that is away must not keep a revocation from the chain.
+        services.AddSingleton(
+            s => ActivatorUtilities.CreateInstance<TransactionSender>(s, s.GetRequiredService<LedgerNodes>().First));
+        services.AddSingleton<ConsentView>().AddSingleton<AnchorWorker>();
         AddLoop<ViewLoop>(services);
         AddLoop<SenderLoop>(services);
         AddLoop<AnchorLoop>(services);
@@ -35,16 +39,17 @@ public static class LedgerServices
         return services;
     }
 
-    private static IChain FollowedChain(IServiceProvider services, LedgerOptions options, ContractSet contracts, AnvilNode? anvil)
+    private static LedgerNodes Nodes(IServiceProvider services, LedgerOptions options, ContractSet contracts, AnvilNode? anvil)
     {
         // The development chain is ours, and made anew where it is lost.
-        if (anvil is not null) return ChainOf(anvil.Url, options.ChainId, contracts);
+        if (anvil is not null) return new LedgerNodes(ChainOf(anvil.Url, options.ChainId, contracts), []);
         var journal = services.GetRequiredService<ILedgerJournal>();
         Func<string, Task<string>> genesis = options.Genesis.Length > 0
             ? _ => Task.FromResult(LedgerOptions.Hash(options.Genesis))
             : journal.FollowedChainAsync;
-        var nodes = options.WitnessUrls.Prepend(options.RpcUrl).Select(url => ChainOf(url, options.ChainId, contracts, genesis)).ToList();
-        return nodes.Count == 1 ? nodes[0] : new WitnessedChain(nodes[0], nodes[1..]);
+        return new LedgerNodes(Of(options.RpcUrl), [.. options.WitnessUrls.Select(Of)]);
+
+        IChain Of(string url) => ChainOf(url, options.ChainId, contracts, genesis);
     }
 
     /// <summary>A chain behind a node.</summary>
@@ -83,4 +88,13 @@ public static class LedgerServices
         where T : LedgerLoop =>
         services.AddSingleton<T>().AddSingleton<LedgerLoop>(s => s.GetRequiredService<T>())
             .AddSingleton<IHostedService>(s => s.GetRequiredService<T>());
+
+    /// <summary>The nodes of the chain.</summary>
+    /// <param name="First">The node that is asked, and sent to.</param>
+    /// <param name="Witnesses">Those that must agree with it.</param>
+    private sealed record LedgerNodes(IChain First, IReadOnlyList<IChain> Witnesses)
+    {
+        /// <summary>The chain as the view follows it.</summary>
+        public IChain Followed { get; } = Witnesses.Count == 0 ? First : new WitnessedChain(First, Witnesses);
+    }
 }

@@ -102,7 +102,8 @@ public sealed record SearchQuery(string Type, IReadOnlyList<SearchCriterion> Cri
     {
         { Link: { } link } => NamedBy(link.Type, link.Criterion),
         { Type: "id" } => criterion.Values.Select(v => $"{type}/{v.Text}"),
-        { Type: "reference" } => criterion.Values.Where(v => v is { System: not null, Text: not null }).Select(v => $"{v.System}/{v.Text}"),
+        // An id alone is whoever's it is; whose log it may be told in are patients.
+        { Type: "reference" } => criterion.Values.Where(v => v.Text is not null).Select(v => $"{v.System ?? "Patient"}/{v.Text}"),
         _ => criterion.Alternatives.SelectMany(a => a.Criteria).SelectMany(c => NamedBy(type, c)),
     };
 

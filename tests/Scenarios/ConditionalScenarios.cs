@@ -170,6 +170,18 @@ public class ConditionalScenarios(RunningGateway gateway)
         Assert.Equal(1, (await gateway.Ehr.GetAsync(url)).Json.GetProperty("total").GetInt32());
     }
 
+    [Theory]
+    [InlineData("Patient/")]
+    [InlineData("")]
+    public async Task A_patient_whom_a_search_names_sees_in_the_log_who_searched_whatever_it_found(string type)
+    {
+        var patient = await gateway.NewPatientAsync();
+        var self = await gateway.LoginPatientAsync(patient);
+        Assert.Equal(0, (await gateway.OtherEhr.GetAsync($"Observation?subject={type}{patient}")).Json.GetProperty("total").GetInt32());
+        var seen = await self.GetAsync($"AuditEvent?agent={gateway.OtherHospital}");
+        Assert.Equal(1, seen.Json.GetProperty("total").GetInt32());
+    }
+
     [Fact]
     public async Task Each_takes_the_scope_to_search_and_its_own_and_a_creation_that_to_create()
     {

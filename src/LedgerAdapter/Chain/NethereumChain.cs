@@ -207,9 +207,10 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
                 return await AskAsync(eth => eth.Blocks.GetBlockReceiptsByNumber.SendRequestAsync(parameter), cancellation)
                     ?? throw new RpcUnavailableException($"the node has no receipts of block {block.Number}");
             }
-            catch (RpcException)
+            catch (RpcException e)
             {
-                _lacksBlockReceipts = true;
+                // Another refusal (too many requests, say) is of this time.
+                _lacksBlockReceipts = e.Kind == RpcErrorKind.NoSuchMethod;
             }
         }
         return await AskAsync<IReadOnlyList<TransactionReceipt>>(

@@ -14,7 +14,8 @@ public sealed class WrongChainException(string message) : RpcUnavailableExceptio
 public sealed class RpcException(string method, int code, string text, string data = "") : Exception($"{method}: {text} ({code})")
 {
     /// <summary>What the refusal means.</summary>
-    public RpcErrorKind Kind { get; } = Classify(text);
+    /// <remarks>Codes: EIP-1474; -32604 is Besu's for a method that is switched off.</remarks>
+    public RpcErrorKind Kind { get; } = code is -32601 or -32004 or -32604 ? RpcErrorKind.NoSuchMethod : Classify(text);
 
     /// <summary>The node's words.</summary>
     public string Text { get; } = text;
@@ -53,4 +54,7 @@ public enum RpcErrorKind
 
     /// <summary>A contract reverted.</summary>
     Reverted,
+
+    /// <summary>The node does not have the method.</summary>
+    NoSuchMethod,
 }
