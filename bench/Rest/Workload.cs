@@ -27,7 +27,8 @@ internal sealed record Row(
 /// <param name="Rows">What is reported of it.</param>
 internal sealed record Workload(string Name, LoadShape Shape, IReadOnlyList<Leg> Legs, IReadOnlyList<Row> Rows)
 {
-    private const double WarmUp = 1.5;
+    // What a leg meets first is compiled on the side for some seconds: up to a third of the CPU of a round.
+    private const double WarmUp = 6;
 
     /// <summary>Runs it, when one of its rows is wanted.</summary>
     public async Task RunAsync(BenchOptions options, Report report)

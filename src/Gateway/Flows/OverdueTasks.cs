@@ -84,7 +84,7 @@ internal sealed partial class OverdueTasks(
             if (task is not null) return await EscalateAsync(caller, task, now, cancellation);
             LogNotNow(id, answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture), null);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
             LogNotNow(id, e.GetType().Name, e);
         }

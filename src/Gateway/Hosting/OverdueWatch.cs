@@ -17,7 +17,7 @@ internal sealed partial class OverdueWatch(OverdueTasks tasks, TimeProvider time
             {
                 await tasks.EscalateAsync(time.GetUtcNow(), stoppingToken);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
                 // The next minute finds them again.
                 LogNotNow(e);
