@@ -230,6 +230,10 @@ public sealed class RecordDatabase : IAsyncDisposable
     public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
         Interner.PatientsOf(await PatientsAsync(type, id, cancellation));
 
+    /// <summary>Ids of further patients, of whom a record holds a copy (<see cref="RecordFacts.Others"/>).</summary>
+    public async ValueTask<IReadOnlyList<string>> CopiedAsync(string type, string id, CancellationToken cancellation) =>
+        Interner.OthersOf(await PatientsAsync(type, id, cancellation));
+
     /// <summary>Ids of the patients whom any of some records concern.</summary>
     /// <param name="records">The records, <c>Type/id</c>; of what there is not, nobody.</param>
     /// <param name="cancellation">Stops the read.</param>

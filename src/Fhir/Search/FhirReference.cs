@@ -23,7 +23,7 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
 
     /// <summary>
     /// A reference as this server's own, where that is what it comes to: by its URL in whatever writing, with dot segments, escapes, a
-    /// query or a fragment (RFC 3986, 5.2 and 6.2.2). Any other text as it is.
+    /// query or a fragment (RFC 3986, 5.2 and 6.2.2). The base's path in whatever case, as it is served. Any other text as it is.
     /// </summary>
     /// <param name="text">A reference.</param>
     /// <param name="ownBase">This server's FHIR base URL, without a slash at its end; "": it has none.</param>
@@ -33,7 +33,7 @@ public readonly record struct FhirReference(string Type, string Id, string? Vers
         if (text.StartsWith("urn:", StringComparison.OrdinalIgnoreCase)) return text;
         if (!Uri.TryCreate(ownBase + "/", UriKind.Absolute, out var own) || !Uri.TryCreate(own, text, out var target)) return text;
         if (Uri.Compare(own, target, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) != 0
-            || !target.AbsolutePath.StartsWith(own.AbsolutePath, StringComparison.Ordinal)) return text;
+            || !target.AbsolutePath.StartsWith(own.AbsolutePath, StringComparison.OrdinalIgnoreCase)) return text;
         var segments = target.AbsolutePath[own.AbsolutePath.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries);
         var local = string.Join('/', segments.Select(Uri.UnescapeDataString));
         return TryParse(local, out _) ? local : text;

@@ -53,7 +53,9 @@ internal sealed class FhirApi(FhirRoutes routes, FhirFailures failures, Denials 
         if (MediaType.NotAcceptable(entry.Format, null) is { } notMade) return FhirResponse.From(notMade);
         try
         {
-            var answer = await RunAsync(caller, entry, cancellation);
+            var answer = await caller.RefusedByNowAsync(cancellation) is { } refusal
+                ? FhirResponse.From(refusal)
+                : await RunAsync(caller, entry, cancellation);
             return entry.IsHead && answer.Failure is null ? answer with { Body = default, Stream = null } : answer;
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)

@@ -56,8 +56,12 @@ internal sealed class FhirEndpoint(
         if (MediaType.NotAcceptable(request.Query["_format"], accept) is { } notMade) return FhirResponse.From(notMade);
         if (HttpMethods.IsOptions(request.Method)) return api.Options(path);
         var method = HttpMethods.IsHead(request.Method) ? HttpMethods.Get : request.Method;
-        ReadBody body = (cuts, stop) =>
-            RequestBody.ReadResourceAsync(request, limits.MaxBodyBytes, resourceLimits, content.Begin(), cuts, stop);
+        Result<Caller> caller = Caller.Nobody;
+        ReadBody body = async (cuts, stop) =>
+        {
+            var read = await RequestBody.ReadResourceAsync(request, limits.MaxBodyBytes, resourceLimits, content.Begin(), cuts, stop);
+            return read.Failure is null && await caller.Value.RefusedByNowAsync(stop) is { } refusal ? refusal : read;
+        };
         var fhir = new FhirRequest(method, path, [.. request.Query], body)
         {
             Preconditions = new Preconditions(Text(request.Headers.IfMatch), Text(request.Headers.IfNoneMatch)),
@@ -66,7 +70,7 @@ internal sealed class FhirEndpoint(
             IsHead = HttpMethods.IsHead(request.Method),
         };
         if (api.RunOpenAsync(fhir, context.RequestAborted) is { } open) return await open;
-        var caller = await callers.ResolveAsync(context);
+        caller = await callers.ResolveAsync(context);
         if (caller.Failure is { } refusal) return FhirResponse.From(refusal);
         return Preferred(request, await api.RunAsync(caller.Value, fhir, context.RequestAborted));
     }

@@ -21,8 +21,9 @@ internal static class RequestForm
 
     /// <summary>The parameters, or why there are none.</summary>
     public static async Task<Result<IReadOnlyList<KeyValuePair<string, StringValues>>>> ReadAsync(
-        HttpRequest? request, CancellationToken cancellation)
+        FhirCall call, CancellationToken cancellation)
     {
+        var request = call.Request.Http;
         if (request is null || !MediaType.Is(request.ContentType, "application/x-www-form-urlencoded"))
             return Outcome.Of(OutcomeCategory.UnsupportedMediaType, "_search takes application/x-www-form-urlencoded");
         if (MediaType.Refusal(request.ContentType) is { } refusal) return refusal;
@@ -33,7 +34,7 @@ internal static class RequestForm
         {
             var form = (await new FormFeature(request, Options).ReadFormAsync(cancellation)).ToList();
             RequestClock.Restart(request);
-            return form;
+            return await call.Caller.RefusedByNowAsync(cancellation) is { } ended ? ended : form;
         }
         catch (InvalidDataException)
         {

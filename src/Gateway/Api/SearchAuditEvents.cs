@@ -20,7 +20,7 @@ internal sealed class SearchAuditEvents(
     /// <summary>The parameters come in the body, and in the URL as well. https://hl7.org/fhir/R4/http.html#search</summary>
     public async Task<FhirResponse> RunByFormAsync(FhirCall call, CancellationToken cancellation)
     {
-        var form = await RequestForm.ReadAsync(call.Request.Http, cancellation);
+        var form = await RequestForm.ReadAsync(call, cancellation);
         return form.Failure is { } unreadable
             ? FhirResponse.From(unreadable)
             : await RunAsync(call, [.. call.Request.Query, .. form.Value], cancellation);

@@ -43,6 +43,12 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     /// <summary>How the request came.</summary>
     public RequestTrace Trace { get; init; } = RequestTrace.None;
 
+    /// <summary>
+    /// Asks once more who this is, and whether it still stands: its token, its actor and that one's hospital. Null: it does. A request takes
+    /// as long as who sends it likes, and access ends for that one too.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<Outcome?>> RefusedByNowAsync { get; init; } = _ => default;
+
     /// <summary>Who has shown no token, where none is asked for: may do nothing that takes one.</summary>
     public static Caller Nobody { get; } = new(
         CallerKind.Unbound, ActorKind.None, new Requester("nobody", null, null, null, false, []), "",

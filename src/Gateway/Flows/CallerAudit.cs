@@ -62,6 +62,14 @@ internal static class CallerAudit
         var entries = patients.Select(p => Of(p, [.. found.Versions.Where(v => v.Version.Facts.Patients.Contains(p))])).ToList();
         var ofNobody = found.Versions.Where(v => v.Version.Facts.Patients.Count == 0).ToList();
         if (ofNobody.Count > 0 || entries.Count == 0) entries.Add(Of(patients.Count == 0 ? request.PatientAsked : null, ofNobody));
+        // Of whom a record holds a copy was asked too, and is told; whose the record is, is not for that patient.
+        foreach (var other in found.Versions.SelectMany(v => v.Version.Facts.Others).Except(patients).Distinct())
+        {
+            var permits = found.Versions.Where(v => v.Version.Facts.Others.Contains(other)).Select(v => v.Permit).ToList();
+            entries.Add(caller.Entry(
+                at, request.Interaction, AuditOutcome.Permit, ["Patient/" + other], [other],
+                [.. permits.SelectMany(p => p.CommitmentsOf(other)).Distinct()], permits[0].Block, request.Query));
+        }
         return entries;
 
         AuditEntry Of(string? patient, IReadOnlyList<PermittedVersion> released) => caller.Entry(

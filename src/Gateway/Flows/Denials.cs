@@ -53,11 +53,20 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
                 ? [.. concealed.SelectMany(CallerAudit.Patients).Distinct()]
                 : CallerAudit.Patients(patient ?? (asked.StartsWith("Patient/", StringComparison.Ordinal) ? asked[8..] : null));
             // A patient is told who tried a record of theirs, too; who tried is told nothing.
+            IReadOnlyList<string> others = [];
             if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))
+            {
                 patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);
+                others = await database.CopiedAsync(record.Type, record.Id, CancellationToken.None);
+            }
             // Written even where the requester has left meanwhile.
-            var entries = caller.Entries(time.GetUtcNow(), interaction, AuditOutcome.Deny, [asked], patients, block: block);
-            told = [.. told, .. entries];
+            var now = time.GetUtcNow();
+            told =
+            [
+                .. told, .. caller.Entries(now, interaction, AuditOutcome.Deny, [asked], patients, block: block),
+                // Of whom it holds a copy: whose the record is, is not for that patient.
+                .. others.Select(o => caller.Entry(now, interaction, AuditOutcome.Deny, ["Patient/" + o], [o], block: block)),
+            ];
         }
         if (told.Count > 0) await audit.AppendAsync([.. told], CancellationToken.None);
         return FhirResponse.From(outcome) with { IsWithheld = isWithheld };

@@ -118,6 +118,8 @@ public sealed partial class WriteFlow(
         // Who holds a copy of another patient need not know whose it is, and is not told; that patient is asked by every read.
         if (await context.MentionedAsync(draft, cancellation) is { Count: > 0 } others)
             draft = draft with { Facts = draft.Facts with { Others = others } };
+        if (DirectoryTypes.Contains(request.Type) && DirectoryTypes.Refusal(draft.Facts, draft.Mentions) is { } notForAll)
+            return Invalid(request.Type, notForAll);
 
         // (4)
         if (await UnknownPatientAsync(context, request, draft.Facts, cancellation) is { } unknown) return unknown;
@@ -177,6 +179,7 @@ public sealed partial class WriteFlow(
         {
             // (7) Binaries lie in the block store alone; they must be durable before anything points to them.
             await context.Body.Upload.CommitAsync(cancellation);
+            if (await context.Caller.RefusedByNowAsync(cancellation) is { } refusal) return refusal;
 
             // (8)
             var shared = new CommitPlan { If = context.Preconditions, SubjectKeys = context.NewKeys, Audit = context.Told };

@@ -43,10 +43,30 @@ internal sealed partial class CallerResolver(
         return caller.Failure is null
             ? caller.Value with
             {
+                RefusedByNowAsync = stop => RefusedByNowAsync(context, token, stop),
                 Trace = TraceOf(context, known),
                 Claimed = IsClaimedInVain(known, caller.Value) ? [SmartClaims.BreakGlass] : [],
             }
             : caller;
+    }
+
+    private async ValueTask<Outcome?> RefusedByNowAsync(HttpContext context, string token, CancellationToken cancellation)
+    {
+        if (cache.Find(token) is { } found) return await RefusalAsync(found);
+        // What authenticates keeps its answer as long as the request: a revoked token is validated as another one that shows it.
+        await using var scope = context.RequestServices.CreateAsyncScope();
+        var request = context.Request;
+        var again = new DefaultHttpContext { RequestServices = scope.ServiceProvider, RequestAborted = cancellation };
+        (again.Request.Scheme, again.Request.Host, again.Request.PathBase, again.Request.Path) =
+            (request.Scheme, request.Host, request.PathBase, request.Path);
+        again.Request.Headers.Authorization = request.Headers.Authorization;
+        again.Connection.RemoteIpAddress = context.Connection.RemoteIpAddress;
+        return await ValidateAsync(again, token) is { } known
+            ? await RefusalAsync(known)
+            : Outcome.Of(OutcomeCategory.Unauthenticated, "a valid access token is required");
+
+        async ValueTask<Outcome?> RefusalAsync(KnownToken known) =>
+            await ResolveAsync(known, cancellation) is var caller && caller.Failure is { } refusal ? refusal : caller.Value.RefuseAll();
     }
 
     private static bool IsClaimedInVain(KnownToken token, Caller caller) =>

@@ -75,6 +75,13 @@ internal static class CodeHierarchy
     /// <summary>Whether a code of confidentiality is a level.</summary>
     public static bool IsLevel(string code) => Levels.Contains(code);
 
+    /// <summary>Whether a system is that of the levels, under whichever name.</summary>
+    public static bool IsLevels(string system) => system.Length > 0 && LevelSystems.Contains(system);
+
+    /// <summary>Whether a code is one of what a record is sensitive for.</summary>
+    public static bool IsSensitivity(string code) =>
+        AboveSensitivity.ContainsKey(code) || AboveSensitivity.Values.Any(above => above.Contains(code));
+
     /// <summary>Whether a system is that of the levels under another name.</summary>
     public static bool IsLevelAlias(string system) => system.Length > 0 && system != Confidentiality && LevelSystems.Contains(system);
 

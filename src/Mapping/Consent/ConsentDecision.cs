@@ -140,7 +140,7 @@ public static class ConsentDecision
         if (!Names(shape.Root, requester, action, !shape.Permits)) return null;
         var exceptions = new List<int>();
         for (var i = 0; i < shape.Exceptions.Count; i++)
-            if (Names(shape.Exceptions[i], requester, action, shape.Permits)) exceptions.Add(i);
+            if (Names(shape.Exceptions[i], requester, action, shape.Permits, isFromDenial: !shape.Permits)) exceptions.Add(i);
         return exceptions;
     }
 
@@ -221,13 +221,18 @@ public static class ConsentDecision
         return false;
     }
 
-    private static bool Names(ProvisionShape provision, Requester requester, DataAction action, bool denies) =>
-        (provision.Actors.Count == 0 || requester.ActorReferences.Any(provision.Actors.Contains))
-        && (provision.Actions is null || provision.Actions.Contains(action))
-        && (provision.Purposes.Count == 0
-            || requester.Purposes.Any(asked => provision.Purposes.Any(named => CodeHierarchy.IsPurpose(asked, named, denies)))
+    // isFromDenial: what a denial spares. Of a token for several purposes it denies those that are not spared, and so the token.
+    private static bool Names(ProvisionShape provision, Requester requester, DataAction action, bool denies, bool isFromDenial = false)
+    {
+        if (provision.Actors.Count > 0 && !requester.ActorReferences.Any(provision.Actors.Contains)) return false;
+        if (provision.Actions is not null && !provision.Actions.Contains(action)) return false;
+        if (provision.Purposes.Count == 0) return true;
+        bool IsNamed(string asked) => provision.Purposes.Any(named => CodeHierarchy.IsPurpose(asked, named, denies));
+        if (isFromDenial) return requester.Purposes.Count > 0 && requester.Purposes.All(IsNamed);
+        return requester.Purposes.Any(IsNamed)
             // Who does not say what for may be asking for just that.
-            || (denies && !requester.Purposes.Any(CodeHierarchy.IsKnownPurpose)));
+            || (denies && !requester.Purposes.Any(CodeHierarchy.IsKnownPurpose));
+    }
 
     private static bool Covers(ProvisionShape provision, IReadOnlyList<RecordLabel> labels, bool denies) =>
         Labelled(labels, LabelKind.Class, provision.Classes, denies)

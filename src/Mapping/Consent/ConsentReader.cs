@@ -76,7 +76,7 @@ public static class ConsentReader
         var actions = new HashSet<DataAction>();
         foreach (var action in provision.ItemsAt("action"))
         {
-            if (ActionOf(action) is { } known) actions.Add(known);
+            if (ActionsOf(action) is { } known) actions.UnionWith(known);
             else Add(issues, IssueCode.NotSupported, path + ".action", "the actions access, use, collect and correct are decided here");
         }
         if (provision["modifierExtension"] is not null)
@@ -152,15 +152,18 @@ public static class ConsentReader
     private static bool IsRecipient(ElementNode coding) =>
         coding.StringAt("system") == Participation && coding.StringAt("code") is "IRCP" or "PRCP";
 
-    private static DataAction? ActionOf(ElementNode action)
+    // All that a concept names: one coding left out would be an action that is said and not kept. Null: one of them is not decided here.
+    private static List<DataAction>? ActionsOf(ElementNode action)
     {
+        var known = new List<DataAction>();
         foreach (var coding in Codings(action))
         {
             if (coding.StringAt("system") is not (null or Actions)) continue;
-            if (coding.StringAt("code") is "access" or "use") return DataAction.Read;
-            if (coding.StringAt("code") is "collect" or "correct") return DataAction.Write;
+            if (coding.StringAt("code") is "access" or "use") known.Add(DataAction.Read);
+            else if (coding.StringAt("code") is "collect" or "correct") known.Add(DataAction.Write);
+            else return null;
         }
-        return null;
+        return known.Count > 0 ? known : null;
     }
 
     private static DataPeriod? DataPeriodOf(ElementNode provision, string path, List<ValidationIssue> issues)
@@ -216,7 +219,7 @@ public static class ConsentReader
         name == "code" ? provision.ItemsAt("code").SelectMany(c => Codings(c)) : provision.ItemsAt(name);
 
     private static List<TermCode> Codes(IEnumerable<ElementNode> codings) =>
-        [.. codings.Where(c => c.StringAt("code") is not null).Select(c => new TermCode(c.StringAt("system") ?? "", c.StringAt("code")!))];
+        [.. codings.Where(c => c.StringAt("code") is not null).Select(c => new TermCode(CodeSystems.Canonical(c.StringAt("system") ?? ""), c.StringAt("code")!))];
 
     private static (DateTimeOffset From, DateTimeOffset To)? Instant(string? text, string path, List<ValidationIssue> issues)
     {

@@ -167,10 +167,23 @@ internal sealed class FactsReader(
     private void Mention(ElementNode patient)
     {
         if (_isEnclosed && patient.StringAt("id") is { } id) _mentions.Add(new PatientMention(id, "", ""));
-        // A value without a system is anybody's.
-        foreach (var identifier in patient.ItemsAt("identifier"))
-            if (identifier.StringAt("value") is { } value && identifier.StringAt("system") is { } system)
-                _mentions.Add(new PatientMention(null, system, value));
+        foreach (var identifier in patient.ItemsAt("identifier")) MentionBy(identifier);
+    }
+
+    // A value without a system is anybody's.
+    private void MentionBy(ElementNode identifier)
+    {
+        if (identifier.StringAt("value") is { } value && identifier.StringAt("system") is { } system)
+            _mentions.Add(new PatientMention(null, system, value));
+    }
+
+    // Whether something is a reference to a patient, by its identifier perhaps. https://hl7.org/fhir/R4/references.html#logical
+    private bool MayBePatient(ElementNode node)
+    {
+        if (node.Property is { Type: { Name: not "Reference" } } || (node.Property is null && !_isEnclosed)) return false;
+        if (node["resourceType"] is not null || node.StringAt("type") is not (null or "Patient")) return false;
+        var targets = node.Property?.Type.Targets ?? [];
+        return targets.Count == 0 || targets.Contains("Patient") || targets.Contains("Resource");
     }
 
     private void WalkElements(ElementNode node, bool isInner, bool isTop)
@@ -199,9 +212,11 @@ internal sealed class FactsReader(
         if (name is "resource" or "contained" && node["resourceType"] is not null)
         {
             Walk(node, isInner: true);
+            Span(dates(node.Document.Part(node)));
             return;
         }
         if (name == "extension") AddInline(node);
+        if (name == "identifier" && MayBePatient(parent)) MentionBy(node);
         // Wherever in what was not validated it says so: labels of a part only close.
         if (_isEnclosed && name is ("security" or "securityLabel")) AddSecurities(node);
         // A code anywhere is one that a denial may name. A quantity's is its unit.
@@ -263,6 +278,9 @@ internal sealed class FactsReader(
         if (coding.StringAt("code") is { } code) Add(LabelKind.Security, coding.StringAt("system") ?? "", code, isInner);
     }
 
-    private void Add(LabelKind kind, string system, string code, bool isInner) =>
-        _labels.Add(new RecordLabel(kind, system, code, isInner));
+    private void Add(LabelKind kind, string system, string code, bool isInner)
+    {
+        var term = kind == LabelKind.Security ? CodeSystems.Security(system, code) : new TermCode(CodeSystems.Canonical(system), code);
+        _labels.Add(new RecordLabel(kind, term.System, term.Code, isInner));
+    }
 }

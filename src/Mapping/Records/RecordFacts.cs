@@ -97,4 +97,18 @@ public static class DirectoryTypes
 
     /// <summary>Whether a type is one of them.</summary>
     public static bool Contains(string type) => Names.Contains(type);
+
+    /// <summary>Why an entry is none that everybody may read; null: it is.</summary>
+    /// <param name="entry">What decides access to it.</param>
+    /// <param name="mentions">Patients that it may tell of.</param>
+    public static string? Refusal(RecordFacts entry, IReadOnlyList<PatientMention> mentions)
+    {
+        if (entry.Patients.Count > 0 || entry.Others.Count > 0 || mentions.Count > 0)
+            return "every registered actor reads it: it names no patient";
+        if (entry.Labels.Any(l => l.Kind == LabelKind.Security)) return "every registered actor reads it: it has no security label";
+        return entry.Labels.Any(l => l is { Kind: LabelKind.Class, IsInner: true, System: "http://hl7.org/fhir/resource-types" }
+            && !Contains(l.Code))
+            ? "every registered actor reads it: it contains entries of the directory alone"
+            : null;
+    }
 }
