@@ -64,7 +64,8 @@ public class BegunScenarios(RunningGateway gateway)
     private static async Task<string> BodyAsync(GatewayClient feed, string path, string type)
     {
         if (type != "application/fhir+json") return "status=final";
-        if (path.Length == 0) return """{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"GET","url":"Patient"}}]}""";
+        const string Entry = """{"request":{"method":"GET","url":"Patient"}}""";
+        if (path.Length == 0) return $$"""{"resourceType":"Bundle","type":"transaction","entry":[{{Entry}}]}""";
         var observation = """{"resourceType":"Observation","status":"final","code":{"text":"x"}}""";
         Assert.Equal(201, (await feed.PostAsync("Observation", observation)).Status);
         return path == "Observation" ? observation : observation.Replace("{\"resourceType\":\"Observation\"",

@@ -167,8 +167,14 @@ public class NamesScenarios(RunningGateway gateway)
     }
 
     [Theory]
-    [InlineData(""" "contained":[{"resourceType":"Patient","id":"c","name":[{"family":"Secret"}]}],"extension":[{"url":"urn:x","valueReference":{"reference":"#c"}}], """)]
-    [InlineData(""" "contained":[{"resourceType":"Condition","id":"c","subject":{"display":"x"}}],"extension":[{"url":"urn:x","valueReference":{"reference":"#c"}}], """)]
+    [InlineData("""
+        "contained":[{"resourceType":"Patient","id":"c","name":[{"family":"Secret"}]}],
+        "extension":[{"url":"urn:x","valueReference":{"reference":"#c"}}],
+        """)]
+    [InlineData("""
+        "contained":[{"resourceType":"Condition","id":"c","subject":{"display":"x"}}],
+        "extension":[{"url":"urn:x","valueReference":{"reference":"#c"}}],
+        """)]
     [InlineData(""" "meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"}]}, """)]
     [InlineData(""" "extension":[{"url":"urn:x","valueReference":{"reference":"Patient/PATIENT"}}], """)]
     [InlineData(""" "extension":[{"url":"urn:x","valueReference":{"identifier":{"system":"urn:names","value":"VALUE"}}}], """)]

@@ -273,6 +273,26 @@ public class PartsScenarios(RunningGateway gateway)
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Binary/{binary}", "*/*")).Status);
     }
 
+    [Theory]
+    [InlineData("application/json", "[RESOURCE]")]
+    [InlineData("application/json", """{"verifiableCredential":{"fhirBundle":RESOURCE}}""")]
+    [InlineData("text/plain", """  {"a":[1,RESOURCE]}""")]
+    public async Task A_resource_inside_something_else_that_is_not_read_is_refused(string type, string content)
+    {
+        var patient = await gateway.NewPatientAsync();
+        content = content.Replace("RESOURCE", """{"resourceType":"Basic","code":{"text":"x"}}""", StringComparison.Ordinal);
+        var data = Convert.ToBase64String(Encoding.UTF8.GetBytes(content));
+        string Document(string attachment) => $$$"""
+            {"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/{{{patient}}}"},
+            "content":[{"attachment":{"contentType":"{{{type}}}",{{{attachment}}} } }]}
+            """;
+        foreach (var attachment in new[] { $"\"data\":\"{data}\"", $"\"url\":\"data:{type};base64,{data}\"" })
+        {
+            var refused = await gateway.Ehr.PostAsync("DocumentReference", Document(attachment));
+            Assert.True(refused.Status == 422, $"{attachment}: {refused.Status} {refused.Text}");
+        }
+    }
+
     private async Task<(string Id, string Value)> KnownPatientAsync()
     {
         var value = Guid.CreateVersion7().ToString();

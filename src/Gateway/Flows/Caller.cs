@@ -44,8 +44,8 @@ public sealed record Caller(CallerKind Kind, ActorKind ActorKind, Requester Requ
     public RequestTrace Trace { get; init; } = RequestTrace.None;
 
     /// <summary>
-    /// Asks once more who this is, and whether it still stands: its token, its actor and that one's hospital. Null: it does. A request takes
-    /// as long as who sends it likes, and access ends for that one too.
+    /// Asks once more who this is, and whether it still stands: its token, its actor and that one's hospital. Null: it does. A request
+    /// takes as long as who sends it likes, and access ends for that one too.
     /// </summary>
     public Func<CancellationToken, ValueTask<Outcome?>> RefusedByNowAsync { get; init; } = _ => default;
 

@@ -219,7 +219,8 @@ public static class ConsentReader
         name == "code" ? provision.ItemsAt("code").SelectMany(c => Codings(c)) : provision.ItemsAt(name);
 
     private static List<TermCode> Codes(IEnumerable<ElementNode> codings) =>
-        [.. codings.Where(c => c.StringAt("code") is not null).Select(c => new TermCode(CodeSystems.Canonical(c.StringAt("system") ?? ""), c.StringAt("code")!))];
+        [.. codings.Where(c => c.StringAt("code") is not null)
+            .Select(c => new TermCode(CodeSystems.Canonical(c.StringAt("system") ?? ""), c.StringAt("code")!))];
 
     private static (DateTimeOffset From, DateTimeOffset To)? Instant(string? text, string path, List<ValidationIssue> issues)
     {

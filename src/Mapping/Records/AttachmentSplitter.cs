@@ -55,6 +55,11 @@ internal sealed class AttachmentSplitter(FhirSchema schema, ResourceLimits? limi
     {
         if (node["data"] is not { } data)
         {
+            if (node.StringAt("url") is { } inline && inline.StartsWith("data:", StringComparison.OrdinalIgnoreCase))
+            {
+                Refuse(path + ".url", IssueCode.NotSupported, "content in a URL would be read by nobody: send it as data");
+                return;
+            }
             // A URL elsewhere is data like any other: kept, and never fetched.
             if (node.StringAt("url") is { } url && FhirReference.TryParse(scene.Local(url), out var target) && target.Type == "Binary")
                 Linked.Add(target.Id);

@@ -20,11 +20,11 @@ public static class EnclosedResource
     /// <summary>Whether the media type says that the content is FHIR. https://hl7.org/fhir/R4/http.html#mime-type</summary>
     public static bool IsPromised(string contentType) => contentType.Contains("fhir", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Whether content may be a resource, told by how it begins: an object of JSON, or XML, in UTF-8 or UTF-16.</summary>
+    /// <summary>Whether content may be or hold a resource, told by how it begins: JSON, or XML, in UTF-8 or UTF-16.</summary>
     /// <param name="beginning">Its first bytes; a byte order mark and white space are passed over.</param>
     /// <returns>Null: there is nothing but these so far.</returns>
     public static bool? MayBeginWith(ReadOnlySpan<byte> beginning) =>
-        First(beginning) is { } first ? first is '{' or '<' : beginning is [0, 0, ..] ? false : null;
+        First(beginning) is { } first ? first is '{' or '[' or '<' : beginning is [0, 0, ..] ? false : null;
 
     /// <summary>Whether content that may be a resource would be one in XML.</summary>
     /// <param name="beginning">Its first bytes.</param>
@@ -71,7 +71,7 @@ public static class EnclosedResource
             if (issues.Count > 0) text = issues[0].Text;
             else if (!ResourceDocument.TryParse(json, out var document, out var issue, limits)) text = issue!.Text;
             else if (document!.Schema.Type(document.ResourceType) is { Kind: TypeKind.Resource }) return document;
-            else if (document.Root["resourceType"] is not null) text = "it is of no resource type of R4";
+            else text = document.Root["resourceType"] is null ? "it holds one and is none" : "it is of no resource type of R4";
         }
         if (IsPromised(contentType) || (content is { } other && text is not null && IsMarked(IsXml(other.Span), other.Span)))
             problem = $"a FHIR resource is read for its labels, in JSON or XML, and this ({contentType}) cannot be: {text ?? "it is none"}";

@@ -204,7 +204,7 @@ internal sealed class FactsReader(
         if (node.Kind == JsonTokenType.String)
         {
             if (name == "reference") Refer(node.Text, isInner);
-            else if (name == "data") ReadContent(parent, node.Text);
+            else if (name is "data" or "valueBase64Binary") ReadContent(parent, node.Text);
             else if (_isEnclosed && name == "confidentiality") Add(LabelKind.Security, CodeHierarchy.Confidentiality, node.Text, isInner);
             return;
         }
