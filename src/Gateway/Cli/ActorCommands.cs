@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PmrGateway.Gateway.Options;
+using PmrGateway.Mapping;
 using PmrGateway.Store;
 
 namespace PmrGateway.Gateway.Cli;
@@ -37,7 +38,9 @@ internal static class ActorCommands
         await BesideGateway.WarnIfStaleAsync(options, database, cancellation);
         var now = TimeProvider.System.GetUtcNow();
         var block = (await new LedgerJournal(database).CheckpointAsync(cancellation)).Block;
-        var rows = (await new DirectoryStore(database).ActorsAsync(cancellation)).Select(a => new
+        var actors = await new DirectoryStore(database).ActorsAsync(cancellation);
+        // The operator has a row and is no actor of the chain.
+        var rows = actors.Where(a => a.Kind != ActorKind.None).Select(a => new
         {
             a.Reference,
             Kind = a.Kind.ToString().ToLowerInvariant(),

@@ -128,14 +128,15 @@ public sealed class ViewCheck(ViewRows rows, IChain chain, TimeProvider time)
 
     private async Task<Found> CheckAsync(ActorOfView actor, long block, CancellationToken cancellation)
     {
-        var found = new Found { Actors = 1 };
+        // The operator has a row and is no actor of the chain.
+        var found = new Found { Actors = actor.Kind == ActorKind.None ? 0 : 1 };
         void Wrong(string text) => found.Wrong.Add(new Contradiction("actors", actor.Reference, text));
         if (!actor.IsWhole) Wrong(Broken);
         else if (await chain.ActorAtAsync(Convert.FromHexString(actor.ActorId), block, cancellation) is var there && !actor.IsActive)
             found.Stricter += there.Status == Active ? 1 : 0;
         else if (there.Kind == ActorKind.None) Wrong("is active here, and the chain has no such actor");
         else if (there.Status != Active) Wrong("is active here, and suspended on the chain");
-        else if (there.Kind != actor.Kind) Wrong($"is a {Text(actor.Kind)} here, and a {Text(there.Kind)} on the chain");
+        else if (there.Kind != actor.Kind) Wrong($"is registered as {Text(actor.Kind)} here, and as {Text(there.Kind)} on the chain");
         else if (there.Hospital != actor.HospitalId) Wrong("is of another hospital here than on the chain");
         return found;
     }

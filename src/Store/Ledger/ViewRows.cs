@@ -52,7 +52,7 @@ public sealed class ViewRows(RecordDatabase database)
                   SELECT id FROM (SELECT id FROM patients WHERE id > $1 ORDER BY id LIMIT $2) own
                   UNION
                   SELECT patient_id FROM (SELECT patient_id FROM patient_consents WHERE patient_id > $1 ORDER BY patient_id LIMIT $2) given
-                ) some ORDER BY id LIMIT $2
+                ) both_kinds ORDER BY id LIMIT $2
                 """,
                 static r => r.GetString(0), stop, after, (long)most);
             var patients = new List<PatientOfView>(ids.Count);

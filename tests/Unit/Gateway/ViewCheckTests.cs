@@ -82,7 +82,7 @@ public sealed class ViewCheckTests : IAsyncLifetime
                 "actors Organization/h is active here, and suspended on the chain"),
             (() => chain.Actors.Remove(Hospital), "actors Organization/h is active here, and the chain has no such actor"),
             (() => chain.Actors[Hospital] = new ActorState(ActorKind.Insurer, 1, null),
-                "actors Organization/h is a hospital here, and a insurer on the chain"),
+                "actors Organization/h is registered as hospital here, and as insurer on the chain"),
             (() => chain.Actors[Doctor] = new ActorState(ActorKind.Practitioner, 1, Other),
                 "actors Practitioner/d is of another hospital here than on the chain"),
             (() => chain.Clients[Client] = Other, $"bindings {Client} is bound to another actor here than on the chain"),
