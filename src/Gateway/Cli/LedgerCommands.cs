@@ -73,7 +73,7 @@ internal static class LedgerCommands
                     (o, database, keyring) => answer(new Asked(o, database, keyring, nodes?[0], parsed.GetValue(Json), cancellation)),
                     cancellation);
             }
-            catch (Exception e) when (e is RpcUnavailableException or RpcException or LedgerStartException or DataFolderInUseException)
+            catch (Exception e) when (e is RpcUnavailableException or RpcException or LedgerStartException)
             {
                 return CommandError.Say(e.Message, 2);
             }
@@ -209,11 +209,23 @@ internal static class LedgerCommands
     /// <summary>0: done; 2: the gateway runs, or the chain could not be read.</summary>
     private static async Task<int> RebuildAsync(Asked asked)
     {
-        // Where the gateways share a database each has a folder of its own: the lease of the view tells whether one of them runs.
         using var log = LoggerFactory.Create(
             l => l.AddSimpleConsole().SetMinimumLevel(LogLevel.Warning).Services.Configure<ConsoleLoggerOptions>(
                 o => o.LogToStandardErrorThreshold = LogLevel.Trace));
-        using var folder = DataFolderLock.Take(asked.Options.DataFolder, log.CreateLogger("data"));
+        try
+        {
+            // Where gateways share a database each has a folder of its own: the lease of the view tells whether one of them runs.
+            using var folder = DataFolderLock.Take(asked.Options.DataFolder, log.CreateLogger("data"));
+            return await RebuildAsync(asked, log);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return CommandError.Say(e.Message, 2);
+        }
+    }
+
+    private static async Task<int> RebuildAsync(Asked asked, ILoggerFactory log)
+    {
         await using var anvil = asked.Options.Ledger.RpcUrl.Length > 0
             ? null
             : await AnvilNode.StartAsync(

@@ -133,6 +133,11 @@ public sealed class ViewCheckTests : IAsyncLifetime
         Assert.Equal(2, wrong.Count);
         Assert.Equal((0L, 0L), check.Blocks);
         Assert.Contains("has no block 3 as the view has it", check.AtHead);
+        // Nor is another block of that number the view's.
+        _ledger.Chain.Mine(5);
+        (check, wrong) = await RunAsync();
+        Assert.Equal((2, (5L, 5L)), (wrong.Count, check.Blocks));
+        Assert.Contains("has no block 3 as the view has it", check.AtHead);
     }
 
     [Fact]
