@@ -7,6 +7,8 @@ var root = new RootCommand("PmrGateway: a FHIR R4 gateway with records in IPFS a
     VerifyCommand.Create(),
     ConsentCommands.Create(),
     RetentionCommands.Create(),
+    LedgerCommands.Create(),
+    ActorCommands.Create(),
     ValidateCommand.Create(),
     FhirToolCommands.CreateFhirPath(),
     FhirToolCommands.CreateIndex(),

@@ -63,7 +63,7 @@ public sealed class LedgerOptions
     private static bool IsUrl(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 
     /// <summary>A hash as the adapter writes them: lower-case hex without 0x.</summary>
-    internal static string Hash(string text) => (text.StartsWith("0x", StringComparison.Ordinal) ? text[2..] : text).ToLowerInvariant();
+    public static string Hash(string text) => (text.StartsWith("0x", StringComparison.Ordinal) ? text[2..] : text).ToLowerInvariant();
 
     /// <summary>What is wrong with the values, naming key, value and what is allowed; null: nothing.</summary>
     public string? Validate()

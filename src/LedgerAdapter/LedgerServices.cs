@@ -22,11 +22,11 @@ public static class LedgerServices
         this IServiceCollection services, LedgerOptions options, EthereumAccount sender, AnvilNode? anvil)
     {
         var contracts = new ContractSet(sender.Address);
-        // The container disposes only of what it made.
+        // The container disposes only of what it made and somebody has asked it for: the chain below does.
         if (anvil is not null) services.AddSingleton(_ => anvil);
         services.AddSingleton(options).AddSingleton(sender).AddSingleton(contracts);
         services.AddSingleton(new ConsentIntents(options.ChainId, contracts.Addresses[ContractSet.Consents]));
-        services.AddSingleton(s => Nodes(s, options, contracts, anvil));
+        services.AddSingleton(s => Nodes(s, options, contracts, s.GetService<AnvilNode>()));
         services.AddSingleton(s => s.GetRequiredService<LedgerNodes>().Followed);
         // What is sent is sent to the first node: a witness that is away must not keep a revocation from the chain.
         services.AddSingleton(
@@ -47,6 +47,18 @@ public static class LedgerServices
         Func<string, Task<string>> genesis = options.Genesis.Length > 0
             ? _ => Task.FromResult(LedgerOptions.Hash(options.Genesis))
             : journal.FollowedChainAsync;
+        return NodesOf(options, contracts, genesis);
+    }
+
+    /// <summary>The chain behind the node that is configured, and those that must agree with it.</summary>
+    /// <param name="options">Section Ledger; it names a node.</param>
+    /// <param name="contracts">Where our contracts are.</param>
+    /// <param name="genesis">As in <see cref="ChainOf(string, long, ContractSet, Func{string, Task{string}}?)"/>.</param>
+    public static IChain ChainOf(LedgerOptions options, ContractSet contracts, Func<string, Task<string>>? genesis) =>
+        NodesOf(options, contracts, genesis).Followed;
+
+    private static LedgerNodes NodesOf(LedgerOptions options, ContractSet contracts, Func<string, Task<string>>? genesis)
+    {
         return new LedgerNodes(Of(options.RpcUrl), [.. options.WitnessUrls.Select(Of)]);
 
         IChain Of(string url) => ChainOf(url, options.ChainId, contracts, genesis);

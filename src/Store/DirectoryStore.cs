@@ -14,6 +14,9 @@ public sealed record Actor(string Reference, string ActorId, ActorKind Kind, str
     /// <summary>Reference of the PractitionerRole that a practitioner acts by; null where none is known.</summary>
     public string? Role { get; init; }
 
+    /// <summary>Whether the chain has it active, as far as it is followed; whatever its hospital is, or what was said here.</summary>
+    public bool IsActiveOnChain { get; init; }
+
     /// <summary>From when on it may not act any more; null: it has no end.</summary>
     public DateTimeOffset? Ends { get; init; }
 
@@ -142,7 +145,7 @@ public sealed class DirectoryStore(RecordDatabase database)
         (session, stop) => session.FirstAsync("SELECT wrapped FROM subject_keys WHERE subject = $1", static r => r.Bytes(0), stop, subject),
         cancellation);
 
-    private static KeptConsent Kept(KnownConsent c) => new(
+    internal static KeptConsent Kept(KnownConsent c) => new(
         c.Row.Commitment, c.Row.ConsentId, c.Row.PatientId, c.Row.GrantedBlock, c.Row.Revoked != 0, c.Row.Giver, c.Said.Terms);
 
     private async ValueTask<Actor?> ActorAsync(string sql, string key, CancellationToken cancellation)
@@ -178,6 +181,7 @@ public sealed class DirectoryStore(RecordDatabase database)
             IsActive(row) && (row.Hospital is null || (hospital is not null && IsActive(hospital))))
         {
             Role = row.Role,
+            IsActiveOnChain = row.ChainActive == 1,
             GlassPolicy = (row.Hospital is null ? row : hospital)?.GlassPolicy,
             Ends = row.Ends is { } end ? DateTimeOffset.FromUnixTimeMilliseconds(end) : null,
         };

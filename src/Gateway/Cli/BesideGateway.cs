@@ -1,5 +1,7 @@
 using PmrGateway.Gateway.Hosting;
+using PmrGateway.Gateway.Ledger;
 using PmrGateway.Gateway.Options;
+using PmrGateway.LedgerAdapter;
 using PmrGateway.Store;
 using PmrGateway.Vault;
 
@@ -32,4 +34,39 @@ internal static class BesideGateway
             return CommandError.Say(e.Message, 2);
         }
     }
+
+    /// <summary>Says, where it is so, that what follows rests on a view that no read is answered from.</summary>
+    public static async Task WarnIfStaleAsync(GatewayOptions options, RecordDatabase database, CancellationToken cancellation)
+    {
+        if ((await new LedgerJournal(database).CheckpointAsync(cancellation)).Observed > options.Ledger.MaxStaleness)
+            CommandError.Say("the chain was not looked at for longer than Ledger:MaxStaleness: until it is, every read is refused");
+    }
+
+    /// <summary>Where the development chain of a gateway lies.</summary>
+    public static string ChainFolder(GatewayOptions options) => Path.Combine(options.DataFolder, "chain");
+
+    /// <summary>The chain that a gateway follows.</summary>
+    /// <param name="options">Its settings.</param>
+    /// <param name="keyring">Its keyring: where the contracts are follows from its account.</param>
+    /// <param name="followed">As <see cref="FollowedAsync"/> has it.</param>
+    /// <param name="rpc">JSON-RPC URL of a node that is asked in the place of its own; null: its own.</param>
+    /// <exception cref="RpcUnavailableException">There is no node to ask.</exception>
+    public static IChain ChainOf(GatewayOptions options, Keyring keyring, string? followed, string? rpc)
+    {
+        var contracts = new ContractSet(new Custody(keyring).Sender.Address);
+        Func<string, Task<string>>? genesis = followed is null ? null : _ => Task.FromResult(followed);
+        if (rpc is null && options.Ledger.RpcUrl.Length > 0) return LedgerServices.ChainOf(options.Ledger, contracts, genesis);
+        var url = rpc ?? AnvilNode.UrlOf(ChainFolder(options))
+            ?? throw new RpcUnavailableException("there is no node to ask: set Ledger:RpcUrl, or --rpc where the command takes it");
+        return LedgerServices.ChainOf(url, options.Ledger.ChainId, contracts, genesis);
+    }
+
+    /// <summary>
+    /// The first block of the chain that a gateway follows; null: it has followed none yet, or its own development chain, whichever that
+    /// is.
+    /// </summary>
+    public static async Task<string?> FollowedAsync(GatewayOptions options, RecordDatabase database) =>
+        options.Ledger.Genesis.Length > 0 ? LedgerOptions.Hash(options.Ledger.Genesis)
+        : options.Ledger.RpcUrl.Length > 0 ? await new LedgerJournal(database).FollowedChainAsync()
+        : null;
 }

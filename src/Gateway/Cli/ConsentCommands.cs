@@ -83,8 +83,7 @@ internal static class ConsentCommands
         settings,
         async (options, database, _) =>
         {
-            if ((await new LedgerJournal(database).CheckpointAsync(cancellation)).Observed > options.Ledger.MaxStaleness)
-                CommandError.Say("the chain was not looked at for longer than Ledger:MaxStaleness: until it is, every read is refused");
+            await BesideGateway.WarnIfStaleAsync(options, database, cancellation);
             return await answer(new Asked(parsed, options, database, cancellation));
         },
         cancellation);
@@ -109,8 +108,8 @@ internal static class ConsentCommands
             ConfirmedBlock = c.GrantedBlock <= confirmed ? c.GrantedBlock : null,
             Words = ConsentWords.Of(c.Terms),
         }).ToList();
-        if (asked.IsJson) return Print(new { Patient = $"Patient/{id}", Consents = rows });
-        var table = Aligned(rows.Select(r => new[]
+        if (asked.IsJson) return CommandOutput.Print(new { Patient = $"Patient/{id}", Consents = rows });
+        var table = CommandOutput.Aligned(rows.Select(r => new[]
         {
             r.Consent, r.State, r.ConfirmedBlock is { } block ? $"confirmed in block {block}" : "not confirmed", $"given by {r.Giver}",
             r.Commitment,
@@ -135,7 +134,7 @@ internal static class ConsentCommands
         var (decision, basis) = (said.Permit is null ? "deny" : "permit", BasisOf(said.Permit));
         if (asked.IsJson)
         {
-            return Print(new
+            return CommandOutput.Print(new
             {
                 Decision = decision,
                 said.Reason,
@@ -188,12 +187,12 @@ internal static class ConsentCommands
         if (asked.IsJson)
         {
             var denying = ordered.Select(d => ToJson(d.Consent) with { Viewers = [.. d.Viewers] });
-            return Print(new { Resource = resource, Viewers = seers, Denials = denying }, code);
+            return CommandOutput.Print(new { Resource = resource, Viewers = seers, Denials = denying }, code);
         }
         if (code == 1) Console.WriteLine($"no registered actor may see {resource}");
         var lines = seers.Select(s =>
             new[] { s.Viewer, s.Kind, "for " + PurposeOf(s.Purposes), "by " + s.Basis, string.Join(' ', s.Consents) });
-        foreach (var line in Aligned(lines)) Console.WriteLine(line);
+        foreach (var line in CommandOutput.Aligned(lines)) Console.WriteLine(line);
         if (ordered.Count > 0) Console.WriteLine("denied by");
         PrintWithWords([.. ordered.Select(d => d.Consent)], c => ["to " + string.Join(' ', denials[c.Consent.Commitment].Viewers)]);
         return code;
@@ -236,30 +235,11 @@ internal static class ConsentCommands
     private static Told ToJson(ConsentSaid c) =>
         new($"Consent/{c.Consent.ConsentId}", c.Consent.Commitment, c.Consent.IsConfirmed, ConsentWords.Of(c.Terms));
 
-    private static readonly JsonSerializerOptions Document = new(FhirInput.PlainJson)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull,
-    };
-
-    private static int Print<T>(T document, int code = 0)
-    {
-        Console.WriteLine(JsonSerializer.Serialize(document, Document));
-        return code;
-    }
-
     private static void PrintWithWords(IReadOnlyList<ConsentSaid> consents, Func<ConsentSaid, string[]> more)
     {
-        var lines = Aligned(consents.Select(c => (string[])
+        var lines = CommandOutput.Aligned(consents.Select(c => (string[])
             [$"Consent/{c.Consent.ConsentId}", .. more(c), c.Consent.IsConfirmed ? "confirmed" : "not confirmed", c.Consent.Commitment]));
         foreach (var (line, consent) in lines.Zip(consents)) Console.WriteLine($"{line}\n    {ConsentWords.Of(consent.Terms)}");
-    }
-
-    private static List<string> Aligned(IEnumerable<string[]> rows)
-    {
-        var all = rows.ToList();
-        var widths = Enumerable.Range(0, all.Count == 0 ? 0 : all[0].Length).Select(i => all.Max(r => r[i].Length)).ToList();
-        return all.ConvertAll(r => string.Join("  ", r.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
     }
 
     private static string PurposeOf(IReadOnlyList<string> purposes) =>

@@ -34,6 +34,8 @@ public sealed partial class AnvilNode : IAsyncDisposable
 
     private string State => Path.Combine(_folder, "state.json");
 
+    private static string UrlFile(string folder) => Path.Combine(folder, "anvil.url");
+
     /// <summary>Starts the chain and waits until it answers.</summary>
     /// <param name="options">Path, port and chain id.</param>
     /// <param name="folder">Where its state lies; made when missing.</param>
@@ -55,10 +57,15 @@ public sealed partial class AnvilNode : IAsyncDisposable
                 // It was free a moment ago: somebody's connection has got it meanwhile.
                 continue;
             }
+            await File.WriteAllTextAsync(UrlFile(folder), node.Url, cancellation);
             node._supervision = node.SuperviseAsync();
             return node;
         }
     }
+
+    /// <summary>Where the chain of a folder answers while its gateway runs; null where none has run.</summary>
+    /// <param name="folder">Where its state lies.</param>
+    public static string? UrlOf(string folder) => File.Exists(UrlFile(folder)) ? File.ReadAllText(UrlFile(folder)) : null;
 
     /// <summary>Ends the chain so that it writes its state.</summary>
     public async ValueTask DisposeAsync()

@@ -1,4 +1,5 @@
 using System.Numerics;
+using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
 
@@ -42,6 +43,9 @@ public interface IChain
     /// <summary>How many transactions of an account the chain has: the nonce of the next one.</summary>
     Task<long> NonceAsync(byte[] account, CancellationToken cancellation);
 
+    /// <summary>What an account has, wei.</summary>
+    Task<BigInteger> BalanceAsync(byte[] account, CancellationToken cancellation);
+
     /// <summary>The receipts of transactions in the order of their hashes; null where the chain has none.</summary>
     Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation);
 
@@ -56,7 +60,17 @@ public interface IChain
     Task<Revert?> SimulateAsync(byte[] sender, ChainCommand command, CancellationToken cancellation);
 
     /// <summary>What the contract says of a grant at a block.</summary>
+    /// <exception cref="RpcException">The node refuses: it has the state of that block no more, if it ever had.</exception>
     Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation);
+
+    /// <summary>What the contract says of a patient at a block; see <see cref="GrantAtAsync"/>.</summary>
+    Task<PatientState> PatientAtAsync(byte[] patient, long block, CancellationToken cancellation);
+
+    /// <summary>What the contract says of an actor at a block; see <see cref="GrantAtAsync"/>.</summary>
+    Task<ActorState> ActorAtAsync(byte[] actor, long block, CancellationToken cancellation);
+
+    /// <summary>The actor that a client is bound to at a block, hex; null: to none. See <see cref="GrantAtAsync"/>.</summary>
+    Task<string?> ActorOfClientAtAsync(byte[] client, long block, CancellationToken cancellation);
 
     /// <summary>The number that the contract expects of a custodian's next batch.</summary>
     Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation);
@@ -104,6 +118,18 @@ public sealed record Revert(string Error, bool IsDone)
 /// <param name="NotAfter">End, Unix seconds.</param>
 /// <param name="Epoch">The patient's epoch when it was made.</param>
 public sealed record GrantState(byte Status, ulong NotBefore, ulong NotAfter, ulong Epoch);
+
+/// <summary>A patient as the contract has them. Hex without 0x.</summary>
+/// <param name="Controller">Address of who controls the record; null: there is no such patient.</param>
+/// <param name="Epoch">Raised by each revocation of all: a grant of an earlier one stands no longer.</param>
+/// <param name="Custodian">Id of the hospital that registered the patient.</param>
+public sealed record PatientState(string? Controller, ulong Epoch, string Custodian);
+
+/// <summary>An actor as the contract has it.</summary>
+/// <param name="Kind">What it is; none: there is no such actor.</param>
+/// <param name="Status">0 none, 1 active, 2 suspended: its own, whatever its hospital's is.</param>
+/// <param name="Hospital">A practitioner's hospital, its id in hex; null for others.</param>
+public sealed record ActorState(ActorKind Kind, byte Status, string? Hospital);
 
 /// <summary>What a node said of a transaction.</summary>
 /// <param name="Outcome">What it means.</param>

@@ -10,6 +10,7 @@ using Nethereum.RPC.Eth.Blocks;
 using Nethereum.RPC.Eth.DTOs;
 using Nethereum.RPC.Eth.Transactions;
 using Nethereum.Web3;
+using PmrGateway.Mapping;
 
 namespace PmrGateway.LedgerAdapter;
 
@@ -103,6 +104,11 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
         cancellation);
 
     /// <inheritdoc/>
+    public Task<BigInteger> BalanceAsync(byte[] account, CancellationToken cancellation) => AskAsync(
+        async eth => (await eth.GetBalance.SendRequestAsync(EthereumAccount.Text(account), BlockParameter.CreateLatest())).Value,
+        cancellation);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
         AskAsync<IReadOnlyList<ChainReceipt?>>(
         async (eth, connection) => [.. (await ReceiptsAsync(eth, connection, hashes.Select(h => "0x" + h))).Select(Receipt)], cancellation);
@@ -155,6 +161,32 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     }
 
     /// <inheritdoc/>
+    public async Task<PatientState> PatientAtAsync(byte[] patient, long block, CancellationToken cancellation)
+    {
+        var answer = await CallAsync(ContractSet.Consents, new PatientOfFunction(patient), Block(block), cancellation);
+        var there = Decode(NoContract, () => new FunctionCallDecoder().DecodeFunctionOutput<PatientOfOutput>(answer)).Value;
+        return new PatientState(
+            IdOrNull(Decode(NoContract, () => Convert.FromHexString(there.Controller.AsSpan(2)))), there.Epoch,
+            Convert.ToHexStringLower(there.Custodian));
+    }
+
+    /// <inheritdoc/>
+    public async Task<ActorState> ActorAtAsync(byte[] actor, long block, CancellationToken cancellation)
+    {
+        var answer = await CallAsync(ContractSet.Actors, new ActorOfFunction(actor), Block(block), cancellation);
+        var there = Decode(NoContract, () => new FunctionCallDecoder().DecodeFunctionOutput<ActorOfOutput>(answer)).Value;
+        return new ActorState((ActorKind)there.Kind, there.Status, IdOrNull(there.Hospital));
+    }
+
+    /// <inheritdoc/>
+    public async Task<string?> ActorOfClientAtAsync(byte[] client, long block, CancellationToken cancellation)
+    {
+        var answer = await CallAsync(ContractSet.Actors, new ActorOfClientFunction(client), Block(block), cancellation);
+        return IdOrNull(
+            Decode(NoContract, () => new FunctionCallDecoder().DecodeSimpleTypeOutput<byte[]>(new Parameter("bytes32"), answer)));
+    }
+
+    /// <inheritdoc/>
     public async Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation)
     {
         var answer = await CallAsync(ContractSet.Anchors, new NextSequenceFunction(custodian), BlockParameter.CreateLatest(), cancellation);
@@ -180,6 +212,9 @@ internal sealed class NethereumChain(HttpClient http, long chainId, ContractSet 
     }
 
     private static BlockParameter Block(long number) => new((ulong)number);
+
+    // What is zero is not there.
+    private static string? IdOrNull(byte[] id) => id.AsSpan().ContainsAnyExcept((byte)0) ? Convert.ToHexStringLower(id) : null;
 
     private BlockHeader? Header(BlockWithTransactionHashes? block)
     {

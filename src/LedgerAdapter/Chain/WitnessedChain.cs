@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace PmrGateway.LedgerAdapter;
 
 /// <summary>
@@ -27,13 +29,20 @@ internal sealed class WitnessedChain(IChain first, IReadOnlyList<IChain> witness
     }
 
     /// <inheritdoc/>
-    public async Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation)
-    {
-        var states = await Task.WhenAll(_nodes.Select(n => n.GrantAtAsync(patient, commitment, block, cancellation)));
-        return states.Distinct().Count() == 1
-            ? states[0]
-            : throw new RpcUnavailableException($"the nodes have different states at block {block}");
-    }
+    public Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation) =>
+        AgreeAsync(block, n => n.GrantAtAsync(patient, commitment, block, cancellation));
+
+    /// <inheritdoc/>
+    public Task<PatientState> PatientAtAsync(byte[] patient, long block, CancellationToken cancellation) =>
+        AgreeAsync(block, n => n.PatientAtAsync(patient, block, cancellation));
+
+    /// <inheritdoc/>
+    public Task<ActorState> ActorAtAsync(byte[] actor, long block, CancellationToken cancellation) =>
+        AgreeAsync(block, n => n.ActorAtAsync(actor, block, cancellation));
+
+    /// <inheritdoc/>
+    public Task<string?> ActorOfClientAtAsync(byte[] client, long block, CancellationToken cancellation) =>
+        AgreeAsync(block, n => n.ActorOfClientAtAsync(client, block, cancellation));
 
     /// <inheritdoc/>
     public async Task<bool> RecognizeAsync(CancellationToken cancellation) =>
@@ -55,6 +64,9 @@ internal sealed class WitnessedChain(IChain first, IReadOnlyList<IChain> witness
 
     /// <inheritdoc/>
     public Task<long> NonceAsync(byte[] account, CancellationToken cancellation) => first.NonceAsync(account, cancellation);
+
+    /// <inheritdoc/>
+    public Task<BigInteger> BalanceAsync(byte[] account, CancellationToken cancellation) => first.BalanceAsync(account, cancellation);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
@@ -80,4 +92,12 @@ internal sealed class WitnessedChain(IChain first, IReadOnlyList<IChain> witness
     public Task<bool> VerifyAsync(
         byte[] custodian, long sequence, byte[] leaf, uint index, IReadOnlyList<byte[]> path, CancellationToken cancellation) =>
         first.VerifyAsync(custodian, sequence, leaf, index, path, cancellation);
+
+    private async Task<T> AgreeAsync<T>(long block, Func<IChain, Task<T>> ask)
+    {
+        var states = await Task.WhenAll(_nodes.Select(ask));
+        return states.Distinct().Count() == 1
+            ? states[0]
+            : throw new RpcUnavailableException($"the nodes have different states at block {block}");
+    }
 }

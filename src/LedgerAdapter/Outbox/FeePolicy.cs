@@ -6,7 +6,7 @@ namespace PmrGateway.LedgerAdapter;
 /// What a transaction offers for its gas. Set here because Nethereum's defaults offer 2 gwei on a chain without fees, where we have no
 /// ether.
 /// </summary>
-internal static class FeePolicy
+public static class FeePolicy
 {
     /// <summary>
     /// Gas of a call: the dearest of ours uses a third. A block is filled by what is used, not by what is allowed, so the margin costs no
@@ -18,6 +18,9 @@ internal static class FeePolicy
     public const long DeployGas = 4_000_000;
 
     private static readonly BigInteger LeastTip = new(1_000_000_000);
+
+    /// <summary>What a call costs at most at a base fee, wei; an account that has less sends nothing.</summary>
+    public static BigInteger LargestCost(BigInteger baseFee) => CallGas * Offer(baseFee).MaxFee;
 
     /// <summary>What is offered at a base fee.</summary>
     public static (BigInteger Tip, BigInteger MaxFee) Offer(BigInteger baseFee)

@@ -81,6 +81,45 @@ public sealed partial class ConsentView
         await FollowAsync(common, common.Number == checkpoint.Block ? null : common.Number, head, observedAt, cancellation);
     }
 
+    /// <summary>
+    /// Forgets the view and reads the chain anew from its start, until it is level, while nobody else follows the chain. What was read is
+    /// kept from time to time, and whoever follows the chain next goes on from there. Until it is level no read is answered.
+    /// </summary>
+    /// <param name="told">Told how far it is, and how far it is to go.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <exception cref="RpcUnavailableException">
+    /// The node cannot be asked or is of another chain; or it is behind the view: what it has not seen would be forgotten for good.
+    /// </exception>
+    /// <exception cref="LeaseLostException">Another process follows the chain.</exception>
+    public async Task RebuildAsync(Action<long, long> told, CancellationToken cancellation)
+    {
+        // A process that was killed holds the lease until its time is over.
+        for (var start = _time.GetTimestamp(); !await TryHoldAsync(); await Task.Delay(TimeSpan.FromMilliseconds(500), _time, cancellation))
+            if (_time.GetElapsedTime(start) > LedgerLoop.LeaseTime) throw new LeaseLostException(Leases.View);
+        try
+        {
+            var head = await _chain.HeadAsync(cancellation);
+            if (await CommonBlockAsync(await _journal.CheckpointAsync(cancellation), head, cancellation) is null)
+                throw new RpcUnavailableException($"{Problem}: nothing is forgotten for it");
+            await _journal.ApplyAsync(ViewUpdate.Forgetting, cancellation);
+            while (Block < 0 || Volatile.Read(ref _level.ObservedAt) == long.MinValue)
+            {
+                var before = Block;
+                if (!await TryHoldAsync()) throw new LeaseLostException(Leases.View);
+                await RunOnceAsync(cancellation);
+                told(Block, Math.Max(Block, head.Number));
+                // The chain moved while it was read.
+                if (Block == before) await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellation);
+            }
+        }
+        finally
+        {
+            await _journal.ReleaseAsync(Leases.View, CancellationToken.None);
+        }
+
+        Task<bool> TryHoldAsync() => _journal.TryHoldAsync(Leases.View, LedgerLoop.LeaseTime, cancellation);
+    }
+
     // A node that has lost the others shows its last block for ever; so does one that was told to. How old it is, the block says itself.
     private TimeSpan AgeOf(BlockHeader head)
     {

@@ -9,6 +9,9 @@ namespace PmrGateway.LedgerAdapter;
 /// </param>
 public readonly record struct ViewCheckpoint(long Block, string Hash, TimeSpan Observed)
 {
+    /// <summary>The time of the last block, seconds since 1970, as the chain has it.</summary>
+    public long Time { get; init; }
+
     /// <summary>Before the first block.</summary>
     public static ViewCheckpoint None { get; } = new(-1, "", TimeSpan.MaxValue);
 }
@@ -24,7 +27,9 @@ public readonly record struct BlockReference(long Number, string Hash);
 /// gives it). -1: everything that the view has from the chain is forgotten. Null: nothing is undone.
 /// </param>
 /// <param name="Events">What happened since, in chain order.</param>
-/// <param name="Blocks">The blocks to remember, ascending; the last one is the new checkpoint.</param>
+/// <param name="Blocks">
+/// The blocks to remember, ascending; the last one is the new checkpoint. None: the view is where it was before the first block.
+/// </param>
 /// <param name="Observed">
 /// Age of the look at the chain that this rests on; <see cref="TimeSpan.MaxValue"/> while the view is not level yet.
 /// </param>
@@ -32,6 +37,9 @@ public sealed record ViewUpdate(long? RollBackTo, IReadOnlyList<ChainEvent> Even
 {
     /// <summary>The time of the new checkpoint, seconds since 1970, as the chain has it.</summary>
     public long BlockTime { get; init; }
+
+    /// <summary>Everything that the view has from the chain is forgotten; it is to be read anew from the start.</summary>
+    public static ViewUpdate Forgetting { get; } = new(-1, [], [], TimeSpan.MaxValue);
 
     /// <summary>How many blocks the journal remembers: it can undo what happened above the oldest of them.</summary>
     public const int BlocksKept = 256;

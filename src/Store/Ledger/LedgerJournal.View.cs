@@ -9,20 +9,25 @@ public sealed partial class LedgerJournal
     private const string UndoBinding = "binding";
     private const string UndoController = "controller";
 
+    private const string Genesis = "chain genesis";
+
     /// <inheritdoc/>
-    public async Task<string> FollowedChainAsync(string found)
-    {
-        const string Fact = "chain genesis";
-        return await database.DeploymentFactAsync(Fact, default) ?? await database.KeepDeploymentFactAsync(Fact, found);
-    }
+    public async Task<string> FollowedChainAsync(string found) =>
+        await FollowedChainAsync() ?? await database.KeepDeploymentFactAsync(Genesis, found);
+
+    /// <summary>The first block of the chain that is followed, hex; null where none was followed yet.</summary>
+    public async Task<string?> FollowedChainAsync() => await database.DeploymentFactAsync(Genesis, default);
 
     /// <inheritdoc/>
     public Task<ViewCheckpoint> CheckpointAsync(CancellationToken cancellation) => ReadAsync(
         async (session, stop) => await session.FirstAsync<ViewCheckpoint?>(
-            $"SELECT block, hash, observed, {session.Engine.ClockNow} FROM chain_view WHERE one = 1",
+            $"SELECT block, hash, observed, {session.Engine.ClockNow}, block_time FROM chain_view WHERE one = 1",
             static r => new ViewCheckpoint(
                 r.GetInt64(0), r.GetString(1),
-                r.GetInt64(2) == 0 ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(Math.Max(0, r.GetInt64(3) - r.GetInt64(2)))),
+                r.GetInt64(2) == 0 ? TimeSpan.MaxValue : TimeSpan.FromMilliseconds(Math.Max(0, r.GetInt64(3) - r.GetInt64(2))))
+            {
+                Time = r.GetInt64(4),
+            },
             stop) ?? ViewCheckpoint.None,
         cancellation);
 
@@ -54,7 +59,7 @@ public sealed partial class LedgerJournal
         }
         if (update.RollBackTo is not null || update.Events.Any(e => e is ActorRegisteredEvent or ActorStatusEvent or ClientBindingEvent))
             change.OnCommitted(database.Actors.Forget);
-        var head = update.Blocks[^1];
+        var head = update.Blocks.Count > 0 ? update.Blocks[^1] : new BlockReference(-1, "");
         await change.ExecuteAsync(
             $"""
             INSERT INTO chain_view (one, block, hash, block_time, observed) VALUES (1, $1, $2, $3, {Instant(update.Observed)})

@@ -46,6 +46,21 @@ internal sealed class FakeChain(TimeProvider time) : IChain
     /// <summary>The largest range of blocks that the node answers.</summary>
     public long MaxRange { get; set; } = long.MaxValue;
 
+    /// <summary>Whether the node has the state of its newest block alone.</summary>
+    public bool IsPruned { get; set; }
+
+    /// <summary>What the contract says of a grant, by commitment, where it is not that it stands.</summary>
+    public Dictionary<string, GrantState> Grants { get; } = [];
+
+    /// <summary>What the contract says of patients by key.</summary>
+    public Dictionary<string, PatientState> Patients { get; } = [];
+
+    /// <summary>What the contract says of actors by id.</summary>
+    public Dictionary<string, ActorState> Actors { get; } = [];
+
+    /// <summary>What the contract says of clients.</summary>
+    public Dictionary<string, string> Clients { get; } = [];
+
     /// <summary>Grants that the node shows in a log and the contract does not know.</summary>
     public HashSet<string> Forged { get; } = [];
 
@@ -131,6 +146,8 @@ internal sealed class FakeChain(TimeProvider time) : IChain
 
     public Task<long> NonceAsync(byte[] account, CancellationToken cancellation) => Answer(Used);
 
+    public Task<BigInteger> BalanceAsync(byte[] account, CancellationToken cancellation) => Answer(BigInteger.Zero);
+
     public Task<IReadOnlyList<ChainReceipt?>> ReceiptsAsync(IReadOnlyList<string> hashes, CancellationToken cancellation) =>
         Answer<IReadOnlyList<ChainReceipt?>>(
         [.. hashes.Select(ReceiptOf)]);
@@ -141,7 +158,17 @@ internal sealed class FakeChain(TimeProvider time) : IChain
     public Task<Revert?> SimulateAsync(byte[] sender, ChainCommand command, CancellationToken cancellation) => Answer(Simulates(command));
 
     public Task<GrantState> GrantAtAsync(byte[] patient, byte[] commitment, long block, CancellationToken cancellation) =>
-        Answer(new GrantState(Forged.Contains(Convert.ToHexStringLower(commitment)) ? (byte)0 : (byte)1, 0, ulong.MaxValue, 0));
+        State(block, Grants.GetValueOrDefault(Convert.ToHexStringLower(commitment))
+            ?? new GrantState(Forged.Contains(Convert.ToHexStringLower(commitment)) ? (byte)0 : (byte)1, 0, ulong.MaxValue, 0));
+
+    public Task<PatientState> PatientAtAsync(byte[] patient, long block, CancellationToken cancellation) => State(
+        block, Patients.GetValueOrDefault(Convert.ToHexStringLower(patient)) ?? new PatientState(null, 0, new string('0', 64)));
+
+    public Task<ActorState> ActorAtAsync(byte[] actor, long block, CancellationToken cancellation) => State(
+        block, Actors.GetValueOrDefault(Convert.ToHexStringLower(actor)) ?? new ActorState(ActorKind.None, 0, null));
+
+    public Task<string?> ActorOfClientAtAsync(byte[] client, long block, CancellationToken cancellation) =>
+        State(block, Clients.GetValueOrDefault(Convert.ToHexStringLower(client)));
 
     public Task<long> NextSequenceAsync(byte[] custodian, CancellationToken cancellation) => Answer(Sequence);
 
@@ -161,6 +188,10 @@ internal sealed class FakeChain(TimeProvider time) : IChain
     private static string HashOf(byte[] bytes) => Convert.ToHexStringLower(Keccak256.Hash([bytes]));
 
     private Task<T> Answer<T>(T value) => IsDown ? throw new RpcUnavailableException("down") : Task.FromResult(value);
+
+    private Task<T> State<T>(long block, T value) => IsPruned && block != Head.Number
+        ? throw new RpcException("eth_call", -32000, "missing trie node")
+        : Answer(value);
 
     private void Add(List<(string, long, bool)> transactions, List<ChainEvent> events) => _blocks.Add(new Mined(
         new BlockHeader(Head.Number + 1, HashOf($"{Head.Hash} {_salt}"), Head.Hash, BaseFee, time.GetUtcNow().ToUnixTimeSeconds())
