@@ -194,9 +194,13 @@ public abstract record CommitResult
     /// <param name="Failed">Which.</param>
     public sealed record NotHeld(Precondition Failed) : CommitResult;
 
-    /// <summary>A Consent would hold what a Binary encloses, and so concern others than its patient; nothing was done.</summary>
+    /// <summary>
+    /// A record would hold what a Binary encloses: a Consent would concern others than its patient, a directory entry somebody; nothing was
+    /// done.
+    /// </summary>
+    /// <param name="Type">The record's type.</param>
     /// <param name="Binary">Id of the Binary.</param>
-    public sealed record Encloses(string Binary) : CommitResult;
+    public sealed record Encloses(string Type, string Binary) : CommitResult;
 
     /// <summary>It cannot be told in time whether a precondition holds; nothing was done.</summary>
     /// <param name="Longest">How long it may take.</param>

@@ -12,6 +12,12 @@ public class NamesScenarios(RunningGateway gateway)
     [Theory]
     [InlineData(""" "focus":[{"identifier":{"system":"urn:names","value":"VALUE"}}], """)]
     [InlineData(""" "focus":[{"type":"Patient","identifier":{"system":"urn:names","value":"VALUE"}}], """)]
+    [InlineData("""
+        "focus":[{"type":"http://hl7.org/fhir/StructureDefinition/Patient","identifier":{"system":"urn:names","value":"VALUE"}}],
+        """)]
+    [InlineData("""
+        "focus":[{"reference":"https://other.example/fhir/Patient/1","identifier":{"system":"urn:names","value":"VALUE"}}],
+        """)]
     [InlineData(""" "performer":[{"identifier":{"system":"urn:names","value":"VALUE"}}], """)]
     [InlineData(""" "extension":[{"url":"urn:x","valueReference":{"identifier":{"system":"urn:names","value":"VALUE"}}}], """)]
     [InlineData("""
@@ -64,6 +70,7 @@ public class NamesScenarios(RunningGateway gateway)
     [InlineData("http://hl7.org/fhir/v3/ActCode", ActCode)]
     [InlineData(ActCode + "|2018-08-12", ActCode)]
     [InlineData("", ActCode)]
+    [InlineData("URN:OID:2.16.840.1.113883.5.4", "https://terminology.hl7.org/CodeSystem/v3-ActCode")]
     [InlineData(ActCode, "urn:oid:2.16.840.1.113883.5.4")]
     [InlineData(ActCode, ActCode + "|2018-08-12")]
     public async Task A_label_is_denied_under_whichever_name_of_its_system(string inRecord, string inConsent)
@@ -80,6 +87,45 @@ public class NamesScenarios(RunningGateway gateway)
             $",\"provision\":[{{\"type\":\"deny\",\"securityLabel\":[{{\"system\":\"{inConsent}\",\"code\":\"HIV\"}}]}}]");
         Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{record.Id}")).Status);
         Assert.Equal(200, (await gateway.Insurer.GetAsync($"Patient/{patient}")).Status);
+    }
+
+    [Theory]
+    [InlineData("urn:OID:2.16.840.1.113883.5.25", "V")]
+    [InlineData("https://hl7.org/fhir/v3/Confidentiality|2", "R")]
+    public async Task A_level_is_one_under_any_name_of_its_system_in_a_record_and_under_its_own_in_a_Consent(string system, string code)
+    {
+        var patient = await gateway.NewPatientAsync();
+        var record = await gateway.Ehr.PostAsync("Observation", $$$"""
+            {"resourceType":"Observation","meta":{"security":[{"system":"{{{system}}}","code":"{{{code}}}"}]},"status":"final",
+            "code":{"text":"x"},"subject":{"reference":"Patient/{{{patient}}}"}}
+            """);
+        Assert.Equal(201, record.Status);
+        string Denied(string of) =>
+            $",\"provision\":[{{\"type\":\"deny\",\"securityLabel\":[{{\"system\":\"{of}\",\"code\":\"R\"}}]}}]";
+        await RunningGateway.GrantAsync(
+            gateway.Ehr, patient, gateway.InsurerOrganization, "HPAYMT",
+            Denied("http://terminology.hl7.org/CodeSystem/v3-Confidentiality"));
+        Assert.Equal(404, (await gateway.Insurer.GetAsync($"Observation/{record.Id}")).Status);
+        var refused = await gateway.Ehr.PostAsync(
+            "Consent", RunningGateway.Consent(patient, gateway.InsurerOrganization, "HPAYMT", Denied(system)));
+        Assert.True(refused.Status == 422, refused.Text);
+    }
+
+    [Fact]
+    public async Task A_Consent_may_name_its_patient_and_others_by_reference_and_identifier()
+    {
+        var (patient, value) = await KnownPatientAsync();
+        var consent = RunningGateway.Consent(patient, gateway.InsurerOrganization)
+            .Replace($"\"patient\":{{\"reference\":\"Patient/{patient}\"}}", $$$"""
+                "patient":{"reference":"Patient/{{{patient}}}","identifier":{"system":"urn:names","value":"{{{value}}}"} },
+                "performer":[{"reference":"Patient/{{{patient}}}","identifier":{"system":"urn:names","value":"{{{value}}}"} },
+                {"identifier":{"system":"urn:doctors","value":"1"} }]
+                """, StringComparison.Ordinal);
+        var created = await gateway.Ehr.PostAsync("Consent", consent);
+        Assert.True(created.Status == 201, created.Text);
+        Assert.Contains("urn:doctors", consent);
+        var self = await gateway.LoginPatientAsync(patient);
+        Assert.Equal(200, (await self.GetAsync($"Consent/{created.Id}")).Status);
     }
 
     [Theory]
@@ -187,7 +233,7 @@ public class NamesScenarios(RunningGateway gateway)
             var refused = await gateway.Ehr.PostAsync(type, $$"""{"resourceType":"{{type}}",{{more}} "name":NAME}"""
                 .Replace("NAME", type == "Practitioner" ? "[{\"family\":\"x\"}]" : "\"x\"", StringComparison.Ordinal));
             Assert.True(refused.Status == 422, $"{type}: {refused.Status} {refused.Text}");
-            Assert.Contains("every registered actor reads it", refused.Text);
+            Assert.Contains("read by every registered actor", refused.Text);
         }
     }
 

@@ -60,6 +60,21 @@ public sealed class RevocationLogTests : IDisposable
         Assert.Single(await File.ReadAllLinesAsync(Log));
     });
 
+    [Fact]
+    public async Task What_the_process_did_not_come_to_write_is_written_at_the_next_start_and_no_denial_is() => await WithAsync(
+        async database =>
+        {
+            await database.CommitAsync(new CommitPlan { Consents = [Make.Give("c", Make.Permit("p"))] }, default);
+            await database.CommitAsync(new CommitPlan { Consents = [Make.Give("d", Make.Permit("p") with { Permits = false })] }, default);
+            foreach (var consent in new[] { "c", "d" })
+                await database.CommitAsync(new CommitPlan { Consents = [new ConsentChange.Withdraw(consent)] }, default);
+            var kept = await File.ReadAllLinesAsync(Log);
+            File.Delete(Log);
+            Assert.Empty(await database.ForgottenRevocationsAsync(default));
+            Assert.Equal(kept, await File.ReadAllLinesAsync(Log));
+            Assert.Single(kept);
+        });
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private async Task WithAsync(Func<RecordDatabase, Task> use)

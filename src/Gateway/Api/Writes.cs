@@ -105,9 +105,15 @@ internal sealed class Writes(
         {
             Concealed = [.. prepared.SelectMany(p => p.Version.Facts.Patients).Distinct()],
         },
-        CommitResult.Encloses => new Outcome(
+        CommitResult.Encloses { Type: "Consent" } => new Outcome(
             OutcomeCategory.Invalid,
             [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, "Consent.sourceAttachment.url", ConsentWrites.HoldsOthers)]),
+        CommitResult.Encloses e => new Outcome(
+            OutcomeCategory.Invalid,
+            [
+                new ValidationIssue(
+                    IssueSeverity.Error, IssueCode.Value, e.Type, $"Binary/{e.Binary} is a FHIR resource: {DirectoryTypes.ForAll}"),
+            ]),
         _ => Outcome.Of(OutcomeCategory.Conflict, "others are writing the same: try again"),
     };
 

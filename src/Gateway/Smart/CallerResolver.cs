@@ -43,14 +43,15 @@ internal sealed partial class CallerResolver(
         return caller.Failure is null
             ? caller.Value with
             {
-                RefusedByNowAsync = stop => RefusedByNowAsync(context, token, stop),
+                RefusedByNowAsync = stop => RefusedByNowAsync(context, token, caller.Value, stop),
                 Trace = TraceOf(context, known),
                 Claimed = IsClaimedInVain(known, caller.Value) ? [SmartClaims.BreakGlass] : [],
             }
             : caller;
     }
 
-    private async ValueTask<Outcome?> RefusedByNowAsync(HttpContext context, string token, CancellationToken cancellation)
+    private async ValueTask<Outcome?> RefusedByNowAsync(
+        HttpContext context, string token, Caller before, CancellationToken cancellation)
     {
         if (cache.Find(token) is { } found) return await RefusalAsync(found);
         // What authenticates keeps its answer as long as the request: a revoked token is validated as another one that shows it.
@@ -65,9 +66,21 @@ internal sealed partial class CallerResolver(
             ? await RefusalAsync(known)
             : Outcome.Of(OutcomeCategory.Unauthenticated, "a valid access token is required");
 
-        async ValueTask<Outcome?> RefusalAsync(KnownToken known) =>
-            await ResolveAsync(known, cancellation) is var caller && caller.Failure is { } refusal ? refusal : caller.Value.RefuseAll();
+        async ValueTask<Outcome?> RefusalAsync(KnownToken known)
+        {
+            var caller = await ResolveAsync(known, cancellation);
+            if ((caller.Failure ?? caller.Value.RefuseAll()) is { } refusal) return refusal;
+            // A client may be another's by now, a practitioner at another hospital, breaking the glass no longer be allowed.
+            return IsSame(before, caller.Value)
+                ? null
+                : Outcome.Of(OutcomeCategory.Forbidden, "who asks is another one now than when the request began");
+        }
     }
+
+    private static bool IsSame(Caller a, Caller b) =>
+        (a.Kind, a.ActorKind, a.Reason, a.Requester.Subject, a.Requester.Organization, a.Requester.Author, a.Requester.Office)
+            == (b.Kind, b.ActorKind, b.Reason, b.Requester.Subject, b.Requester.Organization, b.Requester.Author, b.Requester.Office)
+        && a.Requester.Purposes.SequenceEqual(b.Requester.Purposes);
 
     private static bool IsClaimedInVain(KnownToken token, Caller caller) =>
         token.Purposes.Contains(SmartClaims.BreakGlass) && !caller.Requester.Purposes.Contains(SmartClaims.BreakGlass);

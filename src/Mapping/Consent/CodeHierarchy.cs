@@ -24,10 +24,6 @@ internal static class CodeHierarchy
     private const string Break = "BTG";
     private const string Emergency = "ETREAT";
 
-    // The levels under other names, as converters of older documents write them.
-    private static readonly string[] LevelSystems =
-        [Confidentiality, "", "urn:oid:2.16.840.1.113883.5.25", "http://hl7.org/fhir/v3/Confidentiality"];
-
     private static readonly string[] Roots = ["TREAT", "HPAYMT", "HOPERAT", "HRESCH", "PATRQT", "PUBHLTH", "HMARKT"];
 
     // From the least to the most secret.
@@ -75,28 +71,21 @@ internal static class CodeHierarchy
     /// <summary>Whether a code of confidentiality is a level.</summary>
     public static bool IsLevel(string code) => Levels.Contains(code);
 
-    /// <summary>Whether a system is that of the levels, under whichever name.</summary>
-    public static bool IsLevels(string system) => system.Length > 0 && LevelSystems.Contains(system);
-
-    /// <summary>Whether a code is one of what a record is sensitive for.</summary>
-    public static bool IsSensitivity(string code) =>
-        AboveSensitivity.ContainsKey(code) || AboveSensitivity.Values.Any(above => above.Contains(code));
-
-    /// <summary>Whether a system is that of the levels under another name.</summary>
-    public static bool IsLevelAlias(string system) => system.Length > 0 && system != Confidentiality && LevelSystems.Contains(system);
-
     /// <summary>Whether a record's security labels are what a provision names.</summary>
     /// <param name="labels">All labels of the record.</param>
     /// <param name="named">Of the provision.</param>
     /// <param name="denies">Whether the provision denies: then a level holds those above it, else those below it.</param>
     public static bool IsSecurity(IReadOnlyList<RecordLabel> labels, TermCode named, bool denies)
     {
-        if (named.System == Confidentiality && Array.IndexOf(Levels, named.Code) is var level and >= 0)
+        if (CodeSystems.AreSame(named.System, Confidentiality) && Array.IndexOf(Levels, named.Code) is var level and >= 0)
             return denies ? LevelOf(labels) >= level : LevelOf(labels) <= level;
+        var isSensitivity = CodeSystems.AreSame(named.System, Sensitivity);
         foreach (var label in labels)
         {
-            if (label.Kind != LabelKind.Security || label.System != named.System || (label.IsInner && !denies)) continue;
-            if (label.Code == named.Code || (label.System == Sensitivity && IsBelow(AboveSensitivity, label.Code, named.Code))) return true;
+            if (label.Kind != LabelKind.Security || (label.IsInner && !denies)) continue;
+            // One that names no system may be of the one that is denied.
+            if (!CodeSystems.AreSame(label.System, named.System) && !(denies && label.System.Length == 0)) continue;
+            if (label.Code == named.Code || (isSensitivity && IsBelow(AboveSensitivity, label.Code, named.Code))) return true;
         }
         return false;
     }
@@ -104,8 +93,8 @@ internal static class CodeHierarchy
     /// <summary><see cref="LabelSet.Loses"/>.</summary>
     public static bool Loses(IReadOnlyList<RecordLabel> before, IReadOnlyList<RecordLabel> after)
     {
-        return LevelOf(after) < LevelOf(before) || before.Any(o => o.Kind == LabelKind.Security && !LevelSystems.Contains(o.System)
-            && !after.Any(l => l.Kind == LabelKind.Security && l.System == o.System && l.Code == o.Code));
+        return LevelOf(after) < LevelOf(before) || before.Any(o => o.Kind == LabelKind.Security && !MayBeLevel(o.System)
+            && !after.Any(l => l.Kind == LabelKind.Security && l.Code == o.Code && CodeSystems.AreSame(l.System, o.System)));
     }
 
     /// <summary>A security label of a provision with all that it holds, for who compares codes one by one.</summary>
@@ -113,9 +102,11 @@ internal static class CodeHierarchy
     /// <param name="denies">Whether the provision denies.</param>
     public static IEnumerable<TermCode> Spelled(TermCode named, bool denies)
     {
-        if (named.System == Confidentiality && Array.IndexOf(Levels, named.Code) is var level and >= 0)
+        if (CodeSystems.AreSame(named.System, Confidentiality) && Array.IndexOf(Levels, named.Code) is var level and >= 0)
             return (denies ? Levels[level..] : Levels[..(level + 1)]).Select(l => named with { Code = l });
-        var below = named.System == Sensitivity ? AboveSensitivity.Where(a => a.Value.Contains(named.Code)).Select(a => a.Key) : [];
+        var below = CodeSystems.AreSame(named.System, Sensitivity)
+            ? AboveSensitivity.Where(a => a.Value.Contains(named.Code)).Select(a => a.Key)
+            : [];
         return below.Order(StringComparer.Ordinal).Prepend(named.Code).Select(c => named with { Code = c });
     }
 
@@ -125,7 +116,7 @@ internal static class CodeHierarchy
         var (whole, parts) = (-1, -1);
         foreach (var label in labels)
         {
-            if (label.Kind != LabelKind.Security || !LevelSystems.Contains(label.System)) continue;
+            if (label.Kind != LabelKind.Security || !MayBeLevel(label.System)) continue;
             var own = Array.IndexOf(Levels, label.Code);
             // What is not understood is as secret as can be; without a system a code that is no level says something else.
             if (own < 0 && label.System.Length > 0) own = Levels.Length - 1;
@@ -134,6 +125,8 @@ internal static class CodeHierarchy
         }
         return Math.Max(whole < 0 ? Unlabelled : whole, parts);
     }
+
+    private static bool MayBeLevel(string system) => system.Length == 0 || CodeSystems.AreSame(system, Confidentiality);
 
     private static bool IsBelow(FrozenDictionary<string, FrozenSet<string>> above, string code, string ancestor) =>
         above.TryGetValue(code, out var ancestors) && ancestors.Contains(ancestor);

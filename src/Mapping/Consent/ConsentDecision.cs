@@ -244,7 +244,8 @@ public static class ConsentDecision
     {
         if (wanted.Count == 0) return true;
         foreach (var label in labels)
-            if (label.Kind == kind && (denies || !label.IsInner) && wanted.Contains(new TermCode(label.System, label.Code))) return true;
+            if (label.Kind == kind && (denies || !label.IsInner)
+                && wanted.Any(w => w.Code == label.Code && CodeSystems.AreSame(w.System, label.System))) return true;
         return false;
     }
 }

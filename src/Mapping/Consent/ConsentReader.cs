@@ -90,18 +90,19 @@ public static class ConsentReader
             else if (name != "purpose" && codings.Exists(c => string.IsNullOrEmpty(c.StringAt("system"))))
                 Add(issues, IssueCode.NotSupported, $"{path}.{name}", "a code without its system would match nothing");
         }
-        if (CodingsAt(provision, "class").Select(c => c.StringAt("system")).FirstOrDefault(s => OtherClasses.Contains(s)) is { } other)
+        if (CodingsAt(provision, "class").Select(SystemOf).FirstOrDefault(s => OtherClasses.Contains(s)) is { } other)
             Add(issues, IssueCode.NotSupported, path + ".class", $"classes of {other} cannot be enforced here");
         if (provision.ItemsAt("code").Any(c => !Codings(c).Any(x => !string.IsNullOrEmpty(x.StringAt("code")))))
             Add(issues, IssueCode.NotSupported, path + ".code", "a restriction without a code cannot be enforced");
         if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") != CodeHierarchy.Purposes
             || (p.StringAt("code") is { } code && !CodeHierarchy.IsKnownPurpose(code))))
             Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are the purposes of use of {CodeHierarchy.Purposes}");
-        if (CodingsAt(provision, "class").Any(c => c.StringAt("system") == ResourceTypes
+        if (CodingsAt(provision, "class").Any(c => SystemOf(c) == ResourceTypes
             && FhirSchema.R4.Type(c.StringAt("code") ?? "") is not { Kind: TypeKind.Resource, IsAbstract: false }))
             Add(issues, IssueCode.NotSupported, path + ".class", "a class of this system is the name of a resource type of R4");
-        if (CodingsAt(provision, "securityLabel").Any(c => c.StringAt("system") is { } system && (CodeHierarchy.IsLevelAlias(system)
-            || (system == CodeHierarchy.Confidentiality && !CodeHierarchy.IsLevel(c.StringAt("code") ?? "")))))
+        // Under another name of its system a level is one of a record, and none of a Consent, which may say what it means.
+        if (CodingsAt(provision, "securityLabel").Any(c => SystemOf(c) == CodeHierarchy.Confidentiality
+            && (c.StringAt("system") != CodeHierarchy.Confidentiality || !CodeHierarchy.IsLevel(c.StringAt("code") ?? ""))))
             Add(
                 issues, IssueCode.NotSupported, path + ".securityLabel",
                 $"confidentiality is one of U, L, M, N, R, V of {CodeHierarchy.Confidentiality}");
@@ -151,6 +152,8 @@ public static class ConsentReader
 
     private static bool IsRecipient(ElementNode coding) =>
         coding.StringAt("system") == Participation && coding.StringAt("code") is "IRCP" or "PRCP";
+
+    private static string SystemOf(ElementNode coding) => CodeSystems.Canonical(coding.StringAt("system") ?? "");
 
     // All that a concept names: one coding left out would be an action that is said and not kept. Null: one of them is not decided here.
     private static List<DataAction>? ActionsOf(ElementNode action)
@@ -219,8 +222,7 @@ public static class ConsentReader
         name == "code" ? provision.ItemsAt("code").SelectMany(c => Codings(c)) : provision.ItemsAt(name);
 
     private static List<TermCode> Codes(IEnumerable<ElementNode> codings) =>
-        [.. codings.Where(c => c.StringAt("code") is not null)
-            .Select(c => new TermCode(CodeSystems.Canonical(c.StringAt("system") ?? ""), c.StringAt("code")!))];
+        [.. codings.Where(c => c.StringAt("code") is not null).Select(c => new TermCode(c.StringAt("system") ?? "", c.StringAt("code")!))];
 
     private static (DateTimeOffset From, DateTimeOffset To)? Instant(string? text, string path, List<ValidationIssue> issues)
     {

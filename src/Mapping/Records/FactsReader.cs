@@ -53,6 +53,7 @@ internal sealed class FactsReader(
     private readonly HashSet<string> _patients = new(StringComparer.Ordinal);
     private readonly HashSet<RecordLink> _links = [];
     private readonly HashSet<PatientMention> _mentions = [];
+    private bool _isConsent;
     private bool _isEnclosed;
     private DateTimeOffset? _from;
     private DateTimeOffset? _to;
@@ -80,6 +81,7 @@ internal sealed class FactsReader(
     /// <param name="index">Its search values, with all dates.</param>
     public void Read(ResourceDocument document, IEnumerable<IndexEntry> index)
     {
+        _isConsent = document.ResourceType == "Consent";
         Walk(document.Root, isInner: false);
         Span(index);
         if (document.ResourceType != "Consent" || document.Root["provision"] is not { } provision) return;
@@ -177,11 +179,25 @@ internal sealed class FactsReader(
             _mentions.Add(new PatientMention(null, system, value));
     }
 
+    // A type that is not understood may be any.
+    private static bool IsOther(string? type)
+    {
+        const string Definitions = "http://hl7.org/fhir/StructureDefinition/";
+        if (type?.StartsWith(Definitions, StringComparison.Ordinal) == true) type = type[Definitions.Length..];
+        return type is not (null or "Patient") && FhirSchema.R4.IsResourceType(type);
+    }
+
     // Whether something is a reference to a patient, by its identifier perhaps. https://hl7.org/fhir/R4/references.html#logical
     private bool MayBePatient(ElementNode node)
     {
         if (node.Property is { Type: { Name: not "Reference" } } || (node.Property is null && !_isEnclosed)) return false;
-        if (node["resourceType"] is not null || node.StringAt("type") is not (null or "Patient")) return false;
+        if (node["resourceType"] is not null || IsOther(node.StringAt("type"))) return false;
+        if (node.StringAt("reference") is { } reference)
+        {
+            // It says who it is by its id, which counts already; what another server calls so may be anybody here.
+            if (IsOther(FhirReference.TypeNamed(reference))) return false;
+            if (!_isEnclosed && FhirReference.TryParse(FhirReference.Local(reference, ownBase), out _)) return false;
+        }
         var targets = node.Property?.Type.Targets ?? [];
         return targets.Count == 0 || targets.Contains("Patient") || targets.Contains("Resource");
     }
@@ -216,7 +232,8 @@ internal sealed class FactsReader(
             return;
         }
         if (name == "extension") AddInline(node);
-        if (name == "identifier" && MayBePatient(parent)) MentionBy(node);
+        // Of a Consent its patient alone is concerned, and it says who that is.
+        if (name == "identifier" && (isInner || !_isConsent) && MayBePatient(parent)) MentionBy(node);
         // Wherever in what was not validated it says so: labels of a part only close.
         if (_isEnclosed && name is ("security" or "securityLabel")) AddSecurities(node);
         // A code anywhere is one that a denial may name. A quantity's is its unit.
@@ -278,9 +295,6 @@ internal sealed class FactsReader(
         if (coding.StringAt("code") is { } code) Add(LabelKind.Security, coding.StringAt("system") ?? "", code, isInner);
     }
 
-    private void Add(LabelKind kind, string system, string code, bool isInner)
-    {
-        var term = kind == LabelKind.Security ? CodeSystems.Security(system, code) : new TermCode(CodeSystems.Canonical(system), code);
-        _labels.Add(new RecordLabel(kind, term.System, term.Code, isInner));
-    }
+    private void Add(LabelKind kind, string system, string code, bool isInner) =>
+        _labels.Add(new RecordLabel(kind, system, code, isInner));
 }

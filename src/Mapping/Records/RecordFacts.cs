@@ -88,6 +88,9 @@ public sealed record RecordFacts(string Type, string Id, string Custodian, IRead
 /// <summary>Resource types that belong to no patient and that every registered actor may read: who works where.</summary>
 public static class DirectoryTypes
 {
+    /// <summary>Why some things are not in them.</summary>
+    public const string ForAll = "an entry of the directory is read by every registered actor";
+
     private static readonly HashSet<string> Names = [
         "Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Endpoint"
     ];
@@ -104,11 +107,11 @@ public static class DirectoryTypes
     public static string? Refusal(RecordFacts entry, IReadOnlyList<PatientMention> mentions)
     {
         if (entry.Patients.Count > 0 || entry.Others.Count > 0 || mentions.Count > 0)
-            return "every registered actor reads it: it names no patient";
-        if (entry.Labels.Any(l => l.Kind == LabelKind.Security)) return "every registered actor reads it: it has no security label";
+            return $"{ForAll}: it names no patient";
+        if (entry.Labels.Any(l => l.Kind == LabelKind.Security)) return $"{ForAll}: it has no security label";
         return entry.Labels.Any(l => l is { Kind: LabelKind.Class, IsInner: true, System: "http://hl7.org/fhir/resource-types" }
             && !Contains(l.Code))
-            ? "every registered actor reads it: it contains entries of the directory alone"
+            ? $"{ForAll}: it contains entries of the directory alone"
             : null;
     }
 }

@@ -27,7 +27,23 @@ internal sealed class Change(Session session, WriterState state)
     /// <summary>Runs when the change is durable; not at all where it fails.</summary>
     public void OnCommitted(Action action) => (_onCommitted ??= []).Add(action);
 
-    internal void Committed() => _onCommitted?.ForEach(action => action());
+    internal void Committed()
+    {
+        var failures = new List<Exception>();
+        foreach (var action in _onCommitted ?? [])
+        {
+            try
+            {
+                action();
+            }
+            catch (StoreUnavailableException e)
+            {
+                // None keeps another from its turn.
+                failures.Add(e);
+            }
+        }
+        if (failures.Count > 0) throw failures[0];
+    }
 }
 
 /// <summary>What a group of changes keeps in memory; taken back with the change that made it.</summary>

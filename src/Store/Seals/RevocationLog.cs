@@ -41,7 +41,7 @@ internal sealed class RevocationLog(string path, RowSeals seals)
     {
         lock (_turn)
         {
-            _waiting.AddRange(commitments);
+            _waiting.AddRange(commitments.Except(_waiting));
             if (_waiting.Count == 0) return;
             var lines = string.Concat(_waiting.Select(c => $"{c} {Convert.ToHexStringLower(seals.Of(Row(c)))}\n"));
             try

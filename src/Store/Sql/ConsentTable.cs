@@ -48,17 +48,27 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals, Revocati
     /// <summary>What a Consent has given is taken back here, by whoever may.</summary>
     public async ValueTask WithdrawAsync(Change change, string consentId)
     {
+        // Those that ended before too: that it stands in the journal is not known.
         var ends = await change.QueryAsync(
-            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1 AND k.revoked = 0", ConsentRow.Read, consentId);
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.consent_id = $1", ConsentRow.Read, consentId);
         var opened = ends.Where(k => !_reading.IsWhole(k) || _reading.Read(k).Said.Terms.Opens).Select(k => k.Commitment).ToList();
         // When it is done, and before it is acknowledged.
         change.OnCommitted(() => revocations.Append(opened));
         await RevokeAsync(change, "k.consent_id = $1", consentId);
     }
 
-    /// <summary>The Consents of which this was revoked here once, and stands: the database is older than its revocation.</summary>
+    /// <summary>
+    /// The Consents of which this was revoked here once, and stands: the database is older than its revocation. The other way round, what
+    /// the database has as revoked and the journal has not (the process ended between the two) is put into that.
+    /// </summary>
     public async ValueTask<IReadOnlyList<string>> ForgottenAsync(Session session, CancellationToken cancellation)
     {
+        var known = revocations.Read().ToHashSet(StringComparer.Ordinal);
+        var revoked = await session.QueryAsync(
+            $"SELECT {ConsentRow.Columns} FROM consents k WHERE k.revoked = 1", ConsentRow.Read, cancellation);
+        revocations.Append([.. revoked
+            .Where(k => !known.Contains(k.Commitment) && _reading.IsWhole(k) && _reading.Read(k).Said.Terms.Opens)
+            .Select(k => k.Commitment)]);
         var consents = new List<string>();
         foreach (var some in revocations.Read().Chunk(1000))
             consents.AddRange(await session.QueryAsync(

@@ -62,9 +62,10 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
         if (row is null || row.Custodian != facts.Custodian) return facts;
         var ties = await records.TiesAsync(change.Session, row, default);
         if (!Encloses(ties, binary)) return facts;
-        // Its patient must see and end it, whomever the Binary tells of. What it was created with has been read for that.
-        if (facts.Type == "Consent" && !before.Binaries.Contains(binary))
-            throw new PlanRefusedException(new CommitResult.Encloses(binary));
+        // Of a Consent: its patient must see and end it, whomever the Binary tells of. An entry of the directory is everybody's. What it
+        // was created with has been read for that.
+        if ((facts.Type == "Consent" || DirectoryTypes.Contains(facts.Type)) && !before.Binaries.Contains(binary))
+            throw new PlanRefusedException(new CommitResult.Encloses(facts.Type, binary));
         var linkers = (await LinkersAsync(change, binary, ties)).Where(l => l.Row.Custodian == row.Custodian && l.Row.Deleted == 0)
             .Select(l => l.Row.Labels.Labels.Select(o => o with { IsInner = true }).ToHashSet()).ToList();
         return facts with
