@@ -230,9 +230,10 @@ public sealed class RecordDatabase : IAsyncDisposable
     public async ValueTask<IReadOnlyList<string>> ConcernedAsync(string type, string id, CancellationToken cancellation) =>
         Interner.PatientsOf(await PatientsAsync(type, id, cancellation));
 
-    /// <summary>Ids of further patients, of whom a record holds a copy (<see cref="RecordFacts.Others"/>).</summary>
-    public async ValueTask<IReadOnlyList<string>> CopiedAsync(string type, string id, CancellationToken cancellation) =>
-        Interner.OthersOf(await PatientsAsync(type, id, cancellation));
+    /// <summary>The same, and ids of further patients, of whom the record holds a copy (<see cref="RecordFacts.Others"/>).</summary>
+    public async ValueTask<(IReadOnlyList<string> Patients, IReadOnlyList<string> Others)> ToldOfAsync(
+        string type, string id, CancellationToken cancellation) =>
+        await PatientsAsync(type, id, cancellation) is var ids ? (Interner.PatientsOf(ids), Interner.OthersOf(ids)) : default;
 
     /// <summary>Ids of the patients whom any of some records concern.</summary>
     /// <param name="records">The records, <c>Type/id</c>; of what there is not, nobody.</param>

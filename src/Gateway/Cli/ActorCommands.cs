@@ -15,15 +15,10 @@ internal static class ActorCommands
 
     public static Command Create()
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value, as pmr serve takes them: which database is looked at, and its keyring",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var list = new Command("list", "List the organizations and practitioners, and whether each may act") { settings, Json };
-        list.TreatUnmatchedTokensAsErrors = false;
+        var list = new Command("list", "List the organizations and practitioners, and whether each may act") { Json };
+        var given = CommandSettings.AddTo(list, "which database is looked at, and its keyring");
         list.SetAction((parsed, cancellation) => BesideGateway.RunAsync(
-            [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []],
+            given(parsed),
             (options, database, _) => ListAsync(options, database, parsed.GetValue(Json), cancellation), cancellation));
         var command = new Command("actor", "Tell who is registered to act") { list };
         command.TreatUnmatchedTokensAsErrors = false;

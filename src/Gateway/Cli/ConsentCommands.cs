@@ -59,20 +59,14 @@ internal static class ConsentCommands
     private static Command Of(
         string name, string description, Func<Asked, Task<int>> answer, Option<string[]>[] needed, params Option<string[]>[] other)
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value, as pmr serve takes them: which database is looked at, and its keyring",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var command = new Command(name, description) { settings, Json };
+        var command = new Command(name, description) { Json };
         foreach (var option in needed.Concat(other)) command.Options.Add(option);
-        command.TreatUnmatchedTokensAsErrors = false;
+        var given = CommandSettings.AddTo(command, "which database is looked at, and its keyring");
         command.SetAction(async (parsed, cancellation) =>
         {
             if (needed.FirstOrDefault(o => parsed.GetValue(o)?.Length != 1) is { } missing)
                 return CommandError.Say($"pmr consent {name} takes one {missing.Name}: {missing.Description}", 2);
-            string[] given = [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []];
-            return await RunAsync(parsed, given, answer, cancellation);
+            return await RunAsync(parsed, given(parsed), answer, cancellation);
         });
         return command;
     }

@@ -52,24 +52,18 @@ internal static class LedgerCommands
 
     private static Command Of(string name, string description, Func<Asked, Task<int>> answer, params Option[] options)
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value, as pmr serve takes them: which database and chain, and its keyring",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var command = new Command(name, description) { settings, Json };
+        var command = new Command(name, description) { Json };
         foreach (var option in options) command.Options.Add(option);
-        command.TreatUnmatchedTokensAsErrors = false;
+        var given = CommandSettings.AddTo(command, "which database and chain, and its keyring");
         command.SetAction(async (parsed, cancellation) =>
         {
             var nodes = options.Contains(Rpc) && parsed.GetResult(Rpc) is not null ? parsed.GetValue(Rpc) ?? [] : null;
             if (nodes is not null && !(nodes is [var url] && Allowed.IsHttp(url)))
                 return CommandError.Say($"pmr ledger {name} takes one --rpc: the http or https URL of a node", 2);
-            string[] given = [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []];
             try
             {
                 return await BesideGateway.RunAsync(
-                    given,
+                    given(parsed),
                     (o, database, keyring) => answer(new Asked(o, database, keyring, nodes?[0], parsed.GetValue(Json), cancellation)),
                     cancellation);
             }

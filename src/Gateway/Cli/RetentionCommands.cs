@@ -34,24 +34,18 @@ internal static class RetentionCommands
 
     private static Command List()
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value, as pmr serve takes them: which database is looked at, its keyring, the table",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
         var list = new Command("list", "List which records are past retention, which are held, and until when the others are kept")
         {
-            settings, Patient, Due, Json,
+            Patient, Due, Json,
         };
-        list.TreatUnmatchedTokensAsErrors = false;
+        var given = CommandSettings.AddTo(list, "which database is looked at, its keyring, the table");
         list.SetAction(async (parsed, cancellation) =>
         {
             // As pmr consent has it: given without a value, or twice, it is no patient.
             var patients = parsed.GetResult(Patient) is null ? null : parsed.GetValue(Patient) ?? [];
             if (patients is not (null or [_])) return CommandError.Say("pmr retention list takes one --patient: an id, or Patient/id", 2);
-            string[] given = [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []];
             return await BesideGateway.RunAsync(
-                given,
+                given(parsed),
                 async (options, database, keyring) =>
                 {
                     var patient = patients is [var id] ? id.StartsWith("Patient/", StringComparison.Ordinal) ? id[8..] : id : null;

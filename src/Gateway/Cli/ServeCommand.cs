@@ -13,15 +13,9 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value; docs/configuration.md lists them",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
-        var command = new Command("serve", "Run the gateway") { settings };
-        command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((parsed, cancellation) =>
-            RunAsync([.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], cancellation));
+        var command = new Command("serve", "Run the gateway");
+        var given = CommandSettings.AddTo(command, "how the gateway runs");
+        command.SetAction((parsed, cancellation) => RunAsync(given(parsed), cancellation));
         return command;
     }
 

@@ -16,19 +16,13 @@ internal static class VerifyAuditCommand
 {
     public static Command Create()
     {
-        var settings = new Argument<string[]>("settings")
-        {
-            Description = "Settings as --Section:Key value, as pmr serve takes them: which database is looked at",
-            Arity = ArgumentArity.ZeroOrMore,
-        };
         var rpc = new Option<string?>("--rpc")
         {
             Description = "JSON-RPC URL of a node: the batches must be those on the chain. Without it, that of Ledger:RpcUrl, if any",
         };
-        var command = new Command("audit", "Check that no entry of the audit log was changed, moved or taken out") { settings, rpc };
-        command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction((parsed, cancellation) => RunAsync(
-            [.. parsed.UnmatchedTokens, .. parsed.GetValue(settings) ?? []], parsed.GetValue(rpc), cancellation));
+        var command = new Command("audit", "Check that no entry of the audit log was changed, moved or taken out") { rpc };
+        var given = CommandSettings.AddTo(command, "which database is looked at");
+        command.SetAction((parsed, cancellation) => RunAsync(given(parsed), parsed.GetValue(rpc), cancellation));
         return command;
     }
 

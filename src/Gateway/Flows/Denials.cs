@@ -55,10 +55,7 @@ public sealed class Denials(AuditLog audit, RecordDatabase database, TimeProvide
             // A patient is told who tried a record of theirs, too; who tried is told nothing.
             IReadOnlyList<string> others = [];
             if (patients.Count == 0 && FhirReference.TryParse(asked, out var record))
-            {
-                patients = await database.ConcernedAsync(record.Type, record.Id, CancellationToken.None);
-                others = await database.CopiedAsync(record.Type, record.Id, CancellationToken.None);
-            }
+                (patients, others) = await database.ToldOfAsync(record.Type, record.Id, CancellationToken.None);
             // Written even where the requester has left meanwhile.
             var now = time.GetUtcNow();
             told =

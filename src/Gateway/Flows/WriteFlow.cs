@@ -197,8 +197,6 @@ public sealed partial class WriteFlow(
         }
     }
 
-    private static RecordLabel ClassOf(string type) => new(LabelKind.Class, "http://hl7.org/fhir/resource-types", type);
-
     private static Outcome Invalid(string path, string text) =>
         new(OutcomeCategory.Invalid, [new ValidationIssue(IssueSeverity.Error, IssueCode.Value, path, text)]);
 
@@ -267,7 +265,7 @@ public sealed partial class WriteFlow(
         var mapped = Map(context, made, custodian, author, now);
         if (mapped.Failure is { } failure) return failure;
         var draft = mapped.Value;
-        var labels = draft.Facts.Labels.Append(ClassOf("Consent")).Distinct().ToList();
+        var labels = draft.Facts.Labels.Append(RecordLabel.OfType("Consent")).Distinct().ToList();
         draft = draft with { Facts = draft.Facts with { Labels = labels } };
         var plan = new CommitPlan { Versions = await SealAsync(context, made, draft, now, cancellation) };
         return new PreparedWrite(made, plan, draft.Json);
@@ -285,7 +283,7 @@ public sealed partial class WriteFlow(
             if (SecurityContext.Refusal(binary.SecurityContext, baseUrl.Fhir, request.Current, out var sentFor) is { } notShared)
                 return notShared;
             IReadOnlyList<string> patients = request.Current?.Facts.Patients ?? (sentFor is null ? [] : [sentFor]);
-            IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [ClassOf("Binary")];
+            IReadOnlyList<RecordLabel> labels = request.Current?.Facts.Labels ?? [RecordLabel.OfType("Binary")];
             var facts = new RecordFacts("Binary", request.Id, custodian, patients, labels) { Author = author };
             var made = mapper.MapBinary(facts, binary.ContentType, binary.Text, scene, out var wrong);
             if (made is null) return new Outcome(OutcomeCategory.Invalid, wrong);
@@ -337,7 +335,10 @@ public sealed partial class WriteFlow(
         foreach (var attachment in draft.Attachments)
         {
             // Its patients and labels are those of the records that link to it: of itself it has none.
-            var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [ClassOf("Binary")]) { Author = facts.Author };
+            var own = new RecordFacts("Binary", attachment.Id, facts.Custodian, [], [RecordLabel.OfType("Binary")])
+            {
+                Author = facts.Author,
+            };
             var streamed = attachment.Content is null ? context.Body.ContentOf(attachment.Id) : null;
             var binary = new BinaryContent(attachment.ContentType, null) { Bytes = attachment.Content, Streamed = streamed };
             versions.Add(new VersionWrite(await SealAsync(context, binary, own, 1, now, key, cancellation), [], []));

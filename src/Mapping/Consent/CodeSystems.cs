@@ -16,7 +16,7 @@ internal static class CodeSystems
         CodeHierarchy.Confidentiality, CodeHierarchy.Sensitivity, CodeHierarchy.Purposes, Snomed, "http://loinc.org",
         "http://www.nlm.nih.gov/research/umls/rxnorm", "http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm",
         "http://hl7.org/fhir/sid/icd-9-cm", "http://www.whocc.no/atc", "http://www.ama-assn.org/go/cpt", "http://hl7.org/fhir/sid/cvx",
-        "http://hl7.org/fhir/sid/ndc", "http://hl7.org/fhir/resource-types",
+        "http://hl7.org/fhir/sid/ndc", RecordLabel.ResourceTypes,
     ];
 
     private static readonly FrozenDictionary<string, string> Names = new Dictionary<string, string>

@@ -84,8 +84,6 @@ public sealed class Permit
 /// </summary>
 public static class ConsentDecision
 {
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
-
     /// <summary>The permit, or null for no.</summary>
     /// <param name="requester">Who asks.</param>
     /// <param name="record">For what.</param>
@@ -151,7 +149,7 @@ public static class ConsentDecision
     public static IReadOnlyList<Verdict> Verdicts(TermsShape shape, IReadOnlyList<int> exceptions, IReadOnlyList<RecordLabel> labels)
     {
         // Neither a Consent nor the paper that it came from is opened by what consents say of records.
-        if (labels.Contains(new RecordLabel(LabelKind.Class, ResourceTypes, "Consent"))) return [];
+        if (labels.Contains(RecordLabel.OfType("Consent"))) return [];
         if (!Covers(shape.Root, labels, !shape.Permits)) return [];
         List<ResidualCondition> inside = ResidualCondition.Of(shape.Root, !shape.Permits) is { } asked ? [asked] : [];
         var verdicts = new List<Verdict>();

@@ -12,7 +12,6 @@ public static class ConsentReader
     private const string Actions = "http://terminology.hl7.org/CodeSystem/consentaction";
     private const string ActCode = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
     private const string Participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
     private const int MaxData = 100;
     private const int MaxCodes = 1000;
     private const string ScopeSystem = "http://terminology.hl7.org/CodeSystem/consentscope";
@@ -97,7 +96,7 @@ public static class ConsentReader
         if (CodingsAt(provision, "purpose").Any(p => p.StringAt("system") != CodeHierarchy.Purposes
             || (p.StringAt("code") is { } code && !CodeHierarchy.IsKnownPurpose(code))))
             Add(issues, IssueCode.NotSupported, path + ".purpose", $"purposes are the purposes of use of {CodeHierarchy.Purposes}");
-        if (CodingsAt(provision, "class").Any(c => SystemOf(c) == ResourceTypes
+        if (CodingsAt(provision, "class").Any(c => SystemOf(c) == RecordLabel.ResourceTypes
             && FhirSchema.R4.Type(c.StringAt("code") ?? "") is not { Kind: TypeKind.Resource, IsAbstract: false }))
             Add(issues, IssueCode.NotSupported, path + ".class", "a class of this system is the name of a resource type of R4");
         // Under another name of its system a level is one of a record, and none of a Consent, which may say what it means.

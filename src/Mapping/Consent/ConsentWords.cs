@@ -10,7 +10,6 @@ namespace PmrGateway.Mapping;
 /// </summary>
 public static class ConsentWords
 {
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
 
     private static readonly FrozenDictionary<string, string> Purposes = new Dictionary<string, string>
     {
@@ -95,7 +94,7 @@ public static class ConsentWords
 
     private static string Purpose(string code) => Purposes.TryGetValue(code, out var name) ? $"{name} ({code})" : code;
 
-    private static string Class(TermCode c) => c.System == ResourceTypes ? "of type " + c.Code : "of class " + Code(c);
+    private static string Class(TermCode c) => c.System == RecordLabel.ResourceTypes ? "of type " + c.Code : "of class " + Code(c);
 
     private static string Code(TermCode c) => !Systems.TryGetValue(c.System, out var name) ? $"{c.System}|{c.Code}"
         : name.Length == 0 ? c.Code : $"{name} {c.Code}";

@@ -30,8 +30,6 @@ internal sealed class FactsReader(
     private const int MaxLabels = 4096;
     private const int MaxMentions = 256;
 
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
-
     // What says of which kind a resource is: of these its class is, and what it is about.
     private static readonly HashSet<string> Kinds = new(StringComparer.Ordinal) { "type", "category", "class", "format" };
 
@@ -84,7 +82,7 @@ internal sealed class FactsReader(
         _isConsent = document.ResourceType == "Consent";
         Walk(document.Root, isInner: false);
         Span(index);
-        if (document.ResourceType != "Consent" || document.Root["provision"] is not { } provision) return;
+        if (!_isConsent || document.Root["provision"] is not { } provision) return;
         // A denial is not for whom it denies: only a grantee is told.
         if (provision.StringAt("type") != "permit") return;
         foreach (var actor in provision.ItemsAt("actor"))
@@ -108,11 +106,7 @@ internal sealed class FactsReader(
         Walk(document.Root, isInner: true);
         if (document.ResourceType != "Bundle") Span(dates(document));
         foreach (var entry in document.Root.ItemsAt("entry"))
-        {
-            if (entry["resource"] is not { Kind: JsonTokenType.StartObject } resource) continue;
-            Span(dates(document.Part(resource)));
-            if (entry.StringAt("fullUrl") is { } url) Refer(url, isInner: true);
-        }
+            if (entry["resource"] is { Kind: JsonTokenType.StartObject } && entry.StringAt("fullUrl") is { } url) Refer(url, isInner: true);
     }
 
     // Content of what is enclosed is enclosed too, and so is that of a contained Binary; each level is shorter than the one around it by a
@@ -155,7 +149,7 @@ internal sealed class FactsReader(
     private void Walk(ElementNode resource, bool isInner)
     {
         var type = resource.StringAt("resourceType") ?? "";
-        Add(LabelKind.Class, ResourceTypes, type, isInner);
+        _labels.Add(RecordLabel.OfType(type, isInner));
         if (resource["meta"] is { } meta)
             foreach (var coding in meta.ItemsAt("security")) AddSecurity(coding, isInner);
         // Of a DocumentReference, and of a Composition: there too a sender says how secret it is.

@@ -18,7 +18,18 @@ public enum LabelKind
 /// <param name="System">The coding's system, "" where there is none.</param>
 /// <param name="Code">The code.</param>
 /// <param name="IsInner">Whether it is said of a part of the record only: such a label can close the record, and opens nothing.</param>
-public readonly record struct RecordLabel(LabelKind Kind, string System, string Code, bool IsInner = false);
+public readonly record struct RecordLabel(LabelKind Kind, string System, string Code, bool IsInner = false)
+{
+    /// <summary>
+    /// The system of resource types, which are a class of record each. https://hl7.org/fhir/R4/codesystem-resource-types.html
+    /// </summary>
+    public const string ResourceTypes = "http://hl7.org/fhir/resource-types";
+
+    /// <summary>The label that every resource has by its type.</summary>
+    /// <param name="type">The resource type.</param>
+    /// <param name="isInner">Whether it is one inside a record.</param>
+    public static RecordLabel OfType(string type, bool isInner = false) => new(LabelKind.Class, ResourceTypes, type, isInner);
+}
 
 /// <summary>How a record can be named by a consent's <c>provision.data</c>.</summary>
 public enum LinkKind
@@ -109,7 +120,7 @@ public static class DirectoryTypes
         if (entry.Patients.Count > 0 || entry.Others.Count > 0 || mentions.Count > 0)
             return $"{ForAll}: it names no patient";
         if (entry.Labels.Any(l => l.Kind == LabelKind.Security)) return $"{ForAll}: it has no security label";
-        return entry.Labels.Any(l => l is { Kind: LabelKind.Class, IsInner: true, System: "http://hl7.org/fhir/resource-types" }
+        return entry.Labels.Any(l => l is { Kind: LabelKind.Class, IsInner: true, System: RecordLabel.ResourceTypes }
             && !Contains(l.Code))
             ? $"{ForAll}: it contains entries of the directory alone"
             : null;

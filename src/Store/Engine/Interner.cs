@@ -105,13 +105,8 @@ internal sealed class Interner<T>(string table, Func<string, T> parse, BrokenRow
 /// <summary>What numbering and deriving have in common.</summary>
 internal abstract class Interner
 {
-    private const string ResourceTypes = "http://hl7.org/fhir/resource-types";
-
     /// <summary>The key of a text: texts may be longer than a database will index.</summary>
     public static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
-
-    /// <summary>The label that every record of a type has.</summary>
-    public static RecordLabel ClassOf(string type) => new(LabelKind.Class, ResourceTypes, type);
 
     /// <summary>Ids as the one text that a row keeps: sorted, each once, a space between; those with a plus, then with a tilde last.
     /// </summary>

@@ -33,7 +33,7 @@ internal static class FirstFloorData
             var isLinked = isBinary && linkers[rid].Any();
             // A Binary kept every label that it ever had; from here on it has those of the records that link to it now.
             var set = isLinked
-                ? new LabelSet([Interner.ClassOf("Binary"), .. linkers[rid].SelectMany(l => labels[l])])
+                ? new LabelSet([RecordLabel.OfType("Binary"), .. linkers[rid].SelectMany(l => labels[l])])
                 : new LabelSet(labels[rid]);
             var text = Interner.Join(isLinked ? linkers[rid].SelectMany(l => patients[l]) : patients[rid]);
             at.Run(

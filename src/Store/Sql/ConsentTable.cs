@@ -70,7 +70,7 @@ internal sealed class ConsentTable(Interners interners, RowSeals seals, Revocati
             .Where(k => !known.Contains(k.Commitment) && _reading.IsWhole(k) && _reading.Read(k).Said.Terms.Opens)
             .Select(k => k.Commitment)]);
         var consents = new List<string>();
-        foreach (var some in revocations.Read().Chunk(1000))
+        foreach (var some in known.Chunk(1000))
             consents.AddRange(await session.QueryAsync(
                 $"SELECT consent_id FROM consents WHERE revoked = 0 AND commitment {session.Engine.IsOneOf("$1")}",
                 static r => r.GetString(0), cancellation, session.Engine.List(some)));

@@ -258,7 +258,7 @@ internal sealed class VersionTable(Interners interners, RecordRows records, RowS
     // or the class of one and the code of another would. Classes are alternatives of one another, so those of all count.
     private static LabelSet LabelsOf(IReadOnlyList<IReadOnlyList<RecordLabel>> linkers, IEnumerable<RecordLabel> content) => new(
     [
-        Interner.ClassOf("Binary"),
+        RecordLabel.OfType("Binary"),
         .. content,
         .. linkers.SelectMany(l => l).Distinct().Select(
             l => l.Kind == LabelKind.Class || linkers.All(o => o.Contains(l)) ? l : l with { IsInner = true }),
